@@ -1,1 +1,36 @@
-//! Under construction.
+//! The Omnitalk 2.1 signaling protocol as a pure core: messages, validation, and the [`Hub`].
+//!
+//! The hub knows sessions, rooms, participants, call numbers and telephone calls. It takes what a socket, a media
+//! peer or a telephone did, plus the time, and returns [`Effect`]s: what is to be sent, closed, opened or told. It owns
+//! no socket, thread, clock or operating-system randomness, so every rule can be tested with a made clock, and a
+//! recorded conversation can be replayed bit for bit.
+//!
+//! Section numbers in the comments (for example "12.7") are those of the protocol reference
+//! `omnitalk-signaling.md`.
+//!
+//! ```
+//! use omnigate_omnitalk::{Effect, Hub, HubSettings, Now, Service, SocketId};
+//! use std::time::Instant;
+//!
+//! let settings = HubSettings { services: vec![Service::open("SVC1")], ..HubSettings::default() };
+//! let mut hub = Hub::new(settings, [7; 32]);
+//! let now = Now { instant: Instant::now(), unix: 1_700_000_000 };
+//! hub.connected(SocketId(1), now);
+//! let hello = r#"{"cmd":"WS_SESSION_REQ","service_id":"SVC1","sdk":"JS","ver":"2.1.3","heartbeat":true}"#;
+//! let effects = hub.received(SocketId(1), hello, now);
+//! assert!(matches!(&effects[..], [Effect::Send { text, .. }] if text.contains("WS_SESSION_RSP")));
+//! ```
+
+mod effects;
+mod hub;
+mod ids;
+mod masked;
+mod settings;
+
+pub use effects::{
+    Effect, EndReason, Figures, LookUp, Now, RefusedReason, Target, TargetKind, TelephoneNotice,
+};
+pub use hub::Hub;
+pub use ids::{ParticipantId, RoomId, SocketId, TelephoneId};
+pub use masked::{CallNumber, NotACallNumber, Secret};
+pub use settings::{HubSettings, Service};

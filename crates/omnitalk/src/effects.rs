@@ -1,0 +1,224 @@
+//! What goes in and out of the hub beside messages: the time, effects, telephone notices, look-ups, figures.
+
+use crate::ids::{ParticipantId, RoomId, SocketId, TelephoneId};
+use crate::masked::CallNumber;
+use std::fmt;
+use std::time::Instant;
+
+/// The time of an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Now {
+    /// Monotonic time: all deadlines.
+    pub instant: Instant,
+    /// Wall-clock time in seconds since 1970: what messages carry.
+    pub unix: u64,
+}
+
+/// What the driver is to do, in this order. `Debug` shows neither message texts nor SDP.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Send a text frame.
+    Send {
+        /// To whom.
+        socket: SocketId,
+        /// The JSON text.
+        text: String,
+    },
+    /// Close the socket after what was sent before. The hub has forgotten it already; a later
+    /// [`Hub::disconnected`](crate::Hub::disconnected) for it does nothing.
+    Close {
+        /// Which.
+        socket: SocketId,
+        /// The close code (12.34).
+        code: u16,
+        /// The close reason.
+        reason: &'static str,
+    },
+    /// Make an audio peer from the offer, then call [`Hub::peer_answered`](crate::Hub::peer_answered) at once.
+    OpenPeer {
+        /// The app participant whose peer it is.
+        participant: ParticipantId,
+        /// The room whose mix it hears.
+        room: RoomId,
+        /// The SDP offer.
+        offer: String,
+    },
+    /// Drop the audio peer (also one that has not answered yet).
+    ClosePeer {
+        /// Whose.
+        participant: ParticipantId,
+    },
+    /// Drop the participant's audio from every mix, or take it in again (10.5). Only for participants with a peer.
+    SetMuted {
+        /// Whose audio.
+        participant: ParticipantId,
+        /// Out of the mix or in it.
+        muted: bool,
+    },
+    /// Tell a telephone call.
+    Telephone {
+        /// Which.
+        call: TelephoneId,
+        /// What.
+        notice: TelephoneNotice,
+    },
+}
+
+impl fmt::Debug for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // The text may hold telephone and call numbers, chat and SDP: only its length is shown.
+            Self::Send { socket, text } => f
+                .debug_struct("Send")
+                .field("socket", socket)
+                .field("bytes", &text.len())
+                .finish(),
+            Self::Close { socket, code, reason } => f
+                .debug_struct("Close")
+                .field("socket", socket)
+                .field("code", code)
+                .field("reason", reason)
+                .finish(),
+            Self::OpenPeer {
+                participant,
+                room,
+                offer,
+            } => f
+                .debug_struct("OpenPeer")
+                .field("participant", participant)
+                .field("room", room)
+                .field("offer_bytes", &offer.len())
+                .finish(),
+            Self::ClosePeer { participant } => f
+                .debug_struct("ClosePeer")
+                .field("participant", participant)
+                .finish(),
+            Self::SetMuted { participant, muted } => f
+                .debug_struct("SetMuted")
+                .field("participant", participant)
+                .field("muted", muted)
+                .finish(),
+            Self::Telephone { call, notice } => f
+                .debug_struct("Telephone")
+                .field("call", call)
+                .field("notice", notice)
+                .finish(),
+        }
+    }
+}
+
+/// What became of a telephone call. After `Refused`, `Declined`, `NoAnswer` and `Ended` the hub has forgotten it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TelephoneNotice {
+    /// At least one session rings; the caller is to hear ring-back tone.
+    Ringing {
+        /// The call's room.
+        room: RoomId,
+        /// The telephone's participant in it.
+        participant: ParticipantId,
+    },
+    /// There is nobody to ring or no room to enter.
+    Refused(RefusedReason),
+    /// An app has answered and its audio is up: move the telephone's leg into the room.
+    Bridged {
+        /// The call's room.
+        room: RoomId,
+        /// The telephone's participant in it.
+        participant: ParticipantId,
+    },
+    /// The telephone is in the room (9.10): move its leg there.
+    Admitted {
+        /// The room.
+        room: RoomId,
+        /// The telephone's participant in it.
+        participant: ParticipantId,
+    },
+    /// Every session that rang has declined, or has declined or gone.
+    Declined,
+    /// The ring time is over (12.12).
+    NoAnswer,
+    /// The call is over: hang up.
+    Ended(EndReason),
+}
+
+/// Why a telephone call was refused at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RefusedReason {
+    /// All sessions of the user are in a room or ringing (12.20).
+    Busy,
+    /// The user has no session.
+    NoSession,
+    /// The room is gone, destroyed, or admits no telephones.
+    NoRoom,
+    /// The room holds as many participants as the settings allow.
+    RoomFull,
+}
+
+/// Why the hub ended a telephone call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EndReason {
+    /// The app left, or its socket ended.
+    AppLeft,
+    /// A participant has kicked the telephone out (9.15).
+    KickedOut,
+    /// The app answered and did not join in time (12.29).
+    NotJoined,
+    /// The app joined and its audio did not come up in time.
+    NoAudio,
+    /// All sessions that rang are gone and none has declined.
+    NoSession,
+    /// The server stops.
+    Shutdown,
+}
+
+/// What a call number leads to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LookUp {
+    /// A user or a room.
+    Found(Target),
+    /// Nobody has had this number lately.
+    Unknown,
+    /// It was valid until lately.
+    Expired,
+}
+
+/// The owner of a call number.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Target {
+    /// The number itself.
+    pub call_number: CallNumber,
+    /// The service of the user or room.
+    pub service_id: String,
+    /// User or room.
+    pub kind: TargetKind,
+}
+
+/// What kind of owner.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TargetKind {
+    /// A personal number (9.9): for [`Hub::ring`](crate::Hub::ring).
+    User(String),
+    /// A room number (9.10): for [`Hub::admit`](crate::Hub::admit).
+    Room(RoomId),
+}
+
+/// Counts for metrics.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Figures {
+    /// Open sockets, with or without a session.
+    pub sockets: usize,
+    /// Sessions.
+    pub sessions: usize,
+    /// Rooms, those of calls included.
+    pub rooms: usize,
+    /// Participants of all rooms: apps and telephones.
+    pub participants: usize,
+    /// Telephones: ringing, in a call, or in a room.
+    pub telephones: usize,
+    /// Calls that ring.
+    pub ringing_calls: usize,
+    /// Call numbers in use.
+    pub numbers: usize,
+    /// Frames since the start that were not JSON or had no known `cmd` (12.31).
+    pub malformed: u64,
+}

@@ -1,0 +1,76 @@
+//! Identifiers: of sockets and telephones (given by the driver), of rooms and participants (given by the hub).
+
+use std::fmt;
+
+/// One WebSocket connection. The driver numbers them and never uses a number twice.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct SocketId(pub u64);
+
+/// One inbound telephone call. The driver numbers them and never uses a number twice.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct TelephoneId(pub u64);
+
+/// One participant of one room: an app (with at most one audio peer) or a telephone. Never used twice.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct ParticipantId(pub u64);
+
+/// A room. Only the lower 112 bits are used: the wire form is 28 lower-case hex digits (section 1).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RoomId(pub u128);
+
+impl RoomId {
+    /// Hex digits of the wire form.
+    pub const DIGITS: usize = 28;
+    /// The bits that the wire form can carry.
+    pub const MASK: u128 = (1 << (Self::DIGITS * 4)) - 1;
+
+    /// Reads the wire form; `None` for anything that we would not have made ourselves.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let ours = text.len() == Self::DIGITS
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        if !ours {
+            return None;
+        }
+        u128::from_str_radix(text, 16).ok().map(Self)
+    }
+}
+
+impl fmt::Display for RoomId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:028x}", self.0 & Self::MASK)
+    }
+}
+
+impl fmt::Debug for RoomId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RoomId({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_id_is_28_lower_case_hex_digits_and_reads_back() {
+        let id = RoomId(0xf1e_2d3c_4b5a);
+        assert_eq!(id.to_string(), "0000000000000000".to_owned() + "0f1e2d3c4b5a");
+        assert_eq!(RoomId::parse(&id.to_string()), Some(id));
+        assert_eq!(RoomId(u128::MAX).to_string().len(), 28);
+    }
+
+    #[test]
+    fn a_room_id_of_another_shape_is_not_ours() {
+        for text in [
+            "",
+            "12",
+            "0F1E2D3C4B5A69788796A5B4C3D2",
+            "+f1e2d3c4b5a69788796a5b4c3d2",
+        ] {
+            assert_eq!(RoomId::parse(text), None, "{text}");
+        }
+    }
+}

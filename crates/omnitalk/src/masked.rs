@@ -1,0 +1,110 @@
+//! Values that must never reach a log: keys, room secrets, call numbers. Their `Debug` shows no content.
+
+use std::fmt;
+
+/// A service key or another shared secret. Comparison takes the same time wherever the difference is.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps `text`.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Whether `given` is the secret.
+    #[must_use]
+    pub fn matches(&self, given: &str) -> bool {
+        let (ours, theirs) = (self.0.as_bytes(), given.as_bytes());
+        let differing = ours.iter().zip(theirs).fold(0, |sum, (a, b)| sum | (a ^ b));
+        ours.len() == theirs.len() && differing == 0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
+
+/// A call number: exactly six ASCII digits, which a telephone caller keys in (10.2, 10.3).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallNumber([u8; CallNumber::DIGITS]);
+
+/// The text is not six ASCII digits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a call number is exactly six digits")]
+pub struct NotACallNumber;
+
+impl CallNumber {
+    /// How many digits a call number has.
+    pub const DIGITS: usize = 6;
+
+    /// Reads six ASCII digits.
+    ///
+    /// # Errors
+    /// [`NotACallNumber`] for every other text.
+    pub fn parse(text: &str) -> Result<Self, NotACallNumber> {
+        let digits: [u8; Self::DIGITS] = text.as_bytes().try_into().map_err(|_| NotACallNumber)?;
+        if digits.iter().all(u8::is_ascii_digit) {
+            Ok(Self(digits))
+        } else {
+            Err(NotACallNumber)
+        }
+    }
+
+    /// The number of a JSON integer: decimal, left-padded with zeros to six (10.3). `None` above 999999.
+    #[must_use]
+    pub fn from_integer(value: u64) -> Option<Self> {
+        Self::parse(&format!("{value:06}")).ok()
+    }
+
+    /// The six digits, for the wire. Never for a log.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        // Only ASCII digits can be inside.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for CallNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CallNumber(******)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_neither_secrets_nor_call_numbers() {
+        let number = CallNumber::parse("993627").unwrap();
+        let shown = format!("{:?} {number:?}", Secret::new("hunter2"));
+        assert!(!shown.contains("hunter2") && !shown.contains("993627"), "{shown}");
+    }
+
+    #[test]
+    fn a_secret_matches_itself_alone() {
+        let secret = Secret::new("KEY1");
+        assert!(secret.matches("KEY1"));
+        assert!(!secret.matches("KEY"));
+        assert!(!secret.matches("KEY11"));
+        assert!(!secret.matches("key1"));
+    }
+
+    #[test]
+    fn a_call_number_is_six_ascii_digits() {
+        assert_eq!(CallNumber::parse("012345").unwrap().expose(), "012345");
+        for text in ["", "12345", "1234567", "12345a", "١٢٣", " 12345"] {
+            assert!(CallNumber::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_integer_call_number_gets_its_leading_zeros_back() {
+        assert_eq!(CallNumber::from_integer(12_345).unwrap().expose(), "012345");
+        assert!(CallNumber::from_integer(1_000_000).is_none());
+    }
+}

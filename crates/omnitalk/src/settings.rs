@@ -1,0 +1,84 @@
+//! What the operator may choose: services, times and limits.
+
+use crate::masked::Secret;
+use std::time::Duration;
+
+/// One service: the scope of all look-ups of users, rooms and lists (section 1).
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// The Service ID that apps give in `WS_SESSION_REQ`.
+    pub id: String,
+    /// The Service Key. With a key, a wrong one always fails; without, any key is accepted (12.27).
+    pub key: Option<Secret>,
+    /// Whether a request without a key fails (services for mobile apps). Without a configured key nobody gets in.
+    pub key_required: bool,
+}
+
+impl Service {
+    /// A service without a key: whoever knows the id may use it.
+    #[must_use]
+    pub fn open(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            key: None,
+            key_required: false,
+        }
+    }
+}
+
+/// Times and limits of the hub. The defaults are those of section 12.
+#[derive(Clone, Debug)]
+pub struct HubSettings {
+    /// The services that may create sessions. None by default.
+    pub services: Vec<Service>,
+    /// How often the server asks for a sign of life (12.2). 20 s.
+    pub heartbeat: Duration,
+    /// Unanswered heartbeats that make a connection lost (12.2). 3.
+    pub heartbeats_missed: u32,
+    /// How long a socket may stay without a session. 30 s.
+    pub session_time: Duration,
+    /// How long a call rings (12.12). 60 s.
+    pub ring_time: Duration,
+    /// How long after its answer an app may take to join the call's room (12.29). 10 s.
+    pub join_time: Duration,
+    /// How long after its join an app may take to bring its audio up before the telephone is let go. 20 s.
+    pub audio_time: Duration,
+    /// How long an app may stay in a 1:1 call whose other side is gone (12.7). 5 s.
+    pub aftermath: Duration,
+    /// How long the media plane may take for an answer before the publish fails; below the client's 5 s (11.17). 4 s.
+    pub answer_time: Duration,
+    /// Whether an inbound telephone call also sends `WS_RINGBACK_NOTI` to the callee (12.8). Yes.
+    pub ringback_notification: bool,
+    /// How long a room may stay empty (12.4). 10 min.
+    pub empty_room: Duration,
+    /// How long an ended call number is still told apart from an unknown one. 6 h.
+    pub ended_number: Duration,
+    /// Sessions at one time. 10 000.
+    pub most_sessions: usize,
+    /// Rooms of one service at one time. 10 000.
+    pub most_rooms: usize,
+    /// Participants of one room at one time. 200.
+    pub most_participants: usize,
+}
+
+impl Default for HubSettings {
+    fn default() -> Self {
+        Self {
+            services: Vec::new(),
+            heartbeat: Duration::from_secs(20),
+            heartbeats_missed: 3,
+            session_time: Duration::from_secs(30),
+            ring_time: Duration::from_secs(60),
+            join_time: Duration::from_secs(10),
+            audio_time: Duration::from_secs(20),
+            aftermath: Duration::from_secs(5),
+            answer_time: Duration::from_secs(4),
+            ringback_notification: true,
+            empty_room: Duration::from_secs(600),
+            ended_number: Duration::from_secs(6 * 3600),
+            most_sessions: 10_000,
+            most_rooms: 10_000,
+            most_participants: 200,
+        }
+    }
+}
