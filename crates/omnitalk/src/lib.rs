@@ -22,10 +22,18 @@
 //! ```
 
 mod effects;
+mod fault;
+mod fields;
 mod hub;
 mod ids;
+mod incoming;
 mod masked;
+mod numbers;
+mod outgoing;
+mod random;
 mod settings;
+mod timers;
+mod words;
 
 pub use effects::{
     Effect, EndReason, Figures, LookUp, Now, RefusedReason, Target, TargetKind, TelephoneNotice,

@@ -55,7 +55,7 @@ pub struct HubSettings {
     pub ended_number: Duration,
     /// Sessions at one time. 10 000.
     pub most_sessions: usize,
-    /// Rooms of one service at one time. 10 000.
+    /// Rooms at one time, those of calls included. 10 000.
     pub most_rooms: usize,
     /// Participants of one room at one time. 200.
     pub most_participants: usize,

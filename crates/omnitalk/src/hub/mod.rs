@@ -1,103 +1,454 @@
-//! The hub.
+//! The hub: its state, its public face, and the way of a frame to its handler and back.
+//!
+//! A session is in exactly one place, which is what the protocol's states (5, 10.1) come down to on the server:
+//!
+//! ```text
+//!            ring            answer               join
+//!   Idle ───────────▶ Rung ─────────▶ Answered ─────────▶ Inside ──▶ (leave: the session ends)
+//!    ▲ │  declined, over │  10 s, over    │                 ▲
+//!    │ └─────────────────┼────────────────┼─────────────────┘
+//!    └───────────────────┴────────────────┘      join
+//! ```
+//!
+//! `calls` draws the stages of a telephone call.
 
-use crate::{
-    CallNumber, Effect, Figures, HubSettings, LookUp, Now, ParticipantId, RoomId, SocketId, TelephoneId,
-};
-use std::time::Instant;
+mod calls;
+mod chat;
+mod lists;
+mod media;
+mod people;
+mod rooms;
+mod sessions;
+
+use crate::effects::{Effect, Figures, LookUp, Now, Target, TargetKind};
+use crate::fault::Fault;
+use crate::ids::{ParticipantId, RoomId, SocketId, TelephoneId};
+use crate::incoming::{Incoming, Kind, Request};
+use crate::masked::CallNumber;
+use crate::numbers::{NumberBook, Owner};
+use crate::outgoing::{self, Reply};
+use crate::random::Dice;
+use crate::settings::HubSettings;
+use crate::timers::{Timer, Timers};
+use people::Stage;
+pub(crate) use people::{Connection, Place, Room};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// Frames in a row that are not messages before the socket is closed (12.31).
+const MOST_MALFORMED: u32 = 20;
+/// Requests that may wait while the media plane owes an answer.
+const MOST_WAITING: usize = 64;
+/// Bytes that may wait while the media plane owes an answer.
+const MOST_WAITING_BYTES: usize = 524_288;
+
+/// Close code and reason after leave and at the end of a call (12.34).
+pub(crate) const CLOSE_LEFT: (u16, &str) = (1000, "left");
+/// The server stops.
+pub(crate) const CLOSE_SHUTDOWN: (u16, &str) = (1001, "shutdown");
+/// Kicked out.
+pub(crate) const CLOSE_KICKED: (u16, &str) = (4000, "kicked out");
+/// No sign of life.
+pub(crate) const CLOSE_LOST: (u16, &str) = (4001, "heartbeat lost");
+/// The client does not follow the protocol.
+pub(crate) const CLOSE_PROTOCOL: (u16, &str) = (4002, "protocol error");
+
+/// A user: index of the service, user id.
+type UserKey = (usize, String);
 
 /// Sessions, rooms, calls and numbers as one state machine.
+///
+/// The driver reports what happened together with the time and carries out the returned effects in their order.
+/// After every call it asks [`next_deadline`](Self::next_deadline) when to call [`expire`](Self::expire).
 pub struct Hub {
     settings: HubSettings,
+    dice: Dice,
+    timers: Timers,
+    numbers: NumberBook,
+    connections: BTreeMap<SocketId, Connection>,
+    /// Session id → its socket.
+    sessions: BTreeMap<String, SocketId>,
+    /// Every user's sockets.
+    users: BTreeMap<UserKey, BTreeSet<SocketId>>,
+    rooms: BTreeMap<RoomId, Room>,
+    /// In which room a participant is.
+    places: BTreeMap<ParticipantId, RoomId>,
+    telephones: BTreeMap<TelephoneId, ParticipantId>,
+    next_participant: u64,
+    next_room: u64,
+    malformed: u64,
+    /// What the current call has brought about so far.
+    effects: Vec<Effect>,
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The rest holds names, telephone numbers and secrets.
+        f.debug_struct("Hub")
+            .field("figures", &self.figures())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a handler ended well.
+enum Outcome {
+    /// The response can be sent.
+    Now(Reply),
+    /// The response follows when the media plane has answered.
+    Later,
+}
+
+type Handled = Result<Outcome, Fault>;
+
+impl From<Reply> for Outcome {
+    fn from(reply: Reply) -> Self {
+        Self::Now(reply)
+    }
 }
 
 impl Hub {
-    /// A hub without sessions. All ids and numbers are drawn from `seed`, so it must be unguessable in production.
+    /// A hub without sessions. All ids and numbers are drawn from `seed`, which must be unguessable in production.
+    /// A heartbeat interval of zero counts as one millisecond.
     #[must_use]
-    pub fn new(settings: HubSettings, seed: [u8; 32]) -> Self {
-        let _ = seed;
-        Self { settings }
+    pub fn new(mut settings: HubSettings, seed: [u8; 32]) -> Self {
+        settings.heartbeat = settings.heartbeat.max(Duration::from_millis(1));
+        Self {
+            dice: Dice::new(seed),
+            timers: Timers::default(),
+            numbers: NumberBook::new(settings.ended_number),
+            connections: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            users: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            places: BTreeMap::new(),
+            telephones: BTreeMap::new(),
+            next_participant: 1,
+            next_room: 1,
+            malformed: 0,
+            effects: Vec::new(),
+            settings,
+        }
     }
 
-    /// A socket is open.
-    pub fn connected(&mut self, _socket: SocketId, _now: Now) {}
-
-    /// A text (or binary) frame came in.
-    pub fn received(&mut self, _socket: SocketId, _text: &str, _now: Now) -> Vec<Effect> {
-        Vec::new()
+    /// A socket is open. It has the settings' `session_time` to ask for a session.
+    pub fn connected(&mut self, socket: SocketId, now: Now) {
+        if self.connections.contains_key(&socket) {
+            return;
+        }
+        self.connections.insert(socket, Connection::default());
+        self.timers
+            .set(Timer::NoSession(socket), now.instant + self.settings.session_time);
     }
 
-    /// The socket has ended by itself.
-    pub fn disconnected(&mut self, _socket: SocketId, _now: Now) -> Vec<Effect> {
-        Vec::new()
+    /// A text (or binary) frame came in. Frames of a socket that is unknown or closed already are ignored.
+    pub fn received(&mut self, socket: SocketId, text: &str, now: Now) -> Vec<Effect> {
+        let Some(connection) = self.connections.get_mut(&socket) else {
+            return Vec::new();
+        };
+        connection.heartbeats_out = 0;
+        match Incoming::read(text) {
+            Incoming::Malformed => {
+                self.malformed += 1;
+                connection.malformed += 1;
+                if connection.malformed >= MOST_MALFORMED {
+                    self.end_session(socket, Some(CLOSE_PROTOCOL), now);
+                }
+            }
+            Incoming::OneWay => connection.malformed = 0,
+            Incoming::Request(request) => {
+                connection.malformed = 0;
+                if connection.owed.is_none() {
+                    self.handle(socket, request, now);
+                } else {
+                    connection.waiting_bytes += request.size;
+                    connection.waiting.push_back(request);
+                    let full = connection.waiting.len() > MOST_WAITING
+                        || connection.waiting_bytes > MOST_WAITING_BYTES;
+                    if full {
+                        self.end_session(socket, Some(CLOSE_PROTOCOL), now);
+                    }
+                }
+            }
+        }
+        self.take_effects()
     }
 
-    /// The media plane's answer to [`Effect::OpenPeer`]: the SDP, or why there is none.
+    /// The socket has ended by itself: the same as leaving, without the messages to it (9.14, 12.28).
+    pub fn disconnected(&mut self, socket: SocketId, now: Now) -> Vec<Effect> {
+        self.end_session(socket, None, now);
+        self.take_effects()
+    }
+
+    /// The media plane's answer to [`Effect::OpenPeer`]: the SDP answer, or why there is none. The driver gives it as
+    /// soon as it can; after the settings' `answer_time` the publish has failed and a late answer is ignored. Requests
+    /// of that socket that came in between have waited (at most 64) and are handled now, in their order.
     pub fn peer_answered(
         &mut self,
-        _participant: ParticipantId,
-        _answer: Result<String, String>,
-        _now: Now,
+        participant: ParticipantId,
+        answer: Result<String, String>,
+        now: Now,
     ) -> Vec<Effect> {
-        Vec::new()
+        if let Some(socket) = self.finish_publish(participant, answer) {
+            self.handle_waiting(socket, now);
+        }
+        self.take_effects()
     }
 
-    /// ICE and DTLS of the participant's peer are up.
-    pub fn peer_up(&mut self, _participant: ParticipantId, _now: Now) -> Vec<Effect> {
-        Vec::new()
+    /// ICE and DTLS of the participant's peer are up (12.13): the others are told, or the call is bridged.
+    pub fn peer_up(&mut self, participant: ParticipantId, now: Now) -> Vec<Effect> {
+        self.audio_up(participant, now);
+        self.take_effects()
     }
 
-    /// The participant's peer is lost; the participant stays until its socket ends.
-    pub fn peer_gone(&mut self, _participant: ParticipantId, _now: Now) -> Vec<Effect> {
-        Vec::new()
+    /// The participant's peer is lost. The participant stays until its socket ends; it may publish again.
+    pub fn peer_gone(&mut self, participant: ParticipantId, _now: Now) -> Vec<Effect> {
+        self.audio_gone(participant);
+        self.take_effects()
     }
 
-    /// What a call number leads to.
+    /// What a call number leads to. A personal number is found whether or not its user is busy.
     #[must_use]
-    pub fn look_up(&self, _number: &CallNumber, _now: Now) -> LookUp {
-        LookUp::Unknown
+    pub fn look_up(&self, number: &CallNumber, now: Now) -> LookUp {
+        let target = self.numbers.owner(*number).and_then(|owner| match owner {
+            Owner::Session(socket) => {
+                let session = self.connections.get(&socket)?.session.as_ref()?;
+                Some((session.service, TargetKind::User(session.user_id.clone())))
+            }
+            Owner::Room(room) => Some((self.rooms.get(&room)?.service, TargetKind::Room(room))),
+        });
+        match target {
+            Some((service, kind)) => LookUp::Found(Target {
+                call_number: *number,
+                service_id: self
+                    .settings
+                    .services
+                    .get(service)
+                    .map(|s| s.id.clone())
+                    .unwrap_or_default(),
+                kind,
+            }),
+            None if self.numbers.ended_lately(*number, now.instant) => LookUp::Expired,
+            None => LookUp::Unknown,
+        }
     }
 
-    /// A telephone calls a user (9.9).
+    /// A telephone calls a user (9.9): makes the call's room with the telephone in it and rings every idle session of
+    /// the user. Returns at once a notice `Ringing` or `Refused`. `caller` is the calling number, or empty if
+    /// withheld. A `call` that the hub knows already is ignored.
     pub fn ring(
         &mut self,
-        _call: TelephoneId,
-        _service_id: &str,
-        _user_id: &str,
-        _caller: &str,
-        _now: Now,
+        call: TelephoneId,
+        service_id: &str,
+        user_id: &str,
+        caller: &str,
+        now: Now,
     ) -> Vec<Effect> {
-        Vec::new()
+        self.ring_user(call, service_id, user_id, caller, now);
+        self.take_effects()
     }
 
-    /// A telephone enters a room (9.10).
-    pub fn admit(&mut self, _call: TelephoneId, _room: RoomId, _caller: &str, _now: Now) -> Vec<Effect> {
-        Vec::new()
+    /// A telephone enters a room (9.10). Returns at once a notice `Admitted` or `Refused`. `caller` is the calling
+    /// number, or empty if withheld. A `call` that the hub knows already is ignored.
+    pub fn admit(&mut self, call: TelephoneId, room: RoomId, caller: &str, now: Now) -> Vec<Effect> {
+        self.admit_telephone(call, room, caller, now);
+        self.take_effects()
     }
 
-    /// The telephone has hung up, in any state.
-    pub fn hung_up(&mut self, _call: TelephoneId, _now: Now) -> Vec<Effect> {
-        Vec::new()
+    /// The telephone has hung up, in any state. There is no notice back; a call that has ended is ignored.
+    pub fn hung_up(&mut self, call: TelephoneId, now: Now) -> Vec<Effect> {
+        self.end_telephone(call, None, now);
+        self.take_effects()
     }
 
-    /// When [`Hub::expire`] is due next.
+    /// When [`expire`](Self::expire) is due next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.settings.services.first().and(None)
+        self.timers.next()
     }
 
-    /// Runs every timer that is due.
-    pub fn expire(&mut self, _now: Now) -> Vec<Effect> {
-        Vec::new()
+    /// Runs every timer that is due: heartbeats, ring and join times, empty rooms.
+    pub fn expire(&mut self, now: Now) -> Vec<Effect> {
+        while let Some(timer) = self.timers.due(now.instant) {
+            match timer {
+                Timer::NoSession(socket) => self.end_session(socket, Some(CLOSE_PROTOCOL), now),
+                Timer::Heartbeat(socket) => self.beat(socket, now),
+                Timer::Answer(socket) => self.answer_overdue(socket, now),
+                Timer::Call(room) => self.call_overdue(room, now),
+                Timer::EmptyRoom(room) => self.remove_room(room, now),
+            }
+        }
+        self.take_effects()
     }
 
-    /// The server stops: telephones are told, all sockets close with 1001.
-    pub fn close_all(&mut self, _now: Now) -> Vec<Effect> {
-        Vec::new()
+    /// The server stops: telephones end with `Shutdown` (the apps with them get `WS_LEAVE_NOTI`), all sockets close
+    /// with 1001. Nothing is left afterwards.
+    pub fn close_all(&mut self, now: Now) -> Vec<Effect> {
+        self.shut_down(now);
+        self.take_effects()
     }
 
     /// Counts for metrics.
     #[must_use]
     pub fn figures(&self) -> Figures {
-        Figures::default()
+        let rings = |room: &&Room| {
+            room.call
+                .as_ref()
+                .is_some_and(|c| matches!(c.stage, Stage::Ringing(_)))
+        };
+        Figures {
+            sockets: self.connections.len(),
+            sessions: self.sessions.len(),
+            rooms: self.rooms.len(),
+            participants: self.places.len(),
+            telephones: self.telephones.len(),
+            ringing_calls: self.rooms.values().filter(rings).count(),
+            numbers: self.numbers.len(),
+            malformed: self.malformed,
+        }
+    }
+
+    fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    fn send(&mut self, socket: SocketId, text: String) {
+        self.effects.push(Effect::Send { socket, text });
+    }
+
+    /// The id of the socket's session, or "" (3.3).
+    fn own_id(&self, socket: SocketId) -> String {
+        let session = self
+            .connections
+            .get(&socket)
+            .and_then(|connection| connection.session.as_ref());
+        session.map(|session| session.id.clone()).unwrap_or_default()
+    }
+
+    /// Handles what has waited, until an answer is owed again.
+    fn handle_waiting(&mut self, socket: SocketId, now: Now) {
+        while let Some(connection) = self.connections.get_mut(&socket) {
+            if connection.owed.is_some() {
+                return;
+            }
+            let Some(request) = connection.waiting.pop_front() else {
+                return;
+            };
+            connection.waiting_bytes -= request.size;
+            self.handle(socket, request, now);
+        }
+    }
+
+    /// Handles one request. Its response goes before everything else that it brings about.
+    fn handle(&mut self, socket: SocketId, request: Request, now: Now) {
+        let mark = self.effects.len();
+        let before = self.own_id(socket);
+        let handled = self.dispatch(socket, &request, now);
+        // A new session has its id only now; one that has just ended had it before.
+        let own = if before.is_empty() {
+            self.own_id(socket)
+        } else {
+            before
+        };
+        let text = match &handled {
+            Ok(Outcome::Now(reply)) => outgoing::success(&request, &own, reply),
+            Err(fault) => outgoing::failure(&request, &own, &fault.to_string()),
+            Ok(Outcome::Later) => {
+                if let Some(connection) = self.connections.get_mut(&socket) {
+                    connection.owed = Some(request);
+                    self.timers
+                        .set(Timer::Answer(socket), now.instant + self.settings.answer_time);
+                }
+                return;
+            }
+        };
+        self.effects.insert(mark, Effect::Send { socket, text });
+        // The SDKs wait for the close after a failed session request (2.2).
+        if request.kind == Kind::Session && handled.is_err() {
+            self.end_session(socket, Some(CLOSE_PROTOCOL), now);
+        }
+    }
+
+    /// Checks session and state (10.1), then hands over to the handler.
+    fn dispatch(&mut self, socket: SocketId, request: &Request, now: Now) -> Handled {
+        let fields = &request.fields;
+        if request.kind == Kind::Session {
+            return self.create_session(socket, fields, now).map(Into::into);
+        }
+        let session = self
+            .connections
+            .get(&socket)
+            .and_then(|connection| connection.session.as_ref())
+            .ok_or(Fault::NoSession)?;
+        match fields.raw("session").map(|given| given.as_str()) {
+            None => {
+                return Err(Fault::Missing {
+                    field: "session",
+                    expected: "the session of WS_SESSION_RSP",
+                });
+            }
+            Some(given) if given != Some(session.id.as_str()) => return Err(Fault::WrongSession),
+            Some(_) => {}
+        }
+        let inside = matches!(session.place, Place::Inside { .. });
+        match request.kind {
+            Kind::Leave => self.leave(socket, now).map(Into::into),
+            Kind::Unknown => Err(Fault::UnknownRequest),
+            Kind::Unsubscribe => Ok(Reply::new().into()),
+            Kind::Message if fields.string("action") == Some("list") => {
+                self.message_list(socket, fields).map(Into::into)
+            }
+            Kind::MakeNumber
+            | Kind::SessionList
+            | Kind::CreateRoom
+            | Kind::DestroyRoom
+            | Kind::RoomList
+            | Kind::Join
+            | Kind::OfferCall
+            | Kind::AnswerCall
+            | Kind::AcceptCall
+            | Kind::RejectCall => {
+                if inside {
+                    return Err(Fault::InRoom);
+                }
+                self.dispatch_outside(socket, request, now).map(Into::into)
+            }
+            _ if !inside => Err(Fault::NotInRoom),
+            _ => self.dispatch_inside(socket, request, now),
+        }
+    }
+
+    /// Requests of a session that is in no room.
+    fn dispatch_outside(&mut self, socket: SocketId, request: &Request, now: Now) -> Result<Reply, Fault> {
+        let fields = &request.fields;
+        match request.kind {
+            Kind::MakeNumber => self.make_number(socket, fields, now),
+            Kind::SessionList => self.session_list(socket, fields),
+            Kind::CreateRoom => self.create_room(socket, fields, now),
+            Kind::DestroyRoom => self.destroy_room(socket, fields, now),
+            Kind::RoomList => self.room_list(socket, fields),
+            Kind::Join => self.join_room(socket, fields, now),
+            Kind::AnswerCall | Kind::AcceptCall => self.answer_call(socket, fields, now),
+            Kind::RejectCall => self.reject_call(socket, now),
+            _ => Err(Fault::NotOffered("calls from the application")),
+        }
+    }
+
+    /// Requests of a session that is in a room.
+    fn dispatch_inside(&mut self, socket: SocketId, request: &Request, now: Now) -> Handled {
+        let fields = &request.fields;
+        match request.kind {
+            Kind::Publish => self.publish(socket, request, now),
+            Kind::PartiList => self.parti_list(socket, fields).map(Into::into),
+            // Nobody publishes camera or screen.
+            Kind::PublishList | Kind::ScreenList => self.nobody(socket, fields).map(Into::into),
+            Kind::Mute => self.mute(socket, fields, true).map(Into::into),
+            Kind::Unmute => self.mute(socket, fields, false).map(Into::into),
+            Kind::Message => self.message(socket, fields, now).map(Into::into),
+            Kind::KickOut => self.kick_out(socket, fields, now).map(Into::into),
+            Kind::ScreenShare | Kind::ScreenUnshare => Err(Fault::NotOffered("screen sharing")),
+            Kind::Recording => Err(Fault::NotOffered("recording")),
+            _ => Err(Fault::NotOffered("video")),
+        }
     }
 }

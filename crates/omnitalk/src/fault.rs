@@ -1,0 +1,70 @@
+//! Why a request fails. The text becomes `reason` on the wire (3.3): it names the field and what to do.
+
+use thiserror::Error;
+
+/// Every cause of a failed response.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub(crate) enum Fault {
+    #[error("{field} is missing: send {expected}")]
+    Missing {
+        field: &'static str,
+        expected: &'static str,
+    },
+    #[error("{field} is not valid: send {expected}")]
+    Invalid {
+        field: &'static str,
+        expected: &'static str,
+    },
+    #[error("{field} is too long: send at most {limit} characters")]
+    TooLong { field: &'static str, limit: usize },
+    #[error("end_date is before start_date: send an end_date after the start_date, or none")]
+    EndBeforeStart,
+    #[error("Invalid service id or key: check service_id and service_key")]
+    InvalidService,
+    #[error("This connection has a session already: open a new connection for another one")]
+    SecondSession,
+    #[error("The server holds as many sessions as it may: try again later")]
+    TooManySessions,
+    #[error("No session yet: send WS_SESSION_REQ first")]
+    NoSession,
+    #[error("session is not the one of this connection: send the session of WS_SESSION_RSP")]
+    WrongSession,
+    #[error("Not possible in a room: leave the room and create a new session first")]
+    InRoom,
+    #[error("Not possible outside a room: join a room first")]
+    NotInRoom,
+    #[error("room_id names no room: take one from WS_CREATE_ROOM_RSP or WS_ROOM_LIST_RSP")]
+    NoSuchRoom,
+    #[error("room_id is not the room of this session: send the joined room, or none")]
+    NotThisRoom,
+    #[error("secret is missing: this room needs one")]
+    SecretMissing,
+    #[error("secret is wrong for this room")]
+    SecretWrong,
+    #[error("The room is full")]
+    RoomFull,
+    #[error("The server holds as many rooms as it may: destroy one that is not needed")]
+    TooManyRooms,
+    #[error("call_number is in use: choose another one, or send none for a random one")]
+    NumberInUse,
+    #[error("No call number is free: try again later")]
+    NumbersExhausted,
+    #[error("No call rings for this session")]
+    NothingRings,
+    #[error("No such call: {field} differs from the one of WS_RINGING_NOTI")]
+    NotThisCall { field: &'static str },
+    #[error("caller is the user of this session: nobody can answer themselves")]
+    CallerIsSelf,
+    #[error("Audio is published already: a session publishes audio once")]
+    AlreadyPublished,
+    #[error("The media server gave no answer: {0}")]
+    NoAnswer(String),
+    #[error("No such participant: {field} names no session in this room")]
+    NoSuchParticipant { field: &'static str },
+    #[error("{field} is this session: send the session of another participant")]
+    TargetIsSelf { field: &'static str },
+    #[error("This server does not offer {0}")]
+    NotOffered(&'static str),
+    #[error("Unknown request: this server speaks the 2.1 protocol")]
+    UnknownRequest,
+}

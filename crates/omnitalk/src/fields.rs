@@ -1,0 +1,264 @@
+//! The fields of a request: presence, type, length, normalisation (3.1, 10.2, 10.3).
+
+use crate::fault::Fault;
+use crate::ids::RoomId;
+use crate::masked::{CallNumber, Secret};
+use crate::words::{RoomType, Track};
+use serde_json::{Map, Value};
+
+/// `user_id`, `user_name` and `room_id`, in UTF-16 code units.
+pub(crate) const NAME_LIMIT: usize = 64;
+/// `subject`, `callee`, `caller`, `target`, `to_user` and `subscribe`, in UTF-16 code units.
+pub(crate) const LONG_LIMIT: usize = 128;
+/// `message`, in UTF-16 code units.
+pub(crate) const MESSAGE_LIMIT: usize = 2048;
+/// `secret`, in UTF-16 code units.
+pub(crate) const SECRET_LIMIT: usize = 6;
+/// `service_id` and `service_key`, in UTF-16 code units (ours: the protocol names no limit).
+pub(crate) const SERVICE_LIMIT: usize = 256;
+/// An SDP body, in UTF-16 code units (ours).
+pub(crate) const SDP_LIMIT: usize = 65_536;
+
+/// The length that clients count: UTF-16 code units.
+fn length(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+/// The JSON object of one message. JSON `null` counts as absent.
+pub(crate) struct Fields(Map<String, Value>);
+
+impl Fields {
+    pub(crate) fn new(map: Map<String, Value>) -> Self {
+        Self(map)
+    }
+
+    /// The value exactly as received.
+    pub(crate) fn raw(&self, field: &str) -> Option<&Value> {
+        self.0.get(field).filter(|value| !value.is_null())
+    }
+
+    /// A string of any length.
+    pub(crate) fn string(&self, field: &str) -> Option<&str> {
+        self.raw(field).and_then(Value::as_str)
+    }
+
+    pub(crate) fn flag(&self, field: &str) -> bool {
+        self.raw(field).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// An optional string; the empty one is `Some("")`.
+    pub(crate) fn text(&self, field: &'static str, limit: usize) -> Result<Option<&str>, Fault> {
+        match self.raw(field) {
+            None => Ok(None),
+            Some(Value::String(text)) if length(text) <= limit => Ok(Some(text)),
+            Some(Value::String(_)) => Err(Fault::TooLong { field, limit }),
+            Some(_) => Err(Fault::Invalid {
+                field,
+                expected: "a string",
+            }),
+        }
+    }
+
+    /// A string that must be there and not be empty.
+    pub(crate) fn required(&self, field: &'static str, limit: usize) -> Result<&str, Fault> {
+        self.text(field, limit)?
+            .filter(|text| !text.is_empty())
+            .ok_or(Fault::Missing {
+                field,
+                expected: "a string that is not empty",
+            })
+    }
+
+    /// An optional string whose empty form means "not given".
+    pub(crate) fn given(&self, field: &'static str, limit: usize) -> Result<Option<&str>, Fault> {
+        Ok(self.text(field, limit)?.filter(|text| !text.is_empty()))
+    }
+
+    /// A whole number from 0, also written as `5.0`.
+    fn integer(&self, field: &'static str, expected: &'static str) -> Result<Option<u64>, Fault> {
+        let Some(value) = self.raw(field) else {
+            return Ok(None);
+        };
+        whole(value).map(Some).ok_or(Fault::Invalid { field, expected })
+    }
+
+    /// Unix seconds; 0 means "not given".
+    pub(crate) fn date(&self, field: &'static str) -> Result<Option<u64>, Fault> {
+        Ok(self
+            .integer(field, "unix seconds as a whole number, or nothing")?
+            .filter(|date| *date > 0))
+    }
+
+    /// The page of a list, from 1; 1 when not given (10.2).
+    pub(crate) fn page(&self) -> Result<u64, Fault> {
+        let expected = "a whole number from 1, or nothing";
+        match self.integer("page", expected)? {
+            None => Ok(1),
+            Some(0) => Err(Fault::Invalid {
+                field: "page",
+                expected,
+            }),
+            Some(page) => Ok(page),
+        }
+    }
+
+    /// A room id that must be there. An id that cannot be ours names no room.
+    pub(crate) fn room(&self) -> Result<RoomId, Fault> {
+        RoomId::parse(self.required("room_id", NAME_LIMIT)?).ok_or(Fault::NoSuchRoom)
+    }
+
+    /// A room id that may be absent.
+    pub(crate) fn given_room(&self) -> Result<Option<RoomId>, Fault> {
+        let text = self.given("room_id", NAME_LIMIT)?;
+        text.map(|text| RoomId::parse(text).ok_or(Fault::NoSuchRoom))
+            .transpose()
+    }
+
+    /// A room type that must be there; `all` is not one.
+    pub(crate) fn room_type(&self) -> Result<RoomType, Fault> {
+        const EXPECTED: &str = "audiocall, videocall, audioroom, videoroom, webinar or sipcall";
+        let field = "room_type";
+        match self.raw(field) {
+            None => Err(Fault::Missing {
+                field,
+                expected: EXPECTED,
+            }),
+            Some(value) => value.as_str().and_then(RoomType::parse).ok_or(Fault::Invalid {
+                field,
+                expected: EXPECTED,
+            }),
+        }
+    }
+
+    /// The filter of a room list: `None` for `all`, nothing, or the empty string.
+    pub(crate) fn room_filter(&self) -> Result<Option<RoomType>, Fault> {
+        const EXPECTED: &str = "all, audiocall, videocall, audioroom, videoroom, webinar or sipcall";
+        let field = "room_type";
+        match self.raw(field) {
+            None => Ok(None),
+            Some(Value::String(text)) if text.is_empty() || text == "all" => Ok(None),
+            Some(value) => value
+                .as_str()
+                .and_then(RoomType::parse)
+                .map(Some)
+                .ok_or(Fault::Invalid {
+                    field,
+                    expected: EXPECTED,
+                }),
+        }
+    }
+
+    pub(crate) fn track(&self) -> Result<Track, Fault> {
+        let (field, expected) = ("track", "audio or video");
+        match self.raw(field).map(Value::as_str) {
+            None => Err(Fault::Missing { field, expected }),
+            Some(Some("audio")) => Ok(Track::Audio),
+            Some(Some("video")) => Ok(Track::Video),
+            Some(_) => Err(Fault::Invalid { field, expected }),
+        }
+    }
+
+    /// The SDP of `jsep`, which must be an offer.
+    pub(crate) fn offer(&self) -> Result<&str, Fault> {
+        let (field, expected) = ("jsep", "an object with type offer and the sdp");
+        let jsep = self.raw(field).ok_or(Fault::Missing { field, expected })?;
+        let kind = jsep.get("type").and_then(Value::as_str);
+        let sdp = jsep.get("sdp").and_then(Value::as_str).unwrap_or_default();
+        if kind != Some("offer") || sdp.is_empty() {
+            return Err(Fault::Invalid { field, expected });
+        }
+        if length(sdp) > SDP_LIMIT {
+            return Err(Fault::TooLong {
+                field: "jsep.sdp",
+                limit: SDP_LIMIT,
+            });
+        }
+        Ok(sdp)
+    }
+
+    /// A call number, as string or number (10.3).
+    pub(crate) fn call_number(&self) -> Result<Option<CallNumber>, Fault> {
+        let invalid = Fault::Invalid {
+            field: "call_number",
+            expected: "exactly six digits, or nothing",
+        };
+        match self.raw("call_number") {
+            None => Ok(None),
+            Some(Value::String(text)) if text.is_empty() => Ok(None),
+            Some(Value::String(text)) => CallNumber::parse(text).map(Some).map_err(|_| invalid),
+            Some(value) => whole(value)
+                .and_then(CallNumber::from_integer)
+                .map(Some)
+                .ok_or(invalid),
+        }
+    }
+
+    /// A room secret in its form for comparison (10.3); the empty string means "not given" (11.19).
+    pub(crate) fn secret(&self) -> Result<Option<GivenSecret>, Fault> {
+        let field = "secret";
+        match self.raw(field) {
+            None => Ok(None),
+            Some(Value::String(text)) if text.is_empty() => Ok(None),
+            Some(Value::String(text)) if length(text) <= SECRET_LIMIT => Ok(Some(GivenSecret::new(text))),
+            Some(Value::String(_)) => Err(Fault::TooLong {
+                field,
+                limit: SECRET_LIMIT,
+            }),
+            Some(value) => match whole(value).map(|number| number.to_string()) {
+                Some(digits) if digits.len() <= SECRET_LIMIT => Ok(Some(GivenSecret::new(&digits))),
+                Some(_) => Err(Fault::TooLong {
+                    field,
+                    limit: SECRET_LIMIT,
+                }),
+                None => Err(Fault::Invalid {
+                    field,
+                    expected: "at most six characters or digits",
+                }),
+            },
+        }
+    }
+}
+
+/// A JSON number that is a whole one from 0 on.
+fn whole(value: &Value) -> Option<u64> {
+    /// Above, a double no longer holds every whole number.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    value.as_u64().or_else(|| {
+        let number = value.as_f64().filter(|number| number.fract() == 0.0)?;
+        // In range and whole: nothing is lost.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        (0.0..=EXACT).contains(&number).then_some(number as u64)
+    })
+}
+
+/// A room secret: an all-digit one shorter than six is padded with zeros on the left, because a client that holds it
+/// as a number has lost them (10.3).
+#[derive(Clone, Debug)]
+pub(crate) struct RoomSecret(Secret);
+
+/// A secret as a client has given it, in normal form.
+pub(crate) struct GivenSecret(String);
+
+impl GivenSecret {
+    fn new(text: &str) -> Self {
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        Self(if digits {
+            format!("{text:0>6}")
+        } else {
+            text.to_owned()
+        })
+    }
+}
+
+impl RoomSecret {
+    pub(crate) fn new(given: GivenSecret) -> Self {
+        Self(Secret::new(given.0))
+    }
+
+    pub(crate) fn matches(&self, given: &GivenSecret) -> bool {
+        self.0.matches(&given.0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! Lists: sessions, rooms, participants (6.3, 6.6, 6.8 to 6.10, 10.4).
+
+use super::people::{Line, Place, Room};
+use super::{Hub, Owner};
+use crate::fault::Fault;
+use crate::fields::Fields;
+use crate::ids::SocketId;
+use crate::outgoing::Reply;
+use crate::words::CallType;
+use serde_json::{Value, json};
+
+/// Entries of one page (10.2).
+const PAGE: usize = 10;
+
+/// The reply with the page of `all`; a page beyond the end is empty (10.4).
+fn paged<T>(all: &[T], page: u64, entry: impl Fn(&T) -> Value) -> Reply {
+    let skipped = usize::try_from(page - 1)
+        .unwrap_or(usize::MAX)
+        .saturating_mul(PAGE);
+    Reply::list(
+        page,
+        all.len(),
+        all.iter().skip(skipped).take(PAGE).map(entry).collect(),
+    )
+}
+
+impl Hub {
+    /// `WS_SESSION_LIST_REQ` (6.3, 12.22): the other sessions of the service.
+    pub(super) fn session_list(&self, socket: SocketId, fields: &Fields) -> Result<Reply, Fault> {
+        let page = fields.page()?;
+        let service = self.session(socket)?.service;
+        let others = self.connections.iter().filter(|(other, _)| **other != socket);
+        let sessions = others.filter_map(|(_, connection)| connection.session.as_ref());
+        let all: Vec<_> = sessions.filter(|session| session.service == service).collect();
+        Ok(paged(&all, page, |session| {
+            let (call_type, user_name) = match session.place {
+                Place::Idle => (CallType::Unknown, None),
+                Place::Rung(room) | Place::Answered(room) => (self.call_type(room), None),
+                Place::Inside { room, me } => {
+                    let me = self.rooms.get(&room).and_then(|room| room.participants.get(&me));
+                    (self.call_type(room), me.map(|me| me.user_name.as_str()))
+                }
+            };
+            json!({
+                "user_id": session.user_id,
+                "user_name": user_name.unwrap_or(&session.user_id),
+                "call_type": call_type.word(),
+                "state": if session.place == Place::Idle { "active" } else { "busy" },
+            })
+        }))
+    }
+
+    fn call_type(&self, room: crate::ids::RoomId) -> CallType {
+        self.rooms
+            .get(&room)
+            .map_or(CallType::Unknown, |room| room.kind.call_type())
+    }
+
+    /// `WS_ROOM_LIST_REQ` (6.6, 12.18): the open rooms of the service, oldest first.
+    pub(super) fn room_list(&self, socket: SocketId, fields: &Fields) -> Result<Reply, Fault> {
+        let (page, filter) = (fields.page()?, fields.room_filter()?);
+        let service = self.session(socket)?.service;
+        let listed = |room: &&Room| {
+            room.service == service && room.is_open() && filter.is_none_or(|kind| kind == room.kind)
+        };
+        let mut all: Vec<&Room> = self.rooms.values().filter(listed).collect();
+        all.sort_unstable_by_key(|room| room.serial);
+        let reply = paged(&all, page, |room| {
+            let number = self.numbers.of(Owner::Room(room.id));
+            let mut entry = json!({
+                "room_id": room.wire,
+                "room_type": room.kind.word(),
+                "subject": room.subject,
+                "secret": room.secret.is_some(),
+                "count": room.participants.len(),
+                "start_date": room.start_date,
+                "end_date": room.end_date,
+                "reg_date": room.reg_date,
+                "sip_support": number.is_some(),
+            });
+            if let Some(number) = number {
+                entry["sip_number"] = number.expose().into();
+            }
+            entry
+        });
+        Ok(reply.with("room_type", filter.map_or("all", |kind| kind.word())))
+    }
+
+    /// The requester's room; a `room_id` in the request must be it.
+    fn own_room(&self, socket: SocketId, fields: &Fields) -> Result<&Room, Fault> {
+        let (id, _) = self.inside(socket)?;
+        if fields.given_room()?.is_some_and(|given| given != id) {
+            return Err(Fault::NotThisRoom);
+        }
+        self.rooms.get(&id).ok_or(Fault::NotInRoom)
+    }
+
+    /// `WS_PARTI_LIST_REQ` (6.8): everybody in the room but the requester, telephones included.
+    pub(super) fn parti_list(&self, socket: SocketId, fields: &Fields) -> Result<Reply, Fault> {
+        let page = fields.page()?;
+        let (_, me) = self.inside(socket)?;
+        let room = self.own_room(socket, fields)?;
+        let all: Vec<_> = room
+            .participants
+            .values()
+            .filter(|participant| participant.id != me)
+            .collect();
+        let reply = paged(&all, page, |participant| {
+            json!({
+                "session": participant.session,
+                "user_id": participant.user_id,
+                "user_name": participant.user_name,
+                "call_type": room.call_type_of(participant).word(),
+                "audio_mute": participant.audio_mute,
+                "video_mute": participant.video_mute,
+            })
+        });
+        Ok(reply.with("room_id", room.wire.clone()))
+    }
+
+    /// `WS_PUBLISH_LIST_REQ` and `WS_SCREEN_LIST_REQ` (6.9, 6.10): nobody publishes camera or screen here.
+    pub(super) fn nobody(&self, socket: SocketId, fields: &Fields) -> Result<Reply, Fault> {
+        let page = fields.page()?;
+        let room = self.own_room(socket, fields)?;
+        Ok(Reply::list(page, 0, Vec::new()).with("room_id", room.wire.clone()))
+    }
+
+    /// `WS_MESSAGE_REQ` with `list` (6.19): whom one can write to; outside a room that is nobody (10.1).
+    pub(super) fn message_list(&self, socket: SocketId, fields: &Fields) -> Result<Reply, Fault> {
+        let page = fields.page()?;
+        let Ok((room, me)) = self.inside(socket) else {
+            return Ok(Reply::list(page, 0, Vec::new()));
+        };
+        let room = self.rooms.get(&room).ok_or(Fault::NotInRoom)?;
+        let others = room
+            .participants
+            .values()
+            .filter(|participant| participant.id != me);
+        let all: Vec<_> = others
+            .filter(|other| matches!(other.line, Line::App(_)))
+            .collect();
+        Ok(paged(&all, page, |participant| {
+            json!({
+                "session": participant.session,
+                "user_id": participant.user_id,
+                "user_name": participant.user_name,
+                "call_type": room.call_type_of(participant).word(),
+            })
+        }))
+    }
+}

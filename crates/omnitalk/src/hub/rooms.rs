@@ -1,0 +1,250 @@
+//! Rooms: making, destroying, joining, leaving, expiry (6.4, 6.5, 6.7, 10.7, 10.8).
+
+use super::people::{Audio, Line, Participant, Place, Room, Stage};
+use super::{Hub, Owner};
+use crate::effects::{Effect, Now};
+use crate::fault::Fault;
+use crate::fields::{Fields, LONG_LIMIT, NAME_LIMIT, RoomSecret};
+use crate::ids::{ParticipantId, RoomId, SocketId};
+use crate::outgoing::Reply;
+use crate::timers::Timer;
+use crate::words::{ChatAction, RoomType};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A room lasts an hour unless it says otherwise (12.5), in seconds.
+const DEFAULT_LENGTH: u64 = 3600;
+/// The longest time that an end date keeps an empty room: a year, in seconds.
+const LONGEST_KEEP: u64 = 366 * 24 * 3600;
+
+impl Hub {
+    /// `WS_CREATE_ROOM_REQ` (6.4, 12.5).
+    pub(super) fn create_room(
+        &mut self,
+        socket: SocketId,
+        fields: &Fields,
+        now: Now,
+    ) -> Result<Reply, Fault> {
+        let kind = fields.room_type()?;
+        let subject = fields.text("subject", LONG_LIMIT)?.unwrap_or_default().to_owned();
+        let secret = fields.secret()?.map(RoomSecret::new);
+        let (start, end) = (fields.date("start_date")?, fields.date("end_date")?);
+        let start_date = start.unwrap_or(now.unix);
+        if end.is_some_and(|end| end < start.unwrap_or(0)) {
+            return Err(Fault::EndBeforeStart);
+        }
+        let service = self.session(socket)?.service;
+        let id = self.new_room(service, kind, now)?;
+        if let Some(room) = self.rooms.get_mut(&id) {
+            room.subject = subject;
+            room.secret = secret;
+            room.start_date = start_date;
+            room.end_date = end.unwrap_or(start_date.saturating_add(DEFAULT_LENGTH));
+            room.keep_until = end;
+        }
+        self.watch_if_empty(id, now);
+        Ok(Reply::new().with("room_id", id.to_string()))
+    }
+
+    /// An empty room that nobody knows yet.
+    pub(super) fn new_room(&mut self, service: usize, kind: RoomType, now: Now) -> Result<RoomId, Fault> {
+        if self.rooms.len() >= self.settings.most_rooms {
+            return Err(Fault::TooManyRooms);
+        }
+        let mut id = self.dice.room();
+        while self.rooms.contains_key(&id) {
+            id = self.dice.room();
+        }
+        let room = Room {
+            id,
+            wire: id.to_string(),
+            serial: self.next_room,
+            service,
+            kind,
+            subject: String::new(),
+            secret: None,
+            start_date: now.unix,
+            end_date: now.unix.saturating_add(DEFAULT_LENGTH),
+            reg_date: now.unix,
+            keep_until: None,
+            destroyed: false,
+            call: None,
+            participants: BTreeMap::new(),
+        };
+        self.next_room += 1;
+        self.rooms.insert(id, room);
+        Ok(id)
+    }
+
+    /// The open room of this service.
+    pub(super) fn open_room(&self, id: RoomId, service: usize) -> Result<&Room, Fault> {
+        let room = self
+            .rooms
+            .get(&id)
+            .filter(|room| room.service == service && room.is_open());
+        room.ok_or(Fault::NoSuchRoom)
+    }
+
+    /// `WS_DESTROY_ROOM_REQ` (6.5, 10.7): whoever is inside goes on, nobody else gets in.
+    pub(super) fn destroy_room(
+        &mut self,
+        socket: SocketId,
+        fields: &Fields,
+        now: Now,
+    ) -> Result<Reply, Fault> {
+        let service = self.session(socket)?.service;
+        let id = self.open_room(fields.room()?, service)?.id;
+        self.numbers.release(Owner::Room(id), now.instant);
+        if let Some(room) = self.rooms.get_mut(&id) {
+            room.destroyed = true;
+        }
+        self.watch_if_empty(id, now);
+        Ok(Reply::new().with("room_id", id.to_string()))
+    }
+
+    /// `WS_JOIN_ROOM_REQ` (6.7). A call's room admits the session that has answered the call, and no other (12.18).
+    pub(super) fn join_room(&mut self, socket: SocketId, fields: &Fields, now: Now) -> Result<Reply, Fault> {
+        let id = fields.room()?;
+        let given = fields.secret()?;
+        let user_name = fields.given("user_name", NAME_LIMIT)?.map(str::to_owned);
+        let session = self.session(socket)?;
+        let (own, user_id, place) = (session.id.clone(), session.user_id.clone(), session.place);
+        if place != Place::Answered(id) {
+            let room = self.open_room(id, session.service)?;
+            if let Some(secret) = &room.secret {
+                let given = given.ok_or(Fault::SecretMissing)?;
+                if !secret.matches(&given) {
+                    return Err(Fault::SecretWrong);
+                }
+            }
+            if room.participants.len() >= self.settings.most_participants {
+                return Err(Fault::RoomFull);
+            }
+            self.give_up_call(socket, place, now);
+        }
+        let user_name = user_name.unwrap_or_else(|| self.dice.letters());
+        let me = self.add_participant(id, own, user_id, user_name, Line::App(socket));
+        self.set_place(socket, Place::Inside { room: id, me });
+        self.call_joined(id, now);
+        let room = self.rooms.get(&id).ok_or(Fault::NoSuchRoom)?;
+        let reply = Reply::new()
+            .with("room_id", room.wire.clone())
+            .with("room_type", room.kind.word())
+            .with("screen", false);
+        Ok(match self.numbers.of(Owner::Room(id)) {
+            // 12.33
+            Some(number) => reply.with("call_number", number.expose()),
+            None => reply,
+        })
+    }
+
+    pub(super) fn add_participant(
+        &mut self,
+        room: RoomId,
+        session: String,
+        user_id: String,
+        user_name: String,
+        line: Line,
+    ) -> ParticipantId {
+        let id = ParticipantId(self.next_participant);
+        self.next_participant += 1;
+        let participant = Participant {
+            id,
+            session,
+            user_id,
+            user_name,
+            line,
+            audio: Audio::None,
+            audio_mute: false,
+            video_mute: false,
+            announced: false,
+        };
+        if let Some(room) = self.rooms.get_mut(&room) {
+            room.participants.insert(id, participant);
+            self.places.insert(id, room.id);
+            self.timers.clear(Timer::EmptyRoom(room.id));
+        }
+        if let Line::Telephone(call) = line {
+            self.telephones.insert(call, id);
+        }
+        id
+    }
+
+    /// Takes a participant out and tells the rest (9.14 step 4); then sees what becomes of the call or room.
+    pub(super) fn remove_participant(&mut self, room_id: RoomId, id: ParticipantId, now: Now) {
+        let Some(room) = self.rooms.get_mut(&room_id) else {
+            return;
+        };
+        let Some(participant) = room.participants.remove(&id) else {
+            return;
+        };
+        self.places.remove(&id);
+        if let Line::Telephone(call) = participant.line {
+            self.telephones.remove(&call);
+        }
+        if participant.audio != Audio::None {
+            self.effects.push(Effect::ClosePeer { participant: id });
+        }
+        let mut texts = vec![room.about(&participant).left()];
+        // Whoever never appeared in the chat does not leave it; calls have none of these lines.
+        if participant.announced && room.call.is_none() {
+            texts.push(room.about(&participant).chat(ChatAction::Leave, None, now.unix));
+        }
+        let mut sockets = room.sockets(None);
+        if let Some(Stage::Ringing(ringing)) = room.call.as_ref().map(|call| &call.stage) {
+            sockets.extend(ringing);
+        }
+        if let Some(Stage::Answered(socket)) = room.call.as_ref().map(|call| &call.stage) {
+            sockets.push(*socket);
+        }
+        for socket in sockets {
+            for text in &texts {
+                self.send(socket, text.clone());
+            }
+        }
+        if self.rooms.get(&room_id).is_some_and(|room| room.call.is_some()) {
+            self.call_lost_a_party(room_id, participant.line, now);
+        } else {
+            self.watch_if_empty(room_id, now);
+        }
+    }
+
+    /// Sends to all app participants but `except`.
+    pub(super) fn tell_room(&mut self, room: RoomId, except: ParticipantId, texts: &[String]) {
+        let Some(room) = self.rooms.get(&room) else { return };
+        for socket in room.sockets(Some(except)) {
+            for text in texts {
+                self.effects.push(Effect::Send {
+                    socket,
+                    text: text.clone(),
+                });
+            }
+        }
+    }
+
+    /// An empty room goes: a destroyed one at once, another one after a while (12.4).
+    fn watch_if_empty(&mut self, id: RoomId, now: Now) {
+        let Some(room) = self.rooms.get(&id).filter(|room| room.participants.is_empty()) else {
+            return;
+        };
+        if room.destroyed {
+            self.remove_room(id, now);
+            return;
+        }
+        let kept = room
+            .keep_until
+            .unwrap_or(0)
+            .saturating_sub(now.unix)
+            .min(LONGEST_KEEP);
+        let time = self.settings.empty_room.max(Duration::from_secs(kept));
+        self.timers.set(Timer::EmptyRoom(id), now.instant + time);
+    }
+
+    /// Forgets a room that nobody is in.
+    pub(super) fn remove_room(&mut self, id: RoomId, now: Now) {
+        self.timers.clear(Timer::EmptyRoom(id));
+        self.timers.clear(Timer::Call(id));
+        self.numbers.release(Owner::Room(id), now.instant);
+        self.rooms.remove(&id);
+    }
+}

@@ -1,0 +1,219 @@
+//! Sessions: beginning, heartbeat, numbers of their own, end (6.1, 2.1, 6.2, 6.23).
+
+use super::people::{Audio, Place, Session, Stage};
+use super::{CLOSE_LEFT, CLOSE_LOST, CLOSE_SHUTDOWN, Hub};
+use crate::effects::{Effect, EndReason, Now, TelephoneNotice};
+use crate::fault::Fault;
+use crate::fields::{Fields, NAME_LIMIT, SERVICE_LIMIT};
+use crate::ids::{SocketId, TelephoneId};
+use crate::numbers::{NumberBook, Owner};
+use crate::outgoing::{self, Reply};
+use crate::timers::{Timer, Timers};
+
+impl Hub {
+    /// `WS_SESSION_REQ` (6.1, 12.27).
+    pub(super) fn create_session(
+        &mut self,
+        socket: SocketId,
+        fields: &Fields,
+        now: Now,
+    ) -> Result<Reply, Fault> {
+        if self.session_of(socket).is_some() {
+            return Err(Fault::SecondSession);
+        }
+        let service = self.check_service(fields)?;
+        let user_id = match fields.given("user_id", NAME_LIMIT)? {
+            Some(user_id) => user_id.to_owned(),
+            None => self.dice.letters(),
+        };
+        if self.sessions.len() >= self.settings.most_sessions {
+            return Err(Fault::TooManySessions);
+        }
+        let id = self.dice.session(now.unix);
+        // No relay is offered, but the SDKs cannot make their peers without non-empty values (8.2, 11.13).
+        let (turn_id, turn_secret) = (self.dice.letters(), self.dice.letters());
+        let connection = self.connections.get_mut(&socket).ok_or(Fault::NoSession)?;
+        connection.session = Some(Session {
+            id: id.clone(),
+            service,
+            user_id: user_id.clone(),
+            place: Place::Idle,
+        });
+        self.sessions.insert(id, socket);
+        self.users
+            .entry((service, user_id.clone()))
+            .or_default()
+            .insert(socket);
+        self.timers.clear(Timer::NoSession(socket));
+        if fields.flag("heartbeat") {
+            self.timers
+                .set(Timer::Heartbeat(socket), now.instant + self.settings.heartbeat);
+        }
+        self.ring_newcomer(socket, service, &user_id);
+        Ok(Reply::new()
+            .with("user_id", user_id)
+            .with("turn_id", turn_id)
+            .with("turn_secret", turn_secret))
+    }
+
+    fn check_service(&self, fields: &Fields) -> Result<usize, Fault> {
+        let id = fields.required("service_id", SERVICE_LIMIT)?;
+        let key = fields.given("service_key", SERVICE_LIMIT)?;
+        let found = self.settings.services.iter().position(|service| service.id == id);
+        let index = found.ok_or(Fault::InvalidService)?;
+        let service = &self.settings.services[index];
+        let valid = match (&service.key, key) {
+            (Some(ours), Some(given)) => ours.matches(given),
+            (Some(_), None) | (None, _) => !service.key_required,
+        };
+        if valid {
+            Ok(index)
+        } else {
+            Err(Fault::InvalidService)
+        }
+    }
+
+    pub(super) fn session_of(&self, socket: SocketId) -> Option<&Session> {
+        self.connections.get(&socket)?.session.as_ref()
+    }
+
+    /// The session of a request that has passed the checks.
+    pub(super) fn session(&self, socket: SocketId) -> Result<&Session, Fault> {
+        self.session_of(socket).ok_or(Fault::NoSession)
+    }
+
+    pub(super) fn set_place(&mut self, socket: SocketId, place: Place) {
+        let connection = self.connections.get_mut(&socket);
+        if let Some(session) = connection.and_then(|connection| connection.session.as_mut()) {
+            session.place = place;
+        }
+    }
+
+    /// A heartbeat is due (12.2): the third unanswered one means that the connection is lost.
+    pub(super) fn beat(&mut self, socket: SocketId, now: Now) {
+        let id = self.own_id(socket);
+        let Some(connection) = self.connections.get_mut(&socket) else {
+            return;
+        };
+        if connection.heartbeats_out >= self.settings.heartbeats_missed {
+            self.end_session(socket, Some(CLOSE_LOST), now);
+            return;
+        }
+        connection.heartbeats_out += 1;
+        self.send(socket, outgoing::heartbeat(&id, now.unix));
+        self.timers
+            .set(Timer::Heartbeat(socket), now.instant + self.settings.heartbeat);
+    }
+
+    /// `WS_MAKE_SIPNUM_REQ` (6.2, 10.6, 12.23). Any session may number any open room of its service (12.17).
+    pub(super) fn make_number(
+        &mut self,
+        socket: SocketId,
+        fields: &Fields,
+        now: Now,
+    ) -> Result<Reply, Fault> {
+        let wanted = fields.call_number()?;
+        let service = self.session(socket)?.service;
+        let room = match fields.given_room()? {
+            Some(room) => Some(self.open_room(room, service)?.id),
+            None => None,
+        };
+        let owner = room.map_or(Owner::Session(socket), Owner::Room);
+        let number = self.numbers.assign(owner, wanted, &mut self.dice, now.instant)?;
+        let reply = Reply::new().with("call_number", number.expose());
+        Ok(match room {
+            Some(room) => reply.with("room_id", room.to_string()),
+            None => reply,
+        })
+    }
+
+    /// `WS_LEAVE_REQ` (6.23, 9.14): always answered, then the socket closes. While a call rings it declines (9.5).
+    pub(super) fn leave(&mut self, socket: SocketId, now: Now) -> Result<Reply, Fault> {
+        let place = self.session(socket)?.place;
+        let mut reply = Reply::new();
+        match place {
+            Place::Inside { room, .. } => reply = reply.with("room_id", room.to_string()),
+            Place::Rung(room) => self.stop_ringing(socket, room, true, now),
+            Place::Idle | Place::Answered(_) => {}
+        }
+        self.end_session(socket, Some(CLOSE_LEFT), now);
+        Ok(reply)
+    }
+
+    /// The one way out for every socket: leaves what it is in, ends its number, forgets it.
+    pub(super) fn end_session(&mut self, socket: SocketId, close: Option<(u16, &'static str)>, now: Now) {
+        let Some(connection) = self.connections.remove(&socket) else {
+            return;
+        };
+        self.timers.clear(Timer::NoSession(socket));
+        self.timers.clear(Timer::Heartbeat(socket));
+        self.timers.clear(Timer::Answer(socket));
+        if let Some(session) = connection.session {
+            match session.place {
+                Place::Idle => {}
+                Place::Rung(room) => self.stop_ringing(socket, room, false, now),
+                Place::Answered(room) => self.give_up_answered(room, now),
+                Place::Inside { room, me } => self.remove_participant(room, me, now),
+            }
+            self.numbers.release(Owner::Session(socket), now.instant);
+            self.sessions.remove(&session.id);
+            let key = (session.service, session.user_id);
+            if let Some(sockets) = self.users.get_mut(&key) {
+                sockets.remove(&socket);
+                if sockets.is_empty() {
+                    self.users.remove(&key);
+                }
+            }
+        }
+        if let Some((code, reason)) = close {
+            self.effects.push(Effect::Close { socket, code, reason });
+        }
+    }
+
+    /// A session begins while a call rings for its user: it rings too (9.1).
+    fn ring_newcomer(&mut self, socket: SocketId, service: usize, user_id: &str) {
+        let sockets = self.users.get(&(service, user_id.to_owned()));
+        let mut places = sockets
+            .into_iter()
+            .flatten()
+            .filter_map(|other| Some(self.session_of(*other)?.place));
+        let rung = places.find_map(|place| match place {
+            Place::Rung(room) => Some(room),
+            _ => None,
+        });
+        let Some(room_id) = rung else { return };
+        if let Some(call) = self.rooms.get_mut(&room_id).and_then(|room| room.call.as_mut())
+            && let Stage::Ringing(sockets) = &mut call.stage
+        {
+            sockets.insert(socket);
+            self.ring_socket(socket, room_id);
+        }
+    }
+
+    /// Ends everything (shutdown).
+    pub(super) fn shut_down(&mut self, now: Now) {
+        let calls: Vec<TelephoneId> = self.telephones.keys().copied().collect();
+        for call in calls {
+            self.end_telephone(call, Some(TelephoneNotice::Ended(EndReason::Shutdown)), now);
+        }
+        // The sockets close together: nobody is left to be told who else goes.
+        for participant in self.rooms.values().flat_map(|room| room.participants.values()) {
+            if participant.audio != Audio::None {
+                self.effects.push(Effect::ClosePeer {
+                    participant: participant.id,
+                });
+            }
+        }
+        let (code, reason) = CLOSE_SHUTDOWN;
+        for socket in self.connections.keys().copied() {
+            self.effects.push(Effect::Close { socket, code, reason });
+        }
+        self.connections.clear();
+        self.sessions.clear();
+        self.users.clear();
+        self.rooms.clear();
+        self.places.clear();
+        self.timers = Timers::default();
+        self.numbers = NumberBook::new(self.settings.ended_number);
+    }
+}

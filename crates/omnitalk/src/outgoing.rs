@@ -1,0 +1,178 @@
+//! Everything that we send: responses (3.3), notifications (7) and heartbeats (2.1).
+
+use crate::incoming::{Kind, Request};
+use crate::words::{CallType, ChatAction, RoomType, Track};
+use serde_json::{Map, Value, json};
+
+/// The own fields of a successful response.
+#[derive(Default)]
+pub(crate) struct Reply(Map<String, Value>);
+
+impl Reply {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
+        self.0.insert(field.to_owned(), value.into());
+        self
+    }
+
+    /// The common fields of a list (10.4).
+    pub(crate) fn list(page: u64, count: usize, list: Vec<Value>) -> Self {
+        Self::new()
+            .with("page", page)
+            .with("count", count)
+            .with("list", list)
+    }
+}
+
+/// A successful response; `session` is the requester's own.
+pub(crate) fn success(request: &Request, session: &str, reply: &Reply) -> String {
+    let mut body = reply.0.clone();
+    echo(request, &mut body);
+    finish(body, &request.response, "success", session)
+}
+
+/// A failed response. Beside the echoes it carries, with empty values, every field that iOS decodes as non-optional
+/// (Appendix A): without one of them the failure itself would be lost there (11.23).
+pub(crate) fn failure(request: &Request, session: &str, reason: &str) -> String {
+    let mut body = Map::new();
+    body.insert("reason".to_owned(), reason.into());
+    let text = |field: &str| Value::from(request.fields.string(field).unwrap_or_default());
+    let blank = match request.kind {
+        Kind::Session => json!({ "user_id": text("user_id"), "turn_id": "", "turn_secret": "" }),
+        Kind::MakeNumber => json!({ "call_number": "" }),
+        Kind::SessionList => json!({ "page": 1, "count": 0, "list": [] }),
+        Kind::CreateRoom | Kind::AnswerCall | Kind::AcceptCall => json!({ "room_id": "" }),
+        Kind::DestroyRoom => json!({ "room_id": text("room_id") }),
+        Kind::RoomList => json!({ "page": 1, "count": 0, "room_type": "all", "list": [] }),
+        Kind::Join => json!({ "room_id": text("room_id"), "room_type": "all", "screen": false }),
+        Kind::PartiList | Kind::PublishList | Kind::ScreenList => {
+            json!({ "page": 1, "count": 0, "room_id": text("room_id"), "list": [] })
+        }
+        Kind::Publish => json!({ "track": text("track"), "jsep": { "type": "answer", "sdp": "" } }),
+        Kind::Subscribe => {
+            json!({ "subscribe": "", "jsep": { "type": "offer", "sdp": "" }, "screen": false })
+        }
+        Kind::Unsubscribe => json!({ "subscribe": "" }),
+        Kind::Message => json!({ "transaction": "", "page": 1, "count": 0, "list": [] }),
+        Kind::KickOut => json!({ "target": text("target") }),
+        _ => json!({}),
+    };
+    if let Value::Object(blank) = blank {
+        body.extend(blank);
+    }
+    echo(request, &mut body);
+    finish(body, &request.response, "failed", session)
+}
+
+/// The correlation fields of 3.2, exactly as received.
+fn echo(request: &Request, body: &mut Map<String, Value>) {
+    let field = match request.kind {
+        Kind::Subscribe | Kind::Unsubscribe => "subscribe",
+        Kind::Message => "transaction",
+        _ => return,
+    };
+    if let Some(value) = request.fields.raw(field) {
+        body.insert(field.to_owned(), value.clone());
+    }
+}
+
+fn finish(mut body: Map<String, Value>, cmd: &str, result: &str, session: &str) -> String {
+    body.insert("cmd".to_owned(), cmd.into());
+    body.insert("result".to_owned(), result.into());
+    body.insert("session".to_owned(), session.into());
+    Value::Object(body).to_string()
+}
+
+/// `WS_HEARTBEAT_REQ` (2.1): without `event`.
+pub(crate) fn heartbeat(session: &str, unix: u64) -> String {
+    json!({ "cmd": "WS_HEARTBEAT_REQ", "timestamp": unix, "session": session }).to_string()
+}
+
+/// Whom a notification is about, and where.
+#[derive(Clone, Copy)]
+pub(crate) struct About<'a> {
+    pub(crate) session: &'a str,
+    pub(crate) user_id: &'a str,
+    pub(crate) user_name: &'a str,
+    pub(crate) call_type: CallType,
+    pub(crate) room_id: &'a str,
+    pub(crate) room_type: RoomType,
+}
+
+impl About<'_> {
+    fn noti(&self, cmd: &str) -> Value {
+        json!({
+            "cmd": cmd,
+            "event": true,
+            "session": self.session,
+            "user_id": self.user_id,
+            "user_name": self.user_name,
+            "room_id": self.room_id,
+            "room_type": self.room_type.word(),
+            "call_type": self.call_type.word(),
+        })
+    }
+
+    pub(crate) fn connected(&self) -> String {
+        self.noti("WS_CALL_CONNECTED_NOTI").to_string()
+    }
+
+    pub(crate) fn left(&self) -> String {
+        self.noti("WS_LEAVE_NOTI").to_string()
+    }
+
+    pub(crate) fn kicked_out(&self) -> String {
+        self.noti("WS_KICKOUT_NOTI").to_string()
+    }
+
+    pub(crate) fn muted(&self, muted: bool, track: Track) -> String {
+        let mut noti = self.noti(if muted { "WS_MUTE_NOTI" } else { "WS_UNMUTE_NOTI" });
+        noti["track"] = track.word().into();
+        noti.to_string()
+    }
+
+    /// `WS_RINGING_NOTI` to a callee (9.9); the notification is about the caller.
+    pub(crate) fn ringing(&self, callee: &str) -> String {
+        let mut noti = self.noti("WS_RINGING_NOTI");
+        noti["caller"] = self.user_id.into();
+        noti["callee"] = callee.into();
+        noti["track"] = Track::Audio.word().into();
+        noti.to_string()
+    }
+
+    /// `WS_RINGBACK_NOTI` (12.8, 12.24).
+    pub(crate) fn ringback(&self, callee: &str) -> String {
+        let mut noti = self.noti("WS_RINGBACK_NOTI");
+        noti["caller"] = self.user_id.into();
+        noti["callee"] = callee.into();
+        noti.to_string()
+    }
+
+    /// `WS_CANCEL_NOTI` to the callee's other sessions (12.19).
+    pub(crate) fn cancelled(&self, callee: &str) -> String {
+        let mut noti = self.noti("WS_CANCEL_NOTI");
+        noti["caller"] = self.user_id.into();
+        noti["callee"] = callee.into();
+        noti.to_string()
+    }
+
+    /// `WS_MESSAGE_NOTI` (9.12); `message` only with `send` and `whisper`.
+    pub(crate) fn chat(&self, action: ChatAction, message: Option<&str>, unix: u64) -> String {
+        let mut noti = json!({
+            "cmd": "WS_MESSAGE_NOTI",
+            "event": true,
+            "session": self.session,
+            "user_id": self.user_id,
+            "user_name": self.user_name,
+            "action": action.word(),
+            "timestamp": unix,
+        });
+        if let Some(message) = message {
+            noti["message"] = message.into();
+        }
+        noti.to_string()
+    }
+}

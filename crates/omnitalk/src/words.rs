@@ -1,0 +1,103 @@
+//! The closed enumerations of section 4.
+
+/// Kind of a room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum RoomType {
+    AudioCall,
+    VideoCall,
+    AudioRoom,
+    VideoRoom,
+    Webinar,
+    SipCall,
+}
+
+impl RoomType {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::AudioCall,
+        Self::VideoCall,
+        Self::AudioRoom,
+        Self::VideoRoom,
+        Self::Webinar,
+        Self::SipCall,
+    ];
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::AudioCall => "audiocall",
+            Self::VideoCall => "videocall",
+            Self::AudioRoom => "audioroom",
+            Self::VideoRoom => "videoroom",
+            Self::Webinar => "webinar",
+            Self::SipCall => "sipcall",
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == text)
+    }
+
+    /// The call type of the app participants in such a room (section 4).
+    pub(crate) fn call_type(self) -> CallType {
+        match self {
+            Self::AudioCall | Self::AudioRoom => CallType::AudioCall,
+            Self::VideoCall | Self::VideoRoom | Self::Webinar => CallType::VideoCall,
+            Self::SipCall => CallType::SipCall,
+        }
+    }
+}
+
+/// Kind of a call. `none`, the idle value of one SDK, is never sent: iOS fails on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum CallType {
+    AudioCall,
+    VideoCall,
+    SipCall,
+    Unknown,
+}
+
+impl CallType {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::AudioCall => "audiocall",
+            Self::VideoCall => "videocall",
+            Self::SipCall => "sipcall",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Kind of a media track, in its string form.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Track {
+    Audio,
+    Video,
+}
+
+impl Track {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Audio => "audio",
+            Self::Video => "video",
+        }
+    }
+}
+
+/// What a chat message does (`WS_MESSAGE_NOTI`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ChatAction {
+    Send,
+    Whisper,
+    Join,
+    Leave,
+}
+
+impl ChatAction {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Send => "send",
+            Self::Whisper => "whisper",
+            Self::Join => "join",
+            Self::Leave => "leave",
+        }
+    }
+}
