@@ -14,9 +14,9 @@ const HALF: usize = 51;
 const BLOCK: f32 = 2.0 * HALF as f32;
 const FREQUENCIES: usize = 8;
 
-/// Each tone must be above this, dBm0; 0 dBm0 is 3.14 dB below a full-scale sine.
+/// Each tone must be above this, dBm0; 0 dBm0 is 3.17 dB below a full-scale sine.
 const MIN_LEVEL_DBM0: f32 = -30.0;
-const FULL_SCALE_DBM0: f32 = 3.14;
+const FULL_SCALE_DBM0: f32 = 3.17;
 /// Largest deviation of a frequency, as a share of it.
 const MAX_DEVIATION: f32 = 0.026;
 /// The other rows or columns must be this factor (7.8 dB) weaker.
