@@ -172,8 +172,7 @@ mod tests {
             &deep,
             &long,
         ] {
-            let malformed = matches!(Incoming::read(text), Incoming::Malformed);
-            assert!(malformed || text == r#"{"cmd":"WS__REQ"}"#, "{:.40}", text);
+            assert!(matches!(Incoming::read(text), Incoming::Malformed), "{text:.40}");
         }
     }
 

@@ -1,0 +1,271 @@
+//! A world around a hub: a made clock, clients with inboxes, a media plane that answers, telephones that note.
+#![allow(dead_code)]
+
+pub mod checklist;
+
+use omnigate_omnitalk::{
+    Effect, Hub, HubSettings, Now, ParticipantId, RoomId, Secret, Service, SocketId, TelephoneId,
+    TelephoneNotice,
+};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+
+pub const START: u64 = 1_700_000_000;
+
+pub fn settings() -> HubSettings {
+    let keyed = |id: &str, key: &str, key_required| Service {
+        id: id.to_owned(),
+        key: Some(Secret::new(key)),
+        key_required,
+    };
+    HubSettings {
+        services: vec![
+            keyed("SVC1", "KEY1", false),
+            keyed("APPS", "KEY2", true),
+            Service::open("OPEN"),
+        ],
+        ..HubSettings::default()
+    }
+}
+
+pub struct World {
+    pub hub: Hub,
+    pub now: Now,
+    /// What was sent and not looked at yet.
+    pub inbox: BTreeMap<u64, VecDeque<Value>>,
+    pub closed: BTreeMap<u64, u16>,
+    pub sessions: BTreeMap<u64, String>,
+    /// The participant for which a socket's request last opened a peer.
+    pub peers: BTreeMap<u64, ParticipantId>,
+    pub open_peers: BTreeSet<ParticipantId>,
+    pub offers: Vec<String>,
+    pub muted: Vec<(ParticipantId, bool)>,
+    pub notices: BTreeMap<u64, VecDeque<TelephoneNotice>>,
+    /// Whether the media plane answers at once.
+    pub answers: bool,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(settings())
+    }
+
+    pub fn with(settings: HubSettings) -> Self {
+        Self {
+            hub: Hub::new(settings, [42; 32]),
+            now: Now {
+                instant: Instant::now(),
+                unix: START,
+            },
+            inbox: BTreeMap::new(),
+            closed: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            open_peers: BTreeSet::new(),
+            offers: Vec::new(),
+            muted: Vec::new(),
+            notices: BTreeMap::new(),
+            answers: true,
+        }
+    }
+
+    pub fn apply(&mut self, by: Option<u64>, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Send { socket, text } => {
+                    assert!(
+                        !self.closed.contains_key(&socket.0),
+                        "sent to a closed socket: {text}"
+                    );
+                    let message: Value = serde_json::from_str(&text).expect("JSON");
+                    checklist::check(&message);
+                    self.inbox.entry(socket.0).or_default().push_back(message);
+                }
+                Effect::Close { socket, code, .. } => {
+                    assert_eq!(self.closed.insert(socket.0, code), None, "closed twice");
+                }
+                Effect::OpenPeer {
+                    participant, offer, ..
+                } => {
+                    assert!(self.open_peers.insert(participant), "opened twice");
+                    self.offers.push(offer);
+                    if let Some(by) = by {
+                        self.peers.insert(by, participant);
+                    }
+                    if self.answers {
+                        let answer = Ok("v=0\r\n...".to_owned());
+                        let effects = self.hub.peer_answered(participant, answer, self.now);
+                        self.apply(by, effects);
+                    }
+                }
+                Effect::ClosePeer { participant } => {
+                    assert!(
+                        self.open_peers.remove(&participant),
+                        "closed a peer that is not open"
+                    );
+                }
+                Effect::SetMuted { participant, muted } => {
+                    assert!(self.open_peers.contains(&participant));
+                    self.muted.push((participant, muted));
+                }
+                Effect::Telephone { call, notice } => {
+                    self.notices.entry(call.0).or_default().push_back(notice);
+                }
+            }
+        }
+    }
+
+    pub fn connect(&mut self, who: u64) {
+        self.hub.connected(SocketId(who), self.now);
+    }
+
+    pub fn raw(&mut self, who: u64, text: &str) {
+        let effects = self.hub.received(SocketId(who), text, self.now);
+        self.apply(Some(who), effects);
+    }
+
+    /// Sends a message as it is.
+    pub fn send(&mut self, who: u64, message: &Value) {
+        self.raw(who, &message.to_string());
+    }
+
+    /// Sends a request with the session and gives its response, which must be the first message that is new.
+    pub fn ask(&mut self, who: u64, cmd: &str, fields: Value) -> Value {
+        let mut message = fields;
+        message["cmd"] = cmd.into();
+        if message.get("session").is_none() {
+            message["session"] = self.sessions.get(&who).cloned().unwrap_or_default().into();
+        }
+        let known = self.inbox.get(&who).map_or(0, VecDeque::len);
+        self.send(who, &message);
+        let response = self
+            .inbox
+            .get_mut(&who)
+            .and_then(|inbox| inbox.remove(known))
+            .expect("a response");
+        assert_eq!(response["cmd"], cmd.replace("_REQ", "_RSP"), "{response}");
+        response
+    }
+
+    pub fn ok(&mut self, who: u64, cmd: &str, fields: Value) -> Value {
+        let response = self.ask(who, cmd, fields);
+        assert_eq!(response["result"], "success", "{response}");
+        response
+    }
+
+    /// The reason of a request that fails.
+    pub fn fails(&mut self, who: u64, cmd: &str, fields: Value) -> String {
+        let response = self.ask(who, cmd, fields);
+        assert_eq!(response["result"], "failed", "{response}");
+        response["reason"].as_str().unwrap().to_owned()
+    }
+
+    /// A session of service SVC1, without heartbeat.
+    pub fn login(&mut self, who: u64, user: &str) -> String {
+        self.connect(who);
+        let fields = json!({ "service_id": "SVC1", "sdk": "JS", "ver": "2.1.3", "user_id": user });
+        let response = self.ok(who, "WS_SESSION_REQ", fields);
+        let session = response["session"].as_str().unwrap().to_owned();
+        self.sessions.insert(who, session.clone());
+        session
+    }
+
+    pub fn create(&mut self, who: u64, fields: Value) -> String {
+        let mut fields = fields;
+        if fields.get("room_type").is_none() {
+            fields["room_type"] = "audioroom".into();
+        }
+        self.ok(who, "WS_CREATE_ROOM_REQ", fields)["room_id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    pub fn join(&mut self, who: u64, room: &str) -> Value {
+        self.ok(who, "WS_JOIN_ROOM_REQ", json!({ "room_id": room }))
+    }
+
+    pub fn publish(&mut self, who: u64) {
+        let fields = json!({ "track": "audio", "jsep": { "type": "offer", "sdp": "v=0" } });
+        self.ok(who, "WS_PUBLISH_REQ", fields);
+    }
+
+    pub fn up(&mut self, who: u64) {
+        let effects = self.hub.peer_up(self.peers[&who], self.now);
+        self.apply(None, effects);
+    }
+
+    /// Joins, publishes, and has its audio up.
+    pub fn enter(&mut self, who: u64, room: &str) {
+        self.join(who, room);
+        self.publish(who);
+        self.up(who);
+    }
+
+    pub fn disconnect(&mut self, who: u64) {
+        let effects = self.hub.disconnected(SocketId(who), self.now);
+        self.closed.entry(who).or_insert(0);
+        self.apply(None, effects);
+    }
+
+    pub fn ring(&mut self, call: u64, user: &str, caller: &str) -> Option<TelephoneNotice> {
+        let effects = self.hub.ring(TelephoneId(call), "SVC1", user, caller, self.now);
+        self.apply(None, effects);
+        self.notice(call)
+    }
+
+    pub fn admit(&mut self, call: u64, room: &str, caller: &str) -> Option<TelephoneNotice> {
+        let room = RoomId::parse(room).expect("a room id");
+        let effects = self.hub.admit(TelephoneId(call), room, caller, self.now);
+        self.apply(None, effects);
+        self.notice(call)
+    }
+
+    pub fn hang_up(&mut self, call: u64) {
+        let effects = self.hub.hung_up(TelephoneId(call), self.now);
+        self.apply(None, effects);
+    }
+
+    pub fn notice(&mut self, call: u64) -> Option<TelephoneNotice> {
+        self.notices.get_mut(&call)?.pop_front()
+    }
+
+    /// Everything new for a client.
+    pub fn drain(&mut self, who: u64) -> Vec<Value> {
+        self.inbox.remove(&who).map(Vec::from).unwrap_or_default()
+    }
+
+    /// The `cmd`s of everything new for a client.
+    pub fn cmds(&mut self, who: u64) -> Vec<String> {
+        self.drain(who)
+            .iter()
+            .map(|message| message["cmd"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Lets time pass; every deadline on the way is met in its own moment.
+    pub fn wait(&mut self, seconds: u64) {
+        self.wait_for(Duration::from_secs(seconds));
+    }
+
+    pub fn wait_for(&mut self, time: Duration) {
+        let (start, unix) = (self.now.instant, self.now.unix);
+        let end = start + time;
+        while let Some(at) = self.hub.next_deadline().filter(|at| *at <= end) {
+            self.now.instant = self.now.instant.max(at);
+            self.now.unix = unix + (self.now.instant - start).as_secs();
+            let effects = self.hub.expire(self.now);
+            self.apply(None, effects);
+            assert!(
+                self.hub
+                    .next_deadline()
+                    .is_none_or(|next| next > self.now.instant)
+            );
+        }
+        self.now = Now {
+            instant: end,
+            unix: unix + time.as_secs(),
+        };
+    }
+}
