@@ -58,7 +58,11 @@ impl DigitMerger {
             press.reported_by |= bit;
             return false;
         }
-        self.presses[self.next] = Some(Press { key, at: now, reported_by: bit });
+        self.presses[self.next] = Some(Press {
+            key,
+            at: now,
+            reported_by: bit,
+        });
         self.next = (self.next + 1) % MEMORY;
         true
     }
@@ -81,7 +85,11 @@ mod tests {
         reports
             .iter()
             .filter(|&&(ms, source, c)| {
-                merger.accept(source, Key::from_char(c).unwrap(), start + Duration::from_millis(ms))
+                merger.accept(
+                    source,
+                    Key::from_char(c).unwrap(),
+                    start + Duration::from_millis(ms),
+                )
             })
             .map(|&(_, _, c)| c)
             .collect()
@@ -89,8 +97,18 @@ mod tests {
 
     #[test]
     fn one_press_that_arrives_three_ways_counts_once() {
-        assert_eq!(run(&[(0, TelephoneEvent, '5'), (40, InBand, '5'), (300, SipInfo, '5')]), "5");
-        assert_eq!(run(&[(0, InBand, '5'), (200, TelephoneEvent, '5'), (1_400, SipInfo, '5')]), "5");
+        assert_eq!(
+            run(&[(0, TelephoneEvent, '5'), (40, InBand, '5'), (300, SipInfo, '5')]),
+            "5"
+        );
+        assert_eq!(
+            run(&[
+                (0, InBand, '5'),
+                (200, TelephoneEvent, '5'),
+                (1_400, SipInfo, '5')
+            ]),
+            "5"
+        );
     }
 
     #[test]
@@ -109,8 +127,15 @@ mod tests {
 
     #[test]
     fn a_source_that_lags_by_several_digits_is_followed() {
-        let late: Vec<_> = "112233".chars().enumerate().map(|(i, c)| (i as u64 * 120, TelephoneEvent, c)).collect();
-        let info = "112233".chars().enumerate().map(|(i, c)| (i as u64 * 120 + 700, SipInfo, c));
+        let late: Vec<_> = "112233"
+            .chars()
+            .enumerate()
+            .map(|(i, c)| (i as u64 * 120, TelephoneEvent, c))
+            .collect();
+        let info = "112233"
+            .chars()
+            .enumerate()
+            .map(|(i, c)| (i as u64 * 120 + 700, SipInfo, c));
         let mut all: Vec<_> = late.into_iter().chain(info).collect();
         all.sort_by_key(|report| report.0);
         assert_eq!(run(&all), "112233");
@@ -118,7 +143,15 @@ mod tests {
 
     #[test]
     fn a_digit_that_only_one_source_has_is_kept() {
-        assert_eq!(run(&[(0, TelephoneEvent, '1'), (100, InBand, '1'), (300, InBand, '2'), (900, SipInfo, '3')]), "123");
+        assert_eq!(
+            run(&[
+                (0, TelephoneEvent, '1'),
+                (100, InBand, '1'),
+                (300, InBand, '2'),
+                (900, SipInfo, '3')
+            ]),
+            "123"
+        );
     }
 
     #[test]

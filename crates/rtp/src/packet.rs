@@ -47,14 +47,30 @@ mod tests {
 
     #[test]
     fn padding_extension_and_sources_are_not_payload() {
-        let mut data = vec![0x80 | 0x20 | 0x10 | 2, 0x80 | 111, 0x12, 0x34, 0, 0, 0, 160, 1, 2, 3, 4];
+        let mut data = vec![
+            0x80 | 0x20 | 0x10 | 2,
+            0x80 | 111,
+            0x12,
+            0x34,
+            0,
+            0,
+            0,
+            160,
+            1,
+            2,
+            3,
+            4,
+        ];
         data.extend([9; 8]); // two sources
         data.extend([0xbe, 0xde, 0, 1, 0x10, 0, 0, 0]); // extension of one word
         data.extend([1, 2, 3, 4, 5]);
         data.extend([0, 0, 3]); // padding
         let packet = RtpPacket::parse(&data).unwrap();
         assert_eq!(packet.payload, [1, 2, 3, 4, 5]);
-        assert_eq!((packet.sequence, packet.timestamp, packet.ssrc), (0x1234, 160, 0x0102_0304));
+        assert_eq!(
+            (packet.sequence, packet.timestamp, packet.ssrc),
+            (0x1234, 160, 0x0102_0304)
+        );
         assert!(packet.marker && packet.payload_type == 111);
     }
 
@@ -64,7 +80,9 @@ mod tests {
         for _ in 0..200_000 {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let length = (seed >> 60) as usize * 3;
-            let data: Vec<u8> = (0..length).map(|i| (seed >> (i % 8 * 7)) as u8 | u8::from(i == 0) << 7).collect();
+            let data: Vec<u8> = (0..length)
+                .map(|i| (seed >> (i % 8 * 7)) as u8 | u8::from(i == 0) << 7)
+                .collect();
             let _ = RtpPacket::parse(&data);
             let _ = is_rtcp(&data);
         }

@@ -26,7 +26,11 @@ pub fn mos(loss: f64, jitter: Duration, rtt: Option<Duration>, codec: Codec) -> 
 
 /// The R factor, 0.0..=93.2.
 pub fn r_factor(loss: f64, jitter: Duration, rtt: Option<Duration>, codec: Codec) -> f64 {
-    let loss = if loss.is_finite() { loss.clamp(0.0, 1.0) * 100.0 } else { 0.0 };
+    let loss = if loss.is_finite() {
+        loss.clamp(0.0, 1.0) * 100.0
+    } else {
+        0.0
+    };
     let delay = rtt.unwrap_or_default() / 2 + jitter * 2 + FIXED_DELAY;
     let ms = delay.as_secs_f64() * 1_000.0;
     // Cole and Rosenbluth's form of Idd of G.107.

@@ -16,7 +16,13 @@ pub const HEADER_BYTES: usize = 12;
 impl RtpSender {
     /// A stream; the initial values should be random (RFC 3550 section 5.1).
     pub const fn new(ssrc: u32, sequence: u16, timestamp: u32) -> Self {
-        Self { ssrc, sequence, timestamp, packets: 0, octets: 0 }
+        Self {
+            ssrc,
+            sequence,
+            timestamp,
+            packets: 0,
+            octets: 0,
+        }
     }
 
     /// Replaces the contents of `out` by a packet at the current timestamp and counts the sequence number on.
@@ -25,7 +31,14 @@ impl RtpSender {
     }
 
     /// As [`write`](Self::write) with another timestamp: telephone events keep that of their start.
-    pub fn write_at(&mut self, timestamp: u32, payload_type: u8, marker: bool, payload: &[u8], out: &mut Vec<u8>) {
+    pub fn write_at(
+        &mut self,
+        timestamp: u32,
+        payload_type: u8,
+        marker: bool,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) {
         out.clear();
         out.extend_from_slice(&[0x80, (payload_type & 0x7f) | u8::from(marker) << 7]);
         out.extend_from_slice(&self.sequence.to_be_bytes());
@@ -80,8 +93,14 @@ mod tests {
         sender.write(8, true, &[1, 2, 3], &mut out);
         sender.advance(160);
         let first = RtpPacket::parse(&out).unwrap();
-        assert_eq!((first.sequence, first.timestamp, first.marker), (u16::MAX, u32::MAX - 100, true));
-        assert_eq!((first.ssrc, first.payload_type, first.payload), (7, 8, &[1, 2, 3][..]));
+        assert_eq!(
+            (first.sequence, first.timestamp, first.marker),
+            (u16::MAX, u32::MAX - 100, true)
+        );
+        assert_eq!(
+            (first.ssrc, first.payload_type, first.payload),
+            (7, 8, &[1, 2, 3][..])
+        );
         sender.write(8, false, &[4], &mut out);
         let second = RtpPacket::parse(&out).unwrap();
         assert_eq!((second.sequence, second.timestamp, second.marker), (0, 59, false));

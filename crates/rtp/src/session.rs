@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use rtcp_types::{
-    Bye, Compound, Packet, ReceiverReport, ReportBlock, RtcpPacketWriterExt, Sdes, SdesChunk, SdesItem, SenderReport,
+    Bye, Compound, Packet, ReceiverReport, ReportBlock, RtcpPacketWriterExt, Sdes, SdesChunk, SdesItem,
+    SenderReport,
 };
 
 use crate::{Result, RtpSender};
@@ -132,7 +133,9 @@ impl RtcpSession {
         if !same_source {
             self.retire();
         }
-        let source = self.source.get_or_insert_with(|| Source::new(ssrc, sequence, clock_rate));
+        let source = self
+            .source
+            .get_or_insert_with(|| Source::new(ssrc, sequence, clock_rate));
         if source.clock_rate != clock_rate {
             source.clock_rate = clock_rate;
             source.transit = None;
@@ -197,7 +200,11 @@ impl RtcpSession {
         self.remote.lost = Some(if lost >= 0x80_0000 { 0 } else { lost });
         self.remote.jitter = Some(block.interarrival_jitter());
         let referred = block.last_sender_report_timestamp();
-        let sent = self.sent.iter().flatten().find(|(middle, _)| *middle == referred && referred != 0);
+        let sent = self
+            .sent
+            .iter()
+            .flatten()
+            .find(|(middle, _)| *middle == referred && referred != 0);
         if let Some((_, at)) = sent {
             let held = from_ntp_short(block.delay_since_last_sender_report_timestamp());
             self.remote.rtt = Some(now.saturating_duration_since(*at).saturating_sub(held));
@@ -217,7 +224,14 @@ impl RtcpSession {
 
     /// Replaces `out` by a compound report: SR when we have sent since the last one, else RR, then SDES with `cname`
     /// (cut at 255 bytes). `ntp` is the wall clock now, in the 32.32 format of RFC 3550 section 4.
-    pub fn write_report(&mut self, now: Instant, ntp: u64, sender: &RtpSender, cname: &str, out: &mut Vec<u8>) {
+    pub fn write_report(
+        &mut self,
+        now: Instant,
+        ntp: u64,
+        sender: &RtpSender,
+        cname: &str,
+        out: &mut Vec<u8>,
+    ) {
         out.clear();
         let active = sender.packets() != self.packets_at_last_report;
         self.packets_at_last_report = sender.packets();
@@ -256,7 +270,11 @@ impl RtcpSession {
     /// The figures so far.
     pub fn stats(&self) -> ReceiverStats {
         let (received, expected, jitter) = match &self.source {
-            Some(source) => (source.received, source.expected(), source.jitter / f64::from(source.clock_rate.max(1))),
+            Some(source) => (
+                source.received,
+                source.expected(),
+                source.jitter / f64::from(source.clock_rate.max(1)),
+            ),
             None => (0, 0, 0.0),
         };
         let received = self.totals.received + received;
@@ -266,7 +284,11 @@ impl RtcpSession {
             received,
             duplicates: self.totals.duplicates,
             lost,
-            loss_fraction: if expected == 0 { 0.0 } else { lost as f64 / expected as f64 },
+            loss_fraction: if expected == 0 {
+                0.0
+            } else {
+                lost as f64 / expected as f64
+            },
             jitter_seconds: jitter,
             ssrc_changes: self.totals.ssrc_changes,
             rtt: self.remote.rtt,
@@ -279,7 +301,10 @@ impl RtcpSession {
 
     /// 0.5..1.5 of the interval (RFC 3550 section 6.3.1), by xorshift.
     fn random_interval(&mut self) -> Duration {
-        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.seed = self
+            .seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let share = (self.seed >> 40) as f64 / (1u64 << 24) as f64;
         REPORT_INTERVAL.mul_f64(0.5 + share)
     }
@@ -342,7 +367,11 @@ impl Source {
     }
 
     fn expected(&self) -> u64 {
-        if self.received == 0 { 0 } else { u64::from(self.extended_highest().wrapping_sub(self.base)) + 1 }
+        if self.received == 0 {
+            0
+        } else {
+            u64::from(self.extended_highest().wrapping_sub(self.base)) + 1
+        }
     }
 
     /// RFC 3550 A.8, in units of the clock. Packets of one timestamp (telephone events) do not count.
@@ -373,7 +402,10 @@ impl Source {
         let received_interval = self.received - self.received_prior;
         let lost_interval = expected_interval.saturating_sub(received_interval);
         (self.expected_prior, self.received_prior) = (expected, self.received);
-        let fraction = (lost_interval * 256).checked_div(expected_interval).unwrap_or(0).min(255);
+        let fraction = (lost_interval * 256)
+            .checked_div(expected_interval)
+            .unwrap_or(0)
+            .min(255);
         let (last, delay) = match self.last_report {
             Some((middle, at)) => (middle, to_ntp_short(now.saturating_duration_since(at))),
             None => (0, 0),
@@ -407,7 +439,10 @@ fn append_cname(ssrc: u32, cname: &str, out: &mut Vec<u8>) {
         end -= 1;
     }
     let item = SdesItem::builder(SdesItem::CNAME, &cname[..end]);
-    append(&Sdes::builder().add_chunk(SdesChunk::builder(ssrc).add_item(item)), out);
+    append(
+        &Sdes::builder().add_chunk(SdesChunk::builder(ssrc).add_item(item)),
+        out,
+    );
 }
 
 fn append(packet: &impl RtcpPacketWriterExt, out: &mut Vec<u8>) {

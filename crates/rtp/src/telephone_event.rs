@@ -4,7 +4,7 @@ mod receiver;
 mod sender;
 
 pub use receiver::Receiver;
-pub use sender::Sender;
+pub use sender::{DEFAULT_PRESS, Sender};
 
 use omnigate_audio::dtmf::Key;
 
@@ -27,7 +27,9 @@ pub struct Payload {
 impl Payload {
     /// Reads the first event of a payload; `None` for other events than the 16 keys and for what is too short.
     pub fn parse(data: &[u8]) -> Option<Self> {
-        let &[event, flags, high, low, ..] = data else { return None };
+        let &[event, flags, high, low, ..] = data else {
+            return None;
+        };
         Some(Self {
             key: Key::from_event(event)?,
             end: flags & 0x80 != 0,
@@ -39,6 +41,11 @@ impl Payload {
     /// The payload's bytes.
     pub fn to_bytes(self) -> [u8; PAYLOAD_BYTES] {
         let [high, low] = self.duration.to_be_bytes();
-        [self.key.event(), u8::from(self.end) << 7 | self.volume.min(63), high, low]
+        [
+            self.key.event(),
+            u8::from(self.end) << 7 | self.volume.min(63),
+            high,
+            low,
+        ]
     }
 }

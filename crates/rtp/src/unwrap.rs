@@ -17,7 +17,9 @@ impl Unwrapper {
     pub(crate) fn peek(&self, value: u32) -> i64 {
         let range = 1i64 << self.bits;
         let value = i64::from(value);
-        let Some(last) = self.last else { return value + range };
+        let Some(last) = self.last else {
+            return value + range;
+        };
         let mut delta = (value - last).rem_euclid(range);
         if delta >= range / 2 {
             delta -= range;

@@ -57,12 +57,23 @@ enum State {
 impl Sender {
     /// A sender for a payload type whose clock runs at `clock_rate` Hz: the same clock as the stream's audio.
     pub const fn new(payload_type: u8, clock_rate: u32) -> Self {
-        Self { payload_type, tick: clock_rate / 50, waiting: [None; QUEUE], first: 0, count: 0, state: State::Idle }
+        Self {
+            payload_type,
+            tick: clock_rate / 50,
+            waiting: [None; QUEUE],
+            first: 0,
+            count: 0,
+            state: State::Idle,
+        }
     }
 
     /// Queues a press; `false` when 32 wait already. The length is rounded up to 20 ms, at least 40 ms.
     pub fn press(&mut self, key: Key, length: Duration) -> bool {
-        let ticks = length.max(MIN_PRESS).as_millis().div_ceil(20).min(u128::from(u16::MAX)) as u32;
+        let ticks = length
+            .max(MIN_PRESS)
+            .as_millis()
+            .div_ceil(20)
+            .min(u128::from(u16::MAX)) as u32;
         self.queue(key, ticks)
     }
 
@@ -92,12 +103,32 @@ impl Sender {
     pub fn stop(&mut self, rtp: &mut RtpSender, out: &mut Vec<u8>) -> bool {
         self.count = 0;
         let state = std::mem::replace(&mut self.state, State::Idle);
-        let State::Playing { key, start, sent, first, .. } = state else { return false };
+        let State::Playing {
+            key,
+            start,
+            sent,
+            first,
+            ..
+        } = state
+        else {
+            return false;
+        };
         if first {
             return false;
         }
         let duration = sent.min(u32::from(u16::MAX)) as u16;
-        self.write(rtp, start, false, Payload { key, end: true, volume: VOLUME, duration }, out);
+        self.write(
+            rtp,
+            start,
+            false,
+            Payload {
+                key,
+                end: true,
+                volume: VOLUME,
+                duration,
+            },
+            out,
+        );
         true
     }
 
@@ -113,17 +144,42 @@ impl Sender {
             State::Idle if self.count == 0 => return false,
             State::Idle => self.start(rtp.timestamp()),
             State::Pause(left) => {
-                self.state = if left > 1 { State::Pause(left - 1) } else { State::Idle };
+                self.state = if left > 1 {
+                    State::Pause(left - 1)
+                } else {
+                    State::Idle
+                };
                 return false;
             }
             _ => {}
         }
         match self.state {
             State::Playing { .. } => self.play(rtp, out),
-            State::Ending { key, start, duration, left } => {
-                self.write(rtp, start, false, Payload { key, end: true, volume: VOLUME, duration }, out);
+            State::Ending {
+                key,
+                start,
+                duration,
+                left,
+            } => {
+                self.write(
+                    rtp,
+                    start,
+                    false,
+                    Payload {
+                        key,
+                        end: true,
+                        volume: VOLUME,
+                        duration,
+                    },
+                    out,
+                );
                 self.state = if left > 1 {
-                    State::Ending { key, start, duration, left: left - 1 }
+                    State::Ending {
+                        key,
+                        start,
+                        duration,
+                        left: left - 1,
+                    }
                 } else {
                     State::Pause(PAUSE_TICKS)
                 };
@@ -135,15 +191,32 @@ impl Sender {
     }
 
     fn start(&mut self, timestamp: u32) {
-        let Some((key, ticks)) = self.waiting.get_mut(self.first).and_then(Option::take) else { return };
+        let Some((key, ticks)) = self.waiting.get_mut(self.first).and_then(Option::take) else {
+            return;
+        };
         self.first = (self.first + 1) % QUEUE;
         self.count -= 1;
         let left = (ticks != u32::MAX).then_some(ticks);
-        self.state = State::Playing { key, start: timestamp, sent: 0, left, first: true };
+        self.state = State::Playing {
+            key,
+            start: timestamp,
+            sent: 0,
+            left,
+            first: true,
+        };
     }
 
     fn play(&mut self, rtp: &mut RtpSender, out: &mut Vec<u8>) {
-        let State::Playing { key, mut start, mut sent, left, first } = self.state else { return };
+        let State::Playing {
+            key,
+            mut start,
+            mut sent,
+            left,
+            first,
+        } = self.state
+        else {
+            return;
+        };
         let mut left = left;
         if sent + self.tick > u32::from(u16::MAX) {
             // The duration field is full: a new segment begins where this one ended (section 2.5.1.3). The last
@@ -159,11 +232,33 @@ impl Sender {
         }
         let end = left == Some(0);
         let duration = if fills && !end { u16::MAX } else { sent as u16 };
-        self.write(rtp, start, first, Payload { key, end, volume: VOLUME, duration }, out);
+        self.write(
+            rtp,
+            start,
+            first,
+            Payload {
+                key,
+                end,
+                volume: VOLUME,
+                duration,
+            },
+            out,
+        );
         self.state = if end {
-            State::Ending { key, start, duration, left: END_PACKETS - 1 }
+            State::Ending {
+                key,
+                start,
+                duration,
+                left: END_PACKETS - 1,
+            }
         } else {
-            State::Playing { key, start, sent, left, first: false }
+            State::Playing {
+                key,
+                start,
+                sent,
+                left,
+                first: false,
+            }
         };
     }
 
@@ -174,6 +269,8 @@ impl Sender {
 
 impl std::fmt::Debug for Sender {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sender").field("payload_type", &self.payload_type).finish_non_exhaustive()
+        f.debug_struct("Sender")
+            .field("payload_type", &self.payload_type)
+            .finish_non_exhaustive()
     }
 }
