@@ -1,4 +1,10 @@
 //! Telephone calls to a person: every way in which one can go.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "a test may panic"
+)]
 
 mod common;
 

@@ -2,6 +2,12 @@
 //!
 //! In the fixtures a string `$name` stands for a value that the server makes: bound where it first occurs, the same
 //! ever after; `$name*` stands for any value. Our messages may have more fields than the fixture's, never fewer.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "a test may panic"
+)]
 
 mod common;
 

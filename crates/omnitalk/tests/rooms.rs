@@ -1,4 +1,10 @@
 //! Rooms: states, secrets, lists, ends; audio, mute, chat, kick-out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "a test may panic"
+)]
 
 mod common;
 

@@ -1,4 +1,10 @@
 //! Sessions, heartbeat, order, malformed input, numbers.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "a test may panic"
+)]
 
 mod common;
 
