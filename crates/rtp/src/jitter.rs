@@ -543,30 +543,28 @@ impl JitterBuffer {
         }
     }
 
-    /// Moves the window on so that `sequence` has a slot.
+    /// Moves the window on so that `sequence` has a slot, and empties that.
     fn make_room(&mut self, sequence: i64) {
-        let Some(next) = self.next else {
-            // Nothing was played: the slot's owner, if any, is too old to matter.
-            let i = index(sequence);
-            self.counters.dropped += u64::from(self.slots[i].state == SlotState::Waiting);
-            self.release(i, SlotState::Empty);
-            return;
-        };
-        if sequence - next < SLOTS {
-            return;
-        }
         let first_kept = sequence - SLOTS + 1;
-        self.state = State::Idle;
-        for number in next..first_kept {
-            let i = index(number);
-            if self.slots[i].sequence == number && self.slots[i].state == SlotState::Waiting {
-                self.counters.dropped += 1;
-                self.release(i, SlotState::Done);
-            } else {
-                self.pass(number);
+        if let Some(next) = self.next.filter(|&next| next < first_kept) {
+            self.state = State::Idle;
+            for number in next..first_kept {
+                let i = index(number);
+                if self.slots[i].sequence == number && self.slots[i].state == SlotState::Waiting {
+                    self.counters.dropped += 1;
+                    self.release(i, SlotState::Done);
+                } else {
+                    self.pass(number);
+                }
             }
+            self.next = Some(first_kept);
         }
-        self.next = Some(first_kept);
+        // Somebody else may still wait here when nothing was played for long.
+        let i = index(sequence);
+        if self.slots[i].state == SlotState::Waiting && self.slots[i].sequence != sequence {
+            self.counters.dropped += 1;
+            self.release(i, SlotState::Empty);
+        }
     }
 }
 

@@ -141,6 +141,8 @@ pub struct Playout {
     /// Decoded and not pulled yet.
     ready: Vec<i16>,
     pulled: Pulled,
+    /// What was made last: what stays in `ready` after a pull is that.
+    tail: Pulled,
     /// Delay, smoothed over some frames against the caller's own lateness; `None` in a pause.
     level_us: Option<i64>,
     frames_since_stretch: u32,
@@ -162,6 +164,7 @@ impl Playout {
             payload: Vec::new(),
             ready: Vec::with_capacity(READY_FRAMES * frame_samples(settings.output_rate_hz)),
             pulled: Pulled::Silence,
+            tail: Pulled::Silence,
             level_us: None,
             frames_since_stretch: STRETCH_PAUSE_FRAMES,
             treated: Treated::default(),
@@ -204,14 +207,14 @@ impl Playout {
     /// Fills `out`, exactly 20 ms at the output rate, with what is due `now`. Call it once each 20 ms.
     pub fn pull(&mut self, now: Instant, out: &mut [i16]) -> Pulled {
         let wanted = out.len().min(frame_samples(self.rate_hz));
-        let leftover = (!self.ready.is_empty()).then_some(self.pulled);
+        let leftover = (!self.ready.is_empty()).then_some(self.tail);
         self.pulled = Pulled::Silence;
         self.measure(now);
         self.fill(now, wanted);
         self.stretch(now);
         self.fill(now, wanted);
         if let Some(leftover) = leftover {
-            self.heard(leftover);
+            self.mix_in(leftover);
         }
         let (audio, rest) = out.split_at_mut(wanted.min(self.ready.len()));
         audio.copy_from_slice(&self.ready[..audio.len()]);
@@ -424,7 +427,10 @@ impl Playout {
         let start = self.ready.len();
         self.ready.resize(start + needed, 0);
         self.pause = match self.pause {
-            Pause::Silent => Pause::Silent,
+            Pause::Silent => {
+                self.tail = Pulled::Silence;
+                Pause::Silent
+            }
             Pause::Fade => {
                 self.continue_at_any(start);
                 for (i, sample) in self.ready[start..].iter_mut().enumerate() {
@@ -438,7 +444,10 @@ impl Playout {
                 self.heard(Pulled::ComfortNoise);
                 Pause::Noise
             }
-            Pause::Dtx(0) => Pause::Fade,
+            Pause::Dtx(0) => {
+                self.tail = Pulled::Silence;
+                Pause::Fade
+            }
             Pause::Dtx(left) => {
                 self.continue_at_any(start);
                 self.heard(Pulled::ComfortNoise);
@@ -457,6 +466,11 @@ impl Playout {
     }
 
     fn heard(&mut self, what: Pulled) {
+        self.tail = what;
+        self.mix_in(what);
+    }
+
+    fn mix_in(&mut self, what: Pulled) {
         let rank = |pulled| match pulled {
             Pulled::Concealed => 0,
             Pulled::Audio => 1,
