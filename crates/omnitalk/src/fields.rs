@@ -19,6 +19,9 @@ pub(crate) const SERVICE_LIMIT: usize = 256;
 /// An SDP body, in UTF-16 code units (ours).
 pub(crate) const SDP_LIMIT: usize = 65_536;
 
+/// The latest date, in unix seconds: far beyond milliseconds taken for seconds, far below what a double holds exactly.
+const LATEST_DATE: u64 = 1_000_000_000_000_000;
+
 /// The length that clients count: UTF-16 code units.
 fn length(text: &str) -> usize {
     text.encode_utf16().count()
@@ -82,11 +85,14 @@ impl Fields {
         whole(value).map(Some).ok_or(Fault::Invalid { field, expected })
     }
 
-    /// Unix seconds; 0 means "not given".
+    /// Unix seconds; 0 means "not given". A date goes into the lists of others, so it must be one that all of them
+    /// can hold: iOS would lose the whole list (11.23).
     pub(crate) fn date(&self, field: &'static str) -> Result<Option<u64>, Fault> {
-        Ok(self
-            .integer(field, "unix seconds as a whole number, or nothing")?
-            .filter(|date| *date > 0))
+        let expected = "unix seconds as a whole number, or nothing";
+        match self.integer(field, expected)? {
+            Some(date) if date > LATEST_DATE => Err(Fault::Invalid { field, expected }),
+            date => Ok(date.filter(|date| *date > 0)),
+        }
     }
 
     /// The page of a list, from 1; 1 when not given (10.2).
@@ -219,16 +225,19 @@ impl Fields {
     }
 }
 
-/// A JSON number that is a whole one from 0 on.
+/// A JSON number that is a whole one from 0 on, and that every client can hold.
 fn whole(value: &Value) -> Option<u64> {
     /// Above, a double no longer holds every whole number.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    value.as_u64().or_else(|| {
-        let number = value.as_f64().filter(|number| number.fract() == 0.0)?;
-        // In range and whole: nothing is lost.
+    const EXACT: u64 = 1 << 53;
+    let number = value.as_u64().or_else(|| {
+        let number = value
+            .as_f64()
+            .filter(|number| number.fract() == 0.0 && *number >= 0.0)?;
+        // Whole and not negative; what is too large becomes the largest there is, and is refused below.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        (0.0..=EXACT).contains(&number).then_some(number as u64)
-    })
+        Some(number as u64)
+    });
+    number.filter(|number| *number <= EXACT)
 }
 
 /// A room secret: an all-digit one shorter than six is padded with zeros on the left, because a client that holds it

@@ -449,3 +449,15 @@ fn a_call_that_is_known_already_is_ignored() {
     assert_eq!(world.admit(1, &room, PHONE), None);
     assert_eq!(world.hub.figures().telephones, 1);
 }
+
+#[test]
+fn a_user_whose_id_is_a_telephone_number_can_be_called_from_it() {
+    let mut world = World::new();
+    world.login(1, PHONE);
+    world.ring(1, PHONE, PHONE);
+    world.ok(
+        1,
+        "WS_ANSWER_CALL_REQ",
+        json!({ "call_type": "sipcall", "caller": PHONE, "callee": PHONE }),
+    );
+}

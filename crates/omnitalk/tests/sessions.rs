@@ -445,7 +445,7 @@ fn a_page_has_ten_entries_and_one_beyond_the_end_is_empty() {
     for who in 1..=12 {
         world.login(who, "user");
     }
-    for (page, entries) in [(1, 10), (2, 1), (3, 0), (u64::MAX, 0)] {
+    for (page, entries) in [(1, 10), (2, 1), (3, 0), (1_000_000_000_000_u64, 0)] {
         let response = world.ok(1, "WS_SESSION_LIST_REQ", json!({ "page": page }));
         assert_eq!(response["page"], page);
         assert_eq!(response["count"], 11);

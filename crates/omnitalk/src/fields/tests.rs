@@ -136,3 +136,14 @@ fn a_reason_names_the_field_and_the_fix() {
         "{reason}"
     );
 }
+
+#[test]
+fn a_date_that_some_client_cannot_hold_is_not_valid() {
+    let date = |value: Value| fields(json!({ "end_date": value })).date("end_date");
+    assert_eq!(date(json!(1_700_000_000)), Ok(Some(1_700_000_000)));
+    assert_eq!(date(json!(1_700_000_000_000_u64)), Ok(Some(1_700_000_000_000)));
+    assert_eq!(date(json!(0)), Ok(None));
+    for value in [json!(u64::MAX), json!(-1), json!("soon"), json!(1e300)] {
+        assert!(date(value.clone()).is_err(), "{value}");
+    }
+}

@@ -1,5 +1,10 @@
 //! A world around a hub: a made clock, clients with inboxes, a media plane that answers, telephones that note.
-#![allow(dead_code)]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may panic"
+)]
 
 pub mod checklist;
 
@@ -42,6 +47,10 @@ pub struct World {
     pub offers: Vec<String>,
     pub muted: Vec<(ParticipantId, bool)>,
     pub notices: BTreeMap<u64, VecDeque<TelephoneNotice>>,
+    /// Peers that the media plane owes an answer for.
+    pub unanswered: BTreeSet<ParticipantId>,
+    /// Every kind of message that was sent so far: `cmd`, and its `result` or `action`.
+    pub kinds: BTreeSet<String>,
     /// Whether the media plane answers at once.
     pub answers: bool,
 }
@@ -66,6 +75,8 @@ impl World {
             offers: Vec::new(),
             muted: Vec::new(),
             notices: BTreeMap::new(),
+            unanswered: BTreeSet::new(),
+            kinds: BTreeSet::new(),
             answers: true,
         }
     }
@@ -80,6 +91,10 @@ impl World {
                     );
                     let message: Value = serde_json::from_str(&text).expect("JSON");
                     checklist::check(&message);
+                    let detail = message["result"].as_str().or(message["action"].as_str());
+                    let cmd = message["cmd"].as_str().unwrap_or_default();
+                    self.kinds
+                        .insert(format!("{cmd} {}", detail.unwrap_or_default()).trim().to_owned());
                     self.inbox.entry(socket.0).or_default().push_back(message);
                 }
                 Effect::Close { socket, code, .. } => {
@@ -90,16 +105,16 @@ impl World {
                 } => {
                     assert!(self.open_peers.insert(participant), "opened twice");
                     self.offers.push(offer);
+                    self.unanswered.insert(participant);
                     if let Some(by) = by {
                         self.peers.insert(by, participant);
                     }
                     if self.answers {
-                        let answer = Ok("v=0\r\n...".to_owned());
-                        let effects = self.hub.peer_answered(participant, answer, self.now);
-                        self.apply(by, effects);
+                        self.answer(by, participant, Ok("v=0\r\n...".to_owned()));
                     }
                 }
                 Effect::ClosePeer { participant } => {
+                    self.unanswered.remove(&participant);
                     assert!(
                         self.open_peers.remove(&participant),
                         "closed a peer that is not open"
@@ -114,6 +129,15 @@ impl World {
                 }
             }
         }
+    }
+
+    /// The media plane answers; with an error it has no peer any more.
+    pub fn answer(&mut self, by: Option<u64>, participant: ParticipantId, answer: Result<String, String>) {
+        if self.unanswered.remove(&participant) && answer.is_err() {
+            self.open_peers.remove(&participant);
+        }
+        let effects = self.hub.peer_answered(participant, answer, self.now);
+        self.apply(by, effects);
     }
 
     pub fn connect(&mut self, who: u64) {
