@@ -45,6 +45,10 @@ impl NumberBook {
         self.by_number.len()
     }
 
+    pub(crate) fn owners(&self) -> impl Iterator<Item = Owner> + '_ {
+        self.by_owner.keys().copied()
+    }
+
     pub(crate) fn of(&self, owner: Owner) -> Option<CallNumber> {
         self.by_owner.get(&owner).copied()
     }

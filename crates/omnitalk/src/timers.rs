@@ -40,6 +40,14 @@ impl Timers {
         }
     }
 
+    pub(crate) fn has(&self, timer: Timer) -> bool {
+        self.by_owner.contains_key(&timer)
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = Timer> + '_ {
+        self.by_owner.keys().copied()
+    }
+
     pub(crate) fn next(&self) -> Option<Instant> {
         self.by_time.first().map(|(at, _)| *at)
     }

@@ -12,6 +12,7 @@
 //!
 //! `calls` draws the stages of a telephone call.
 
+mod audit;
 mod calls;
 mod chat;
 mod lists;

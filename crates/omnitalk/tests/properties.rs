@@ -1,0 +1,464 @@
+//! Random conversations of several sockets and telephones, and what must hold in all of them.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+mod common;
+
+use common::World;
+use omnigate_omnitalk::{Figures, TelephoneNotice};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, VecDeque};
+
+const SLOTS: u64 = 5;
+const PHONES: u64 = 3;
+const USERS: [&str; 3] = ["alice", "bob", "carol"];
+const REQUESTS: usize = 22;
+const JOIN: usize = 0;
+const PUBLISH: usize = 2;
+const ANSWER: usize = 18;
+/// Rooms that clients remember.
+const REMEMBERED: usize = 3;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Login {
+        slot: u64,
+        user: usize,
+    },
+    Request {
+        slot: u64,
+        kind: usize,
+        pick: usize,
+    },
+    /// Joins, publishes and comes up, as the SDKs do in one go.
+    Enter {
+        slot: u64,
+        pick: usize,
+    },
+    /// Answers the call and enters its room.
+    TakeCall {
+        slot: u64,
+    },
+    Noise {
+        slot: u64,
+        kind: usize,
+    },
+    Disconnect {
+        slot: u64,
+    },
+    Answer {
+        slot: u64,
+        fine: bool,
+    },
+    Up {
+        slot: u64,
+    },
+    Gone {
+        slot: u64,
+    },
+    Ring {
+        phone: u64,
+        user: usize,
+    },
+    Admit {
+        phone: u64,
+        pick: usize,
+    },
+    HangUp {
+        phone: u64,
+    },
+    Wait {
+        seconds: u64,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (slot, phone) = (0..SLOTS, 0..PHONES);
+    prop_oneof![
+        4 => (slot.clone(), 0..USERS.len()).prop_map(|(slot, user)| Step::Login { slot, user }),
+        20 => (slot.clone(), 0..REQUESTS, any::<usize>())
+            .prop_map(|(slot, kind, pick)| Step::Request { slot, kind, pick }),
+        6 => (slot.clone(), any::<usize>()).prop_map(|(slot, pick)| Step::Enter { slot, pick }),
+        5 => slot.clone().prop_map(|slot| Step::TakeCall { slot }),
+        2 => (slot.clone(), 0..4usize).prop_map(|(slot, kind)| Step::Noise { slot, kind }),
+        1 => slot.clone().prop_map(|slot| Step::Disconnect { slot }),
+        5 => (slot.clone(), prop::bool::weighted(0.9)).prop_map(|(slot, fine)| Step::Answer { slot, fine }),
+        5 => slot.clone().prop_map(|slot| Step::Up { slot }),
+        1 => slot.prop_map(|slot| Step::Gone { slot }),
+        4 => (phone.clone(), 0..USERS.len()).prop_map(|(phone, user)| Step::Ring { phone, user }),
+        2 => (phone.clone(), any::<usize>()).prop_map(|(phone, pick)| Step::Admit { phone, pick }),
+        2 => phone.prop_map(|phone| Step::HangUp { phone }),
+        4 => prop_oneof![4 => 1..7u64, 1 => 7..70u64].prop_map(|seconds| Step::Wait { seconds }),
+    ]
+}
+
+/// A world, and what its clients and telephones believe.
+struct Play {
+    world: World,
+    /// The current socket of a slot; a slot whose socket has ended gets a new one.
+    sockets: BTreeMap<u64, u64>,
+    /// The current call of a telephone.
+    calls: BTreeMap<u64, u64>,
+    next: u64,
+    /// The responses that a socket is owed, in order.
+    owed: BTreeMap<u64, VecDeque<String>>,
+    rooms: Vec<String>,
+    /// What a telephone call was told last.
+    told: BTreeMap<u64, TelephoneNotice>,
+}
+
+fn over(notice: &TelephoneNotice) -> bool {
+    !matches!(
+        notice,
+        TelephoneNotice::Ringing { .. } | TelephoneNotice::Bridged { .. } | TelephoneNotice::Admitted { .. }
+    )
+}
+
+impl Play {
+    fn new(answers: bool) -> Self {
+        let mut world = World::new();
+        world.answers = answers;
+        Self {
+            world,
+            sockets: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            next: 1,
+            owed: BTreeMap::new(),
+            rooms: Vec::new(),
+            told: BTreeMap::new(),
+        }
+    }
+
+    fn fresh(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn socket(&mut self, slot: u64) -> u64 {
+        if let Some(socket) = self
+            .sockets
+            .get(&slot)
+            .filter(|socket| !self.world.closed.contains_key(socket))
+        {
+            return *socket;
+        }
+        let socket = self.fresh();
+        self.sockets.insert(slot, socket);
+        self.world.connect(socket);
+        socket
+    }
+
+    fn call(&mut self, phone: u64) -> u64 {
+        if let Some(call) = self.calls.get(&phone).copied()
+            && !self.told.get(&call).is_some_and(over)
+        {
+            return call;
+        }
+        let call = self.fresh();
+        self.calls.insert(phone, call);
+        call
+    }
+
+    fn pick_room(&self, pick: usize) -> Option<&String> {
+        self.rooms.get(pick.checked_rem(self.rooms.len())?)
+    }
+
+    fn request(&mut self, socket: u64, kind: usize, pick: usize) {
+        let room = self.pick_room(pick).cloned().unwrap_or_else(|| "none".to_owned());
+        let closed = &self.world.closed;
+        let sessions = self
+            .world
+            .sessions
+            .iter()
+            .filter(|(socket, _)| !closed.contains_key(socket));
+        let alive: Vec<&String> = sessions.map(|(_, session)| session).collect();
+        let other = pick.checked_rem(alive.len()).map(|index| alive[index].clone());
+        let other = other.unwrap_or_else(|| "nobody".to_owned());
+        let offer = json!({ "type": "offer", "sdp": "v=0" });
+        let (cmd, mut fields) = match kind {
+            0 | 1 => ("JOIN_ROOM", json!({ "room_id": room })),
+            2 | 3 => ("PUBLISH", json!({ "track": "audio", "jsep": offer })),
+            4 => ("CREATE_ROOM", json!({ "room_type": "audioroom" })),
+            5 if pick.is_multiple_of(4) => ("LEAVE", json!({})),
+            6 => ("PARTI_LIST", json!({})),
+            7 => ("MUTE", json!({ "track": "audio" })),
+            8 => ("UNMUTE", json!({ "track": "audio" })),
+            9 => (
+                "MESSAGE",
+                json!({ "action": "send", "message": "hi", "transaction": "1" }),
+            ),
+            10 => (
+                "MESSAGE",
+                json!({ "action": "whisper", "message": "hi", "to_user": other, "transaction": "2" }),
+            ),
+            11 => ("MESSAGE", json!({ "action": "list", "transaction": "3" })),
+            12 => ("KICKOUT", json!({ "target": other })),
+            13 => ("DESTROY_ROOM", json!({ "room_id": room })),
+            14 => ("MAKE_SIPNUM", json!({})),
+            15 => ("MAKE_SIPNUM", json!({ "room_id": room })),
+            16 => ("ROOM_LIST", json!({})),
+            17 => ("SESSION_LIST", json!({})),
+            18 | 19 => ("ANSWER_CALL", json!({})),
+            20 => ("REJECT_CALL", json!({})),
+            _ => ("UNHEARD_OF", json!({})),
+        };
+        fields["cmd"] = format!("WS_{cmd}_REQ").into();
+        fields["session"] = self
+            .world
+            .sessions
+            .get(&socket)
+            .cloned()
+            .unwrap_or_default()
+            .into();
+        self.owed
+            .entry(socket)
+            .or_default()
+            .push_back(format!("WS_{cmd}_RSP"));
+        self.world.send(socket, &fields);
+    }
+
+    fn run(&mut self, step: &Step) {
+        match *step {
+            Step::Login { slot, user } => {
+                let socket = self.socket(slot);
+                if self.world.sessions.contains_key(&socket) {
+                    return;
+                }
+                self.owed
+                    .entry(socket)
+                    .or_default()
+                    .push_back("WS_SESSION_RSP".to_owned());
+                let user = USERS[user];
+                self.world.send(
+                    socket,
+                    &json!({ "cmd": "WS_SESSION_REQ", "service_id": "SVC1", "user_id": user }),
+                );
+            }
+            Step::Request { slot, kind, pick } => {
+                let socket = self.socket(slot);
+                self.request(socket, kind, pick);
+            }
+            Step::Enter { slot, pick } => {
+                let socket = self.socket(slot);
+                for kind in [JOIN, PUBLISH] {
+                    self.request(socket, kind, pick);
+                }
+                self.run(&Step::Answer { slot, fine: true });
+                self.run(&Step::Up { slot });
+            }
+            Step::TakeCall { slot } => {
+                let socket = self.socket(slot);
+                self.request(socket, ANSWER, 0);
+                // The call's room is the last one, if the answer was a good one.
+                self.check();
+                let last = self.rooms.len().saturating_sub(1);
+                self.run(&Step::Enter { slot, pick: last });
+            }
+            Step::Noise { slot, kind } => {
+                let socket = self.socket(slot);
+                self.world.raw(
+                    socket,
+                    ["{", r#"{"cmd":"WS_TRICKLE"}"#, "[1]", r#"{"cmd":"x"}"#][kind],
+                );
+            }
+            Step::Disconnect { slot } => {
+                let socket = self.socket(slot);
+                self.world.disconnect(socket);
+            }
+            Step::Answer { slot, fine } => {
+                let socket = self.socket(slot);
+                let Some(peer) = self.world.peers.get(&socket).copied() else {
+                    return;
+                };
+                if !self.world.open_peers.contains(&peer) {
+                    return;
+                }
+                let answer = if fine {
+                    Ok("v=0".to_owned())
+                } else {
+                    Err("no codec in common".to_owned())
+                };
+                let effects = self.world.hub.peer_answered(peer, answer, self.world.now);
+                if !fine && !effects.is_empty() {
+                    // A media plane that has no answer has no peer either.
+                    self.world.open_peers.remove(&peer);
+                }
+                self.world.apply(Some(socket), effects);
+            }
+            Step::Up { slot } => {
+                let socket = self.socket(slot);
+                if self.world.peers.contains_key(&socket) {
+                    self.world.up(socket);
+                }
+            }
+            Step::Gone { slot } => {
+                let socket = self.socket(slot);
+                // A peer that never answered cannot be lost.
+                let Some(peer) = self
+                    .world
+                    .peers
+                    .get(&socket)
+                    .copied()
+                    .filter(|_| self.world.answers)
+                else {
+                    return;
+                };
+                if self.world.open_peers.remove(&peer) {
+                    let effects = self.world.hub.peer_gone(peer, self.world.now);
+                    self.world.apply(None, effects);
+                }
+            }
+            Step::Ring { phone, user } => {
+                let call = self.call(phone);
+                let first = self.world.ring(call, USERS[user], "01099998888");
+                self.note(call, first);
+            }
+            Step::Admit { phone, pick } => {
+                let Some(room) = self.pick_room(pick).cloned() else {
+                    return;
+                };
+                let call = self.call(phone);
+                let first = self.world.admit(call, &room, "01099998888");
+                self.note(call, first);
+            }
+            Step::HangUp { phone } => {
+                let call = self.call(phone);
+                self.world.hang_up(call);
+                assert_eq!(
+                    self.world.notice(call),
+                    None,
+                    "nothing goes to a telephone that has hung up"
+                );
+                self.calls.remove(&phone);
+            }
+            Step::Wait { seconds } => self.world.wait(seconds),
+        }
+    }
+
+    /// A telephone is told things in a sensible order, and nothing after the end.
+    fn note(&mut self, call: u64, notice: Option<TelephoneNotice>) {
+        let Some(notice) = notice else { return };
+        let before = self.told.insert(call, notice);
+        let sensible = match (before, notice) {
+            (None, n) => matches!(
+                n,
+                TelephoneNotice::Ringing { .. }
+                    | TelephoneNotice::Admitted { .. }
+                    | TelephoneNotice::Refused(_)
+            ),
+            (
+                Some(TelephoneNotice::Ringing { room, participant }),
+                TelephoneNotice::Bridged {
+                    room: r,
+                    participant: p,
+                },
+            ) => (room, participant) == (r, p),
+            (
+                Some(TelephoneNotice::Ringing { .. }),
+                TelephoneNotice::Declined | TelephoneNotice::NoAnswer,
+            ) => true,
+            (Some(before), TelephoneNotice::Ended(_)) => !over(&before),
+            _ => false,
+        };
+        assert!(sensible, "{before:?} then {notice:?}");
+    }
+
+    /// Reads everything that came and checks it.
+    fn check(&mut self) {
+        self.world.hub.audit().expect("the hub's invariants");
+        let calls: Vec<u64> = self.world.notices.keys().copied().collect();
+        for call in calls {
+            while let Some(notice) = self.world.notice(call) {
+                self.note(call, Some(notice));
+            }
+        }
+        for (socket, inbox) in std::mem::take(&mut self.world.inbox) {
+            for message in inbox {
+                self.read(socket, &message);
+            }
+            let waits = self.owed.get(&socket).map_or(0, VecDeque::len);
+            if self.world.answers && !self.world.closed.contains_key(&socket) {
+                assert_eq!(waits, 0, "a request was not answered");
+            }
+        }
+    }
+
+    fn read(&mut self, socket: u64, message: &Value) {
+        let cmd = message["cmd"].as_str().unwrap();
+        if cmd.ends_with("_NOTI") {
+            let own = self.world.sessions.get(&socket).map(String::as_str);
+            assert_ne!(
+                message["session"].as_str(),
+                own,
+                "a notification to its originator: {message}"
+            );
+            return;
+        }
+        let expected = self.owed.get_mut(&socket).and_then(VecDeque::pop_front);
+        assert_eq!(expected.as_deref(), Some(cmd), "answered in order and once");
+        if message["result"] != "success" {
+            return;
+        }
+        match cmd {
+            "WS_SESSION_RSP" => {
+                self.world
+                    .sessions
+                    .insert(socket, message["session"].as_str().unwrap().to_owned());
+            }
+            "WS_CREATE_ROOM_RSP" | "WS_ANSWER_CALL_RSP" => {
+                self.rooms.push(message["room_id"].as_str().unwrap().to_owned());
+                if self.rooms.len() > REMEMBERED {
+                    self.rooms.remove(0);
+                }
+            }
+            "WS_PARTI_LIST_RSP" => {
+                let own = self.world.sessions.get(&socket).map(String::as_str);
+                for entry in message["list"].as_array().unwrap() {
+                    assert_ne!(entry["session"].as_str(), own, "the requester is not in its list");
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_conversation_keeps_the_rules_and_leaves_nothing_behind(
+        answers in prop::bool::weighted(0.6),
+        steps in prop::collection::vec(step(), 1..150),
+    ) {
+        let mut play = Play::new(answers);
+        for user in 0..3 {
+            play.run(&Step::Login { slot: user as u64, user });
+            play.check();
+        }
+        for step in &steps {
+            play.run(step);
+            play.check();
+        }
+        // However slow the media plane is: at 4 s each, all that can wait has been answered after this.
+        play.world.wait(4 * 64);
+        play.check();
+        for (socket, owed) in &play.owed {
+            prop_assert!(owed.is_empty() || play.world.closed.contains_key(socket), "unanswered: {owed:?}");
+        }
+        for slot in 0..SLOTS {
+            play.run(&Step::Disconnect { slot });
+            play.check();
+        }
+        for phone in 0..PHONES {
+            play.run(&Step::HangUp { phone });
+            play.check();
+        }
+        // The last empty room goes after ten minutes.
+        play.world.wait(600);
+        play.check();
+        let malformed = play.world.hub.figures().malformed;
+        prop_assert_eq!(play.world.hub.figures(), Figures { malformed, ..Figures::default() });
+        prop_assert_eq!(play.world.hub.next_deadline(), None);
+        prop_assert!(play.world.open_peers.is_empty());
+    }
+}
