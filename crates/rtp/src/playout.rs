@@ -306,7 +306,13 @@ impl Playout {
                 }
             }
             Next::Missing => {
-                let made = self.conceal(needed);
+                let made = if matches!(self.pause, Pause::Dtx(_)) {
+                    // The sender has said that nothing comes: nothing is missing.
+                    self.fill_pause(needed);
+                    needed
+                } else {
+                    self.conceal(needed)
+                };
                 let clock = u64::from(self.jitter.clock_rate());
                 self.jitter
                     .made_up((made as u64 * clock / u64::from(self.rate_hz)) as u32);

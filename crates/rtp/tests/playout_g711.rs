@@ -1,4 +1,5 @@
 //! The playout of a telephone leg on networks of every kind, with a made clock.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

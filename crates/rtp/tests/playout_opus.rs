@@ -1,4 +1,5 @@
 //! The playout of an app's leg: Opus at every rate, with loss, recovery and pauses.
+#![allow(clippy::unwrap_used)]
 
 use std::time::{Duration, Instant};
 
@@ -137,7 +138,10 @@ fn a_pause_by_discontinuous_transmission_is_noise_and_not_loss() {
     pcm.extend(std::iter::repeat_n(0, 16_000 * 4));
     pcm.extend(speech(16_000, 3));
     let packets = encode(16_000, settings, &pcm);
-    let sent: Vec<bool> = packets.iter().map(|packet| packet.len() > 2).collect();
+    // As browsers do: of the packets that say "nothing to send" only the first of a run is sent.
+    let sent: Vec<bool> = (0..packets.len())
+        .map(|i| packets[i].len() > 2 || (i > 0 && packets[i - 1].len() > 2))
+        .collect();
     assert!(sent.iter().filter(|&&sent| !sent).count() > 100);
     // Numbers go on without a gap where nothing is sent.
     let start = Instant::now();
@@ -150,7 +154,7 @@ fn a_pause_by_discontinuous_transmission_is_noise_and_not_loss() {
     let mut out = vec![0; 320];
     for (i, payload) in packets.iter().enumerate() {
         let now = start + Duration::from_millis(i as u64 * 20);
-        if sent[i] || i % 20 == 0 {
+        if sent[i] {
             let packet = RtpPacket {
                 ssrc: 1,
                 sequence: number,

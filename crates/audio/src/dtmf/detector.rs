@@ -27,6 +27,8 @@ const PURITY: std::ops::Range<f32> = 0.75..1.35;
 const TWIST_DB: std::ops::Range<f32> = -9.5..6.5;
 /// A block counts when it has at least this share of the strongest block's power.
 const MIN_SHARE_OF_PEAK: f32 = 0.5;
+/// Once a key is reported its tone may fade: a block then needs this share of the one before it.
+const MIN_SHARE_WHILE_ACTIVE: f32 = 0.1;
 /// Blocks that must agree to begin, and that must miss to end.
 const BEGIN_BLOCKS: u32 = 4;
 const END_BLOCKS: u32 = 4;
@@ -172,13 +174,26 @@ impl Detector {
 }
 
 impl Run {
+    fn share(&self) -> f32 {
+        let active = self.reported.is_some() && self.reported == self.candidate;
+        if active {
+            MIN_SHARE_WHILE_ACTIVE
+        } else {
+            MIN_SHARE_OF_PEAK
+        }
+    }
+
     /// Takes the verdict on one block; returns a key that has just begun.
     fn step(&mut self, hit: Option<(Key, f32)>) -> Option<Key> {
         match hit {
-            Some((key, power)) if Some(key) == self.candidate && power > self.peak * MIN_SHARE_OF_PEAK => {
+            Some((key, power)) if Some(key) == self.candidate && power > self.peak * self.share() => {
                 self.hits += 1;
                 self.misses = 0;
-                self.peak = self.peak.max(power);
+                self.peak = if self.reported == Some(key) {
+                    power
+                } else {
+                    self.peak.max(power)
+                };
             }
             Some((key, power)) if Some(key) != self.candidate => {
                 if self.reported != Some(key) {
