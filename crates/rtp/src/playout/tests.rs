@@ -62,3 +62,250 @@ fn a_clean_path_is_sample_exact_and_one_frame_late() {
         assert!(stats.level >= 10 * MS && stats.level < 30 * MS, "{stats:?}");
     }
 }
+
+/// A playout of a telephone leg, its clock, and the packets that are pushed into it.
+struct Leg {
+    start: Instant,
+    playout: Playout,
+    tick: u32,
+    sequence: u16,
+}
+
+impl Leg {
+    fn new() -> Self {
+        let playout = Playout::new(PlayoutSettings::default()).unwrap();
+        Self {
+            start: Instant::now(),
+            playout,
+            tick: 0,
+            sequence: 65_530,
+        }
+    }
+
+    fn now(&self) -> Instant {
+        self.start + self.tick * 20 * MS
+    }
+
+    fn push(&mut self, kind: PayloadKind, payload: &[u8]) {
+        let packet = RtpPacket {
+            ssrc: 1,
+            sequence: self.sequence,
+            timestamp: self.tick.wrapping_mul(160).wrapping_sub(1_000),
+            payload_type: 0,
+            marker: false,
+            payload,
+        };
+        self.playout.push(self.now(), &packet, kind);
+        self.sequence = self.sequence.wrapping_add(1);
+    }
+
+    fn push_voice(&mut self) {
+        let mut codes = [0; 160];
+        Law::Mu.encode(&voice(self.tick as usize * 160, 160), &mut codes);
+        self.push(PayloadKind::G711(Law::Mu), &codes);
+    }
+
+    fn push_event(&mut self) {
+        self.playout.skip(self.sequence);
+        self.sequence = self.sequence.wrapping_add(1);
+    }
+
+    fn pull(&mut self) -> (Pulled, [i16; 160]) {
+        let mut out = [1; 160];
+        let pulled = self.playout.pull(self.now() + 8 * MS, &mut out);
+        self.tick += 1;
+        (pulled, out)
+    }
+}
+
+#[test]
+fn before_the_first_packet_there_are_zeros() {
+    let mut leg = Leg::new();
+    for _ in 0..10 {
+        assert_eq!(leg.pull(), (Pulled::Silence, [0; 160]));
+    }
+}
+
+#[test]
+fn a_key_press_is_silence_and_neither_lost_nor_made_up() {
+    let mut leg = Leg::new();
+    for _ in 0..100 {
+        leg.push_voice();
+        leg.pull();
+    }
+    let mut kinds = Vec::new();
+    for _ in 0..12 {
+        leg.push_event();
+        kinds.push(leg.pull().0);
+    }
+    assert!(
+        kinds[2..].iter().all(|&kind| kind == Pulled::Silence),
+        "{kinds:?}"
+    );
+    let mut back = Vec::new();
+    for _ in 0..100 {
+        leg.push_voice();
+        back.push(leg.pull().0);
+    }
+    assert!(back[2..].iter().all(|&kind| kind == Pulled::Audio), "{back:?}");
+    let stats = leg.playout.stats();
+    assert_eq!(
+        (stats.lost, stats.late, stats.concealed_ms, stats.restarts),
+        (0, 0, 0, 0),
+        "{stats:?}"
+    );
+    assert!(stats.target <= 20 * MS && stats.level < 30 * MS);
+}
+
+#[test]
+fn events_between_audio_packets_do_not_disturb_the_audio() {
+    let mut leg = Leg::new();
+    let mut heard = 0;
+    for i in 0..200 {
+        leg.push_voice();
+        if i % 3 == 0 {
+            leg.push_event();
+        }
+        heard += usize::from(leg.pull().0 == Pulled::Audio);
+    }
+    assert!(heard >= 198, "{heard}");
+    assert_eq!(
+        (leg.playout.stats().lost, leg.playout.stats().concealed_ms),
+        (0, 0)
+    );
+}
+
+#[test]
+fn comfort_noise_fills_the_pause_until_speech_comes_back() {
+    let mut leg = Leg::new();
+    for _ in 0..50 {
+        leg.push_voice();
+        leg.pull();
+    }
+    let mut pause = Vec::new();
+    for i in 0..100 {
+        if i % 25 == 0 {
+            leg.push(PayloadKind::ComfortNoise, &[50]);
+        }
+        pause.push(leg.pull());
+    }
+    assert!(pause[2..].iter().all(|(kind, _)| *kind == Pulled::ComfortNoise));
+    let noise: Vec<i16> = pause[20..].iter().flat_map(|(_, pcm)| *pcm).collect();
+    assert!(
+        (level::dbov(&noise) + 50.0).abs() < 2.0,
+        "{}",
+        level::dbov(&noise)
+    );
+    let mut heard = 0;
+    for _ in 0..50 {
+        leg.push_voice();
+        heard += usize::from(leg.pull().0 == Pulled::Audio);
+    }
+    assert!(heard >= 48, "{heard}");
+    assert_eq!(
+        (leg.playout.stats().lost, leg.playout.stats().concealed_ms),
+        (0, 0)
+    );
+}
+
+#[test]
+fn a_long_outage_fades_out_within_sixty_milliseconds_and_ends_in_silence() {
+    let mut leg = Leg::new();
+    for _ in 0..50 {
+        leg.push_voice();
+        leg.pull();
+    }
+    let outage: Vec<_> = (0..100).map(|_| leg.pull()).collect();
+    assert_eq!(
+        outage
+            .iter()
+            .filter(|(kind, _)| *kind == Pulled::Concealed)
+            .count(),
+        6
+    );
+    assert!(outage[5..].iter().all(|(_, pcm)| *pcm == [0; 160]));
+    assert_eq!(outage[99].0, Pulled::Silence);
+    // Two seconds of numbers were lost with it; the audio comes back all the same.
+    leg.sequence = leg.sequence.wrapping_add(100);
+    let mut heard = 0;
+    for _ in 0..50 {
+        leg.push_voice();
+        heard += usize::from(leg.pull().0 == Pulled::Audio);
+    }
+    assert!(heard >= 46, "{heard}");
+}
+
+#[test]
+fn g711_at_another_rate_is_silent_and_the_wrong_length_of_a_frame_is_no_panic() {
+    assert!(
+        Playout::new(PlayoutSettings {
+            output_rate_hz: 44_100,
+            ..Default::default()
+        })
+        .is_err()
+    );
+    let mut leg = Leg::new();
+    assert!(leg.playout.set_output_rate(11_025).is_err());
+    leg.playout.set_output_rate(48_000).unwrap();
+    for n in [0, 1, 159, 960, 961, 5_000] {
+        for _ in 0..5 {
+            leg.push_voice();
+            let mut out = vec![1; n];
+            leg.playout.pull(leg.now(), &mut out);
+            leg.tick += 1;
+            assert!(out.iter().all(|&sample| sample == 0));
+        }
+    }
+}
+
+#[test]
+fn anything_at_all_is_survived() {
+    let mut leg = Leg::new();
+    let mut seed = 5u64;
+    let mut below = |limit: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) % limit
+    };
+    let start = leg.start;
+    let mut us = 0;
+    for _ in 0..60_000 {
+        us += below(60_000);
+        let now = start + Duration::from_micros(us.saturating_sub(below(100_000)));
+        let payload: Vec<u8> = (0..below(40) * below(40)).map(|_| below(256) as u8).collect();
+        let kind = match below(4) {
+            0 => PayloadKind::G711(Law::A),
+            1 => PayloadKind::G711(Law::Mu),
+            2 => PayloadKind::Opus,
+            _ => PayloadKind::ComfortNoise,
+        };
+        let wild = below(3) == 0;
+        let packet = RtpPacket {
+            ssrc: below(2) as u32,
+            sequence: if wild {
+                below(65_536) as u16
+            } else {
+                (us / 20_000) as u16
+            },
+            timestamp: if wild {
+                below(1 << 32) as u32
+            } else {
+                (us / 125) as u32
+            },
+            payload_type: 0,
+            marker: below(2) == 0,
+            payload: &payload,
+        };
+        match below(8) {
+            0 => leg.playout.skip(packet.sequence),
+            1..=4 => leg.playout.push(now, &packet, kind),
+            5 if below(50) == 0 => leg
+                .playout
+                .set_output_rate([8_000, 16_000, 48_000][below(3) as usize])
+                .unwrap(),
+            _ => {
+                leg.playout.pull(now, &mut [0; 960]);
+            }
+        }
+        let _ = leg.playout.stats();
+    }
+}
