@@ -1,1 +1,12 @@
-//! omnigate.
+//! omnigate brings phone callers into WebRTC rooms.
+//!
+//! The crates know (SIP calls, RTP, audio, WebRTC peers, the signaling hub: all without I/O); this package
+//! runs: configuration, sockets, servers, threads. `docs/architecture.md` has the map.
+
+pub mod config;
+pub mod directory;
+pub mod gateway;
+pub mod media;
+pub mod observe;
+pub mod signaling;
+pub mod sip;

@@ -1,0 +1,11 @@
+//! Configuration: defaults, a TOML file, `OMNIGATE__SECTION__KEY` variables; every fault named with its key.
+
+mod faults;
+mod load;
+mod secret;
+mod settings;
+
+pub use faults::{Fault, Faults};
+pub use load::{load, load_text};
+pub use secret::Secret;
+pub use settings::*;

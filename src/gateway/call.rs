@@ -1,0 +1,369 @@
+//! The task of one call: carries out what the SIP call and the call flow decide.
+
+use super::end::CallEnd;
+use super::flow::{CallFlow, Effect, Event};
+use super::run::{Gateway, Screened, unix_now};
+use crate::media::{LegEvent, LegFigures, LegHandle, Playback, PlaybackId};
+use crate::sip::{DialogKey, Event as TransactionEvent, Flow, Incoming, ServerTransaction};
+use omnigate_audio::dtmf::Key;
+use omnigate_omnitalk::{LookUp, TelephoneId, TelephoneNotice};
+use omnigate_rtp::digits::{DigitMerger, Source};
+use omnigate_sip::call::reason;
+use omnigate_sip::message::{Request, StatusCode};
+use omnigate_sip::{Call, CallEnd as SipEnd, Input, Output, TransactionId, header};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tracing::{debug, info, warn};
+
+/// Places in the queues of one call.
+const QUEUE: usize = 256;
+/// How long the media thread may take to hand over its last figures.
+const LAST_FIGURES: Duration = Duration::from_millis(250);
+/// The INVITE's own transaction.
+const FIRST: TransactionId = TransactionId(0);
+
+/// How a call ended and how long it was answered.
+pub(super) struct Ended {
+    pub(super) end: CallEnd,
+    pub(super) talked: Option<Duration>,
+}
+
+struct CallTask {
+    gateway: Arc<Gateway>,
+    screened: Screened,
+    sip: Call,
+    flow: CallFlow,
+    way: Flow,
+    leg: LegHandle,
+    transactions: HashMap<TransactionId, ServerTransaction>,
+    next_transaction: u64,
+    transaction_events: mpsc::Sender<TransactionEvent>,
+    look_ups: mpsc::Sender<Option<LookUp>>,
+    merger: DigitMerger,
+    playing: Option<PlaybackId>,
+    answered: Option<Instant>,
+    flow_started: bool,
+    last_digit: Option<Instant>,
+    state: &'static str,
+    end: Option<CallEnd>,
+    over: bool,
+}
+
+/// Runs a screened call to its end.
+pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Screened) -> Ended {
+    let invite = incoming.transaction.original.clone();
+    let (leg_events, mut from_leg) = mpsc::channel(QUEUE);
+    let (transaction_events, mut from_transactions) = mpsc::channel(QUEUE);
+    let (look_ups, mut from_directory) = mpsc::channel(1);
+    let (notices, mut from_rooms) = mpsc::channel::<TelephoneNotice>(QUEUE);
+    let tag = rsipstack::transaction::random_text(12);
+    let first = ServerTransaction::start(incoming.transaction, FIRST, transaction_events.clone());
+    let leg = match gateway.media.open_leg(incoming.flow.source.ip(), leg_events) {
+        Ok(leg) => leg,
+        Err(e) => {
+            warn!(error = %e, "no media for a call");
+            let busy = vec![header::make("Retry-After", "30")];
+            first.respond(omnigate_sip::dialog::response(&invite, StatusCode::ServiceUnavailable, Some(&tag), busy));
+            gateway.endpoint.calls.forget_invite(&invite);
+            return Ended { end: CallEnd::Overload, talked: None };
+        }
+    };
+    let contact = gateway.endpoint.contact(incoming.flow.transport);
+    let session_id = rand::random::<u32>().into();
+    let sip = match Call::incoming(FIRST, &invite, &tag, &contact, leg.local(), session_id) {
+        Ok(sip) => sip,
+        Err(refused) => {
+            let status = refused.response.status_code.code();
+            info!(status, reason = %refused.reason, "INVITE refused");
+            first.respond(*refused.response);
+            gateway.endpoint.calls.forget_invite(&invite);
+            return Ended { end: CallEnd::Invite(status), talked: None };
+        }
+    };
+    let key: DialogKey = (sip.dialog().call_id().to_owned(), tag);
+    let mut in_dialog = gateway.endpoint.calls.insert(key.clone());
+    let id = TelephoneId(screened.id);
+    gateway.rooms.register(id, notices).await;
+    gateway.metrics.call_enters("ivr");
+    let hang_up_all = gateway.hang_up_all.clone();
+    let mut task = CallTask {
+        flow: CallFlow::new(gateway.flow, screened.trunk.service.clone()),
+        gateway,
+        screened,
+        sip,
+        way: incoming.flow,
+        leg,
+        transactions: HashMap::from([(FIRST, first)]),
+        next_transaction: 1,
+        transaction_events,
+        look_ups,
+        merger: DigitMerger::new(),
+        playing: None,
+        answered: None,
+        flow_started: false,
+        last_digit: None,
+        state: "ivr",
+        end: None,
+        over: false,
+    };
+    task.sip.ring();
+    task.sip.answer();
+    task.answered = Some(Instant::now());
+    task.gateway.metrics.answered(task.screened.received.elapsed());
+    task.gateway.calls.update(task.screened.id, |r| r.answered_at = Some(unix_now()));
+    task.settle().await;
+    let mut stopping = false;
+    while !task.over {
+        let deadline = task.flow.deadline();
+        let timer = async {
+            match deadline {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            Some(event) = from_transactions.recv() => task.transaction(event),
+            Some(tx) = in_dialog.recv() => task.request(tx),
+            Some(event) = from_leg.recv() => task.media(event),
+            Some(answer) = from_directory.recv() => task.flow.handle(Event::LookedUp(answer), Instant::now()),
+            Some(notice) = from_rooms.recv() => task.notice(notice),
+            () = timer => task.flow.timeout(Instant::now()),
+            () = hang_up_all.cancelled(), if !stopping => {
+                stopping = true;
+                task.hang_up(CallEnd::Shutdown);
+            }
+        }
+        task.settle().await;
+    }
+    task.gateway.rooms.hung_up(id).await;
+    task.gateway.endpoint.calls.remove(&key, &invite);
+    task.gateway.metrics.call_leaves(task.state);
+    let ended = Ended { end: task.end.unwrap_or(CallEnd::Fault), talked: task.answered.map(|a| a.elapsed()) };
+    let gateway = task.gateway.clone();
+    drop(task);
+    if let Some(figures) = last_figures(&mut from_leg).await {
+        gateway.metrics.quality(figures.loss_fraction, figures.jitter_seconds);
+        info!(
+            received = figures.received,
+            sent = figures.sent,
+            lost = figures.lost,
+            jitter_ms = figures.jitter_seconds * 1000.0,
+            rtt_ms = figures.rtt.map(|r| r.as_secs_f64() * 1000.0),
+            "call media"
+        );
+    }
+    ended
+}
+
+async fn last_figures(from_leg: &mut mpsc::Receiver<LegEvent>) -> Option<LegFigures> {
+    let wait = async {
+        while let Some(event) = from_leg.recv().await {
+            if let LegEvent::Ended(figures) = event {
+                return Some(figures);
+            }
+        }
+        None
+    };
+    tokio::time::timeout(LAST_FIGURES, wait).await.ok().flatten()
+}
+
+impl CallTask {
+    /// Carries out what both machines have decided, until neither has more.
+    async fn settle(&mut self) {
+        loop {
+            if let Some(output) = self.sip.poll() {
+                self.sip_output(output);
+            } else if let Some(effect) = self.flow.poll() {
+                self.flow_effect(effect).await;
+            } else {
+                break;
+            }
+        }
+        let state = self.flow.state_name();
+        if state != self.state {
+            self.gateway.metrics.call_leaves(self.state);
+            self.gateway.metrics.call_enters(state);
+            self.state = state;
+            self.gateway.calls.update(self.screened.id, |r| r.state = state);
+        }
+    }
+
+    fn sip_output(&mut self, output: Output) {
+        match output {
+            Output::Respond(id, response) => {
+                if let Some(tx) = self.transactions.get(&id) {
+                    tx.respond(*response);
+                }
+            }
+            Output::Send(request) => self.send(*request),
+            Output::Media(agreed) => {
+                debug!(codec = agreed.payload.name(), ptime = agreed.ptime_ms, held = agreed.held(), events = agreed.telephone_event.is_some(), "media agreed");
+                self.leg.set_media(*agreed);
+                if !self.flow_started {
+                    self.flow_started = true;
+                    let allowance = {
+                        let mut budget = self.gateway.budget.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                        budget.allowance(self.screened.caller.shown(), self.screened.called.digits(), Instant::now())
+                    };
+                    self.flow.handle(Event::Answered(allowance), Instant::now());
+                }
+            }
+            Output::Confirmed => debug!("call confirmed"),
+            Output::Digit(c) => {
+                if let Some(key) = Key::from_char(c) {
+                    self.digit(key, Source::SipInfo);
+                }
+            }
+            Output::Ended(end) => {
+                self.over = true;
+                self.end.get_or_insert(match end {
+                    SipEnd::RemoteHungUp => CallEnd::CallerHungUp,
+                    SipEnd::Cancelled => CallEnd::Cancelled,
+                    SipEnd::Refused(status) => CallEnd::Invite(status),
+                    SipEnd::NoAck | SipEnd::NoAnswer => CallEnd::NoAck,
+                    SipEnd::LocalHungUp => CallEnd::Fault,
+                });
+            }
+        }
+    }
+
+    fn send(&self, request: Request) {
+        let (endpoint, way) = (self.gateway.endpoint.clone(), self.way.clone());
+        let next_hop = self.sip.dialog().next_hop().to_owned();
+        self.gateway.tasks.spawn(async move {
+            if let Err(e) = endpoint.request(request, &way, &next_hop).await {
+                debug!(error = %e, "in-dialog request failed");
+            }
+        });
+    }
+
+    async fn flow_effect(&mut self, effect: Effect) {
+        let language = self.screened.trunk.language;
+        match effect {
+            Effect::Play(phrases) => {
+                let recordings = self.gateway.prompts.of(language, &phrases);
+                self.playing = Some(self.leg.play(Playback::Prompts(recordings)));
+            }
+            Effect::Repeat(phrases, pause) => {
+                let recordings = self.gateway.prompts.of(language, &phrases);
+                self.playing = Some(self.leg.play(Playback::Repeat(recordings, pause)));
+            }
+            Effect::Tone(tone) => self.playing = Some(self.leg.play(Playback::Tone(tone))),
+            Effect::Silence => {
+                self.playing = None;
+                self.leg.stop_playback();
+            }
+            Effect::LookUp(number) => {
+                let (directory, answers) = (self.gateway.directory.clone(), self.look_ups.clone());
+                let metrics = self.gateway.metrics.clone();
+                let look_up = async move {
+                    let answer = directory.look_up(number).await;
+                    metrics.lookup(match &answer {
+                        Ok(LookUp::Found(_)) => "found",
+                        Ok(LookUp::Unknown) => "unknown",
+                        Ok(LookUp::Expired) => "expired",
+                        Err(_) => "failed",
+                    });
+                    if let Err(e) = &answer {
+                        warn!(error = %e, "look-up failed");
+                    }
+                    let _ = answers.send(answer.ok()).await;
+                };
+                tokio::spawn(tracing::Instrument::in_current_span(look_up));
+            }
+            Effect::Wrong => self.wrong(),
+            Effect::Ring(service, user) => {
+                let caller = self.screened.caller.shown().to_owned();
+                self.gateway.rooms.ring(TelephoneId(self.screened.id), service, user, caller).await;
+            }
+            Effect::Admit(room) => {
+                let caller = self.screened.caller.shown().to_owned();
+                self.gateway.rooms.admit(TelephoneId(self.screened.id), room, caller).await;
+            }
+            Effect::Join(room) => {
+                self.leg.join(room);
+                let waited = self.last_digit.map(|d| d.elapsed()).unwrap_or_default();
+                self.gateway.metrics.bridged(waited);
+                info!(%room, "caller joined");
+            }
+            Effect::HangUp(end) => self.hang_up(end),
+        }
+    }
+
+    fn hang_up(&mut self, end: CallEnd) {
+        self.end.get_or_insert(end);
+        self.sip.hang_up(vec![reason(end.sip_status(), end.reason())]);
+    }
+
+    fn wrong(&self) {
+        let mut budget = self.gateway.budget.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if budget.wrong(self.screened.caller.shown(), self.screened.called.digits(), Instant::now()) {
+            self.gateway.metrics.guess_alarm();
+            warn!("called number has passed ivr.wrong_per_number: callers get a single try");
+        }
+    }
+
+    fn digit(&mut self, key: Key, source: Source) {
+        let now = Instant::now();
+        let name = match source {
+            Source::TelephoneEvent => "rfc4733",
+            Source::SipInfo => "sip_info",
+            Source::InBand => "in_band",
+        };
+        self.gateway.metrics.digit(name);
+        let new = self.merger.accept(source, key, now);
+        debug!(source = name, new, "key press");
+        if new {
+            self.last_digit = Some(now);
+            self.flow.handle(Event::Key(key), now);
+        }
+    }
+
+    fn transaction(&mut self, event: TransactionEvent) {
+        match event {
+            TransactionEvent::Cancelled(id) => self.sip.handle(Input::Cancelled(id)),
+            TransactionEvent::Acknowledged(id, body) => self.sip.handle(Input::Acknowledged(id, &body)),
+            TransactionEvent::Ended(id) => {
+                self.sip.handle(Input::Unacknowledged(id));
+                self.transactions.remove(&id);
+            }
+        }
+    }
+
+    fn request(&mut self, tx: rsipstack::transaction::Transaction) {
+        // Whatever reaches us is the way back, also after the caller's NAT has moved it.
+        if let Some(way) = self.gateway.endpoint.flow(&tx) {
+            self.way = way;
+        }
+        let id = TransactionId(self.next_transaction);
+        self.next_transaction += 1;
+        let transaction = ServerTransaction::start(tx, id, self.transaction_events.clone());
+        self.sip.handle(Input::Request(id, &transaction.request));
+        self.transactions.insert(id, transaction);
+    }
+
+    fn media(&mut self, event: LegEvent) {
+        match event {
+            LegEvent::FirstPacket => self.flow.handle(Event::MediaFlows, Instant::now()),
+            LegEvent::Digit(key, source) => self.digit(key, source),
+            LegEvent::RemoteLearned { from, to } => info!(%from, %to, "RTP comes from another address than SDP said"),
+            LegEvent::PlaybackDone(id) if self.playing == Some(id) => {
+                self.playing = None;
+                self.flow.handle(Event::Played, Instant::now());
+            }
+            LegEvent::PlaybackDone(_) | LegEvent::Ended(_) => {}
+            LegEvent::Silent => {
+                info!("no RTP from the caller");
+                self.hang_up(CallEnd::NoMedia);
+            }
+            LegEvent::Failed => self.hang_up(CallEnd::Fault),
+        }
+    }
+
+    fn notice(&mut self, notice: TelephoneNotice) {
+        debug!(?notice, "from the rooms");
+        self.flow.handle(Event::Notice(notice), Instant::now());
+    }
+}

@@ -1,0 +1,96 @@
+//! Live and recent calls, for the API.
+
+use super::end::CallEnd;
+use serde::Serialize;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
+
+/// Ended calls that are kept.
+const RECENT: usize = 1000;
+
+/// One call. Numbers are masked.
+#[derive(Debug, Clone, Serialize)]
+pub struct CallRecord {
+    /// Unique in this process.
+    pub id: u64,
+    /// Trunk name.
+    pub trunk: String,
+    /// Calling number, masked.
+    pub caller: String,
+    /// Called number, masked.
+    pub called: String,
+    /// `ivr`, `ringing`, `talking`, `ending`, `ended`.
+    pub state: &'static str,
+    /// Unix seconds of the INVITE.
+    pub started_at: u64,
+    /// Unix seconds of the 200.
+    pub answered_at: Option<u64>,
+    /// Unix seconds of the end.
+    pub ended_at: Option<u64>,
+    /// Class of the end.
+    pub class: Option<&'static str>,
+    /// Reason of the end.
+    pub reason: Option<&'static str>,
+    /// SIP status that goes with the reason.
+    pub sip_status: Option<u16>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    live: BTreeMap<u64, CallRecord>,
+    recent: VecDeque<CallRecord>,
+}
+
+/// All calls known.
+#[derive(Debug, Default)]
+pub struct CallRegistry(Mutex<Inner>);
+
+impl CallRegistry {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// A new call.
+    pub fn insert(&self, record: CallRecord) {
+        self.lock().live.insert(record.id, record);
+    }
+
+    /// Changes a live call.
+    pub fn update(&self, id: u64, change: impl FnOnce(&mut CallRecord)) {
+        if let Some(record) = self.lock().live.get_mut(&id) {
+            change(record);
+        }
+    }
+
+    /// A call is over.
+    pub fn end(&self, id: u64, end: CallEnd, at: u64) {
+        let mut inner = self.lock();
+        let Some(mut record) = inner.live.remove(&id) else { return };
+        record.state = "ended";
+        record.ended_at = Some(at);
+        record.class = Some(end.class().name());
+        record.reason = Some(end.reason());
+        record.sip_status = Some(end.sip_status());
+        if inner.recent.len() >= RECENT {
+            inner.recent.pop_front();
+        }
+        inner.recent.push_back(record);
+    }
+
+    /// Number of live calls.
+    pub fn live(&self) -> usize {
+        self.lock().live.len()
+    }
+
+    /// Live calls, then ended ones, newest first.
+    pub fn all(&self) -> Vec<CallRecord> {
+        let inner = self.lock();
+        inner.live.values().rev().chain(inner.recent.iter().rev()).cloned().collect()
+    }
+
+    /// One call.
+    pub fn get(&self, id: u64) -> Option<CallRecord> {
+        let inner = self.lock();
+        inner.live.get(&id).or_else(|| inner.recent.iter().find(|r| r.id == id)).cloned()
+    }
+}

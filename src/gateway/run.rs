@@ -1,0 +1,193 @@
+//! Takes new calls, screens them, and gives each its task.
+
+use super::call;
+use super::end::CallEnd;
+use super::flow::FlowSettings;
+use super::guesses::GuessBudget;
+use super::prompts::Prompts;
+use super::registry::{CallRecord, CallRegistry};
+use crate::config::Settings;
+use crate::directory::Directory;
+use crate::media::MediaPlane;
+use crate::observe::{CallLabels, Health, Metrics};
+use crate::signaling::RoomPort;
+use crate::sip::{Endpoint, Incoming, Trunk, Trunks, answer};
+use omnigate_sip::call::warning;
+use omnigate_sip::message::{Header, StatusCode};
+use omnigate_sip::number::mask;
+use omnigate_sip::{PhoneNumber, header, identity};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, info, info_span, warn};
+
+/// Seconds that a refused caller should wait before it tries again.
+const RETRY_AFTER: &str = "30";
+/// Time for BYEs after the drain time.
+const LAST_BYES: Duration = Duration::from_secs(2);
+
+/// Everything that calls share.
+pub struct Gateway {
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) media: Arc<MediaPlane>,
+    pub(super) directory: Arc<dyn Directory>,
+    pub(super) rooms: Arc<dyn RoomPort>,
+    pub(super) prompts: Prompts,
+    pub(super) flow: FlowSettings,
+    pub(super) budget: Mutex<GuessBudget>,
+    pub(super) calls: Arc<CallRegistry>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) hang_up_all: CancellationToken,
+    pub(super) tasks: TaskTracker,
+    trunks: Trunks,
+    health: Arc<Health>,
+    most_calls: usize,
+    next_id: AtomicU64,
+}
+
+/// Who calls whom over which trunk.
+pub(super) struct Screened {
+    pub(super) id: u64,
+    pub(super) trunk: Trunk,
+    pub(super) called: PhoneNumber,
+    pub(super) caller: identity::Caller,
+    pub(super) received: Instant,
+}
+
+/// Parts that a gateway is made of.
+pub struct GatewayParts {
+    /// SIP stack.
+    pub endpoint: Arc<Endpoint>,
+    /// Media plane.
+    pub media: Arc<MediaPlane>,
+    /// Look-up.
+    pub directory: Arc<dyn Directory>,
+    /// Rooms.
+    pub rooms: Arc<dyn RoomPort>,
+    /// Recordings.
+    pub prompts: Prompts,
+    /// Call records.
+    pub calls: Arc<CallRegistry>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Readiness.
+    pub health: Arc<Health>,
+}
+
+impl Gateway {
+    /// Puts the parts together.
+    pub fn new(settings: &Settings, parts: GatewayParts) -> Arc<Gateway> {
+        let ivr = &settings.ivr;
+        Arc::new(Gateway {
+            endpoint: parts.endpoint,
+            media: parts.media,
+            directory: parts.directory,
+            rooms: parts.rooms,
+            prompts: parts.prompts,
+            flow: FlowSettings {
+                first_digit: Duration::from_secs(ivr.first_digit_seconds),
+                inter_digit: Duration::from_secs(ivr.inter_digit_seconds),
+                tries: ivr.tries,
+            },
+            budget: Mutex::new(GuessBudget::new(ivr.wrong_per_caller, ivr.wrong_per_number)),
+            calls: parts.calls,
+            metrics: parts.metrics,
+            hang_up_all: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            trunks: Trunks::new(settings),
+            health: parts.health,
+            most_calls: settings.sip.calls,
+            next_id: AtomicU64::new(1),
+        })
+    }
+
+    /// Handles calls until the endpoint ends.
+    pub async fn run(self: Arc<Self>, mut incoming: mpsc::Receiver<Incoming>) {
+        while let Some(call) = incoming.recv().await {
+            self.metrics.invite();
+            self.clone().take(call);
+        }
+    }
+
+    /// Waits for calls to end by themselves, at most `limit`; then hangs up.
+    pub async fn drain(&self, limit: Duration) {
+        self.tasks.close();
+        if tokio::time::timeout(limit, self.tasks.wait()).await.is_err() {
+            warn!(calls = self.calls.live(), "drain time is over; hanging up");
+            self.hang_up_all.cancel();
+            let _ = tokio::time::timeout(LAST_BYES, self.tasks.wait()).await;
+        }
+    }
+
+    fn take(self: Arc<Self>, incoming: Incoming) {
+        let invite = &incoming.transaction.original;
+        let caller = identity::caller(&invite.headers);
+        let source = incoming.flow.source.ip();
+        if self.health.is_draining() || self.calls.live() >= self.most_calls {
+            info!(%source, %caller, "call refused: draining or full");
+            let retry = vec![header::make("Retry-After", RETRY_AFTER)];
+            return self.refuse(incoming, StatusCode::ServiceUnavailable, retry, CallEnd::Overload, "");
+        }
+        let found = self.trunks.find(source, |country| identity::called(invite, country));
+        let (trunk, called) = match found {
+            Ok((trunk, called)) => (trunk.clone(), called),
+            Err(miss) => {
+                info!(%source, %caller, nearest = %miss.nearest, why = %miss.why, "call refused: no trunk takes it");
+                let text = vec![warning(399, "the called number is not served for this source")];
+                return self.refuse(incoming, StatusCode::NotFound, text, CallEnd::NoTrunk, &miss.nearest);
+            }
+        };
+        let id = self.next_id.fetch_add(1, Relaxed);
+        let span = info_span!("call", id, trunk = %trunk.name, %caller, %called);
+        self.calls.insert(CallRecord {
+            id,
+            trunk: trunk.name.clone(),
+            caller: mask(caller.shown()),
+            called: called.to_string(),
+            state: "ivr",
+            started_at: unix_now(),
+            answered_at: None,
+            ended_at: None,
+            class: None,
+            reason: None,
+            sip_status: None,
+        });
+        let screened = Screened { id, trunk, called, caller, received: Instant::now() };
+        let gateway = self.clone();
+        self.tasks.spawn(
+            async move {
+                let name = screened.trunk.name.clone();
+                // A panic of one call must not take its record or the others along.
+                let task = tokio::spawn(call::run(gateway.clone(), incoming, screened).in_current_span());
+                let end = task.await.unwrap_or(call::Ended { end: CallEnd::Fault, talked: None });
+                let labels = CallLabels {
+                    trunk: name,
+                    class: end.end.class().name().to_owned(),
+                    reason: end.end.reason().to_owned(),
+                };
+                gateway.metrics.call_ended(&labels, end.talked);
+                gateway.calls.end(id, end.end, unix_now());
+                info!(class = end.end.class().name(), reason = end.end.reason(), seconds = end.talked.map(|d| d.as_secs_f64()), "call ended");
+            }
+            .instrument(span),
+        );
+    }
+
+    fn refuse(&self, incoming: Incoming, status: StatusCode, extra: Vec<Header>, end: CallEnd, trunk: &str) {
+        self.endpoint.calls.forget_invite(&incoming.transaction.original);
+        let labels = CallLabels {
+            trunk: trunk.to_owned(),
+            class: end.class().name().to_owned(),
+            reason: end.reason().to_owned(),
+        };
+        self.metrics.call_ended(&labels, None);
+        answer(incoming.transaction, status, extra);
+    }
+}
+
+pub(super) fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}

@@ -1,0 +1,188 @@
+//! One browser or app in a room.
+
+use super::command::PeerEvent;
+use super::opus_out::OpusOut;
+use super::stats::ShardFigures;
+use mio::net::UdpSocket;
+use omnigate_audio::level::TalkDetector;
+use omnigate_audio::mix::Limiter;
+use omnigate_omnitalk::ParticipantId;
+use omnigate_rtc::{AudioPacket, Peer, Sink, TransportState};
+use omnigate_rtp::RtpPacket;
+use omnigate_rtp::playout::{PayloadKind, Playout};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::mpsc::Sender;
+
+/// RTP timestamp units of one tick: the Opus clock is 48 kHz at every rate (RFC 7587).
+const TICK_TIMESTAMP: u32 = 960;
+
+/// The shard's WebRTC port and where its peers report.
+pub(crate) struct PeerPort {
+    pub(crate) socket: UdpSocket,
+    pub(crate) events: Sender<PeerEvent>,
+    pub(crate) figures: Arc<ShardFigures>,
+}
+
+impl PeerPort {
+    fn tell(&self, event: PeerEvent) {
+        if self.events.try_send(event).is_err() {
+            ShardFigures::count(&self.figures.events_lost);
+        }
+    }
+}
+
+/// A browser's side of a room.
+pub(crate) struct App {
+    pub(crate) participant: ParticipantId,
+    peer: Peer,
+    playout: Playout,
+    rate_hz: u32,
+    pub(crate) muted: bool,
+    talk: TalkDetector,
+    /// This tick's audio at the bus rate.
+    pub(crate) frame: Vec<i16>,
+    /// Heard in this tick.
+    pub(crate) talking: bool,
+    pub(crate) limiter: Limiter,
+    encoder: Option<OpusOut>,
+    shared_before: bool,
+    timestamp: u32,
+    marker: bool,
+}
+
+impl App {
+    pub(crate) fn new(participant: ParticipantId, peer: Peer, playout: Playout, rate_hz: u32, timestamp: u32) -> App {
+        App {
+            participant,
+            peer,
+            playout,
+            rate_hz,
+            muted: false,
+            talk: TalkDetector::new(rate_hz),
+            frame: vec![0; rate_hz as usize / 50],
+            talking: false,
+            limiter: Limiter::default(),
+            encoder: None,
+            shared_before: false,
+            timestamp,
+            marker: true,
+        }
+    }
+
+    pub(crate) fn ufrag(&self) -> &str {
+        self.peer.ufrag()
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.peer.is_gone()
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.peer.deadline()
+    }
+
+    /// Follows the room's bus rate.
+    pub(crate) fn set_rate(&mut self, rate_hz: u32) {
+        if rate_hz == self.rate_hz {
+            return;
+        }
+        self.rate_hz = rate_hz;
+        let _ = self.playout.set_output_rate(rate_hz);
+        self.talk = TalkDetector::new(rate_hz);
+        self.frame.clear();
+        self.frame.resize(rate_hz as usize / 50, 0);
+        self.encoder = None;
+    }
+
+    pub(crate) fn receive(&mut self, source: SocketAddr, datagram: &[u8], now: Instant, port: &PeerPort) {
+        let mut sink = AppSink { participant: self.participant, playout: &mut self.playout, now, port };
+        self.peer.receive(source, datagram, now, &mut sink);
+    }
+
+    pub(crate) fn timeout(&mut self, now: Instant, port: &PeerPort) {
+        let mut sink = AppSink { participant: self.participant, playout: &mut self.playout, now, port };
+        self.peer.timeout(now, &mut sink);
+    }
+
+    pub(crate) fn close(&mut self, now: Instant, port: &PeerPort) {
+        let mut sink = AppSink { participant: self.participant, playout: &mut self.playout, now, port };
+        self.peer.close(now, &mut sink);
+    }
+
+    /// Takes this tick's audio out of the jitter buffer.
+    pub(crate) fn pull(&mut self, now: Instant) {
+        self.talking = false;
+        if !self.peer.is_up() {
+            return;
+        }
+        self.playout.pull(now, &mut self.frame);
+        if self.muted {
+            self.frame.fill(0);
+        }
+        self.talking = self.talk.push(&self.frame) && !self.muted;
+    }
+
+    /// Sends a packet that an encoder shared with other listeners made.
+    pub(crate) fn push_shared(&mut self, packet: Arc<[u8]>, now: Instant, port: &PeerPort) {
+        self.shared_before = true;
+        self.send(packet, now, port);
+    }
+
+    /// Encodes and sends this listener's own mix.
+    pub(crate) fn push(&mut self, mix: &[i16], silent: bool, now: Instant, port: &PeerPort) {
+        if !self.peer.is_up() {
+            return;
+        }
+        if self.encoder.is_none() {
+            self.encoder = OpusOut::new(self.rate_hz).ok();
+        }
+        let Some(encoder) = &mut self.encoder else { return };
+        if std::mem::take(&mut self.shared_before) {
+            encoder.restart();
+        }
+        let packet = encoder.tick(mix, silent);
+        self.send(packet, now, port);
+    }
+
+    fn send(&mut self, packet: Arc<[u8]>, now: Instant, port: &PeerPort) {
+        self.timestamp = self.timestamp.wrapping_add(TICK_TIMESTAMP);
+        let mut sink = AppSink { participant: self.participant, playout: &mut self.playout, now, port };
+        self.peer.send(self.timestamp, std::mem::take(&mut self.marker), packet, now, &mut sink);
+    }
+}
+
+struct AppSink<'a> {
+    participant: ParticipantId,
+    playout: &'a mut Playout,
+    now: Instant,
+    port: &'a PeerPort,
+}
+
+impl Sink for AppSink<'_> {
+    fn transmit(&mut self, destination: SocketAddr, datagram: &[u8]) {
+        if self.port.socket.send_to(datagram, destination).is_ok() {
+            ShardFigures::count(&self.port.figures.webrtc_sent);
+        }
+    }
+
+    fn audio(&mut self, p: AudioPacket<'_>) {
+        let packet = RtpPacket {
+            ssrc: p.ssrc,
+            sequence: p.sequence,
+            timestamp: p.timestamp,
+            payload_type: 0,
+            marker: p.marker,
+            payload: p.payload,
+        };
+        self.playout.push(self.now, &packet, PayloadKind::Opus);
+    }
+
+    fn transport(&mut self, state: TransportState) {
+        self.port.tell(match state {
+            TransportState::Up => PeerEvent::Up(self.participant),
+            TransportState::Gone => PeerEvent::Gone(self.participant),
+        });
+    }
+}

@@ -1,0 +1,363 @@
+//! One phone leg: its sockets, what comes in, what goes out.
+
+use super::command::{LegEvent, LegFigures, LegId, Playback, PlaybackId};
+use super::latch::{Latch, Verdict};
+use super::outbound::{Outbound, TICK_8K};
+use super::stats::ShardFigures;
+use mio::net::UdpSocket;
+use omnigate_audio::dtmf::Detector;
+use omnigate_audio::g711::Law;
+use omnigate_audio::level::TalkDetector;
+use omnigate_audio::mix::Limiter;
+use omnigate_audio::tone::Cadence;
+use omnigate_rtp::digits::Source;
+use omnigate_rtp::playout::{PayloadKind, Playout};
+use omnigate_rtp::session::RtcpSession;
+use omnigate_rtp::telephone_event::Receiver;
+use omnigate_rtp::{RtpPacket, is_rtcp};
+use omnigate_sip::{Agreed, Payload};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::Sender;
+
+/// CNAME of our reports (RFC 3550 section 6.5.1): the service, not a person.
+const CNAME: &str = "omnigate";
+
+/// A caller's media.
+pub(crate) struct Leg {
+    pub(crate) id: LegId,
+    pub(crate) rtp: UdpSocket,
+    pub(crate) rtcp: UdpSocket,
+    events: Sender<LegEvent>,
+    agreed: Option<Agreed>,
+    latch: Option<Latch>,
+    rtcp_source: Option<SocketAddr>,
+    playout: Playout,
+    session: RtcpSession,
+    outbound: Outbound,
+    telephone_events: Receiver,
+    in_band: Option<Box<Detector>>,
+    player: Option<Player>,
+    talk: TalkDetector,
+    pub(crate) limiter: Limiter,
+    /// This tick's audio from the caller, 8 kHz.
+    pub(crate) frame: [i16; TICK_8K],
+    /// The caller is heard in this tick.
+    pub(crate) talking: bool,
+    silence_timeout: Duration,
+    last_packet: Instant,
+    silence_reported: bool,
+    heard: bool,
+    scratch: Vec<u8>,
+    payload: Vec<u8>,
+}
+
+/// Initial values of a leg that come from outside.
+pub(crate) struct LegSeed {
+    pub(crate) ssrc: u32,
+    pub(crate) sequence: u16,
+    pub(crate) timestamp: u32,
+    pub(crate) silence_timeout: Duration,
+}
+
+impl Leg {
+    pub(crate) fn new(
+        id: LegId,
+        sockets: (UdpSocket, UdpSocket),
+        events: Sender<LegEvent>,
+        playout: Playout,
+        seed: LegSeed,
+        now: Instant,
+    ) -> Leg {
+        Leg {
+            id,
+            rtp: sockets.0,
+            rtcp: sockets.1,
+            events,
+            agreed: None,
+            latch: None,
+            rtcp_source: None,
+            playout,
+            session: RtcpSession::new(now, u64::from(seed.ssrc)),
+            outbound: Outbound::new(seed.ssrc, seed.sequence, seed.timestamp),
+            telephone_events: Receiver::new(),
+            in_band: None,
+            player: None,
+            talk: TalkDetector::new(8_000),
+            limiter: Limiter::default(),
+            frame: [0; TICK_8K],
+            talking: false,
+            silence_timeout: seed.silence_timeout,
+            last_packet: now,
+            silence_reported: false,
+            heard: false,
+            scratch: Vec::with_capacity(1500),
+            payload: Vec::with_capacity(1500),
+        }
+    }
+
+    /// A full queue loses the event: the control plane has 256 places a call and reads at once.
+    pub(crate) fn tell(&self, event: LegEvent, figures: &ShardFigures) {
+        if self.events.try_send(event).is_err() {
+            ShardFigures::count(&figures.events_lost);
+        }
+    }
+
+    pub(crate) fn set_media(&mut self, agreed: Agreed, now: Instant) {
+        match &mut self.latch {
+            Some(latch) => latch.renew(agreed.remote_rtp, now),
+            None => self.latch = Some(Latch::new(agreed.remote_rtp, now)),
+        }
+        self.rtcp_source = None;
+        self.outbound.configure(law(agreed.payload), agreed.payload_type, agreed.ptime_ms);
+        // Tones are looked for only when the caller cannot send events.
+        if agreed.telephone_event.is_some() {
+            self.in_band = None;
+        } else if self.in_band.is_none() {
+            self.in_band = Some(Box::new(Detector::new()));
+        }
+        self.last_packet = now;
+        self.silence_reported = false;
+        self.agreed = Some(agreed);
+    }
+
+    pub(crate) fn play(&mut self, id: PlaybackId, playback: Playback) {
+        self.player = Some(Player::new(id, playback));
+    }
+
+    pub(crate) fn stop_playback(&mut self) {
+        self.player = None;
+    }
+
+    fn held(&self) -> bool {
+        self.agreed.as_ref().is_none_or(Agreed::held)
+    }
+
+    /// Reads what has arrived on the RTP socket.
+    pub(crate) fn receive_rtp(&mut self, buffer: &mut [u8], now: Instant, figures: &ShardFigures) {
+        while let Ok((length, source)) = self.rtp.recv_from(buffer) {
+            let Some(data) = buffer.get(..length) else { continue };
+            if is_rtcp(data) {
+                self.rtcp_packet(data, source, now);
+            } else {
+                self.rtp_packet(data, source, now, figures);
+            }
+        }
+    }
+
+    /// Reads what has arrived on the RTCP socket.
+    pub(crate) fn receive_rtcp(&mut self, buffer: &mut [u8], now: Instant) {
+        while let Ok((length, source)) = self.rtcp.recv_from(buffer) {
+            if let Some(data) = buffer.get(..length) {
+                self.rtcp_packet(data, source, now);
+            }
+        }
+    }
+
+    fn rtp_packet(&mut self, data: &[u8], source: SocketAddr, now: Instant, figures: &ShardFigures) {
+        let (Ok(packet), Some(latch), Some(agreed)) = (RtpPacket::parse(data), &mut self.latch, &self.agreed) else {
+            return;
+        };
+        match latch.judge(source, packet.ssrc, packet.sequence, now) {
+            Verdict::Accept => {}
+            Verdict::Learned { from } => self.tell(LegEvent::RemoteLearned { from, to: source }, figures),
+            Verdict::Reject => return ShardFigures::count(&figures.rtp_rejected),
+        }
+        ShardFigures::count(&figures.rtp_received);
+        self.last_packet = now;
+        self.silence_reported = false;
+        self.session.on_rtp(packet.ssrc, packet.sequence, packet.timestamp, now, 8_000);
+        if agreed.telephone_event == Some(packet.payload_type) {
+            self.playout.skip(packet.sequence);
+            let key =
+                self.telephone_events.receive(packet.ssrc, packet.timestamp, packet.sequence, packet.payload, now);
+            if let Some(key) = key {
+                self.tell(LegEvent::Digit(key, Source::TelephoneEvent), figures);
+            }
+        } else if let Some((_, payload)) = agreed.receive.iter().find(|(pt, _)| *pt == packet.payload_type) {
+            self.playout.push(now, &packet, PayloadKind::G711(law(*payload)));
+        } else if agreed.comfort_noise == Some(packet.payload_type) || packet.payload_type == 13 {
+            self.playout.push(now, &packet, PayloadKind::ComfortNoise);
+        }
+        if !self.heard {
+            self.heard = true;
+            self.tell(LegEvent::FirstPacket, figures);
+        }
+    }
+
+    fn rtcp_packet(&mut self, data: &[u8], source: SocketAddr, now: Instant) {
+        let Some(latch) = &self.latch else { return };
+        // Reports are taken from the host that sends the media.
+        if source.ip() != latch.destination().ip() {
+            return;
+        }
+        if self.session.on_rtcp(data, self.outbound.sender().ssrc(), now).is_ok() {
+            self.rtcp_source = Some(source);
+        }
+    }
+
+    /// Takes this tick's audio out of the jitter buffer.
+    pub(crate) fn pull(&mut self, now: Instant, figures: &ShardFigures) {
+        self.talking = false;
+        if self.agreed.is_none() {
+            return;
+        }
+        self.playout.pull(now, &mut self.frame);
+        if let Some(detector) = &mut self.in_band {
+            let (events, lost) = (&self.events, &figures.events_lost);
+            detector.push(&self.frame, |key| {
+                if events.try_send(LegEvent::Digit(key, Source::InBand)).is_err() {
+                    ShardFigures::count(lost);
+                }
+            });
+        }
+        let held = self.held();
+        if held {
+            self.frame.fill(0);
+            self.last_packet = now;
+        }
+        self.talking = self.talk.push(&self.frame) && !held;
+        if !self.silence_reported && now.saturating_duration_since(self.last_packet) > self.silence_timeout {
+            self.silence_reported = true;
+            self.tell(LegEvent::Silent, figures);
+        }
+    }
+
+    /// Sends this tick's mix (`None`: nobody else is heard), with what is played on top.
+    pub(crate) fn push(&mut self, mix: &mut [i16; TICK_8K], figures: &ShardFigures) {
+        if let Some(player) = &mut self.player
+            && !player.fill(mix)
+        {
+            let id = player.id;
+            self.player = None;
+            self.tell(LegEvent::PlaybackDone(id), figures);
+        }
+        let (Some(agreed), Some(latch)) = (&self.agreed, &self.latch) else { return };
+        let destination = latch.destination();
+        if !agreed.direction.sends() || destination.port() == 0 || destination.ip().is_unspecified() {
+            self.outbound.pause();
+            return;
+        }
+        let rtp = &self.rtp;
+        self.outbound.push(mix, &mut self.scratch, |packet| {
+            if rtp.send_to(packet, destination).is_ok() {
+                ShardFigures::count(&figures.rtp_sent);
+            }
+        });
+    }
+
+    /// Sends a report when one is due. `ntp` is the wall clock in NTP format.
+    pub(crate) fn report(&mut self, now: Instant, ntp: impl Fn() -> u64) {
+        if !self.session.due(now) {
+            return;
+        }
+        let Some(destination) = self.rtcp_destination() else { return };
+        self.session.write_report(now, ntp(), self.outbound.sender(), CNAME, &mut self.payload);
+        let _ = self.rtcp.send_to(&self.payload, destination);
+    }
+
+    fn rtcp_destination(&self) -> Option<SocketAddr> {
+        let (latch, agreed) = (self.latch.as_ref()?, self.agreed.as_ref()?);
+        let rtp = latch.destination();
+        let signalled = agreed.remote_rtcp.filter(|_| rtp == agreed.remote_rtp);
+        let neighbour = || Some(SocketAddr::new(rtp.ip(), rtp.port().checked_add(1)?));
+        self.rtcp_source.or(signalled).or_else(neighbour).filter(|a| a.port() != 0 && !a.ip().is_unspecified())
+    }
+
+    /// Says goodbye by RTCP and reports the last figures.
+    pub(crate) fn end(mut self: Box<Self>, figures: &ShardFigures) {
+        if let Some(destination) = self.rtcp_destination() {
+            self.session.write_bye(self.outbound.sender(), CNAME, &mut self.payload);
+            let _ = self.rtcp.send_to(&self.payload, destination);
+        }
+        let last = self.figures();
+        figures.rtp_lost.fetch_add(last.lost, std::sync::atomic::Ordering::Relaxed);
+        self.tell(LegEvent::Ended(last), figures);
+    }
+
+    fn figures(&self) -> LegFigures {
+        let s = self.session.stats();
+        LegFigures {
+            received: s.received,
+            sent: u64::from(self.outbound.sender().packets()),
+            lost: s.lost,
+            loss_fraction: s.loss_fraction,
+            jitter_seconds: s.jitter_seconds,
+            rtt: s.rtt,
+            remote_loss_fraction: s.remote_loss_fraction,
+        }
+    }
+}
+
+fn law(payload: Payload) -> Law {
+    match payload {
+        Payload::Pcmu => Law::Mu,
+        Payload::Pcma => Law::A,
+    }
+}
+
+/// What is being played to a leg.
+struct Player {
+    id: PlaybackId,
+    kind: Kind,
+}
+
+enum Kind {
+    Recordings { all: Vec<Arc<[i16]>>, index: usize, position: usize, pause: Option<usize>, pausing: usize },
+    Tone(Cadence),
+}
+
+impl Player {
+    fn new(id: PlaybackId, playback: Playback) -> Player {
+        let recordings =
+            |all, pause| Kind::Recordings { all, index: 0, position: 0, pause, pausing: 0 };
+        let kind = match playback {
+            Playback::Prompts(all) => recordings(all, None),
+            Playback::Repeat(all, pause) => recordings(all, Some((pause.as_millis() as usize / 20).max(1) * TICK_8K)),
+            Playback::Tone(tone) => Kind::Tone(Cadence::new(tone, 8_000)),
+        };
+        Player { id, kind }
+    }
+
+    /// Adds the next 20 ms; false when this was the end.
+    fn fill(&mut self, mix: &mut [i16; TICK_8K]) -> bool {
+        match &mut self.kind {
+            Kind::Tone(cadence) => {
+                let mut frame = [0; TICK_8K];
+                let more = cadence.fill(&mut frame);
+                for (m, s) in mix.iter_mut().zip(frame) {
+                    *m = m.saturating_add(s);
+                }
+                more
+            }
+            Kind::Recordings { all, index, position, pause, pausing } => {
+                for m in mix.iter_mut() {
+                    if *pausing > 0 {
+                        *pausing -= 1;
+                        continue;
+                    }
+                    while let Some(recording) = all.get(*index) {
+                        if let Some(s) = recording.get(*position) {
+                            *m = m.saturating_add(*s);
+                            *position += 1;
+                            break;
+                        }
+                        *index += 1;
+                        *position = 0;
+                    }
+                    if *index >= all.len() {
+                        match pause {
+                            None => return false,
+                            Some(p) => {
+                                *index = 0;
+                                *pausing = *p;
+                            }
+                        }
+                    }
+                }
+                true
+            }
+        }
+    }
+}

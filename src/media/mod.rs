@@ -1,0 +1,29 @@
+//! The media plane: the only place where packets meet sockets.
+//!
+//! ```text
+//!   control plane (tokio)                       shard (one OS thread, about one a core)
+//!   ─────────────────────                       ─────────────────────────────────────────
+//!   MediaPlane ── Command ──▶ bounded channel ─▶ poll sockets ▶ demultiplex ▶ jitter buffers
+//!   LegHandle                 + waker            every 20 ms a room: pull ▶ decode ▶ mix ▶ encode ▶ send
+//!      ▲                                                 │
+//!      └────────── LegEvent, PeerEvent ◀─────────────────┘
+//! ```
+//!
+//! A [`room::Room`] owns its members and lives on one shard; a caller in the IVR is a room of one. No locks, no
+//! async, no logging a packet here.
+
+mod app;
+mod command;
+mod latch;
+mod leg;
+mod opus_out;
+mod outbound;
+mod plane;
+mod ports;
+mod room;
+mod shard;
+mod stats;
+
+pub use command::{LegEvent, LegFigures, LegId, PeerEvent, Playback, PlaybackId};
+pub use plane::{LegHandle, MediaError, MediaPlane, MediaSettings};
+pub use stats::{LATENESS_BOUNDS_MS, MediaFigures};

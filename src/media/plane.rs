@@ -1,0 +1,292 @@
+//! The control plane's side of the media plane.
+
+use super::app::{App, PeerPort};
+use super::command::{Command, LegEvent, LegId, PeerEvent, Playback, PlaybackId};
+use super::leg::{Leg, LegSeed};
+use super::ports::PortPool;
+use super::shard::{Shard, ShardSender};
+use super::stats::{MediaFigures, ShardFigures};
+use mio::Poll;
+use omnigate_omnitalk::{ParticipantId, RoomId};
+use omnigate_rtc::{PeerError, PeerFactory};
+use omnigate_rtp::playout::{Playout, PlayoutSettings};
+use omnigate_sip::{Agreed, LocalMedia};
+use rand::RngExt;
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::mpsc;
+
+/// Places in a shard's command queue.
+const COMMANDS: usize = 4096;
+/// Seconds from the NTP era (1900) to the Unix epoch (RFC 5905).
+const NTP_UNIX: u64 = 2_208_988_800;
+/// Receive buffer asked for on a WebRTC port, bytes: a burst of 50 packets of each of 100 peers.
+const WEBRTC_BUFFER: usize = 4 << 20;
+
+/// How the media plane is set up.
+#[derive(Debug, Clone)]
+pub struct MediaSettings {
+    /// Address that sockets are bound on.
+    pub bind: IpAddr,
+    /// Addresses announced in SDP and candidates; the first of a family is used for phones.
+    pub advertise: Vec<IpAddr>,
+    /// Port range of phone legs.
+    pub rtp_ports: RangeInclusive<u16>,
+    /// First WebRTC port; one a shard from there. 0: any free port.
+    pub webrtc_port: u16,
+    /// Number of shards, at least 1.
+    pub shards: usize,
+    /// A leg without RTP for this long, while not on hold, is reported silent.
+    pub silence_timeout: Duration,
+}
+
+/// Why the media plane refuses.
+#[derive(Debug, thiserror::Error)]
+pub enum MediaError {
+    /// A socket cannot be opened.
+    #[error("{what}: {source}")]
+    Socket {
+        /// Which.
+        what: &'static str,
+        /// Cause.
+        source: io::Error,
+    },
+    /// The shard's queue is full or it has ended.
+    #[error("media thread does not take orders")]
+    Busy,
+    /// The peer's offer was refused.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+    /// A decoder cannot be made.
+    #[error(transparent)]
+    Rtp(#[from] omnigate_rtp::Error),
+}
+
+/// All shards.
+pub struct MediaPlane {
+    shards: Vec<ShardSender>,
+    figures: Vec<Arc<ShardFigures>>,
+    webrtc_ports: Vec<u16>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    ports: Mutex<PortPool>,
+    peers: Mutex<HashMap<ParticipantId, usize>>,
+    factory: PeerFactory,
+    settings: MediaSettings,
+    next_leg: AtomicU64,
+    next_playback: AtomicU64,
+}
+
+/// Locks without poisoning: the maps behind stay whole whatever panics.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+impl MediaPlane {
+    /// Opens the WebRTC ports and starts the threads. Peers report to `events`.
+    pub fn start(settings: MediaSettings, events: mpsc::Sender<PeerEvent>) -> Result<Arc<MediaPlane>, MediaError> {
+        let socket_error = |what| move |source| MediaError::Socket { what, source };
+        let now = Instant::now();
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let ntp = ((unix.as_secs() + NTP_UNIX) << 32) | ((u64::from(unix.subsec_nanos()) << 32) / 1_000_000_000);
+        let (mut senders, mut figures, mut webrtc_ports, mut shards) = (vec![], vec![], vec![], vec![]);
+        for index in 0..settings.shards.max(1) {
+            let poll = Poll::new().map_err(socket_error("media thread"))?;
+            let port = if settings.webrtc_port == 0 { 0 } else { settings.webrtc_port.saturating_add(index as u16) };
+            let socket = UdpSocket::bind((settings.bind, port)).map_err(socket_error("media.webrtc_port"))?;
+            let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(WEBRTC_BUFFER);
+            socket.set_nonblocking(true).map_err(socket_error("media.webrtc_port"))?;
+            webrtc_ports.push(socket.local_addr().map_err(socket_error("media.webrtc_port"))?.port());
+            let (sender, commands) = crossbeam_channel::bounded(COMMANDS);
+            let waker = Arc::new(Shard::waker(&poll).map_err(socket_error("media thread"))?);
+            let counters = Arc::new(ShardFigures::default());
+            let peer_port = PeerPort {
+                socket: mio::net::UdpSocket::from_std(socket),
+                events: events.clone(),
+                figures: counters.clone(),
+            };
+            senders.push(ShardSender { commands: sender, waker });
+            figures.push(counters);
+            shards.push(Shard::new(index, poll, commands, peer_port, now, ntp).map_err(socket_error("media thread"))?);
+        }
+        let mut threads = Vec::new();
+        for (index, shard) in shards.into_iter().enumerate() {
+            let others = senders.clone();
+            let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(move || shard.run(others));
+            threads.push(thread.map_err(socket_error("media thread"))?);
+        }
+        Ok(Arc::new(MediaPlane {
+            shards: senders,
+            figures,
+            webrtc_ports,
+            threads: Mutex::new(threads),
+            ports: Mutex::new(PortPool::new(settings.bind, settings.rtp_ports.clone())),
+            peers: Mutex::new(HashMap::new()),
+            factory: PeerFactory::new()?,
+            settings,
+            next_leg: AtomicU64::new(1),
+            next_playback: AtomicU64::new(1),
+        }))
+    }
+
+    /// The WebRTC port of each shard.
+    pub fn webrtc_ports(&self) -> &[u16] {
+        &self.webrtc_ports
+    }
+
+    fn shard_of_room(&self, room: RoomId) -> usize {
+        (room.0 % self.shards.len() as u128) as usize
+    }
+
+    /// Opens the media of a phone call, silent until [`LegHandle::set_media`]. `peer` chooses the family of
+    /// the announced address.
+    pub fn open_leg(self: &Arc<Self>, peer: IpAddr, events: mpsc::Sender<LegEvent>) -> Result<LegHandle, MediaError> {
+        let now = Instant::now();
+        let (port, rtp, rtcp) = lock(&self.ports)
+            .open(now)
+            .map_err(|source| MediaError::Socket { what: "media.rtp_ports", source })?;
+        let id = LegId(self.next_leg.fetch_add(1, Relaxed));
+        let shard = (id.0 % self.shards.len() as u64) as usize;
+        let mut rng = rand::rng();
+        let seed = LegSeed {
+            ssrc: rng.random(),
+            sequence: rng.random::<u16>() >> 1,
+            timestamp: rng.random(),
+            silence_timeout: self.settings.silence_timeout,
+        };
+        let sockets = (mio::net::UdpSocket::from_std(rtp), mio::net::UdpSocket::from_std(rtcp));
+        let leg = Playout::new(PlayoutSettings::default()).map(|p| Leg::new(id, sockets, events, p, seed, now));
+        let added = leg.map_err(MediaError::from).and_then(|leg| {
+            let sent = self.shards[shard].send(Command::AddLeg(Box::new(leg)));
+            sent.then_some(()).ok_or(MediaError::Busy)
+        });
+        if let Err(e) = added {
+            lock(&self.ports).close(port, now);
+            return Err(e);
+        }
+        let ip = self.advertised(peer);
+        Ok(LegHandle { id, local: LocalMedia { ip, port }, shard, plane: self.clone() })
+    }
+
+    fn advertised(&self, peer: IpAddr) -> IpAddr {
+        let all = &self.settings.advertise;
+        all.iter().find(|a| a.is_ipv4() == peer.is_ipv4()).or(all.first()).copied().unwrap_or(self.settings.bind)
+    }
+
+    /// Answers an app's offer and puts its peer into `room`; the answer.
+    pub fn open_peer(
+        &self,
+        participant: ParticipantId,
+        room: RoomId,
+        offer: &str,
+        max_playback_rate: u32,
+    ) -> Result<String, MediaError> {
+        let shard = self.shard_of_room(room);
+        let port = self.webrtc_ports[shard];
+        let candidates: Vec<SocketAddr> =
+            self.settings.advertise.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
+        let (peer, answer) = self.factory.answer(offer, &candidates, max_playback_rate, Instant::now())?;
+        let rate_hz = 8_000;
+        let playout = Playout::new(PlayoutSettings { output_rate_hz: rate_hz, ..PlayoutSettings::default() })?;
+        let app = Box::new(App::new(participant, peer, playout, rate_hz, rand::rng().random()));
+        self.close_peer(participant);
+        if !self.shards[shard].send(Command::AddPeer(room, app)) {
+            return Err(MediaError::Busy);
+        }
+        lock(&self.peers).insert(participant, shard);
+        Ok(answer)
+    }
+
+    /// Ends an app's peer, if it has one.
+    pub fn close_peer(&self, participant: ParticipantId) {
+        if let Some(shard) = lock(&self.peers).remove(&participant) {
+            self.shards[shard].send(Command::RemovePeer(participant));
+        }
+    }
+
+    /// Takes an app's audio out of every mix, or back in.
+    pub fn mute_peer(&self, participant: ParticipantId, muted: bool) {
+        if let Some(shard) = lock(&self.peers).get(&participant) {
+            self.shards[*shard].send(Command::MutePeer(participant, muted));
+        }
+    }
+
+    /// Sums over all shards.
+    pub fn figures(&self) -> MediaFigures {
+        let mut sum = MediaFigures { ports_used: lock(&self.ports).used() as u64, ..MediaFigures::default() };
+        for figures in &self.figures {
+            sum.add(figures);
+        }
+        sum
+    }
+
+    /// Ends the threads.
+    pub fn stop(&self) {
+        for shard in &self.shards {
+            shard.send(Command::Stop);
+        }
+        for thread in lock(&self.threads).drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A phone leg of the control plane; dropping it ends the leg.
+pub struct LegHandle {
+    id: LegId,
+    local: LocalMedia,
+    shard: usize,
+    plane: Arc<MediaPlane>,
+}
+
+impl LegHandle {
+    /// Its identity.
+    pub fn id(&self) -> LegId {
+        self.id
+    }
+
+    /// Where the caller is to send RTP.
+    pub fn local(&self) -> LocalMedia {
+        self.local
+    }
+
+    fn send(&self, command: Command) -> bool {
+        self.plane.shards[self.shard].send(command)
+    }
+
+    /// Applies what SDP agreed on.
+    pub fn set_media(&self, agreed: Agreed) {
+        self.send(Command::SetMedia(self.id, Box::new(agreed)));
+    }
+
+    /// Plays something to the caller; what was playing stops.
+    pub fn play(&self, playback: Playback) -> PlaybackId {
+        let id = PlaybackId(self.plane.next_playback.fetch_add(1, Relaxed));
+        self.send(Command::Play(self.id, id, playback));
+        id
+    }
+
+    /// Stops what is playing.
+    pub fn stop_playback(&self) {
+        self.send(Command::StopPlayback(self.id));
+    }
+
+    /// Moves the caller into a room.
+    pub fn join(&mut self, room: RoomId) {
+        let shard = self.plane.shard_of_room(room);
+        self.send(Command::Join(self.id, room, shard));
+        self.shard = shard;
+    }
+}
+
+impl Drop for LegHandle {
+    fn drop(&mut self) {
+        self.send(Command::RemoveLeg(self.id));
+        lock(&self.plane.ports).close(self.local.port, Instant::now());
+    }
+}

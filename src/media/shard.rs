@@ -1,0 +1,390 @@
+//! One media thread: its sockets, rooms and clock.
+
+use super::app::{App, PeerPort};
+use super::command::{Command, LegEvent, LegId, key};
+use super::leg::Leg;
+use super::room::{Room, RoomKey};
+use super::stats::ShardFigures;
+use crossbeam_channel::{Receiver, Sender};
+use mio::{Events, Interest, Poll, Token, Waker};
+use omnigate_omnitalk::{ParticipantId, RoomId};
+use omnigate_rtc::stun;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+/// The clock of all rooms.
+pub(crate) const TICK: Duration = Duration::from_millis(20);
+/// How often peers' timers are looked at while there are peers.
+const PEER_SCAN: Duration = Duration::from_millis(5);
+/// Ticks later than this are skipped instead of made up for.
+const MAX_LAG: Duration = Duration::from_millis(200);
+/// Most addresses known for one peer.
+const MAX_ADDRESSES: usize = 8;
+/// Largest datagram read, bytes.
+const MAX_DATAGRAM: usize = 2048;
+
+const WAKER: Token = Token(0);
+const WEBRTC: Token = Token(1);
+/// Leg `n` has the tokens `2n + FIRST_LEG` (RTP) and the next (RTCP).
+const FIRST_LEG: usize = 16;
+
+/// A way to one shard.
+#[derive(Clone)]
+pub(crate) struct ShardSender {
+    pub(crate) commands: Sender<Command>,
+    pub(crate) waker: Arc<Waker>,
+}
+
+impl ShardSender {
+    /// False when the shard's queue is full or the shard has ended.
+    pub(crate) fn send(&self, command: Command) -> bool {
+        let sent = self.commands.try_send(command).is_ok();
+        let _ = self.waker.wake();
+        sent
+    }
+}
+
+/// A shard's state; [`Shard::run`] is its thread.
+pub(crate) struct Shard {
+    index: usize,
+    poll: Poll,
+    commands: Receiver<Command>,
+    others: Vec<ShardSender>,
+    port: PeerPort,
+    rooms: HashMap<RoomKey, Room>,
+    legs: HashMap<LegId, RoomKey>,
+    peers: HashMap<ParticipantId, RoomKey>,
+    addresses: HashMap<SocketAddr, ParticipantId>,
+    ufrags: HashMap<String, ParticipantId>,
+    ticks: BinaryHeap<Reverse<(Instant, RoomKey)>>,
+    next_scan: Instant,
+    phase: u32,
+    ntp_at_start: u64,
+    started: Instant,
+    buffer: Vec<u8>,
+}
+
+impl Shard {
+    /// `ntp_now` is the wall clock in NTP format at `now`; sender reports count from it.
+    pub(crate) fn new(
+        index: usize,
+        poll: Poll,
+        commands: Receiver<Command>,
+        mut port: PeerPort,
+        now: Instant,
+        ntp_now: u64,
+    ) -> std::io::Result<Shard> {
+        poll.registry().register(&mut port.socket, WEBRTC, Interest::READABLE)?;
+        Ok(Shard {
+            index,
+            poll,
+            commands,
+            others: Vec::new(),
+            port,
+            rooms: HashMap::new(),
+            legs: HashMap::new(),
+            peers: HashMap::new(),
+            addresses: HashMap::new(),
+            ufrags: HashMap::new(),
+            ticks: BinaryHeap::new(),
+            next_scan: now,
+            phase: 0,
+            ntp_at_start: ntp_now,
+            started: now,
+            buffer: vec![0; MAX_DATAGRAM],
+        })
+    }
+
+    pub(crate) fn waker(poll: &Poll) -> std::io::Result<Waker> {
+        Waker::new(poll.registry(), WAKER)
+    }
+
+    /// The thread's loop. `others` are all shards, this one included, by index.
+    pub(crate) fn run(mut self, others: Vec<ShardSender>) {
+        self.others = others;
+        let mut events = Events::with_capacity(1024);
+        loop {
+            let timeout = self.next_deadline().map(|d| d.saturating_duration_since(Instant::now()));
+            if self.poll.poll(&mut events, timeout).is_err() {
+                continue;
+            }
+            let now = Instant::now();
+            for event in &events {
+                match event.token() {
+                    WAKER => {}
+                    WEBRTC => self.receive_webrtc(now),
+                    Token(t) => self.receive_leg(t, now),
+                }
+            }
+            self.port.figures.queue.store(self.commands.len() as u64, Relaxed);
+            while let Ok(command) = self.commands.try_recv() {
+                if matches!(command, Command::Stop) {
+                    return;
+                }
+                self.command(command, now);
+            }
+            self.tick_rooms();
+            self.scan_peers();
+        }
+    }
+
+    /// None without a room: an idle shard sleeps.
+    fn next_deadline(&self) -> Option<Instant> {
+        let tick = self.ticks.peek().map(|Reverse((at, _))| *at);
+        let scan = (!self.peers.is_empty()).then_some(self.next_scan);
+        tick.into_iter().chain(scan).min()
+    }
+
+    fn receive_leg(&mut self, token: usize, now: Instant) {
+        let Some(n) = token.checked_sub(FIRST_LEG) else { return };
+        let id = LegId(n as u64 / 2);
+        let Some(room) = self.legs.get(&id).and_then(|key| self.rooms.get_mut(key)) else { return };
+        let Some(leg) = room.legs.iter_mut().find(|l| l.id == id) else { return };
+        let (buffer, figures) = (&mut self.buffer, &self.port.figures);
+        let step = AssertUnwindSafe(|| {
+            if n % 2 == 0 {
+                leg.receive_rtp(buffer, now, figures);
+            } else {
+                leg.receive_rtcp(buffer, now);
+            }
+        });
+        if catch_unwind(step).is_err() {
+            ShardFigures::count(&self.port.figures.failures);
+            if let Some(leg) = self.take_leg(id) {
+                leg.tell(LegEvent::Failed, &self.port.figures);
+            }
+        }
+    }
+
+    fn receive_webrtc(&mut self, now: Instant) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        while let Ok((length, source)) = self.port.socket.recv_from(&mut buffer) {
+            ShardFigures::count(&self.port.figures.webrtc_received);
+            if let Some(datagram) = buffer.get(..length) {
+                self.webrtc_datagram(source, datagram, now);
+            }
+        }
+        self.buffer = buffer;
+    }
+
+    fn webrtc_datagram(&mut self, source: SocketAddr, datagram: &[u8], now: Instant) {
+        // A check names its peer; everything else is known by its address.
+        let named = stun::local_ufrag(datagram).and_then(|u| self.ufrags.get(u)).copied();
+        let Some(participant) = named.or_else(|| self.addresses.get(&source).copied()) else { return };
+        self.feed_app(participant, source, datagram, now);
+        if named.is_some() && self.addresses.get(&source) != Some(&participant) {
+            let known = self.addresses.values().filter(|p| **p == participant).count();
+            if known < MAX_ADDRESSES {
+                self.addresses.insert(source, participant);
+            }
+        }
+    }
+
+    fn app(&mut self, participant: ParticipantId) -> Option<&mut App> {
+        let room = self.rooms.get_mut(self.peers.get(&participant)?)?;
+        room.apps.iter_mut().find(|a| a.participant == participant).map(|a| &mut **a)
+    }
+
+    fn feed_app(&mut self, participant: ParticipantId, source: SocketAddr, datagram: &[u8], now: Instant) {
+        let Some(room) = self.peers.get(&participant).and_then(|k| self.rooms.get_mut(k)) else { return };
+        let Some(app) = room.apps.iter_mut().find(|a| a.participant == participant) else { return };
+        let port = &self.port;
+        if catch_unwind(AssertUnwindSafe(|| app.receive(source, datagram, now, port))).is_err() {
+            self.lose_peer(participant);
+        }
+    }
+
+    fn lose_peer(&mut self, participant: ParticipantId) {
+        ShardFigures::count(&self.port.figures.failures);
+        let _ = self.port.events.try_send(super::PeerEvent::Gone(participant));
+        self.take_app(participant);
+    }
+
+    fn scan_peers(&mut self) {
+        let now = Instant::now();
+        if self.peers.is_empty() || now < self.next_scan {
+            return;
+        }
+        self.next_scan = now + PEER_SCAN;
+        let mut lost = Vec::new();
+        for room in self.rooms.values_mut() {
+            for app in room.apps.iter_mut().filter(|a| !a.is_gone() && a.deadline() <= now) {
+                let port = &self.port;
+                if catch_unwind(AssertUnwindSafe(|| app.timeout(now, port))).is_err() {
+                    lost.push(app.participant);
+                }
+            }
+        }
+        for participant in lost {
+            self.lose_peer(participant);
+        }
+    }
+
+    fn tick_rooms(&mut self) {
+        loop {
+            let now = Instant::now();
+            let Some(Reverse((at, _))) = self.ticks.peek() else { return };
+            if *at > now {
+                return;
+            }
+            let Some(Reverse((at, room_key))) = self.ticks.pop() else { return };
+            let Some(room) = self.rooms.get_mut(&room_key) else { continue };
+            let late = now.saturating_duration_since(at);
+            self.port.figures.tick(late);
+            let (start, started) = (self.ntp_at_start, self.started);
+            room.tick(now, &self.port, &|| ntp_after(start, now.saturating_duration_since(started)));
+            let next = if late > MAX_LAG { now + TICK } else { at + TICK };
+            self.ticks.push(Reverse((next, room_key)));
+        }
+    }
+
+    fn command(&mut self, command: Command, now: Instant) {
+        match command {
+            Command::AddLeg(leg) => {
+                let key = RoomKey::Alone(leg.id);
+                self.put_leg(leg, key, now);
+            }
+            Command::Adopt(leg, room) => self.put_leg(leg, room, now),
+            Command::SetMedia(id, agreed) => {
+                if let Some(leg) = self.leg(id) {
+                    leg.set_media(*agreed, now);
+                }
+            }
+            Command::Play(id, playback_id, playback) => {
+                if let Some(leg) = self.leg(id) {
+                    leg.play(playback_id, playback);
+                }
+            }
+            Command::StopPlayback(id) => {
+                if let Some(leg) = self.leg(id) {
+                    leg.stop_playback();
+                }
+            }
+            Command::Join(id, room, shard) => self.join(id, room, shard, now),
+            Command::RemoveLeg(id) => {
+                if let Some(leg) = self.take_leg(id) {
+                    leg.end(&self.port.figures);
+                }
+            }
+            Command::AddPeer(room, app) => self.put_app(room, app, now),
+            Command::RemovePeer(participant) => {
+                if let Some(mut app) = self.take_app(participant) {
+                    app.close(now, &self.port);
+                }
+            }
+            Command::MutePeer(participant, muted) => {
+                if let Some(app) = self.app(participant) {
+                    app.muted = muted;
+                }
+            }
+            Command::Stop => {}
+        }
+    }
+
+    fn leg(&mut self, id: LegId) -> Option<&mut Leg> {
+        let room = self.rooms.get_mut(self.legs.get(&id)?)?;
+        room.legs.iter_mut().find(|l| l.id == id).map(|l| &mut **l)
+    }
+
+    fn room(&mut self, room_key: RoomKey, now: Instant) -> &mut Room {
+        let (ticks, phase, figures) = (&mut self.ticks, &mut self.phase, &self.port.figures);
+        self.rooms.entry(room_key).or_insert_with(|| {
+            // Rooms tick at different moments: 7 ms steps walk through the 20 ms.
+            *phase = (*phase + 7) % 20;
+            ticks.push(Reverse((now + Duration::from_millis(u64::from(*phase)), room_key)));
+            figures.rooms.fetch_add(1, Relaxed);
+            Room::new()
+        })
+    }
+
+    fn put_leg(&mut self, mut leg: Box<Leg>, room_key: RoomKey, now: Instant) {
+        let id = leg.id;
+        let token = FIRST_LEG + id.0 as usize * 2;
+        let registry = self.poll.registry();
+        let registered = registry
+            .register(&mut leg.rtp, Token(token), Interest::READABLE)
+            .and_then(|()| registry.register(&mut leg.rtcp, Token(token + 1), Interest::READABLE));
+        if registered.is_err() {
+            return leg.tell(LegEvent::Failed, &self.port.figures);
+        }
+        self.port.figures.legs.fetch_add(1, Relaxed);
+        self.legs.insert(id, room_key);
+        let room = self.room(room_key, now);
+        room.legs.push(leg);
+        room.members_changed();
+        // What came before the registration has raised no event.
+        self.receive_leg(token, now);
+    }
+
+    fn take_leg(&mut self, id: LegId) -> Option<Box<Leg>> {
+        let room_key = self.legs.remove(&id)?;
+        let room = self.rooms.get_mut(&room_key)?;
+        let index = room.legs.iter().position(|l| l.id == id)?;
+        let mut leg = room.legs.swap_remove(index);
+        room.members_changed();
+        let registry = self.poll.registry();
+        let _ = registry.deregister(&mut leg.rtp);
+        let _ = registry.deregister(&mut leg.rtcp);
+        self.port.figures.legs.fetch_sub(1, Relaxed);
+        self.drop_empty(room_key);
+        Some(leg)
+    }
+
+    fn join(&mut self, id: LegId, room: RoomId, shard: usize, now: Instant) {
+        let Some(leg) = self.take_leg(id) else { return };
+        let Some(other) = self.others.get(shard).filter(|_| shard != self.index) else {
+            return self.put_leg(leg, key(room), now);
+        };
+        match other.commands.try_send(Command::Adopt(leg, key(room))) {
+            Ok(()) => drop(other.waker.wake()),
+            Err(e) => {
+                if let Command::Adopt(leg, _) = e.into_inner() {
+                    leg.tell(LegEvent::Failed, &self.port.figures);
+                }
+            }
+        }
+    }
+
+    fn put_app(&mut self, room: RoomId, app: Box<App>, now: Instant) {
+        let participant = app.participant;
+        self.port.figures.peers.fetch_add(1, Relaxed);
+        self.ufrags.insert(app.ufrag().to_owned(), participant);
+        self.peers.insert(participant, key(room));
+        let room = self.room(key(room), now);
+        room.apps.push(app);
+        room.members_changed();
+        self.next_scan = now;
+    }
+
+    fn take_app(&mut self, participant: ParticipantId) -> Option<Box<App>> {
+        let room_key = self.peers.remove(&participant)?;
+        self.addresses.retain(|_, p| *p != participant);
+        self.ufrags.retain(|_, p| *p != participant);
+        self.port.figures.peers.fetch_sub(1, Relaxed);
+        let room = self.rooms.get_mut(&room_key)?;
+        let index = room.apps.iter().position(|a| a.participant == participant);
+        let app = index.map(|i| room.apps.swap_remove(i));
+        room.members_changed();
+        self.drop_empty(room_key);
+        app
+    }
+
+    fn drop_empty(&mut self, room_key: RoomKey) {
+        if self.rooms.get(&room_key).is_some_and(Room::is_empty) {
+            self.rooms.remove(&room_key);
+            self.ticks.retain(|Reverse((_, k))| *k != room_key);
+            self.port.figures.rooms.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
+/// NTP time (RFC 5905 section 6) `elapsed` after `start`.
+fn ntp_after(start: u64, elapsed: Duration) -> u64 {
+    let fraction = (u64::from(elapsed.subsec_nanos()) << 32) / 1_000_000_000;
+    start.wrapping_add(elapsed.as_secs() << 32).wrapping_add(fraction)
+}

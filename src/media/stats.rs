@@ -1,0 +1,117 @@
+//! Figures that shards write without locks and the metrics page reads.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// Upper bounds of the tick lateness histogram, milliseconds.
+pub const LATENESS_BOUNDS_MS: [u64; 7] = [1, 2, 5, 10, 20, 50, 100];
+
+/// Counters of one shard.
+#[derive(Debug, Default)]
+pub struct ShardFigures {
+    /// RTP packets received from phones.
+    pub rtp_received: AtomicU64,
+    /// RTP packets sent to phones.
+    pub rtp_sent: AtomicU64,
+    /// RTP packets from a source that is not the caller's.
+    pub rtp_rejected: AtomicU64,
+    /// Datagrams received on the WebRTC port.
+    pub webrtc_received: AtomicU64,
+    /// Datagrams sent from the WebRTC port.
+    pub webrtc_sent: AtomicU64,
+    /// Packets lost on legs that have ended.
+    pub rtp_lost: AtomicU64,
+    /// Ticks done.
+    pub ticks: AtomicU64,
+    /// Sum of lateness, microseconds.
+    pub lateness_us: AtomicU64,
+    lateness: [AtomicU64; LATENESS_BOUNDS_MS.len()],
+    /// Phone legs here.
+    pub legs: AtomicU64,
+    /// Browser peers here.
+    pub peers: AtomicU64,
+    /// Rooms here, callers in the IVR included.
+    pub rooms: AtomicU64,
+    /// Members removed after a bug.
+    pub failures: AtomicU64,
+    /// Commands waiting when the queue was last read.
+    pub queue: AtomicU64,
+    /// Events that found the control plane's queue full.
+    pub events_lost: AtomicU64,
+}
+
+impl ShardFigures {
+    pub(crate) fn tick(&self, late: Duration) {
+        self.ticks.fetch_add(1, Relaxed);
+        self.lateness_us.fetch_add(late.as_micros() as u64, Relaxed);
+        let ms = late.as_micros().div_ceil(1000) as u64;
+        for (bound, bucket) in LATENESS_BOUNDS_MS.iter().zip(&self.lateness) {
+            if ms <= *bound {
+                bucket.fetch_add(1, Relaxed);
+            }
+        }
+    }
+
+    pub(crate) fn count(counter: &AtomicU64) {
+        counter.fetch_add(1, Relaxed);
+    }
+}
+
+/// Sums over all shards at one moment.
+#[derive(Debug, Default, Clone)]
+pub struct MediaFigures {
+    /// RTP packets received from phones.
+    pub rtp_received: u64,
+    /// RTP packets sent to phones.
+    pub rtp_sent: u64,
+    /// RTP packets from strangers.
+    pub rtp_rejected: u64,
+    /// Packets lost on ended legs.
+    pub rtp_lost: u64,
+    /// Datagrams received on WebRTC ports.
+    pub webrtc_received: u64,
+    /// Datagrams sent from WebRTC ports.
+    pub webrtc_sent: u64,
+    /// Ticks done.
+    pub ticks: u64,
+    /// Sum of tick lateness, seconds.
+    pub lateness_seconds: f64,
+    /// Ticks at most this late, by [`LATENESS_BOUNDS_MS`].
+    pub lateness: [u64; LATENESS_BOUNDS_MS.len()],
+    /// Phone legs.
+    pub legs: u64,
+    /// Browser peers.
+    pub peers: u64,
+    /// Rooms.
+    pub rooms: u64,
+    /// Members removed after a bug.
+    pub failures: u64,
+    /// Commands waiting.
+    pub queue: u64,
+    /// Events lost.
+    pub events_lost: u64,
+    /// RTP port pairs in use.
+    pub ports_used: u64,
+}
+
+impl MediaFigures {
+    pub(crate) fn add(&mut self, s: &ShardFigures) {
+        self.rtp_received += s.rtp_received.load(Relaxed);
+        self.rtp_sent += s.rtp_sent.load(Relaxed);
+        self.rtp_rejected += s.rtp_rejected.load(Relaxed);
+        self.rtp_lost += s.rtp_lost.load(Relaxed);
+        self.webrtc_received += s.webrtc_received.load(Relaxed);
+        self.webrtc_sent += s.webrtc_sent.load(Relaxed);
+        self.ticks += s.ticks.load(Relaxed);
+        self.lateness_seconds += s.lateness_us.load(Relaxed) as f64 / 1e6;
+        for (sum, bucket) in self.lateness.iter_mut().zip(&s.lateness) {
+            *sum += bucket.load(Relaxed);
+        }
+        self.legs += s.legs.load(Relaxed);
+        self.peers += s.peers.load(Relaxed);
+        self.rooms += s.rooms.load(Relaxed);
+        self.failures += s.failures.load(Relaxed);
+        self.queue += s.queue.load(Relaxed);
+        self.events_lost += s.events_lost.load(Relaxed);
+    }
+}

@@ -1,0 +1,11 @@
+//! Logs, metrics, health.
+
+mod health;
+mod metrics;
+mod notify;
+mod tracing_setup;
+
+pub use health::Health;
+pub use metrics::{CallLabels, Metrics};
+pub use notify::{Notify, watchdog_interval};
+pub use tracing_setup::init as init_tracing;

@@ -1,0 +1,41 @@
+//! Logs on stderr: for people on a terminal, JSON otherwise.
+
+use crate::config::{Log, LogFormat, LogLevel};
+use std::io::IsTerminal;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::prelude::*;
+
+/// Libraries that log messages with numbers, keys or SDP in them below WARN.
+const QUIET: [&str; 10] =
+    ["rsipstack", "str0m", "str0m_proto", "is", "dimpl", "sctp_proto", "hyper", "reqwest", "tungstenite", "h2"];
+
+/// Installs the global subscriber once; later calls do nothing.
+pub fn init(log: &Log) {
+    let level = match log.level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let mut targets = Targets::new().with_default(level);
+    for target in QUIET {
+        // rsipstack's warnings quote whole messages: errors only.
+        let most = if target == "rsipstack" { LevelFilter::ERROR } else { LevelFilter::WARN };
+        targets = targets.with_target(target, most.min(level));
+    }
+    let people = match log.format {
+        LogFormat::Auto => std::io::stderr().is_terminal(),
+        LogFormat::Text => true,
+        LogFormat::Json => false,
+    };
+    let registry = tracing_subscriber::registry().with(targets);
+    let installed = if people {
+        registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false)).try_init()
+    } else {
+        registry
+            .with(tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr))
+            .try_init()
+    };
+    drop(installed);
+}

@@ -1,0 +1,77 @@
+//! `/api/v1`: look-up of call numbers, calls. Errors are problem details (RFC 9457).
+
+use super::server::AppState;
+use crate::directory::Directory;
+use axum::Json;
+use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use omnigate_omnitalk::{CallNumber, LookUp, TargetKind};
+use serde_json::json;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+fn problem(status: StatusCode, title: &str, detail: &str) -> Response {
+    let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
+    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+}
+
+/// With a token: only its bearers. Without: only this machine.
+pub(super) async fn authorise(
+    State(app): State<Arc<AppState>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    request: Request,
+    next: Next,
+) -> Response {
+    let allowed = match &app.api_token {
+        None => peer.ip().to_canonical().is_loopback(),
+        Some(token) => headers
+            .get(header::AUTHORIZATION)
+            .and_then(|v| v.to_str().ok())
+            .and_then(|v| v.strip_prefix("Bearer "))
+            .is_some_and(|given| same(given.as_bytes(), token.expose().as_bytes())),
+    };
+    if allowed {
+        return next.run(request).await;
+    }
+    problem(StatusCode::UNAUTHORIZED, "Unauthorized", "send `Authorization: Bearer` with the value of api.token")
+}
+
+/// Compares in a time that does not tell where they differ.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |sum, (x, y)| sum | (x ^ y)) == 0
+}
+
+pub(super) async fn call_number(State(app): State<Arc<AppState>>, Path(number): Path<String>) -> Response {
+    let Ok(parsed) = CallNumber::parse(&number) else {
+        return problem(StatusCode::BAD_REQUEST, "Bad Request", "number: exactly six digits are expected");
+    };
+    match app.hub.look_up(parsed).await {
+        Ok(LookUp::Found(target)) => {
+            let (kind, id) = match target.kind {
+                TargetKind::User(user) => ("user", user),
+                TargetKind::Room(room) => ("room", room.to_string()),
+            };
+            let body = json!({
+                "call_number": number, "service_id": target.service_id, "target": { "kind": kind, "id": id },
+            });
+            Json(body).into_response()
+        }
+        Ok(LookUp::Unknown) => problem(StatusCode::NOT_FOUND, "Not Found", "no such call number"),
+        Ok(LookUp::Expired) => problem(StatusCode::GONE, "Gone", "the call number has expired"),
+        Err(e) => problem(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable", &e.to_string()),
+    }
+}
+
+pub(super) async fn calls(State(app): State<Arc<AppState>>) -> Response {
+    Json(json!({ "calls": app.calls.all() })).into_response()
+}
+
+pub(super) async fn call(State(app): State<Arc<AppState>>, Path(id): Path<u64>) -> Response {
+    match app.calls.get(id) {
+        Some(call) => Json(call).into_response(),
+        None => problem(StatusCode::NOT_FOUND, "Not Found", "no such call"),
+    }
+}

@@ -1,0 +1,237 @@
+//! The one task that owns the hub, and the handle by which everybody else reaches it.
+
+use crate::directory::{Directory, LookUpError};
+use crate::media::{MediaPlane, PeerEvent};
+use omnigate_omnitalk::{
+    CallNumber, Effect, Figures, Hub, HubSettings, LookUp, Now, RoomId, SocketId, TelephoneId, TelephoneNotice,
+};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{debug, warn};
+
+/// Places in the hub's queue.
+const COMMANDS: usize = 4096;
+/// Frames that may wait for a slow client; then its socket is closed.
+const OUTBOX: usize = 256;
+/// The rate that apps are asked to send at most, Hz.
+const PLAYBACK_RATE: u32 = 48_000;
+
+/// What goes to one socket's task.
+#[derive(Debug)]
+pub(super) enum ToSocket {
+    Text(String),
+    Close(u16, &'static str),
+}
+
+enum Command {
+    Connected(SocketId, mpsc::Sender<ToSocket>),
+    Received(SocketId, String),
+    Disconnected(SocketId),
+    LookUp(CallNumber, oneshot::Sender<LookUp>),
+    Register(TelephoneId, mpsc::Sender<TelephoneNotice>),
+    Ring(TelephoneId, String, String, String),
+    Admit(TelephoneId, RoomId, String),
+    HungUp(TelephoneId),
+    Figures(oneshot::Sender<Figures>),
+    CloseAll(oneshot::Sender<()>),
+}
+
+/// The way to the rooms: join a destination with a telephone's audio, get notices.
+#[async_trait::async_trait]
+pub trait RoomPort: Send + Sync {
+    /// Notices of this call go to `notices` from now on.
+    async fn register(&self, call: TelephoneId, notices: mpsc::Sender<TelephoneNotice>);
+    /// Rings a user.
+    async fn ring(&self, call: TelephoneId, service: String, user: String, caller: String);
+    /// Enters a room.
+    async fn admit(&self, call: TelephoneId, room: RoomId, caller: String);
+    /// The telephone's side is over, in any state.
+    async fn hung_up(&self, call: TelephoneId);
+}
+
+/// Reaches the hub's task.
+#[derive(Clone)]
+pub struct HubHandle(mpsc::Sender<Command>);
+
+impl HubHandle {
+    /// Starts the task.
+    pub fn start(settings: HubSettings, media: Arc<MediaPlane>, peers: mpsc::Receiver<PeerEvent>) -> HubHandle {
+        let (sender, commands) = mpsc::channel(COMMANDS);
+        let task = HubTask {
+            hub: Hub::new(settings, rand::random()),
+            media,
+            sockets: HashMap::new(),
+            telephones: HashMap::new(),
+        };
+        tokio::spawn(task.run(commands, peers));
+        HubHandle(sender)
+    }
+
+    pub(super) async fn connected(&self, socket: SocketId) -> mpsc::Receiver<ToSocket> {
+        let (sender, receiver) = mpsc::channel(OUTBOX);
+        let _ = self.0.send(Command::Connected(socket, sender)).await;
+        receiver
+    }
+
+    pub(super) async fn received(&self, socket: SocketId, text: String) {
+        let _ = self.0.send(Command::Received(socket, text)).await;
+    }
+
+    pub(super) async fn disconnected(&self, socket: SocketId) {
+        let _ = self.0.send(Command::Disconnected(socket)).await;
+    }
+
+    /// Counts for metrics.
+    pub async fn figures(&self) -> Figures {
+        let (sender, receiver) = oneshot::channel();
+        let _ = self.0.send(Command::Figures(sender)).await;
+        receiver.await.unwrap_or_default()
+    }
+
+    /// Ends all sessions; done when the closes are on their way.
+    pub async fn close_all(&self) {
+        let (sender, receiver) = oneshot::channel();
+        let _ = self.0.send(Command::CloseAll(sender)).await;
+        let _ = receiver.await;
+    }
+}
+
+#[async_trait::async_trait]
+impl Directory for HubHandle {
+    async fn look_up(&self, number: CallNumber) -> Result<LookUp, LookUpError> {
+        let (sender, receiver) = oneshot::channel();
+        let _ = self.0.send(Command::LookUp(number, sender)).await;
+        receiver.await.map_err(|_| LookUpError::Ended)
+    }
+}
+
+#[async_trait::async_trait]
+impl RoomPort for HubHandle {
+    async fn register(&self, call: TelephoneId, notices: mpsc::Sender<TelephoneNotice>) {
+        let _ = self.0.send(Command::Register(call, notices)).await;
+    }
+    async fn ring(&self, call: TelephoneId, service: String, user: String, caller: String) {
+        let _ = self.0.send(Command::Ring(call, service, user, caller)).await;
+    }
+    async fn admit(&self, call: TelephoneId, room: RoomId, caller: String) {
+        let _ = self.0.send(Command::Admit(call, room, caller)).await;
+    }
+    async fn hung_up(&self, call: TelephoneId) {
+        let _ = self.0.send(Command::HungUp(call)).await;
+    }
+}
+
+struct HubTask {
+    hub: Hub,
+    media: Arc<MediaPlane>,
+    sockets: HashMap<SocketId, mpsc::Sender<ToSocket>>,
+    telephones: HashMap<TelephoneId, mpsc::Sender<TelephoneNotice>>,
+}
+
+fn now() -> Now {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    Now { instant: Instant::now(), unix }
+}
+
+impl HubTask {
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>, mut peers: mpsc::Receiver<PeerEvent>) {
+        loop {
+            let deadline = self.hub.next_deadline().unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(command) => self.command(command),
+                    None => return,
+                },
+                Some(event) = peers.recv() => {
+                    let effects = match event {
+                        PeerEvent::Up(p) => self.hub.peer_up(p, now()),
+                        PeerEvent::Gone(p) => self.hub.peer_gone(p, now()),
+                    };
+                    self.carry_out(effects);
+                }
+                () = tokio::time::sleep_until(deadline.into()) => {
+                    let effects = self.hub.expire(now());
+                    self.carry_out(effects);
+                }
+            }
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        let effects = match command {
+            Command::Connected(socket, sender) => {
+                self.sockets.insert(socket, sender);
+                self.hub.connected(socket, now());
+                return;
+            }
+            Command::Received(socket, text) => self.hub.received(socket, &text, now()),
+            Command::Disconnected(socket) => {
+                self.sockets.remove(&socket);
+                self.hub.disconnected(socket, now())
+            }
+            Command::LookUp(number, answer) => {
+                let _ = answer.send(self.hub.look_up(&number, now()));
+                return;
+            }
+            Command::Register(call, notices) => {
+                self.telephones.insert(call, notices);
+                return;
+            }
+            Command::Ring(call, service, user, caller) => self.hub.ring(call, &service, &user, &caller, now()),
+            Command::Admit(call, room, caller) => self.hub.admit(call, room, &caller, now()),
+            Command::HungUp(call) => {
+                self.telephones.remove(&call);
+                self.hub.hung_up(call, now())
+            }
+            Command::Figures(answer) => {
+                let _ = answer.send(self.hub.figures());
+                return;
+            }
+            Command::CloseAll(done) => {
+                let effects = self.hub.close_all(now());
+                self.carry_out(effects);
+                let _ = done.send(());
+                return;
+            }
+        };
+        self.carry_out(effects);
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        let mut queue = VecDeque::from(effects);
+        while let Some(effect) = queue.pop_front() {
+            match effect {
+                Effect::Send { socket, text } => self.send(socket, ToSocket::Text(text)),
+                Effect::Close { socket, code, reason } => self.send(socket, ToSocket::Close(code, reason)),
+                Effect::OpenPeer { participant, room, offer } => {
+                    let answer = self.media.open_peer(participant, room, &offer, PLAYBACK_RATE).map_err(|e| e.to_string());
+                    if let Err(reason) = &answer {
+                        debug!(?participant, %reason, "audio offer refused");
+                    }
+                    // What follows from the answer comes before what was queued behind it.
+                    for effect in self.hub.peer_answered(participant, answer, now()).into_iter().rev() {
+                        queue.push_front(effect);
+                    }
+                }
+                Effect::ClosePeer { participant } => self.media.close_peer(participant),
+                Effect::SetMuted { participant, muted } => self.media.mute_peer(participant, muted),
+                Effect::Telephone { call, notice } => {
+                    let lost = self.telephones.get(&call).is_some_and(|t| t.try_send(notice).is_err());
+                    if lost {
+                        warn!(?call, "a call does not take its notices");
+                    }
+                }
+            }
+        }
+    }
+
+    /// A client that does not read its frames is cut off; it never delays others.
+    fn send(&mut self, socket: SocketId, frame: ToSocket) {
+        let full = self.sockets.get(&socket).is_some_and(|s| s.try_send(frame).is_err());
+        if full && self.sockets.remove(&socket).is_some() {
+            warn!(?socket, "client does not read; socket dropped");
+        }
+    }
+}

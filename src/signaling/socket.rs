@@ -1,0 +1,50 @@
+//! One WebSocket.
+
+use super::hub::{HubHandle, ToSocket};
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use futures_util::{SinkExt, StreamExt};
+use omnigate_omnitalk::SocketId;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// A client that does not take a frame for this long is cut off.
+const WRITE: Duration = Duration::from_secs(10);
+/// After our close frame the client has this long to close as well.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Carries frames between a socket and the hub until one side ends.
+pub(super) async fn run(socket: WebSocket, id: SocketId, hub: HubHandle) {
+    let mut outbox = hub.connected(id).await;
+    let (mut writer, mut reader) = socket.split();
+    let writing = tokio::spawn(async move {
+        while let Some(frame) = outbox.recv().await {
+            let (message, last) = match frame {
+                ToSocket::Text(text) => (Message::Text(text.into()), false),
+                ToSocket::Close(code, reason) => (Message::Close(Some(CloseFrame { code, reason: reason.into() })), true),
+            };
+            if !matches!(timeout(WRITE, writer.send(message)).await, Ok(Ok(()))) || last {
+                break;
+            }
+        }
+        let _ = timeout(WRITE, writer.close()).await;
+    });
+    let mut writing = writing;
+    loop {
+        tokio::select! {
+            message = reader.next() => match message {
+                Some(Ok(Message::Text(text))) => hub.received(id, text.to_string()).await,
+                Some(Ok(Message::Binary(bytes))) => hub.received(id, String::from_utf8_lossy(&bytes).into_owned()).await,
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Close(_)) | Err(_)) | None => break,
+            },
+            _ = &mut writing => {
+                // Reads the client's close frame, so that it sees a clean end.
+                let _ = timeout(LINGER, async { while let Some(Ok(_)) = reader.next().await {} }).await;
+                hub.disconnected(id).await;
+                return;
+            }
+        }
+    }
+    hub.disconnected(id).await;
+    writing.abort();
+}

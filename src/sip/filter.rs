@@ -1,0 +1,85 @@
+//! Who may send, and how much.
+
+use ipnet::IpNet;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Mutex;
+use std::time::Instant;
+
+/// Most sources with a bucket; idle ones are dropped first.
+const MAX_SOURCES: usize = 10_000;
+
+/// Admits packets by source network and rate. Unknown sources get no answer at all.
+#[derive(Debug)]
+pub struct SourceFilter {
+    allowed: Vec<IpNet>,
+    rate: f64,
+    buckets: Mutex<HashMap<IpAddr, Bucket>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    tokens: f64,
+    at: Instant,
+}
+
+/// Why a packet is not admitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// No trunk allows the source.
+    Unknown,
+    /// Too many packets from it.
+    TooMany,
+}
+
+impl SourceFilter {
+    /// `allowed` are all trunks' networks; `rate` packets a second and source, in a burst of twice as many.
+    pub fn new(allowed: Vec<IpNet>, rate: u32) -> SourceFilter {
+        SourceFilter { allowed, rate: f64::from(rate), buckets: Mutex::new(HashMap::new()) }
+    }
+
+    /// True when some trunk allows the source.
+    pub fn knows(&self, source: IpAddr) -> bool {
+        let source = source.to_canonical();
+        self.allowed.iter().any(|net| net.contains(&source))
+    }
+
+    /// Judges one packet.
+    pub fn admit(&self, source: IpAddr, now: Instant) -> Result<(), Refused> {
+        if !self.knows(source) {
+            return Err(Refused::Unknown);
+        }
+        let mut buckets = self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let burst = self.rate * 2.0;
+        if buckets.len() >= MAX_SOURCES && !buckets.contains_key(&source) {
+            buckets.retain(|_, b| now.saturating_duration_since(b.at).as_secs() < 10);
+        }
+        let bucket = buckets.entry(source).or_insert(Bucket { tokens: burst, at: now });
+        let elapsed = now.saturating_duration_since(bucket.at).as_secs_f64();
+        bucket.tokens = (bucket.tokens + elapsed * self.rate).min(burst);
+        bucket.at = now;
+        if bucket.tokens < 1.0 {
+            return Err(Refused::TooMany);
+        }
+        bucket.tokens -= 1.0;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn strangers_are_refused_and_floods_are_cut() {
+        let filter = SourceFilter::new(vec!["192.0.2.0/24".parse().unwrap()], 10);
+        let now = Instant::now();
+        let friend = IpAddr::from([192, 0, 2, 7]);
+        assert_eq!(filter.admit(IpAddr::from([198, 51, 100, 1]), now), Err(Refused::Unknown));
+        let admitted = (0..100).filter(|_| filter.admit(friend, now).is_ok()).count();
+        assert_eq!(admitted, 20);
+        assert!(filter.admit(friend, now + Duration::from_millis(150)).is_ok());
+        assert!(filter.admit("::ffff:192.0.2.9".parse().unwrap(), now).is_ok());
+    }
+}
