@@ -3,6 +3,7 @@
 //! The crates know (SIP calls, RTP, audio, WebRTC peers, the signaling hub: all without I/O); this package
 //! runs: configuration, sockets, servers, threads. `docs/architecture.md` has the map.
 
+pub mod cli;
 pub mod config;
 pub mod directory;
 pub mod gateway;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `omnigate` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    omnigate::cli::main()
+}

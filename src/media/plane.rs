@@ -14,7 +14,7 @@ use omnigate_sip::{Agreed, LocalMedia};
 use rand::RngExt;
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -125,7 +125,7 @@ impl MediaPlane {
             figures,
             webrtc_ports,
             threads: Mutex::new(threads),
-            ports: Mutex::new(PortPool::new(settings.bind, settings.rtp_ports.clone())),
+            ports: Mutex::new(PortPool::new(settings.rtp_ports.clone())),
             peers: Mutex::new(HashMap::new()),
             factory: PeerFactory::new()?,
             settings,
@@ -148,7 +148,7 @@ impl MediaPlane {
     pub fn open_leg(self: &Arc<Self>, peer: IpAddr, events: mpsc::Sender<LegEvent>) -> Result<LegHandle, MediaError> {
         let now = Instant::now();
         let (port, rtp, rtcp) = lock(&self.ports)
-            .open(now)
+            .open(self.bind_for(peer), now)
             .map_err(|source| MediaError::Socket { what: "media.rtp_ports", source })?;
         let id = LegId(self.next_leg.fetch_add(1, Relaxed));
         let shard = (id.0 % self.shards.len() as u64) as usize;
@@ -173,7 +173,20 @@ impl MediaPlane {
         Ok(LegHandle { id, local: LocalMedia { ip, port }, shard, plane: self.clone() })
     }
 
+    /// A socket of the caller's address family.
+    fn bind_for(&self, peer: IpAddr) -> IpAddr {
+        match (self.settings.bind, peer.to_canonical()) {
+            (bind, peer) if bind.is_ipv4() == peer.is_ipv4() => bind,
+            (_, IpAddr::V6(_)) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            (_, IpAddr::V4(_)) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        }
+    }
+
     fn advertised(&self, peer: IpAddr) -> IpAddr {
+        // A caller on this machine is told this machine.
+        if peer.to_canonical().is_loopback() && self.settings.bind.is_unspecified() {
+            return peer.to_canonical();
+        }
         let all = &self.settings.advertise;
         all.iter().find(|a| a.is_ipv4() == peer.is_ipv4()).or(all.first()).copied().unwrap_or(self.settings.bind)
     }

@@ -12,17 +12,16 @@ pub const QUARANTINE: Duration = Duration::from_secs(30);
 /// Gives out port pairs of a range, longest unused first.
 #[derive(Debug)]
 pub struct PortPool {
-    bind: IpAddr,
     free: VecDeque<u16>,
     resting: VecDeque<(Instant, u16)>,
     used: usize,
 }
 
 impl PortPool {
-    /// Pairs within `range`, bound on `bind`.
-    pub fn new(bind: IpAddr, range: RangeInclusive<u16>) -> PortPool {
+    /// Pairs within `range`.
+    pub fn new(range: RangeInclusive<u16>) -> PortPool {
         let free = range.clone().filter(|p| p % 2 == 0 && p.checked_add(1).is_some_and(|n| range.contains(&n))).collect();
-        PortPool { bind, free, resting: VecDeque::new(), used: 0 }
+        PortPool { free, resting: VecDeque::new(), used: 0 }
     }
 
     /// Pairs in use.
@@ -30,11 +29,11 @@ impl PortPool {
         self.used
     }
 
-    /// Binds a pair. Ports that another process holds are skipped.
+    /// Binds a pair on `bind`. Ports that another process holds are skipped.
     ///
     /// # Errors
     /// `AddrInUse` when no pair of the range can be bound now.
-    pub fn open(&mut self, now: Instant) -> io::Result<(u16, UdpSocket, UdpSocket)> {
+    pub fn open(&mut self, bind: IpAddr, now: Instant) -> io::Result<(u16, UdpSocket, UdpSocket)> {
         while let Some((since, port)) = self.resting.front().copied() {
             if now.saturating_duration_since(since) < QUARANTINE {
                 break;
@@ -44,7 +43,7 @@ impl PortPool {
         }
         for _ in 0..self.free.len() {
             let Some(port) = self.free.pop_front() else { break };
-            match self.bind_pair(port) {
+            match bind_pair(bind, port) {
                 Ok((rtp, rtcp)) => {
                     self.used += 1;
                     return Ok((port, rtp, rtcp));
@@ -60,14 +59,14 @@ impl PortPool {
         self.used = self.used.saturating_sub(1);
         self.resting.push_back((now, port));
     }
+}
 
-    fn bind_pair(&self, port: u16) -> io::Result<(UdpSocket, UdpSocket)> {
-        let rtp = UdpSocket::bind(SocketAddr::new(self.bind, port))?;
-        let rtcp = UdpSocket::bind(SocketAddr::new(self.bind, port + 1))?;
-        rtp.set_nonblocking(true)?;
-        rtcp.set_nonblocking(true)?;
-        Ok((rtp, rtcp))
-    }
+fn bind_pair(bind: IpAddr, port: u16) -> io::Result<(UdpSocket, UdpSocket)> {
+    let rtp = UdpSocket::bind(SocketAddr::new(bind, port))?;
+    let rtcp = UdpSocket::bind(SocketAddr::new(bind, port + 1))?;
+    rtp.set_nonblocking(true)?;
+    rtcp.set_nonblocking(true)?;
+    Ok((rtp, rtcp))
 }
 
 #[cfg(test)]
@@ -77,15 +76,16 @@ mod tests {
     #[test]
     fn a_port_rests_half_a_minute_before_it_is_used_again() {
         let now = Instant::now();
-        let mut pool = PortPool::new(IpAddr::from([127, 0, 0, 1]), 42_101..=42_105);
-        let (first, a, b) = pool.open(now).unwrap();
+        let mut pool = PortPool::new(42_101..=42_105);
+        let host = IpAddr::from([127, 0, 0, 1]);
+        let (first, a, b) = pool.open(host, now).unwrap();
         assert_eq!(first % 2, 0);
-        let (second, ..) = pool.open(now).unwrap();
+        let (second, ..) = pool.open(host, now).unwrap();
         assert_ne!(first, second);
         drop((a, b));
         pool.close(first, now);
-        assert!(pool.open(now + QUARANTINE / 2).is_err());
-        assert_eq!(pool.open(now + QUARANTINE).unwrap().0, first);
+        assert!(pool.open(host, now + QUARANTINE / 2).is_err());
+        assert_eq!(pool.open(host, now + QUARANTINE).unwrap().0, first);
         assert_eq!(pool.used(), 2);
     }
 }

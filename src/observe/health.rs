@@ -2,11 +2,10 @@
 
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-const STARTING: u8 = 0;
 const READY: u8 = 1;
 const DRAINING: u8 = 2;
 
-/// Starting, ready or draining.
+/// Starting (0), ready or draining.
 #[derive(Debug, Default)]
 pub struct Health(AtomicU8);
 

@@ -340,9 +340,76 @@ impl Endpoint {
         Ok(connection)
     }
 
-    /// The stack itself, for clients of ours.
-    pub(crate) fn stack(&self) -> &EndpointInnerRef {
-        &self.inner
+    /// A way to `to` for a call of ours: the UDP listener, or a new TCP connection.
+    pub async fn flow_to(&self, to: SocketAddr, transport: Transport) -> Result<Flow, SipError> {
+        let connection = match transport {
+            Transport::Tcp => self.dial(to).await?,
+            _ => {
+                let target = SipAddr { r#type: Some(Transport::Udp), addr: to.into() };
+                self.inner.transport_layer.lookup(&target, None).await?.0
+            }
+        };
+        Ok(Flow { connection, source: to, transport })
+    }
+
+    /// Sends an initial INVITE and waits for its final response (a 2xx is acknowledged by the stack). `give_up`
+    /// or `limit` cancels it.
+    pub async fn invite<E>(
+        &self,
+        mut request: Request,
+        flow: &Flow,
+        limit: Duration,
+        give_up: impl Future<Output = Result<(), E>>,
+    ) -> Result<Response, SipError> {
+        let own = SipAddr { r#type: Some(flow.transport), addr: self.own_address(flow.transport).into() };
+        request.headers.push_front(Header::Via(self.inner.get_via(Some(own), None)?.into()));
+        let key = TransactionKey::from_request(&request, TransactionRole::Client)?;
+        let mut tx = Transaction::new_client(key, request.clone(), self.inner.clone(), Some(flow.connection.clone()));
+        tx.destination = Some(SipAddr { r#type: Some(flow.transport), addr: flow.source.into() });
+        tx.send().await?;
+        let (sender, mut responses) = mpsc::channel(16);
+        // The transaction's futures must not be dropped half-way: it has a task of its own.
+        tokio::spawn(async move {
+            while let Some(message) = tx.receive().await {
+                if let SipMessage::Response(response) = message {
+                    let _ = sender.send(response).await;
+                }
+            }
+        });
+        let mut give_up = std::pin::pin!(give_up);
+        let mut limit = std::pin::pin!(tokio::time::sleep(limit));
+        let mut cancelled = false;
+        loop {
+            tokio::select! {
+                response = responses.recv() => match response {
+                    Some(r) if r.status_code.kind() != StatusCodeKind::Provisional => return Ok(r),
+                    Some(_) => {}
+                    None => return Err(SipError::NoResponse),
+                },
+                _ = &mut give_up, if !cancelled => { cancelled = true; self.cancel(&request, flow).await?; }
+                () = &mut limit, if !cancelled => { cancelled = true; self.cancel(&request, flow).await?; }
+            }
+        }
+    }
+
+    /// RFC 3261 section 9.1: the INVITE's own headers with another method.
+    async fn cancel(&self, invite: &Request, flow: &Flow) -> Result<(), SipError> {
+        let mut headers: Vec<Header> = Vec::new();
+        for h in invite.headers.iter() {
+            match h {
+                Header::Via(_) | Header::From(_) | Header::To(_) | Header::CallId(_) | Header::MaxForwards(_) | Header::Route(_) => {
+                    headers.push(h.clone());
+                }
+                Header::CSeq(c) => {
+                    headers.push(header::make("CSeq", c.value().replace("INVITE", "CANCEL")));
+                }
+                _ => {}
+            }
+        }
+        headers.push(header::make("Content-Length", "0"));
+        let cancel = Request { method: Method::Cancel, headers: headers.into(), body: Vec::new(), ..invite.clone() };
+        let to = SipAddr { r#type: Some(flow.transport), addr: flow.source.into() };
+        Ok(flow.connection.send(cancel.into(), Some(&to)).await?)
     }
 }
 

@@ -1,0 +1,87 @@
+//! Commands, one file each. Errors go to stderr; exit status 1 (failed) or 2 (usage).
+
+mod check;
+mod health;
+mod phone;
+mod phone_media;
+mod phone_report;
+mod serve;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Brings phone callers into WebRTC rooms.
+#[derive(Parser)]
+#[command(name = "omnigate", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the service in the foreground; SIGTERM drains and ends.
+    Serve {
+        /// Configuration file (TOML); default: the file named by OMNIGATE_CONFIG, else built-in defaults.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Read the configuration and print every fault with its key.
+    Check {
+        /// Configuration file (TOML); default: the file named by OMNIGATE_CONFIG, else built-in defaults.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Place a test call: dial, key digits, play and keep audio, hang up.
+    Phone(phone::PhoneArguments),
+    /// Ask a running service whether it is ready; for container health checks.
+    Health {
+        /// Address of the service.
+        #[arg(default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+        address: String,
+    },
+    /// Print the version.
+    Version,
+}
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Serve { config } => runtime().and_then(|r| r.block_on(serve::run(config.as_deref()))),
+        Command::Check { config } => check::run(config.as_deref()),
+        Command::Phone(arguments) => runtime().and_then(|r| r.block_on(phone::run(arguments))),
+        Command::Health { address } => health::run(&address),
+        Command::Version => {
+            say(&format!("omnigate {}", env!("CARGO_PKG_VERSION")));
+            Ok(())
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            complain(&e.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Any error that ends a command; its text is for people.
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Signaling runs on one thread: more cost more than they bring (the media plane has threads of its own).
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?)
+}
+
+/// A line on stdout.
+#[allow(clippy::print_stdout)]
+pub(crate) fn say(line: &str) {
+    println!("{line}");
+}
+
+/// A line on stderr.
+#[allow(clippy::print_stderr)]
+pub(crate) fn complain(line: &str) {
+    eprintln!("{line}");
+}

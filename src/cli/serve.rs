@@ -1,0 +1,177 @@
+//! `omnigate serve`: puts all parts together, and takes them apart in order.
+
+use super::{Failure, say};
+use crate::config::{self, Settings};
+use crate::directory::{Directory, HttpDirectory};
+use crate::gateway::{CallRegistry, Gateway, GatewayParts, Prompts};
+use crate::media::{MediaPlane, MediaSettings};
+use crate::observe::{self, Health, Metrics, Notify};
+use crate::signaling::{AppState, HubHandle};
+use crate::sip::{Endpoint, EndpointSettings, SourceFilter, Trunks};
+use omnigate_omnitalk::{HubSettings, Secret, Service};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// Peer events that may wait for the hub.
+const PEER_EVENTS: usize = 4096;
+/// Time that sockets get to say goodbye at the end.
+const GOODBYE: Duration = Duration::from_millis(300);
+
+/// Runs until SIGTERM or SIGINT.
+pub(super) async fn run(path: Option<&Path>) -> Result<(), Failure> {
+    let settings = config::load(path)?;
+    observe::init_tracing(&settings.log);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let service = start(&settings).await?;
+    say(&service.ready_line());
+    Notify::ready();
+    if let Some(interval) = observe::watchdog_interval() {
+        tokio::spawn(async move {
+            loop {
+                Notify::alive();
+                tokio::time::sleep(interval).await;
+            }
+        });
+    }
+    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    info!("draining: no new calls");
+    let again = async { tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} } };
+    tokio::select! {
+        () = service.drain(Duration::from_secs(settings.shutdown.drain_seconds)) => {}
+        () = again => warn!("second signal: ending at once"),
+    }
+    service.stop().await;
+    info!("ended");
+    Ok(())
+}
+
+struct Running {
+    http: std::net::SocketAddr,
+    endpoint: Arc<Endpoint>,
+    gateway: Arc<Gateway>,
+    hub: HubHandle,
+    media: Arc<MediaPlane>,
+    health: Arc<Health>,
+    stop_http: CancellationToken,
+}
+
+async fn start(settings: &Settings) -> Result<Running, Failure> {
+    let prompts = Prompts::load(settings.ivr.prompts.as_deref())?;
+    let (metrics, health) = (Arc::new(Metrics::new()), Arc::new(Health::default()));
+    let calls = Arc::new(CallRegistry::default());
+    let advertise = settings.sip.advertise.unwrap_or_else(own_address);
+    let media = media_settings(settings, advertise);
+    let (peer_events, from_peers) = mpsc::channel(PEER_EVENTS);
+    let media = MediaPlane::start(media, peer_events)?;
+    let hub = HubHandle::start(hub_settings(settings), media.clone(), from_peers);
+    let filter = SourceFilter::new(Trunks::new(settings).networks(), settings.sip.packets_per_second);
+    let (endpoint, incoming) = Endpoint::start(EndpointSettings {
+        listen: settings.sip.listen.clone(),
+        advertise,
+        connections: settings.sip.connections,
+        filter: Arc::new(filter),
+        metrics: metrics.clone(),
+    })
+    .await?;
+    let directory: Arc<dyn Directory> = match &settings.directory.url {
+        Some(url) => Arc::new(HttpDirectory::new(url, settings.directory.token.clone())?),
+        None => Arc::new(hub.clone()),
+    };
+    let parts = GatewayParts {
+        endpoint: endpoint.clone(),
+        media: media.clone(),
+        directory,
+        rooms: Arc::new(hub.clone()),
+        prompts,
+        calls: calls.clone(),
+        metrics: metrics.clone(),
+        health: health.clone(),
+    };
+    let gateway = Gateway::new(settings, parts);
+    let app = Arc::new(AppState {
+        hub: hub.clone(),
+        media: media.clone(),
+        calls,
+        metrics,
+        health: health.clone(),
+        api_token: settings.api.token.clone(),
+        next_socket: AtomicU64::new(1),
+    });
+    let stop_http = CancellationToken::new();
+    let http = crate::signaling::serve(settings.http.listen, app, stop_http.clone()).await?;
+    tokio::spawn(gateway.clone().run(incoming));
+    health.set_ready();
+    info!(%http, %advertise, webrtc = ?media.webrtc_ports(), "serving");
+    Ok(Running { http, endpoint, gateway, hub, media, health, stop_http })
+}
+
+impl Running {
+    fn ready_line(&self) -> String {
+        let sip: Vec<String> = self
+            .endpoint
+            .addresses()
+            .iter()
+            .map(|(transport, address)| format!("{}://{address}", transport.to_string().to_ascii_lowercase()))
+            .collect();
+        format!("omnigate ready http={} sip={}", self.http, sip.join(","))
+    }
+
+    async fn drain(&self, limit: Duration) {
+        self.health.set_draining();
+        Notify::stopping();
+        self.gateway.drain(limit).await;
+    }
+
+    async fn stop(&self) {
+        self.hub.close_all().await;
+        self.stop_http.cancel();
+        tokio::time::sleep(GOODBYE).await;
+        self.endpoint.stop();
+        self.media.stop();
+    }
+}
+
+fn media_settings(settings: &Settings, advertise: IpAddr) -> MediaSettings {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let given = &settings.media.advertise;
+    MediaSettings {
+        bind: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        advertise: if given.is_empty() { vec![advertise] } else { given.clone() },
+        rtp_ports: settings.media.rtp_ports.first..=settings.media.rtp_ports.last,
+        webrtc_port: settings.media.webrtc_port,
+        shards: if settings.media.shards == 0 { cores } else { settings.media.shards },
+        silence_timeout: Duration::from_secs(settings.media.rtp_timeout_seconds),
+    }
+}
+
+fn hub_settings(settings: &Settings) -> HubSettings {
+    let service = |s: &config::Service| Service {
+        id: s.id.clone(),
+        key: s.key.as_ref().map(|k| Secret::new(k.expose())),
+        key_required: s.key_required,
+    };
+    HubSettings {
+        services: settings.service.iter().map(service).collect(),
+        heartbeat: Duration::from_secs(settings.rooms.heartbeat_seconds),
+        ring_time: Duration::from_secs(settings.ivr.ring_seconds),
+        empty_room: Duration::from_secs(settings.rooms.empty_seconds),
+        ..HubSettings::default()
+    }
+}
+
+/// First non-loopback IPv4 address, else 127.0.0.1.
+fn own_address() -> IpAddr {
+    let all = if_addrs::get_if_addrs().unwrap_or_default();
+    all.iter()
+        .map(|i| i.ip())
+        .find(|ip| ip.is_ipv4() && !ip.is_loopback())
+        .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+}
