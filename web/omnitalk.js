@@ -248,7 +248,9 @@ export class Omnitalk {
     });
     this.#peer = peer;
     const jsep = await peer.offer();
-    const answer = await this.#request('PUBLISH', { track: 'audio', jsep });
+    const answering = this.#request('PUBLISH', { track: 'audio', jsep });
+    peer.offered();
+    const answer = await answering;
     // The call may have ended while the answer was on its way.
     if (this.#peer !== peer) throw new OmnitalkError('closed');
     await peer.accept(answer.jsep);

@@ -28,7 +28,7 @@ function failure(code, message) {
 export class Peer {
   #pc;
   #channel;
-  #early = []; // candidates that were gathered before the offer was sent, or came before the answer
+  #early = []; // candidates gathered before the offer was sent
   #offered = false;
   #tell;
 
@@ -54,12 +54,13 @@ export class Peer {
   async offer() {
     const { type, sdp } = await this.#pc.createOffer();
     await this.#pc.setLocalDescription({ type, sdp });
-    // Candidates follow the request, never overtake it.
-    queueMicrotask(() => {
-      this.#offered = true;
-      for (const candidate of this.#early.splice(0)) this.#tell.candidate(candidate);
-    });
     return { type, sdp };
+  }
+
+  /** The offer is on its way: candidates may follow, they must never overtake it. */
+  offered() {
+    this.#offered = true;
+    for (const candidate of this.#early.splice(0)) this.#tell.candidate(candidate);
   }
 
   async accept(jsep) {
