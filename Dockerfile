@@ -1,0 +1,38 @@
+# syntax=docker/dockerfile:1
+#
+#   docker build -t omnigate .
+#   docker run --network host -v ./omnigate.toml:/etc/omnigate/omnigate.toml:ro omnigate
+#
+# Host networking is the right choice for media: thousands of published UDP ports are slow to set up, and the address
+# in SDP and ICE candidates must be one that carriers and browsers reach. Without it set sip.advertise and
+# media.advertise to the host's address, OMNIGATE__HTTP__LISTEN=0.0.0.0:8080, publish 5060 (UDP and TCP), the RTP range (narrow it: media.rtp_ports =
+# "20000-20199" for 100 calls), the WebRTC ports (media.shards = 1 needs 40000 only) and 8080, and note that the
+# container's gateway may hide the carrier's address, by which trunks are told apart.
+# `docker stop` must leave time to drain: --stop-timeout 45.
+
+FROM rust:1.89-slim-bookworm AS build
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends cmake g++ gcc make pkg-config \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /build
+COPY . .
+RUN cargo build --release --locked --bin omnigate
+
+FROM debian:bookworm-slim
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --home-dir /var/lib/omnigate --create-home omnigate
+COPY --from=build /build/target/release/omnigate /usr/local/bin/omnigate
+# The whole file is optional: every setting has a default.
+COPY config/omnigate.toml /etc/omnigate/omnigate.toml
+ENV OMNIGATE_CONFIG=/etc/omnigate/omnigate.toml
+USER omnigate
+WORKDIR /var/lib/omnigate
+VOLUME /var/lib/omnigate
+# HTTP and signaling; SIP; RTP of phones; WebRTC, one port a core.
+EXPOSE 8080/tcp 5060/udp 5060/tcp 20000-29999/udp 40000-40063/udp
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=4s --start-period=10s CMD ["omnigate", "health"]
+ENTRYPOINT ["omnigate"]
+CMD ["serve"]
