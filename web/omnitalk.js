@@ -145,20 +145,22 @@ export class Omnitalk {
   async joinRoom(roomId, secret, userName) {
     // The microphone first: whoever refuses it has not joined anything yet.
     await this.openMicrophone();
-    return this.#join(roomId, secret, userName);
+    return this.#entering(() => this.#join(roomId, secret, userName));
   }
 
   /** Answers the call that rings, joins its room and publishes the microphone. */
   async answerCall(callType = this.#ringing?.call_type, caller = this.#ringing?.caller) {
     if (!caller) throw new OmnitalkError('refused', 'No call rings for this session');
     await this.openMicrophone();
-    const { room_id: roomId } = await this.#request('ANSWER_CALL', {
-      call_type: callType,
-      caller,
-      callee: this.#userId,
+    return this.#entering(async () => {
+      const { room_id: roomId } = await this.#request('ANSWER_CALL', {
+        call_type: callType,
+        caller,
+        callee: this.#userId,
+      });
+      this.#ringing = null;
+      return this.#join(roomId);
     });
-    this.#ringing = null;
-    return this.#join(roomId);
   }
 
   /** Declines the call that rings and keeps the session with its number, unlike `leave()`. */
@@ -220,12 +222,27 @@ export class Omnitalk {
     }
   }
 
+  /** Gives the microphone back that `openMicrophone` has opened, if nothing came of it. */
+  closeMicrophone() {
+    if (!this.#roomId) this.#releaseMedia();
+  }
+
   /** Tries once more to play the others' sound, from within a click. */
   resumePlayback() {
     return this.#audio.play();
   }
 
   // -- joining ------------------------------------------------------------------------------------------------------
+
+  // Whoever could not enter does not keep the microphone open. Inside without sound, `leave()` is what remains.
+  async #entering(enter) {
+    try {
+      return await enter();
+    } catch (error) {
+      this.closeMicrophone();
+      throw error;
+    }
+  }
 
   async #join(roomId, secret, userName) {
     const joined = await this.#request('JOIN_ROOM', {
