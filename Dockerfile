@@ -4,10 +4,11 @@
 #   docker run --network host -v ./omnigate.toml:/etc/omnigate/omnigate.toml:ro omnigate
 #
 # Host networking is the right choice for media: thousands of published UDP ports are slow to set up, and the address
-# in SDP and ICE candidates must be one that carriers and browsers reach. Without it set sip.advertise and
-# media.advertise to the host's address, OMNIGATE__HTTP__LISTEN=0.0.0.0:8080, publish 5060 (UDP and TCP), the RTP range (narrow it: media.rtp_ports =
-# "20000-20199" for 100 calls), the WebRTC ports (media.shards = 1 needs 40000 only) and 8080, and note that the
-# container's gateway may hide the carrier's address, by which trunks are told apart.
+# in SDP and ICE candidates must be one that carriers and browsers reach. Without it:
+# - set sip.advertise to the host's address and OMNIGATE__HTTP__LISTEN=0.0.0.0:8080;
+# - publish 8080, 5060 (UDP and TCP), the WebRTC ports (40000 only with media.shards = 1) and the RTP ports, as few as
+#   will do (media.rtp_ports = "20000-20199" for 100 calls);
+# - mind that the container's gateway may hide the carrier's address, by which trunks are told apart.
 # `docker stop` must leave time to drain: --stop-timeout 45.
 
 FROM rust:1.89-slim-bookworm AS build
