@@ -1,0 +1,79 @@
+//! An app's signaling without its media: what the SDKs send, for cases in which no audio matters.
+
+use crate::harness::Service;
+use serde_json::{Value, json};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+use tokio_tungstenite::tungstenite::stream::MaybeTlsStream;
+use tokio_tungstenite::tungstenite::{Message, WebSocket, connect};
+
+pub struct App {
+    socket: WebSocket<MaybeTlsStream<TcpStream>>,
+    pub session: String,
+    backlog: Vec<Value>,
+}
+
+impl App {
+    pub fn sign_in(service: &Service, user: &str) -> App {
+        let (socket, _) = connect(format!("ws://{}/ws", service.http)).unwrap();
+        if let MaybeTlsStream::Plain(stream) = socket.get_ref() {
+            stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        }
+        let mut app = App { socket, session: String::new(), backlog: Vec::new() };
+        let hello = json!({"cmd": "WS_SESSION_REQ", "service_id": "demo", "service_key": "demo", "sdk": "JS", "ver": "2.1.3", "heartbeat": true, "user_id": user});
+        app.socket.send(Message::text(hello.to_string())).unwrap();
+        let answer = app.wait_for("WS_SESSION_RSP");
+        assert_eq!(answer["result"], "success");
+        app.session = answer["session"].as_str().unwrap().to_owned();
+        app
+    }
+
+    /// Sends a request and waits for its response.
+    pub fn request(&mut self, command: &str, fields: Value) -> Value {
+        let mut message = json!({"cmd": format!("WS_{command}_REQ"), "session": self.session});
+        message.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        self.socket.send(Message::text(message.to_string())).unwrap();
+        self.wait_for(&format!("WS_{command}_RSP"))
+    }
+
+    pub fn personal_number(&mut self) -> String {
+        self.request("MAKE_SIPNUM", json!({}))["call_number"].as_str().unwrap().to_owned()
+    }
+
+    /// The next message with this `cmd`; others are kept.
+    pub fn wait_for(&mut self, command: &str) -> Value {
+        let until = Instant::now() + Duration::from_secs(15);
+        if let Some(i) = self.backlog.iter().position(|m| m["cmd"] == command) {
+            return self.backlog.remove(i);
+        }
+        while Instant::now() < until {
+            match self.socket.read() {
+                Ok(Message::Text(text)) => {
+                    let message: Value = serde_json::from_str(&text).unwrap();
+                    if message["cmd"] == command {
+                        return message;
+                    }
+                    self.backlog.push(message);
+                }
+                Ok(Message::Close(frame)) => panic!("closed while waiting for {command}: {frame:?}"),
+                Ok(_) => {}
+                Err(tokio_tungstenite::tungstenite::Error::Io(_)) => {}
+                Err(e) => panic!("waiting for {command}: {e}"),
+            }
+        }
+        panic!("no {command} within 15 s; got {:?}", self.backlog.iter().map(|m| m["cmd"].clone()).collect::<Vec<_>>());
+    }
+
+    /// Waits until the server closes; the close code.
+    pub fn wait_closed(&mut self) -> Option<u16> {
+        let until = Instant::now() + Duration::from_secs(15);
+        while Instant::now() < until {
+            match self.socket.read() {
+                Ok(Message::Close(frame)) => return frame.map(|f| f.code.into()),
+                Ok(_) | Err(tokio_tungstenite::tungstenite::Error::Io(_)) => {}
+                Err(_) => return None,
+            }
+        }
+        panic!("not closed within 15 s");
+    }
+}

@@ -1,0 +1,199 @@
+//! Starts the service on free ports and looks at it from outside.
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// A running service, ended on drop.
+pub struct Service {
+    child: Child,
+    pub http: SocketAddr,
+    pub sip_udp: SocketAddr,
+    pub sip_tcp: SocketAddr,
+    pub dir: PathBuf,
+}
+
+impl Service {
+    pub fn start(extra: &str) -> Service {
+        Service::start_with(extra, &[])
+    }
+
+    /// `extra` is appended to a configuration with free ports.
+    pub fn start_with(extra: &str, env: &[(&str, String)]) -> Service {
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("omnigate-e2e-{}-{n}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let config = dir.join("omnigate.toml");
+        // Each service has its own stretch of RTP ports.
+        let first = 21_000 + (n % 80) * 200;
+        let base = format!(
+            "http.listen = \"127.0.0.1:0\"\nsip.listen = [\"udp://127.0.0.1:0\", \"tcp://127.0.0.1:0\"]\nsip.advertise = \"127.0.0.1\"\nmedia.rtp_ports = \"{first}-{}\"\nmedia.webrtc_port = 0\nlog.level = \"trace\"\nlog.format = \"json\"\n{extra}",
+            first + 199
+        );
+        std::fs::write(&config, base).unwrap();
+        let log = std::fs::File::create(dir.join("log")).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_omnigate"))
+            .args(["serve", "--config"])
+            .arg(&config)
+            .envs(env.iter().map(|(k, v)| (*k, v.clone())))
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = |prefix: &str| -> SocketAddr {
+            let at = line.find(prefix).unwrap_or_else(|| panic!("not ready: {line} {}", std::fs::read_to_string(dir.join("log")).unwrap()));
+            let rest = &line[at + prefix.len()..];
+            rest.split([' ', ',', '\n']).next().unwrap().parse().unwrap()
+        };
+        let (http, sip_udp, sip_tcp) = (address("http="), address("udp://"), address("tcp://"));
+        Service { child, http, sip_udp, sip_tcp, dir, }
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.join("log")).unwrap()
+    }
+
+    pub fn signal(&self, name: &str) {
+        Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
+    }
+
+    /// Waits for the process to end; its exit code.
+    pub fn wait(&mut self, limit: Duration) -> Option<i32> {
+        let until = Instant::now() + limit;
+        while Instant::now() < until {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        None
+    }
+
+    pub fn get(&self, path: &str) -> (u16, String) {
+        http_get(self.http, path, &[])
+    }
+
+    pub fn metric(&self, name: &str) -> f64 {
+        let (_, text) = self.get("/metrics");
+        let line = text.lines().find(|l| l.starts_with(name) && l[name.len()..].starts_with(' '));
+        line.and_then(|l| l.rsplit(' ').next()).and_then(|v| v.parse().ok()).unwrap_or(0.0)
+    }
+
+    pub fn calls(&self) -> Vec<Value> {
+        let (_, body) = self.get("/api/v1/calls");
+        serde_json::from_str::<Value>(&body).unwrap()["calls"].as_array().unwrap().clone()
+    }
+
+    /// Reason of the call that ended last.
+    pub fn last_reason(&self) -> String {
+        let mut reason = String::new();
+        self.until("a call ends", || {
+            let calls = self.calls();
+            let ended = calls.iter().filter(|c| c["state"] == "ended").max_by_key(|c| c["id"].as_u64());
+            reason = ended.map(|c| c["reason"].as_str().unwrap().to_owned()).unwrap_or_default();
+            !reason.is_empty() && calls.iter().all(|c| c["state"] == "ended")
+        });
+        reason
+    }
+
+    /// Polls until `done`; panics with `what` after 15 s.
+    pub fn until(&self, what: &str, mut done: impl FnMut() -> bool) {
+        let until = Instant::now() + Duration::from_secs(15);
+        while Instant::now() < until {
+            if done() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("not within 15 s: {what}\n{}", tail(&self.log()));
+    }
+
+    /// Starts `omnigate phone` to `number` with `arguments`.
+    pub fn phone(&self, number: &str, arguments: &[&str]) -> Phone {
+        let child = Command::new(env!("CARGO_BIN_EXE_omnigate"))
+            .args(["phone", &format!("sip:{number}@{}", self.sip_udp), "--json"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Phone(child)
+    }
+}
+
+pub fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(40)..].join("\n")
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_dir_all(&self.dir);
+        }
+    }
+}
+
+pub struct Phone(Child);
+
+impl Phone {
+    /// Its report, once it has ended.
+    pub fn report(self) -> Value {
+        let output: Output = self.0.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        serde_json::from_str(text.trim()).unwrap_or_else(|e| panic!("{e}: {text} {}", String::from_utf8_lossy(&output.stderr)))
+    }
+
+    /// Hangs up as a person does.
+    pub fn hang_up(&self) {
+        Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().unwrap();
+    }
+
+    /// Vanishes without a word.
+    pub fn vanish(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+pub fn http_get(to: SocketAddr, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut request = format!("GET {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    stream.write_all(format!("{request}\r\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    let body = answer.split_once("\r\n\r\n").map(|(_, b)| b.to_owned()).unwrap_or_default();
+    (status, dechunk(&answer, body))
+}
+
+fn dechunk(head: &str, body: String) -> String {
+    if !head.to_ascii_lowercase().contains("transfer-encoding: chunked") {
+        return body;
+    }
+    let mut out = String::new();
+    let mut rest = body.as_str();
+    while let Some((size, after)) = rest.split_once("\r\n") {
+        let Ok(n) = usize::from_str_radix(size.trim(), 16) else { break };
+        if n == 0 {
+            break;
+        }
+        out.push_str(&after[..n]);
+        rest = &after[n + 2..];
+    }
+    out
+}

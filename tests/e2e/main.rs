@@ -1,0 +1,11 @@
+//! End to end: a real `omnigate serve` against real peers (sipp, baresip, Chromium with the published SDKs).
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
+mod app;
+mod calls_to_people;
+mod gateway_of_itself;
+mod harness;
+mod sip_dialogs;
+mod sip_torture;
+mod sipp;
