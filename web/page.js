@@ -502,6 +502,7 @@ for (const button of document.querySelectorAll('.copy')) {
 }
 // Escape must not send a caller away unseen: only the two buttons end the ringing.
 $('incoming').addEventListener('cancel', (event) => event.preventDefault());
+$('incoming').addEventListener('close', update); // browsers let a second Escape through: it opens again
 $('language').addEventListener('change', ({ target }) => {
   setLanguage(target.value);
   renderLanguage();
