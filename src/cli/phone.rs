@@ -29,7 +29,7 @@ pub struct PhoneArguments {
     /// Whom to call: sip:NUMBER@HOST[:PORT][;transport=tcp].
     #[arg(value_name = "URI")]
     uri: String,
-    /// Keys to press after the answer (RFC 4733): 0-9, *, #.
+    /// Keys to press after the answer (RFC 4733): 0-9, *, #; a comma waits one second.
     #[arg(long, value_name = "D", default_value = "")]
     digits: String,
     /// Wait after the answer before the first key, seconds.
@@ -54,8 +54,9 @@ pub struct PhoneArguments {
 
 /// Places the call; an error when it was not answered or did not end normally.
 pub(super) async fn run(a: PhoneArguments) -> Result<(), Failure> {
-    let keys = a.digits.chars().map(|c| Key::from_char(c).ok_or(c)).collect::<Result<Vec<_>, _>>();
-    let keys = keys.map_err(|c| format!("--digits: `{c}` is no key; use 0-9, *, #"))?;
+    let step = |c| if c == ',' { Ok(None) } else { Key::from_char(c).map(Some).ok_or(c) };
+    let keys = a.digits.chars().map(step).collect::<Result<Vec<_>, _>>();
+    let keys = keys.map_err(|c| format!("--digits: `{c}` is no key; use 0-9, *, # and the comma"))?;
     let said = match &a.say {
         Some(path) => omnigate_audio::wav::read(path, 8_000).map_err(|e| format!("--say: {}: {e}", path.display()))?,
         None => Vec::new(),

@@ -19,7 +19,9 @@ const FRAME: usize = 160;
 /// A key is held this long.
 const PRESS: Duration = Duration::from_millis(100);
 /// Ticks between two keys.
-const GAP_TICKS: u32 = 5;
+const GAP_TICKS: i32 = 5;
+/// Ticks of a comma.
+const PAUSE_TICKS: i32 = 50;
 const NTP_UNIX: u64 = 2_208_988_800;
 
 pub(super) struct PhoneMedia {
@@ -30,8 +32,8 @@ pub(super) struct PhoneMedia {
     session: RtcpSession,
     playout: Playout,
     keys: Sender,
-    digits: VecDeque<Key>,
-    gap: u32,
+    digits: VecDeque<Option<Key>>,
+    gap: i32,
     say: VecDeque<i16>,
     pub(super) heard: Vec<i16>,
     keep: bool,
@@ -43,7 +45,8 @@ pub(super) struct PhoneMedia {
 
 /// What the phone is to do.
 pub(super) struct Script {
-    pub(super) digits: Vec<Key>,
+    /// Keys; `None` waits one second.
+    pub(super) digits: Vec<Option<Key>>,
     pub(super) say: Vec<i16>,
     pub(super) keep: bool,
     pub(super) meter: bool,
@@ -163,13 +166,15 @@ impl PhoneMedia {
         }
         if !self.keys.is_busy() {
             self.gap += 1;
-            if self.ticks > self.start_digits
-                && self.gap > GAP_TICKS
-                && let Some(key) = self.digits.pop_front()
-                && self.keys.press(key, PRESS)
-            {
-                self.digits_sent += 1;
-                self.gap = 0;
+            if self.ticks > self.start_digits && self.gap > 0 {
+                match self.digits.pop_front() {
+                    Some(Some(key)) if self.keys.press(key, PRESS) => {
+                        self.digits_sent += 1;
+                        self.gap = -GAP_TICKS;
+                    }
+                    Some(None) => self.gap = -PAUSE_TICKS,
+                    _ => {}
+                }
             }
         }
         self.keys.tick(&mut self.sender, packet)

@@ -304,8 +304,10 @@ impl CallFlow {
         });
     }
 
-    /// Unknown, expired, foreign and vanished numbers are told alike and at the same time.
+    /// Unknown, expired, foreign and vanished numbers are told alike and at the same time. They count at once:
+    /// who hangs up before hearing of it has guessed all the same.
     fn later_wrong(&mut self, since: Instant, held: bool, now: Instant) {
+        self.out.push_back(Effect::Wrong);
         self.state = State::LookingUp { since, wrong: true, held };
         self.deadline = Some((since + WRONG_AFTER).max(now));
         if now >= since + WRONG_AFTER {
@@ -314,7 +316,6 @@ impl CallFlow {
     }
 
     fn wrong_number(&mut self, now: Instant) {
-        self.out.push_back(Effect::Wrong);
         self.wrong_entries = true;
         self.failed_entry(Phrase::WrongNumber, now);
     }
@@ -363,7 +364,10 @@ impl CallFlow {
             TelephoneNotice::Refused(RefusedReason::NoSession | RefusedReason::RoomFull) => {
                 self.announce(Phrase::Unavailable, CallEnd::Unavailable, now);
             }
-            TelephoneNotice::Refused(RefusedReason::NoRoom) => self.wrong_number(now),
+            TelephoneNotice::Refused(RefusedReason::NoRoom) => {
+                self.out.push_back(Effect::Wrong);
+                self.wrong_number(now);
+            }
             TelephoneNotice::Bridged { room, .. } => {
                 self.state = State::Talking;
                 self.out.extend([Effect::Silence, Effect::Join(room)]);

@@ -6,8 +6,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
 /// Libraries that log messages with numbers, keys or SDP in them below WARN.
-const QUIET: [&str; 10] =
-    ["rsipstack", "str0m", "str0m_proto", "is", "dimpl", "sctp_proto", "hyper", "reqwest", "tungstenite", "h2"];
+const QUIET: [&str; 12] =
+    ["rsipstack", "str0m", "str0m_proto", "is", "dimpl", "sctp_proto", "hyper", "reqwest", "tungstenite", "h2", "mio", "polling"];
 
 /// Installs the global subscriber once; later calls do nothing.
 pub fn init(log: &Log) {

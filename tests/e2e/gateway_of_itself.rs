@@ -56,7 +56,7 @@ fn the_service_manager_is_told_of_start_life_and_end() {
     socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let env = [("NOTIFY_SOCKET", path.display().to_string()), ("WATCHDOG_USEC", "200000".to_owned())];
     let mut service = Service::start_with("", &env);
-    let mut heard = |wanted: &str| {
+    let heard = |wanted: &str| {
         let mut buffer = [0; 256];
         for _ in 0..50 {
             let n = socket.recv(&mut buffer).unwrap();

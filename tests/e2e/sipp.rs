@@ -1,0 +1,46 @@
+//! Runs sipp scenarios from `tests/e2e/sipp/`.
+
+use crate::harness::{Service, tail};
+use std::process::Command;
+
+pub struct Sipp<'a> {
+    service: &'a Service,
+    arguments: Vec<String>,
+    tcp: bool,
+}
+
+pub fn sipp<'a>(service: &'a Service, scenario: &str) -> Sipp<'a> {
+    let file = format!("{}/tests/e2e/sipp/{scenario}.xml", env!("CARGO_MANIFEST_DIR"));
+    let fixed = ["-sf", &file, "-i", "127.0.0.1", "-s", "07012345678", "-nostdin", "-timeout_error", "-timeout", "60s", "-trace_err"];
+    Sipp { service, arguments: fixed.map(str::to_owned).to_vec(), tcp: false }
+}
+
+impl Sipp<'_> {
+    pub fn with(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(|a| (*a).to_owned()));
+        self
+    }
+
+    pub fn tcp(mut self) -> Self {
+        self.tcp = true;
+        self.with(&["-t", "t1"])
+    }
+
+    /// One call unless `-m` says otherwise; panics when the scenario does not go as written.
+    pub fn passes(mut self) {
+        if !self.arguments.iter().any(|a| a == "-m") {
+            self = self.with(&["-m", "1"]);
+        }
+        let to = if self.tcp { self.service.sip_tcp } else { self.service.sip_udp };
+        let output = Command::new("sipp").args(&self.arguments).arg(to.to_string()).current_dir(&self.service.dir).output().unwrap();
+        if !output.status.success() {
+            let errors: String = std::fs::read_dir(&self.service.dir)
+                .unwrap()
+                .flatten()
+                .filter(|f| f.file_name().to_string_lossy().contains("errors"))
+                .map(|f| std::fs::read_to_string(f.path()).unwrap_or_default())
+                .collect();
+            panic!("sipp: {:?}\n{}\n{errors}\n{}", output.status, tail(&String::from_utf8_lossy(&output.stdout)), tail(&self.service.log()));
+        }
+    }
+}
