@@ -1,6 +1,6 @@
 // The page: what the user does and what the server says, turned into the state that view.js shows.
 
-import { explain, language, setLanguage } from './i18n.js';
+import { explain, language, setLanguage, t } from './i18n.js';
 import { Omnitalk } from './omnitalk.js';
 import { ring, unlockSound, watchLevel } from './sound.js';
 import { $, clock, nameOf, render, renderDuration, renderLanguage, renderLevel } from './view.js';
@@ -246,7 +246,7 @@ function decline() {
 // -- in a call or room ------------------------------------------------------------------------------------------------
 
 const newLive = (about) => ({
-  name: state.name,
+  name: state.name || t('guest', { number: 100 + Math.floor(Math.random() * 900) }), // how the others see us
   muted: false,
   media: 'new',
   connectedAt: null,
@@ -289,13 +289,13 @@ async function finishEntering(entering) {
   }
 }
 
-function connected({ session, user_id: userId }) {
+function connected({ session, user_id: userId, user_name: userName }) {
   const { live } = state;
   if (!live) return;
   if (live.kind === 'call') {
     live.connectedAt ??= Date.now();
   } else if (session !== omnitalk.session) {
-    live.lastMove = ['entered', { who: nameLater(userId) }];
+    live.lastMove = ['entered', { who: nameLater(userName || userId) }];
     refreshParticipants();
   }
   update();
@@ -433,7 +433,7 @@ async function enterRoom(room, secret) {
   state.live = newLive({ kind: 'room', room });
   state.busy = null;
   enterLive();
-  await finishEntering(omnitalk.joinRoom(room.room_id, secret, state.name));
+  await finishEntering(omnitalk.joinRoom(room.room_id, secret, state.live.name));
 }
 
 // -- what the user does -----------------------------------------------------------------------------------------------

@@ -184,7 +184,7 @@ function renderLive(live) {
     text($('coming-going'), live.lastMove ? say(live.lastMove) : '');
   }
   text($('mute'), t(live.muted ? 'unmute' : 'mute'));
-  $('mute').setAttribute('aria-pressed', String(live.muted));
+  $('mute').dataset.muted = String(live.muted);
   text($('leave'), t(isRoom ? 'leaveRoom' : 'hangUp'));
 }
 
