@@ -71,7 +71,10 @@ pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Signaling runs on one thread: more cost more than they bring (the media plane has threads of its own).
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?)
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?)
 }
 
 /// A line on stdout.

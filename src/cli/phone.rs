@@ -9,7 +9,9 @@ use crate::sip::{Endpoint, EndpointSettings, Event, Flow, ServerTransaction, Sou
 use clap::Args;
 use omnigate_audio::dtmf::Key;
 use omnigate_sip::message::{Header, Method, Request, StatusCodeKind, Transport, Uri, Version};
-use omnigate_sip::{Call, CallEnd, Dialog, Input, LocalMedia, Negotiator, Output, TransactionId, dialog, header};
+use omnigate_sip::{
+    Call, CallEnd, Dialog, Input, LocalMedia, Negotiator, Output, TransactionId, dialog, header,
+};
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -54,11 +56,19 @@ pub struct PhoneArguments {
 
 /// Places the call; an error when it was not answered or did not end normally.
 pub(super) async fn run(a: PhoneArguments) -> Result<(), Failure> {
-    let step = |c| if c == ',' { Ok(None) } else { Key::from_char(c).map(Some).ok_or(c) };
+    let step = |c| {
+        if c == ',' {
+            Ok(None)
+        } else {
+            Key::from_char(c).map(Some).ok_or(c)
+        }
+    };
     let keys = a.digits.chars().map(step).collect::<Result<Vec<_>, _>>();
     let keys = keys.map_err(|c| format!("--digits: `{c}` is no key; use 0-9, *, # and the comma"))?;
     let said = match &a.say {
-        Some(path) => omnigate_audio::wav::read(path, 8_000).map_err(|e| format!("--say: {}: {e}", path.display()))?,
+        Some(path) => {
+            omnigate_audio::wav::read(path, 8_000).map_err(|e| format!("--say: {}: {e}", path.display()))?
+        }
         None => Vec::new(),
     };
     let meter = !a.json && std::io::stderr().is_terminal();
@@ -69,14 +79,25 @@ pub(super) async fn run(a: PhoneArguments) -> Result<(), Failure> {
         meter,
         digits_after: Duration::from_secs_f64(a.digits_after.max(0.0)),
     };
-    let mut report = Report { end: "no_response", ..Report::default() };
+    let mut report = Report {
+        end: "no_response",
+        ..Report::default()
+    };
     let result = call(&a, script, &mut report).await;
     if meter {
         complain("");
     }
-    say(&if a.json { serde_json::to_string(&report)? } else { report.text() });
+    say(&if a.json {
+        serde_json::to_string(&report)?
+    } else {
+        report.text()
+    });
     result?;
-    if report.answered { Ok(()) } else { Err(format!("the call was not answered: status {}", report.status).into()) }
+    if report.answered {
+        Ok(())
+    } else {
+        Err(format!("the call was not answered: status {}", report.status).into())
+    }
 }
 
 struct Line {
@@ -88,17 +109,29 @@ struct Line {
 async fn call(a: &PhoneArguments, script: Script, report: &mut Report) -> Result<(), Failure> {
     let uri = Uri::try_from(a.uri.as_str()).map_err(|e| format!("URI: {e}"))?;
     let tcp = a.uri.to_ascii_lowercase().contains("transport=tcp");
-    let port = uri.host_with_port.port.map_or(5060, |p| p.to_string().parse().unwrap_or(5060));
+    let port = uri
+        .host_with_port
+        .port
+        .map_or(5060, |p| p.to_string().parse().unwrap_or(5060));
     let host = uri.host_with_port.host.to_string();
-    let target = (host.trim_matches(['[', ']']), port).to_socket_addrs()?.next().ok_or("URI: host has no address")?;
+    let target = (host.trim_matches(['[', ']']), port)
+        .to_socket_addrs()?
+        .next()
+        .ok_or("URI: host has no address")?;
     let line = open_line(target, tcp).await?;
     let (rtp, rtcp) = open_media(line.local).await?;
-    let media = LocalMedia { ip: line.local, port: rtp.local_addr()?.port() };
+    let media = LocalMedia {
+        ip: line.local,
+        port: rtp.local_addr()?.port(),
+    };
     let mut negotiator = Negotiator::new(media, rand::random::<u32>().into());
     let contact = line.endpoint.contact(line.flow.transport);
     let invite = invite(&a.uri, &a.from, line.local, &contact, negotiator.offer());
     let started = Instant::now();
-    let response = line.endpoint.invite(invite.clone(), &line.flow, ANSWER_LIMIT, tokio::signal::ctrl_c()).await?;
+    let response = line
+        .endpoint
+        .invite(invite.clone(), &line.flow, ANSWER_LIMIT, tokio::signal::ctrl_c())
+        .await?;
     report.status = response.status_code.code();
     if response.status_code.kind() != StatusCodeKind::Successful {
         report.end = "refused";
@@ -114,19 +147,31 @@ async fn call(a: &PhoneArguments, script: Script, report: &mut Report) -> Result
     let outcome = talk(a, &line, sip, &mut media, report).await;
     media.fill(report);
     if let Some(path) = &a.hear {
-        omnigate_audio::wav::write(path, &media.heard, 8_000).map_err(|e| format!("--hear: {}: {e}", path.display()))?;
+        omnigate_audio::wav::write(path, &media.heard, 8_000)
+            .map_err(|e| format!("--hear: {}: {e}", path.display()))?;
     }
     outcome
 }
 
 /// Runs the answered call to its end.
-async fn talk(a: &PhoneArguments, line: &Line, mut sip: Call, media: &mut PhoneMedia, report: &mut Report) -> Result<(), Failure> {
-    let key = (sip.dialog().call_id().to_owned(), sip.dialog().local_tag().to_owned());
+async fn talk(
+    a: &PhoneArguments,
+    line: &Line,
+    mut sip: Call,
+    media: &mut PhoneMedia,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let key = (
+        sip.dialog().call_id().to_owned(),
+        sip.dialog().local_tag().to_owned(),
+    );
     let mut requests = line.endpoint.calls.insert(key);
     let (events, mut from_transactions) = mpsc::channel(64);
     let mut transactions = Vec::new();
     let mut clock = clock();
-    let limit = a.seconds.map(|s| Instant::now() + Duration::from_secs_f64(s.max(0.0)));
+    let limit = a
+        .seconds
+        .map(|s| Instant::now() + Duration::from_secs_f64(s.max(0.0)));
     let mut done_at = None;
     let mut stop = std::pin::pin!(tokio::signal::ctrl_c());
     let mut next_id = 1;
@@ -167,7 +212,11 @@ async fn talk(a: &PhoneArguments, line: &Line, mut sip: Call, media: &mut PhoneM
                 }
                 Output::Media(agreed) => media.set_agreed(*agreed),
                 Output::Ended(end) => {
-                    report.end = if end == CallEnd::LocalHungUp { "hung_up" } else { "remote_hung_up" };
+                    report.end = if end == CallEnd::LocalHungUp {
+                        "hung_up"
+                    } else {
+                        "remote_hung_up"
+                    };
                     // Lets the answer to a BYE leave before the sockets close.
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     return Ok(());
@@ -179,22 +228,35 @@ async fn talk(a: &PhoneArguments, line: &Line, mut sip: Call, media: &mut PhoneM
 }
 
 async fn open_line(target: SocketAddr, tcp: bool) -> Result<Line, Failure> {
-    let any: SocketAddr = if target.is_ipv4() { "0.0.0.0:0".parse()? } else { "[::]:0".parse()? };
+    let any: SocketAddr = if target.is_ipv4() {
+        "0.0.0.0:0".parse()?
+    } else {
+        "[::]:0".parse()?
+    };
     let probe = UdpSocket::bind(any).await?;
     probe.connect(target).await?;
     let local = probe.local_addr()?.ip();
     let transport = if tcp { SipTransport::Tcp } else { SipTransport::Udp };
     let everywhere = vec!["0.0.0.0/0".parse()?, "::/0".parse()?];
     let (endpoint, _calls) = Endpoint::start(EndpointSettings {
-        listen: vec![SipListen { transport, address: SocketAddr::new(local, 0) }],
+        listen: vec![SipListen {
+            transport,
+            address: SocketAddr::new(local, 0),
+        }],
         advertise: local,
         connections: 16,
         filter: Arc::new(SourceFilter::new(everywhere, 100_000)),
         metrics: Arc::new(Metrics::new()),
     })
     .await?;
-    let flow = endpoint.flow_to(target, if tcp { Transport::Tcp } else { Transport::Udp }).await?;
-    Ok(Line { endpoint, flow, local })
+    let flow = endpoint
+        .flow_to(target, if tcp { Transport::Tcp } else { Transport::Udp })
+        .await?;
+    Ok(Line {
+        endpoint,
+        flow,
+        local,
+    })
 }
 
 /// An even port and the next one.
@@ -236,5 +298,9 @@ fn invite(uri: &str, from: &str, local: IpAddr, contact: &str, offer: String) ->
 }
 
 fn bracketed(ip: IpAddr) -> String {
-    if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() }
+    if ip.is_ipv6() {
+        format!("[{ip}]")
+    } else {
+        ip.to_string()
+    }
 }

@@ -55,7 +55,12 @@ pub(super) struct Script {
 }
 
 impl PhoneMedia {
-    pub(super) fn new(rtp: UdpSocket, rtcp: UdpSocket, agreed: Agreed, script: Script) -> Result<PhoneMedia, omnigate_rtp::Error> {
+    pub(super) fn new(
+        rtp: UdpSocket,
+        rtcp: UdpSocket,
+        agreed: Agreed,
+        script: Script,
+    ) -> Result<PhoneMedia, omnigate_rtp::Error> {
         let ssrc: u32 = rand::random();
         Ok(PhoneMedia {
             rtp,
@@ -107,12 +112,20 @@ impl PhoneMedia {
     }
 
     fn packet_in(&mut self, data: &[u8]) {
-        let Ok(packet) = RtpPacket::parse(data) else { return };
+        let Ok(packet) = RtpPacket::parse(data) else {
+            return;
+        };
         let now = Instant::now();
-        self.session.on_rtp(packet.ssrc, packet.sequence, packet.timestamp, now, 8_000);
+        self.session
+            .on_rtp(packet.ssrc, packet.sequence, packet.timestamp, now, 8_000);
         if Some(packet.payload_type) == self.agreed.telephone_event {
             self.playout.skip(packet.sequence);
-        } else if let Some((_, p)) = self.agreed.receive.iter().find(|(pt, _)| *pt == packet.payload_type) {
+        } else if let Some((_, p)) = self
+            .agreed
+            .receive
+            .iter()
+            .find(|(pt, _)| *pt == packet.payload_type)
+        {
             self.playout.push(now, &packet, PayloadKind::G711(law(*p)));
         }
     }
@@ -139,7 +152,8 @@ impl PhoneMedia {
             }
             let mut codes = [0u8; FRAME];
             law(self.agreed.payload).encode(&pcm, &mut codes);
-            self.sender.write(self.agreed.payload_type, self.ticks == 1, &codes, &mut packet);
+            self.sender
+                .write(self.agreed.payload_type, self.ticks == 1, &codes, &mut packet);
             self.sender.advance(FRAME as u32);
         }
         if self.agreed.direction.sends() {
@@ -149,8 +163,10 @@ impl PhoneMedia {
             && let Some(to) = self.agreed.remote_rtcp
         {
             let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            let ntp = ((unix.as_secs() + NTP_UNIX) << 32) | ((u64::from(unix.subsec_nanos()) << 32) / 1_000_000_000);
-            self.session.write_report(now, ntp, &self.sender, "omnigate-phone", &mut packet);
+            let ntp = ((unix.as_secs() + NTP_UNIX) << 32)
+                | ((u64::from(unix.subsec_nanos()) << 32) / 1_000_000_000);
+            self.session
+                .write_report(now, ntp, &self.sender, "omnigate-phone", &mut packet);
             let _ = self.rtcp.send_to(&packet, to).await;
         }
         if self.meter && self.ticks.is_multiple_of(10) {
@@ -190,7 +206,8 @@ impl PhoneMedia {
         report.jitter_ms = s.jitter_seconds * 1000.0;
         report.rtt_ms = s.rtt.map(|r| r.as_secs_f64() * 1000.0);
         let jitter = Duration::from_secs_f64(s.jitter_seconds.max(0.0));
-        report.mos = (s.received > 0).then(|| quality::mos(s.loss_fraction, jitter, s.rtt, quality::Codec::G711));
+        report.mos =
+            (s.received > 0).then(|| quality::mos(s.loss_fraction, jitter, s.rtt, quality::Codec::G711));
     }
 }
 

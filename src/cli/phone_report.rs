@@ -42,7 +42,10 @@ impl Report {
             self.status,
             show(self.answer_ms),
             self.end,
-            self.reason.as_ref().map(|r| format!(" ({r})")).unwrap_or_default(),
+            self.reason
+                .as_ref()
+                .map(|r| format!(" ({r})"))
+                .unwrap_or_default(),
             self.packets_sent,
             self.digits_sent,
             self.packets_received,

@@ -43,7 +43,9 @@ pub(super) async fn run(path: Option<&Path>) -> Result<(), Failure> {
     }
     tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
     info!("draining: no new calls");
-    let again = async { tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} } };
+    let again = async {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    };
     tokio::select! {
         () = service.drain(Duration::from_secs(settings.shutdown.drain_seconds)) => {}
         () = again => warn!("second signal: ending at once"),
@@ -110,7 +112,15 @@ async fn start(settings: &Settings) -> Result<Running, Failure> {
     tokio::spawn(gateway.clone().run(incoming));
     health.set_ready();
     info!(%http, %advertise, webrtc = ?media.webrtc_ports(), "serving");
-    Ok(Running { http, endpoint, gateway, hub, media, health, stop_http })
+    Ok(Running {
+        http,
+        endpoint,
+        gateway,
+        hub,
+        media,
+        health,
+        stop_http,
+    })
 }
 
 impl Running {
@@ -144,10 +154,18 @@ fn media_settings(settings: &Settings, advertise: IpAddr) -> MediaSettings {
     let given = &settings.media.advertise;
     MediaSettings {
         bind: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        advertise: if given.is_empty() { vec![advertise] } else { given.clone() },
+        advertise: if given.is_empty() {
+            vec![advertise]
+        } else {
+            given.clone()
+        },
         rtp_ports: settings.media.rtp_ports.first..=settings.media.rtp_ports.last,
         webrtc_port: settings.media.webrtc_port,
-        shards: if settings.media.shards == 0 { cores } else { settings.media.shards },
+        shards: if settings.media.shards == 0 {
+            cores
+        } else {
+            settings.media.shards
+        },
         silence_timeout: Duration::from_secs(settings.media.rtp_timeout_seconds),
     }
 }

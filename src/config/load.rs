@@ -8,25 +8,66 @@ use std::path::Path;
 
 /// Every key, for nearest-name hints. `[]` stands for an entry of a list.
 const KEYS: &[&str] = &[
-    "http.listen", "sip.listen", "sip.advertise", "sip.packets_per_second", "sip.connections", "sip.calls",
-    "media.advertise", "media.rtp_ports", "media.webrtc_port", "media.shards", "media.rtp_timeout_seconds",
-    "trunk[].name", "trunk[].allow", "trunk[].numbers", "trunk[].country", "trunk[].language", "trunk[].service",
-    "service[].id", "service[].key", "service[].key_required", "service[].webhook.url", "service[].webhook.secret",
-    "ivr.language", "ivr.prompts", "ivr.first_digit_seconds", "ivr.inter_digit_seconds", "ivr.tries",
-    "ivr.ring_seconds", "ivr.wrong_per_caller", "ivr.wrong_per_number", "directory.url", "directory.token",
-    "recording.dir", "store.url", "api.token", "rooms.empty_seconds", "rooms.heartbeat_seconds", "log.level",
-    "log.format", "shutdown.drain_seconds",
+    "http.listen",
+    "sip.listen",
+    "sip.advertise",
+    "sip.packets_per_second",
+    "sip.connections",
+    "sip.calls",
+    "media.advertise",
+    "media.rtp_ports",
+    "media.webrtc_port",
+    "media.shards",
+    "media.rtp_timeout_seconds",
+    "trunk[].name",
+    "trunk[].allow",
+    "trunk[].numbers",
+    "trunk[].country",
+    "trunk[].language",
+    "trunk[].service",
+    "service[].id",
+    "service[].key",
+    "service[].key_required",
+    "service[].webhook.url",
+    "service[].webhook.secret",
+    "ivr.language",
+    "ivr.prompts",
+    "ivr.first_digit_seconds",
+    "ivr.inter_digit_seconds",
+    "ivr.tries",
+    "ivr.ring_seconds",
+    "ivr.wrong_per_caller",
+    "ivr.wrong_per_number",
+    "directory.url",
+    "directory.token",
+    "recording.dir",
+    "store.url",
+    "api.token",
+    "rooms.empty_seconds",
+    "rooms.heartbeat_seconds",
+    "log.level",
+    "log.format",
+    "shutdown.drain_seconds",
 ];
 
 /// Keys whose value may be a table of its own (`{ file = … }`).
-const SECRETS: &[&str] = &["service[].key", "service[].webhook.secret", "directory.token", "api.token"];
+const SECRETS: &[&str] = &[
+    "service[].key",
+    "service[].webhook.secret",
+    "directory.token",
+    "api.token",
+];
 
 /// Reads `path` (or `OMNIGATE_CONFIG`, or nothing) and the environment.
 pub fn load(path: Option<&Path>) -> Result<Settings, Faults> {
     let named = std::env::var_os("OMNIGATE_CONFIG").map(std::path::PathBuf::from);
     let text = match path.or(named.as_deref()) {
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(|e| Faults(vec![Fault { key: path.display().to_string(), message: format!("cannot be read: {e}") }]))?,
+        Some(path) => std::fs::read_to_string(path).map_err(|e| {
+            Faults(vec![Fault {
+                key: path.display().to_string(),
+                message: format!("cannot be read: {e}"),
+            }])
+        })?,
         None => String::new(),
     };
     load_text(&text, std::env::vars())
@@ -34,8 +75,10 @@ pub fn load(path: Option<&Path>) -> Result<Settings, Faults> {
 
 /// The same from a text and variables.
 pub fn load_text(toml: &str, env: impl IntoIterator<Item = (String, String)>) -> Result<Settings, Faults> {
-    let variables: std::collections::HashMap<String, String> =
-        env.into_iter().filter(|(k, _)| k.starts_with("OMNIGATE__")).collect();
+    let variables: std::collections::HashMap<String, String> = env
+        .into_iter()
+        .filter(|(k, _)| k.starts_with("OMNIGATE__"))
+        .collect();
     let environment = config::Environment::with_prefix("OMNIGATE")
         .prefix_separator("__")
         .separator("__")
@@ -48,12 +91,21 @@ pub fn load_text(toml: &str, env: impl IntoIterator<Item = (String, String)>) ->
         .add_source(environment)
         .build()
         .and_then(config::Config::try_deserialize::<Value>)
-        .map_err(|e| Faults(vec![Fault { key: "configuration".into(), message: e.to_string() }]))?;
+        .map_err(|e| {
+            Faults(vec![Fault {
+                key: "configuration".into(),
+                message: e.to_string(),
+            }])
+        })?;
     let mut faults = Vec::new();
     unknown_keys(&layered, "", &mut faults);
     let settings = typed(layered, &mut faults);
     check(&settings, &mut faults);
-    if faults.is_empty() { Ok(settings) } else { Err(Faults(faults)) }
+    if faults.is_empty() {
+        Ok(settings)
+    } else {
+        Err(Faults(faults))
+    }
 }
 
 fn unknown_keys(value: &Value, path: &str, faults: &mut Vec<Fault>) {
@@ -64,7 +116,11 @@ fn unknown_keys(value: &Value, path: &str, faults: &mut Vec<Fault>) {
     match value {
         Value::Object(map) => {
             for (name, inner) in map {
-                let key = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                let key = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
                 unknown_keys(inner, &key, faults);
             }
         }
@@ -82,7 +138,10 @@ fn unknown_keys(value: &Value, path: &str, faults: &mut Vec<Fault>) {
                 .filter(|(distance, k)| *distance <= k.len() / 2)
                 .map(|(_, k)| format!("; did you mean `{k}`?"))
                 .unwrap_or_default();
-            faults.push(Fault { key: path.to_owned(), message: format!("unknown key (value {other}){nearest}") });
+            faults.push(Fault {
+                key: path.to_owned(),
+                message: format!("unknown key (value {other}){nearest}"),
+            });
         }
     }
 }
@@ -110,7 +169,9 @@ fn generalised(path: &str) -> String {
 
 /// Each section by itself, so that every section's fault is found.
 fn typed(layered: Value, faults: &mut Vec<Fault>) -> Settings {
-    let Value::Object(sections) = layered else { return Settings::default() };
+    let Value::Object(sections) = layered else {
+        return Settings::default();
+    };
     let mut good = serde_json::Map::new();
     for (name, value) in sections {
         let mut alone = serde_json::Map::new();
@@ -122,8 +183,15 @@ fn typed(layered: Value, faults: &mut Vec<Fault>) -> Settings {
             Err(e) => {
                 let key = e.path().to_string();
                 let secret = SECRETS.contains(&generalised(&key).as_str());
-                let shown = if secret { String::new() } else { shown_value(&value, &key) };
-                faults.push(Fault { key, message: format!("{shown}{}", e.inner()) });
+                let shown = if secret {
+                    String::new()
+                } else {
+                    shown_value(&value, &key)
+                };
+                faults.push(Fault {
+                    key,
+                    message: format!("{shown}{}", e.inner()),
+                });
             }
         }
     }
@@ -143,9 +211,17 @@ fn shown_value(section: &Value, key: &str) -> String {
 }
 
 fn check(s: &Settings, faults: &mut Vec<Fault>) {
-    let mut fault = |key: &str, message: String| faults.push(Fault { key: key.to_owned(), message });
+    let mut fault = |key: &str, message: String| {
+        faults.push(Fault {
+            key: key.to_owned(),
+            message,
+        })
+    };
     if s.sip.listen.is_empty() {
-        fault("sip.listen", "is empty; name at least one, as \"udp://0.0.0.0:5060\"".into());
+        fault(
+            "sip.listen",
+            "is empty; name at least one, as \"udp://0.0.0.0:5060\"".into(),
+        );
     }
     if s.trunk.is_empty() {
         fault("trunk", "no trunk: nobody can call in; add [[trunk]]".into());
@@ -159,18 +235,27 @@ fn check(s: &Settings, faults: &mut Vec<Fault>) {
             Some(country) => {
                 for n in &t.numbers {
                     if PhoneNumber::parse(n.trim_end_matches('*'), country).is_none() {
-                        fault(&format!("trunk[{i}].numbers"), "an entry is not a telephone number, as 070-1234-5678 or 0701234*".into());
+                        fault(
+                            &format!("trunk[{i}].numbers"),
+                            "an entry is not a telephone number, as 070-1234-5678 or 0701234*".into(),
+                        );
                     }
                 }
             }
         }
         if t.allow.is_empty() {
-            fault(&format!("trunk[{i}].allow"), "is empty: nobody could call; name networks, as [\"203.0.113.0/28\"]".into());
+            fault(
+                &format!("trunk[{i}].allow"),
+                "is empty: nobody could call; name networks, as [\"203.0.113.0/28\"]".into(),
+            );
         }
         if let Some(service) = &t.service
             && !s.service.iter().any(|known| known.id == *service)
         {
-            fault(&format!("trunk[{i}].service"), format!("`{service}` is no [[service]] id"));
+            fault(
+                &format!("trunk[{i}].service"),
+                format!("`{service}` is no [[service]] id"),
+            );
         }
         if s.trunk.iter().take(i).any(|other| other.name == t.name) {
             fault(&format!("trunk[{i}].name"), format!("`{}` occurs twice", t.name));
@@ -187,9 +272,19 @@ fn check(s: &Settings, faults: &mut Vec<Fault>) {
         ("ivr.tries", u64::from(s.ivr.tries), 1, 10),
         ("ivr.ring_seconds", s.ivr.ring_seconds, 1, 600),
         ("media.shards", s.media.shards as u64, 0, 256),
-        ("media.rtp_timeout_seconds", s.media.rtp_timeout_seconds, 1, 86_400),
+        (
+            "media.rtp_timeout_seconds",
+            s.media.rtp_timeout_seconds,
+            1,
+            86_400,
+        ),
         ("rooms.heartbeat_seconds", s.rooms.heartbeat_seconds, 1, 3600),
-        ("sip.packets_per_second", u64::from(s.sip.packets_per_second), 1, 1_000_000),
+        (
+            "sip.packets_per_second",
+            u64::from(s.sip.packets_per_second),
+            1,
+            1_000_000,
+        ),
     ];
     for (key, value, low, high) in ranges {
         if !(low..=high).contains(&value) {
@@ -199,7 +294,10 @@ fn check(s: &Settings, faults: &mut Vec<Fault>) {
     if let Some(url) = &s.directory.url
         && !(url.starts_with("http://") || url.starts_with("https://"))
     {
-        fault("directory.url", format!("`{url}` does not start with http:// or https://"));
+        fault(
+            "directory.url",
+            format!("`{url}` does not start with http:// or https://"),
+        );
     }
     if let Some(folder) = &s.ivr.prompts
         && !folder.is_dir()
@@ -214,7 +312,12 @@ mod tests {
     use crate::config::{Language, SipTransport};
 
     fn faults(toml: &str) -> Vec<String> {
-        load_text(toml, []).unwrap_err().0.iter().map(Fault::to_string).collect()
+        load_text(toml, [])
+            .unwrap_err()
+            .0
+            .iter()
+            .map(Fault::to_string)
+            .collect()
     }
 
     #[test]
@@ -224,7 +327,15 @@ mod tests {
         assert_eq!(s.sip.listen.len(), 2);
         assert_eq!(s.trunk[0].name, "local");
         assert_eq!(s.service[0].id, "demo");
-        assert_eq!((s.ivr.first_digit_seconds, s.ivr.inter_digit_seconds, s.ivr.tries, s.ivr.ring_seconds), (10, 5, 3, 60));
+        assert_eq!(
+            (
+                s.ivr.first_digit_seconds,
+                s.ivr.inter_digit_seconds,
+                s.ivr.tries,
+                s.ivr.ring_seconds
+            ),
+            (10, 5, 3, 60)
+        );
         assert_eq!(s.media.webrtc_port, 40_000);
     }
 
@@ -232,7 +343,10 @@ mod tests {
     fn a_variable_wins_over_the_file() {
         let env = [
             ("OMNIGATE__IVR__TRIES".to_owned(), "5".to_owned()),
-            ("OMNIGATE__SIP__LISTEN".to_owned(), "udp://127.0.0.1:7000,tcp://127.0.0.1:7001".to_owned()),
+            (
+                "OMNIGATE__SIP__LISTEN".to_owned(),
+                "udp://127.0.0.1:7000,tcp://127.0.0.1:7001".to_owned(),
+            ),
             ("OMNIGATE__SERVICE".to_owned() + "X", String::new()),
         ];
         let s = load_text("[ivr]\ntries = 2\nlanguage = \"en\"", env[..2].to_vec()).unwrap();
@@ -244,17 +358,35 @@ mod tests {
     #[test]
     fn an_unknown_key_is_named_with_its_value_and_the_nearest_one() {
         let all = faults("[ivr]\ntires = 3\n[[trunk]]\nname = \"a\"\nalow = [\"10.0.0.0/8\"]\n");
-        assert!(all.iter().any(|f| f.contains("ivr.tires") && f.contains('3') && f.contains("`ivr.tries`")), "{all:?}");
-        assert!(all.iter().any(|f| f.contains("trunk[0].alow") && f.contains("`trunk[].allow`")), "{all:?}");
+        assert!(
+            all.iter()
+                .any(|f| f.contains("ivr.tires") && f.contains('3') && f.contains("`ivr.tries`")),
+            "{all:?}"
+        );
+        assert!(
+            all.iter()
+                .any(|f| f.contains("trunk[0].alow") && f.contains("`trunk[].allow`")),
+            "{all:?}"
+        );
     }
 
     #[test]
     fn every_fault_is_reported_at_once() {
-        let all = faults("[ivr]\nlanguage = \"fr\"\n[media]\nrtp_ports = \"9\"\n[http]\nlisten = \"nowhere\"\n");
+        let all =
+            faults("[ivr]\nlanguage = \"fr\"\n[media]\nrtp_ports = \"9\"\n[http]\nlisten = \"nowhere\"\n");
         assert_eq!(all.len(), 3, "{all:?}");
-        assert!(all.iter().any(|f| f.starts_with("ivr.language") && f.contains("fr")));
-        assert!(all.iter().any(|f| f.starts_with("media.rtp_ports") && f.contains("20000-29999")));
-        assert!(all.iter().any(|f| f.starts_with("http.listen") && f.contains("nowhere")));
+        assert!(
+            all.iter()
+                .any(|f| f.starts_with("ivr.language") && f.contains("fr"))
+        );
+        assert!(
+            all.iter()
+                .any(|f| f.starts_with("media.rtp_ports") && f.contains("20000-29999"))
+        );
+        assert!(
+            all.iter()
+                .any(|f| f.starts_with("http.listen") && f.contains("nowhere"))
+        );
     }
 
     #[test]
@@ -271,6 +403,10 @@ mod tests {
     #[test]
     fn values_out_of_range_say_the_range() {
         assert!(faults("[ivr]\ntries = 0")[0].contains("1 to 10"));
-        assert!(faults("[[trunk]]\ncountry = \"XX\"").iter().any(|f| f.contains("trunk[0].country")));
+        assert!(
+            faults("[[trunk]]\ncountry = \"XX\"")
+                .iter()
+                .any(|f| f.contains("trunk[0].country"))
+        );
     }
 }

@@ -68,7 +68,9 @@ pub struct Http {
 
 impl Default for Http {
     fn default() -> Http {
-        Http { listen: SocketAddr::from(([127, 0, 0, 1], 8080)) }
+        Http {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+        }
     }
 }
 
@@ -93,8 +95,14 @@ impl Default for Sip {
         let any = |port| SocketAddr::from(([0, 0, 0, 0], port));
         Sip {
             listen: vec![
-                SipListen { transport: SipTransport::Udp, address: any(5060) },
-                SipListen { transport: SipTransport::Tcp, address: any(5060) },
+                SipListen {
+                    transport: SipTransport::Udp,
+                    address: any(5060),
+                },
+                SipListen {
+                    transport: SipTransport::Tcp,
+                    address: any(5060),
+                },
             ],
             advertise: None,
             packets_per_second: 1000,
@@ -131,10 +139,15 @@ impl<'de> Deserialize<'de> for SipListen {
                 "tcp" => SipTransport::Tcp,
                 _ => return None,
             };
-            Some(SipListen { transport, address: address.parse().ok()? })
+            Some(SipListen {
+                transport,
+                address: address.parse().ok()?,
+            })
         });
         parsed.ok_or_else(|| {
-            serde::de::Error::custom(format!("`{text}` is not udp://ADDRESS:PORT or tcp://ADDRESS:PORT"))
+            serde::de::Error::custom(format!(
+                "`{text}` is not udp://ADDRESS:PORT or tcp://ADDRESS:PORT"
+            ))
         })
     }
 }
@@ -160,7 +173,10 @@ impl Default for Media {
     fn default() -> Media {
         Media {
             advertise: Vec::new(),
-            rtp_ports: PortRange { first: 20_000, last: 29_999 },
+            rtp_ports: PortRange {
+                first: 20_000,
+                last: 29_999,
+            },
             webrtc_port: 40_000,
             shards: 0,
             rtp_timeout_seconds: 30,
@@ -181,7 +197,10 @@ impl<'de> Deserialize<'de> for PortRange {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<PortRange, D::Error> {
         let text = String::deserialize(d)?;
         let parsed = text.split_once('-').and_then(|(a, b)| {
-            let range = PortRange { first: a.trim().parse().ok()?, last: b.trim().parse().ok()? };
+            let range = PortRange {
+                first: a.trim().parse().ok()?,
+                last: b.trim().parse().ok()?,
+            };
             (range.first > 0 && range.first < range.last).then_some(range)
         });
         parsed.ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not FIRST-LAST, as 20000-29999")))
@@ -238,7 +257,12 @@ pub struct Service {
 
 impl Default for Service {
     fn default() -> Service {
-        Service { id: "demo".into(), key: Some("demo".into()), key_required: false, webhook: Webhook::default() }
+        Service {
+            id: "demo".into(),
+            key: Some("demo".into()),
+            key_required: false,
+            webhook: Webhook::default(),
+        }
     }
 }
 
@@ -319,7 +343,9 @@ pub struct Recording {
 
 impl Default for Recording {
     fn default() -> Recording {
-        Recording { dir: "data/recordings".into() }
+        Recording {
+            dir: "data/recordings".into(),
+        }
     }
 }
 
@@ -333,7 +359,9 @@ pub struct Store {
 
 impl Default for Store {
     fn default() -> Store {
-        Store { url: "sqlite://data/omnigate.db".into() }
+        Store {
+            url: "sqlite://data/omnigate.db".into(),
+        }
     }
 }
 
@@ -357,7 +385,10 @@ pub struct Rooms {
 
 impl Default for Rooms {
     fn default() -> Rooms {
-        Rooms { empty_seconds: 600, heartbeat_seconds: 20 }
+        Rooms {
+            empty_seconds: 600,
+            heartbeat_seconds: 20,
+        }
     }
 }
 
@@ -373,7 +404,10 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Log {
-        Log { level: LogLevel::Info, format: LogFormat::Auto }
+        Log {
+            level: LogLevel::Info,
+            format: LogFormat::Auto,
+        }
     }
 }
 
@@ -427,8 +461,17 @@ where
         Many(Vec<String>),
     }
     let all = match Written::deserialize(d)? {
-        Written::One(one) => one.split(',').map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()).collect(),
+        Written::One(one) => one
+            .split(',')
+            .map(|s| s.trim().to_owned())
+            .filter(|s| !s.is_empty())
+            .collect(),
         Written::Many(many) => many,
     };
-    all.iter().map(|t| t.parse().map_err(|e| serde::de::Error::custom(format!("`{t}`: {e}")))).collect()
+    all.iter()
+        .map(|t| {
+            t.parse()
+                .map_err(|e| serde::de::Error::custom(format!("`{t}`: {e}")))
+        })
+        .collect()
 }

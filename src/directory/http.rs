@@ -38,17 +38,27 @@ impl HttpDirectory {
             .timeout(Duration::from_secs(TIMEOUT_SECONDS))
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        Ok(HttpDirectory { client, base: base.trim_end_matches('/').to_owned(), token })
+        Ok(HttpDirectory {
+            client,
+            base: base.trim_end_matches('/').to_owned(),
+            token,
+        })
     }
 
     async fn ask(&self, number: CallNumber) -> Result<LookUp, LookUpError> {
-        let mut request = self.client.get(format!("{}/api/v1/call-numbers/{}", self.base, number.expose()));
+        let mut request = self
+            .client
+            .get(format!("{}/api/v1/call-numbers/{}", self.base, number.expose()));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token.expose());
         }
         // The error's own text would show the address with the number in it.
         let response = request.send().await.map_err(|e| {
-            if e.is_timeout() { LookUpError::TimeOut(TIMEOUT_SECONDS) } else { LookUpError::Unreachable(e.without_url()) }
+            if e.is_timeout() {
+                LookUpError::TimeOut(TIMEOUT_SECONDS)
+            } else {
+                LookUpError::Unreachable(e.without_url())
+            }
         })?;
         match response.status() {
             StatusCode::OK => {}
@@ -56,15 +66,23 @@ impl HttpDirectory {
             StatusCode::GONE => return Ok(LookUp::Expired),
             other => return Err(LookUpError::Unexpected(other.to_string())),
         }
-        let answer: Answer = response.json().await.map_err(|e| LookUpError::Unreachable(e.without_url()))?;
+        let answer: Answer = response
+            .json()
+            .await
+            .map_err(|e| LookUpError::Unreachable(e.without_url()))?;
         let kind = match answer.target.kind.as_str() {
             "user" => TargetKind::User(answer.target.id),
             "room" => TargetKind::Room(
-                RoomId::parse(&answer.target.id).ok_or_else(|| LookUpError::Unexpected("target.id is no room".into()))?,
+                RoomId::parse(&answer.target.id)
+                    .ok_or_else(|| LookUpError::Unexpected("target.id is no room".into()))?,
             ),
             other => return Err(LookUpError::Unexpected(format!("target.kind `{other}`"))),
         };
-        Ok(LookUp::Found(Target { call_number: number, service_id: answer.service_id, kind }))
+        Ok(LookUp::Found(Target {
+            call_number: number,
+            service_id: answer.service_id,
+            kind,
+        }))
     }
 }
 

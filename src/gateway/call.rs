@@ -65,9 +65,17 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Scr
         Err(e) => {
             warn!(error = %e, "no media for a call");
             let busy = vec![header::make("Retry-After", "30")];
-            first.respond(omnigate_sip::dialog::response(&invite, StatusCode::ServiceUnavailable, Some(&tag), busy));
+            first.respond(omnigate_sip::dialog::response(
+                &invite,
+                StatusCode::ServiceUnavailable,
+                Some(&tag),
+                busy,
+            ));
             gateway.endpoint.calls.forget_invite(&invite);
-            return Ended { end: CallEnd::Overload, talked: None };
+            return Ended {
+                end: CallEnd::Overload,
+                talked: None,
+            };
         }
     };
     let contact = gateway.endpoint.contact(incoming.flow.transport);
@@ -79,7 +87,10 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Scr
             info!(status, reason = %refused.reason, "INVITE refused");
             first.respond(*refused.response);
             gateway.endpoint.calls.forget_invite(&invite);
-            return Ended { end: CallEnd::Invite(status), talked: None };
+            return Ended {
+                end: CallEnd::Invite(status),
+                talked: None,
+            };
         }
     };
     let key: DialogKey = (sip.dialog().call_id().to_owned(), tag);
@@ -112,7 +123,9 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Scr
     task.sip.answer();
     task.answered = Some(Instant::now());
     task.gateway.metrics.answered(task.screened.received.elapsed());
-    task.gateway.calls.update(task.screened.id, |r| r.answered_at = Some(unix_now()));
+    task.gateway
+        .calls
+        .update(task.screened.id, |r| r.answered_at = Some(unix_now()));
     task.settle().await;
     let mut stopping = false;
     while !task.over {
@@ -140,11 +153,16 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Scr
     task.gateway.rooms.hung_up(id).await;
     task.gateway.endpoint.calls.remove(&key, &invite);
     task.gateway.metrics.call_leaves(task.state);
-    let ended = Ended { end: task.end.unwrap_or(CallEnd::Fault), talked: task.answered.map(|a| a.elapsed()) };
+    let ended = Ended {
+        end: task.end.unwrap_or(CallEnd::Fault),
+        talked: task.answered.map(|a| a.elapsed()),
+    };
     let gateway = task.gateway.clone();
     drop(task);
     if let Some(figures) = last_figures(&mut from_leg).await {
-        gateway.metrics.quality(figures.loss_fraction, figures.jitter_seconds);
+        gateway
+            .metrics
+            .quality(figures.loss_fraction, figures.jitter_seconds);
         info!(
             received = figures.received,
             sent = figures.sent,
@@ -199,13 +217,27 @@ impl CallTask {
             }
             Output::Send(request) => self.send(*request),
             Output::Media(agreed) => {
-                debug!(codec = agreed.payload.name(), ptime = agreed.ptime_ms, held = agreed.held(), events = agreed.telephone_event.is_some(), "media agreed");
+                debug!(
+                    codec = agreed.payload.name(),
+                    ptime = agreed.ptime_ms,
+                    held = agreed.held(),
+                    events = agreed.telephone_event.is_some(),
+                    "media agreed"
+                );
                 self.leg.set_media(*agreed);
                 if !self.flow_started {
                     self.flow_started = true;
                     let allowance = {
-                        let mut budget = self.gateway.budget.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                        budget.allowance(self.screened.caller.shown(), self.screened.called.digits(), Instant::now())
+                        let mut budget = self
+                            .gateway
+                            .budget
+                            .lock()
+                            .unwrap_or_else(std::sync::PoisonError::into_inner);
+                        budget.allowance(
+                            self.screened.caller.shown(),
+                            self.screened.called.digits(),
+                            Instant::now(),
+                        )
                     };
                     self.flow.handle(Event::Answered(allowance), Instant::now());
                 }
@@ -276,11 +308,17 @@ impl CallTask {
             Effect::Wrong => self.wrong(),
             Effect::Ring(service, user) => {
                 let caller = self.screened.caller.shown().to_owned();
-                self.gateway.rooms.ring(TelephoneId(self.screened.id), service, user, caller).await;
+                self.gateway
+                    .rooms
+                    .ring(TelephoneId(self.screened.id), service, user, caller)
+                    .await;
             }
             Effect::Admit(room) => {
                 let caller = self.screened.caller.shown().to_owned();
-                self.gateway.rooms.admit(TelephoneId(self.screened.id), room, caller).await;
+                self.gateway
+                    .rooms
+                    .admit(TelephoneId(self.screened.id), room, caller)
+                    .await;
             }
             Effect::Join(room) => {
                 self.leg.join(room);
@@ -298,8 +336,16 @@ impl CallTask {
     }
 
     fn wrong(&self) {
-        let mut budget = self.gateway.budget.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if budget.wrong(self.screened.caller.shown(), self.screened.called.digits(), Instant::now()) {
+        let mut budget = self
+            .gateway
+            .budget
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if budget.wrong(
+            self.screened.caller.shown(),
+            self.screened.called.digits(),
+            Instant::now(),
+        ) {
             self.gateway.metrics.guess_alarm();
             warn!("called number has passed ivr.wrong_per_number: callers get a single try");
         }
@@ -348,7 +394,9 @@ impl CallTask {
         match event {
             LegEvent::FirstPacket => self.flow.handle(Event::MediaFlows, Instant::now()),
             LegEvent::Digit(key, source) => self.digit(key, source),
-            LegEvent::RemoteLearned { from, to } => info!(%from, %to, "RTP comes from another address than SDP said"),
+            LegEvent::RemoteLearned { from, to } => {
+                info!(%from, %to, "RTP comes from another address than SDP said")
+            }
             LegEvent::PlaybackDone(id) if self.playing == Some(id) => {
                 self.playing = None;
                 self.flow.handle(Event::Played, Instant::now());

@@ -59,7 +59,9 @@ impl CallEnd {
     pub fn class(self) -> Class {
         use CallEnd::*;
         match self {
-            CallerHungUp | Cancelled | AppLeft | KickedOut | Declined | NoAnswer | Busy | Unavailable => Class::Normal,
+            CallerHungUp | Cancelled | AppLeft | KickedOut | Declined | NoAnswer | Busy | Unavailable => {
+                Class::Normal
+            }
             NoEntry | WrongNumber | TooManyGuesses | NoTrunk | Invite(_) | Overload => Class::Refused,
             LookUpFailed | NoAck | NoMedia | Shutdown | Fault => Class::Failed,
         }

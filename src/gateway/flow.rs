@@ -198,9 +198,14 @@ impl CallFlow {
                     self.announce(Phrase::Sorry, CallEnd::LookUpFailed, now);
                 } else {
                     if !held {
-                        self.out.push_back(Effect::Repeat(vec![Phrase::PleaseWait], HOLD_PAUSE));
+                        self.out
+                            .push_back(Effect::Repeat(vec![Phrase::PleaseWait], HOLD_PAUSE));
                     }
-                    self.state = State::LookingUp { since, wrong: false, held: true };
+                    self.state = State::LookingUp {
+                        since,
+                        wrong: false,
+                        held: true,
+                    };
                     self.deadline = Some(since + LOOK_UP_LIMIT);
                 }
             }
@@ -223,7 +228,8 @@ impl CallFlow {
         self.state = State::Entering;
         self.deadline = None;
         if self.count == 0 {
-            self.out.push_back(Effect::Play(vec![Phrase::Greeting, Phrase::EnterNumber]));
+            self.out
+                .push_back(Effect::Play(vec![Phrase::Greeting, Phrase::EnterNumber]));
         } else {
             // Digits keyed before the prompt count, and make it needless.
             self.deadline = Some(now + self.settings.inter_digit);
@@ -272,7 +278,11 @@ impl CallFlow {
         }
         let text: String = self.digits.iter().map(|d| char::from(b'0' + d)).collect();
         if let Ok(number) = CallNumber::parse(&text) {
-            self.state = State::LookingUp { since: now, wrong: false, held: false };
+            self.state = State::LookingUp {
+                since: now,
+                wrong: false,
+                held: false,
+            };
             self.deadline = Some(now + HOLD_AFTER);
             self.out.push_back(Effect::LookUp(number));
         }
@@ -287,10 +297,14 @@ impl CallFlow {
     }
 
     fn looked_up(&mut self, answer: Option<LookUp>, now: Instant) {
-        let State::LookingUp { since, held, .. } = self.state else { return };
+        let State::LookingUp { since, held, .. } = self.state else {
+            return;
+        };
         let target = match answer {
             None => return self.announce(Phrase::Sorry, CallEnd::LookUpFailed, now),
-            Some(LookUp::Found(target)) if self.service.as_ref().is_none_or(|s| *s == target.service_id) => target,
+            Some(LookUp::Found(target)) if self.service.as_ref().is_none_or(|s| *s == target.service_id) => {
+                target
+            }
             Some(_) => return self.later_wrong(since, held, now),
         };
         self.deadline = None;
@@ -308,7 +322,11 @@ impl CallFlow {
     /// who hangs up before hearing of it has guessed all the same.
     fn later_wrong(&mut self, since: Instant, held: bool, now: Instant) {
         self.out.push_back(Effect::Wrong);
-        self.state = State::LookingUp { since, wrong: true, held };
+        self.state = State::LookingUp {
+            since,
+            wrong: true,
+            held,
+        };
         self.deadline = Some((since + WRONG_AFTER).max(now));
         if now >= since + WRONG_AFTER {
             self.wrong_number(now);
@@ -331,7 +349,11 @@ impl CallFlow {
         self.count = 0;
         if self.tries == 0 {
             said.push(Phrase::Goodbye);
-            let end = if self.wrong_entries { CallEnd::WrongNumber } else { CallEnd::NoEntry };
+            let end = if self.wrong_entries {
+                CallEnd::WrongNumber
+            } else {
+                CallEnd::NoEntry
+            };
             self.state = State::Announcing(end);
             self.deadline = Some(now + ANNOUNCEMENT_LIMIT);
         } else {

@@ -36,8 +36,13 @@ struct Counts<K> {
 
 impl<K: Hash + Eq + Clone> Counts<K> {
     fn recent(&mut self, key: &K, now: Instant) -> usize {
-        let Some(times) = self.times.get_mut(key) else { return 0 };
-        while times.front().is_some_and(|t| now.saturating_duration_since(*t) >= PERIOD) {
+        let Some(times) = self.times.get_mut(key) else {
+            return 0;
+        };
+        while times
+            .front()
+            .is_some_and(|t| now.saturating_duration_since(*t) >= PERIOD)
+        {
             times.pop_front();
         }
         if times.is_empty() {
@@ -49,9 +54,16 @@ impl<K: Hash + Eq + Clone> Counts<K> {
 
     fn add(&mut self, key: &K, now: Instant, most: usize) {
         if self.times.len() >= MAX_KEYS && !self.times.contains_key(key) {
-            self.times.retain(|_, t| t.back().is_some_and(|t| now.saturating_duration_since(*t) < PERIOD));
+            self.times.retain(|_, t| {
+                t.back()
+                    .is_some_and(|t| now.saturating_duration_since(*t) < PERIOD)
+            });
             if self.times.len() >= MAX_KEYS
-                && let Some(oldest) = self.times.iter().min_by_key(|(_, t)| t.back().copied()).map(|(k, _)| k.clone())
+                && let Some(oldest) = self
+                    .times
+                    .iter()
+                    .min_by_key(|(_, t)| t.back().copied())
+                    .map(|(k, _)| k.clone())
             {
                 self.times.remove(&oldest);
             }
@@ -71,8 +83,12 @@ impl GuessBudget {
         GuessBudget {
             per_caller: per_caller as usize,
             per_number: per_number as usize,
-            callers: Counts { times: HashMap::new() },
-            numbers: Counts { times: HashMap::new() },
+            callers: Counts {
+                times: HashMap::new(),
+            },
+            numbers: Counts {
+                times: HashMap::new(),
+            },
         }
     }
 
@@ -81,7 +97,11 @@ impl GuessBudget {
         if self.callers.recent(&caller.to_owned(), now) >= self.per_caller {
             return Allowance::Refused;
         }
-        if self.numbers.recent(&called.to_owned(), now) >= self.per_number { Allowance::OneTry } else { Allowance::Normal }
+        if self.numbers.recent(&called.to_owned(), now) >= self.per_number {
+            Allowance::OneTry
+        } else {
+            Allowance::Normal
+        }
     }
 
     /// A wrong entry. True when the called number just reached its limit: an alarm.
@@ -114,7 +134,9 @@ mod tests {
     fn a_number_under_attack_gives_one_try_and_one_alarm() {
         let now = Instant::now();
         let mut budget = GuessBudget::new(10, 5);
-        let alarms = (0..8).filter(|i| budget.wrong(&format!("caller{i}"), "070", now)).count();
+        let alarms = (0..8)
+            .filter(|i| budget.wrong(&format!("caller{i}"), "070", now))
+            .count();
         assert_eq!(alarms, 1);
         assert_eq!(budget.allowance("fresh", "070", now), Allowance::OneTry);
         assert_eq!(budget.allowance("fresh", "071", now), Allowance::Normal);

@@ -50,16 +50,23 @@ impl Prompts {
 
     /// The recordings of `phrases`, ready to play.
     pub fn of(&self, language: Language, phrases: &[Phrase]) -> Vec<Arc<[i16]>> {
-        phrases.iter().filter_map(|p| self.recordings.get(&(language, *p)).cloned()).collect()
+        phrases
+            .iter()
+            .filter_map(|p| self.recordings.get(&(language, *p)).cloned())
+            .collect()
     }
 }
 
 fn recording(name: &str, own: Option<PathBuf>) -> Result<Arc<[i16]>, PromptError> {
     let unreadable = |path: String| move |source| PromptError::Unreadable { path, source };
     let pcm = match own {
-        Some(path) => omnigate_audio::wav::read(&path, RATE_HZ).map_err(unreadable(path.display().to_string()))?,
+        Some(path) => {
+            omnigate_audio::wav::read(&path, RATE_HZ).map_err(unreadable(path.display().to_string()))?
+        }
         None => {
-            let file = BUILT_IN.get_file(name).ok_or_else(|| PromptError::Missing(name.to_owned()))?;
+            let file = BUILT_IN
+                .get_file(name)
+                .ok_or_else(|| PromptError::Missing(name.to_owned()))?;
             omnigate_audio::wav::read_from(file.contents(), RATE_HZ).map_err(unreadable(name.to_owned()))?
         }
     };
@@ -69,8 +76,19 @@ fn recording(name: &str, own: Option<PathBuf>) -> Result<Arc<[i16]>, PromptError
 fn all() -> impl Iterator<Item = Phrase> {
     use Phrase::*;
     let words = [
-        Greeting, EnterNumber, NumberPrefix, WrongNumber, NoEntry, Goodbye, PleaseWait, Sorry, Busy, NoAnswer, Declined,
-        Unavailable, TooMany,
+        Greeting,
+        EnterNumber,
+        NumberPrefix,
+        WrongNumber,
+        NoEntry,
+        Goodbye,
+        PleaseWait,
+        Sorry,
+        Busy,
+        NoAnswer,
+        Declined,
+        Unavailable,
+        TooMany,
     ];
     words.into_iter().chain((0..10).map(Digit))
 }
@@ -105,10 +123,17 @@ mod tests {
     fn every_phrase_is_there_in_both_languages_and_level() {
         let prompts = Prompts::load(None).unwrap();
         for ((language, phrase), pcm) in &prompts.recordings {
-            assert!(pcm.len() > 1600, "{language:?} {phrase:?} is {} samples", pcm.len());
+            assert!(
+                pcm.len() > 1600,
+                "{language:?} {phrase:?} is {} samples",
+                pcm.len()
+            );
             let loud: Vec<i16> = pcm.iter().copied().filter(|s| s.abs() > 100).collect();
             let level = dbov(&loud);
-            assert!((-26.0..=-12.0).contains(&level), "{language:?} {phrase:?}: {level} dBov");
+            assert!(
+                (-26.0..=-12.0).contains(&level),
+                "{language:?} {phrase:?}: {level} dBov"
+            );
         }
     }
 

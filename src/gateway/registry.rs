@@ -65,7 +65,9 @@ impl CallRegistry {
     /// A call is over.
     pub fn end(&self, id: u64, end: CallEnd, at: u64) {
         let mut inner = self.lock();
-        let Some(mut record) = inner.live.remove(&id) else { return };
+        let Some(mut record) = inner.live.remove(&id) else {
+            return;
+        };
         record.state = "ended";
         record.ended_at = Some(at);
         record.class = Some(end.class().name());
@@ -85,12 +87,22 @@ impl CallRegistry {
     /// Live calls, then ended ones, newest first.
     pub fn all(&self) -> Vec<CallRecord> {
         let inner = self.lock();
-        inner.live.values().rev().chain(inner.recent.iter().rev()).cloned().collect()
+        inner
+            .live
+            .values()
+            .rev()
+            .chain(inner.recent.iter().rev())
+            .cloned()
+            .collect()
     }
 
     /// One call.
     pub fn get(&self, id: u64) -> Option<CallRecord> {
         let inner = self.lock();
-        inner.live.get(&id).or_else(|| inner.recent.iter().find(|r| r.id == id)).cloned()
+        inner
+            .live
+            .get(&id)
+            .or_else(|| inner.recent.iter().find(|r| r.id == id))
+            .cloned()
     }
 }

@@ -129,15 +129,29 @@ impl Gateway {
         if self.health.is_draining() || self.calls.live() >= self.most_calls {
             info!(%source, %caller, "call refused: draining or full");
             let retry = vec![header::make("Retry-After", RETRY_AFTER)];
-            return self.refuse(incoming, StatusCode::ServiceUnavailable, retry, CallEnd::Overload, "");
+            return self.refuse(
+                incoming,
+                StatusCode::ServiceUnavailable,
+                retry,
+                CallEnd::Overload,
+                "",
+            );
         }
-        let found = self.trunks.find(source, |country| identity::called(invite, country));
+        let found = self
+            .trunks
+            .find(source, |country| identity::called(invite, country));
         let (trunk, called) = match found {
             Ok((trunk, called)) => (trunk.clone(), called),
             Err(miss) => {
                 info!(%source, %caller, nearest = %miss.nearest, why = %miss.why, "call refused: no trunk takes it");
                 let text = vec![warning(399, "the called number is not served for this source")];
-                return self.refuse(incoming, StatusCode::NotFound, text, CallEnd::NoTrunk, &miss.nearest);
+                return self.refuse(
+                    incoming,
+                    StatusCode::NotFound,
+                    text,
+                    CallEnd::NoTrunk,
+                    &miss.nearest,
+                );
             }
         };
         let id = self.next_id.fetch_add(1, Relaxed);
@@ -155,14 +169,23 @@ impl Gateway {
             reason: None,
             sip_status: None,
         });
-        let screened = Screened { id, trunk, called, caller, received: Instant::now() };
+        let screened = Screened {
+            id,
+            trunk,
+            called,
+            caller,
+            received: Instant::now(),
+        };
         let gateway = self.clone();
         self.tasks.spawn(
             async move {
                 let name = screened.trunk.name.clone();
                 // A panic of one call must not take its record or the others along.
                 let task = tokio::spawn(call::run(gateway.clone(), incoming, screened).in_current_span());
-                let end = task.await.unwrap_or(call::Ended { end: CallEnd::Fault, talked: None });
+                let end = task.await.unwrap_or(call::Ended {
+                    end: CallEnd::Fault,
+                    talked: None,
+                });
                 let labels = CallLabels {
                     trunk: name,
                     class: end.end.class().name().to_owned(),
@@ -170,7 +193,12 @@ impl Gateway {
                 };
                 gateway.metrics.call_ended(&labels, end.talked);
                 gateway.calls.end(id, end.end, unix_now());
-                info!(class = end.end.class().name(), reason = end.end.reason(), seconds = end.talked.map(|d| d.as_secs_f64()), "call ended");
+                info!(
+                    class = end.end.class().name(),
+                    reason = end.end.reason(),
+                    seconds = end.talked.map(|d| d.as_secs_f64()),
+                    "call ended"
+                );
             }
             .instrument(span),
         );
@@ -189,5 +217,8 @@ impl Gateway {
 }
 
 pub(super) fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
 }

@@ -53,7 +53,13 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(participant: ParticipantId, peer: Peer, playout: Playout, rate_hz: u32, timestamp: u32) -> App {
+    pub(crate) fn new(
+        participant: ParticipantId,
+        peer: Peer,
+        playout: Playout,
+        rate_hz: u32,
+        timestamp: u32,
+    ) -> App {
         App {
             participant,
             peer,
@@ -97,17 +103,32 @@ impl App {
     }
 
     pub(crate) fn receive(&mut self, source: SocketAddr, datagram: &[u8], now: Instant, port: &PeerPort) {
-        let mut sink = AppSink { participant: self.participant, playout: &mut self.playout, now, port };
+        let mut sink = AppSink {
+            participant: self.participant,
+            playout: &mut self.playout,
+            now,
+            port,
+        };
         self.peer.receive(source, datagram, now, &mut sink);
     }
 
     pub(crate) fn timeout(&mut self, now: Instant, port: &PeerPort) {
-        let mut sink = AppSink { participant: self.participant, playout: &mut self.playout, now, port };
+        let mut sink = AppSink {
+            participant: self.participant,
+            playout: &mut self.playout,
+            now,
+            port,
+        };
         self.peer.timeout(now, &mut sink);
     }
 
     pub(crate) fn close(&mut self, now: Instant, port: &PeerPort) {
-        let mut sink = AppSink { participant: self.participant, playout: &mut self.playout, now, port };
+        let mut sink = AppSink {
+            participant: self.participant,
+            playout: &mut self.playout,
+            now,
+            port,
+        };
         self.peer.close(now, &mut sink);
     }
 
@@ -148,8 +169,19 @@ impl App {
 
     fn send(&mut self, packet: Arc<[u8]>, now: Instant, port: &PeerPort) {
         self.timestamp = self.timestamp.wrapping_add(TICK_TIMESTAMP);
-        let mut sink = AppSink { participant: self.participant, playout: &mut self.playout, now, port };
-        self.peer.send(self.timestamp, std::mem::take(&mut self.marker), packet, now, &mut sink);
+        let mut sink = AppSink {
+            participant: self.participant,
+            playout: &mut self.playout,
+            now,
+            port,
+        };
+        self.peer.send(
+            self.timestamp,
+            std::mem::take(&mut self.marker),
+            packet,
+            now,
+            &mut sink,
+        );
     }
 }
 

@@ -46,7 +46,12 @@ pub enum Verdict {
 impl Latch {
     /// Opens the window for an address that SDP names.
     pub fn new(signalled: SocketAddr, now: Instant) -> Latch {
-        Latch { signalled, pinned: None, opened: now, candidate: None }
+        Latch {
+            signalled,
+            pinned: None,
+            opened: now,
+            candidate: None,
+        }
     }
 
     /// A new offer or answer: opens the window again. The pinned source stays until another is proven, unless
@@ -79,7 +84,11 @@ impl Latch {
             let from = self.destination();
             self.pinned = Some(source);
             self.candidate = None;
-            return if from == source { Verdict::Accept } else { Verdict::Learned { from } };
+            return if from == source {
+                Verdict::Accept
+            } else {
+                Verdict::Learned { from }
+            };
         }
         let count = match self.candidate {
             Some(c) if c.source == source && c.ssrc == ssrc && c.next == sequence => c.count + 1,
@@ -88,7 +97,12 @@ impl Latch {
             _ => 1,
         };
         if count < PROOF {
-            self.candidate = Some(Candidate { source, ssrc, next: sequence.wrapping_add(1), count });
+            self.candidate = Some(Candidate {
+                source,
+                ssrc,
+                next: sequence.wrapping_add(1),
+                count,
+            });
             return Verdict::Reject;
         }
         let from = self.destination();

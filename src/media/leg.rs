@@ -110,7 +110,8 @@ impl Leg {
             None => self.latch = Some(Latch::new(agreed.remote_rtp, now)),
         }
         self.rtcp_source = None;
-        self.outbound.configure(law(agreed.payload), agreed.payload_type, agreed.ptime_ms);
+        self.outbound
+            .configure(law(agreed.payload), agreed.payload_type, agreed.ptime_ms);
         // Tones are looked for only when the caller cannot send events.
         if agreed.telephone_event.is_some() {
             self.in_band = None;
@@ -137,7 +138,9 @@ impl Leg {
     /// Reads what has arrived on the RTP socket.
     pub(crate) fn receive_rtp(&mut self, buffer: &mut [u8], now: Instant, figures: &ShardFigures) {
         while let Ok((length, source)) = self.rtp.recv_from(buffer) {
-            let Some(data) = buffer.get(..length) else { continue };
+            let Some(data) = buffer.get(..length) else {
+                continue;
+            };
             if is_rtcp(data) {
                 self.rtcp_packet(data, source, now);
             } else {
@@ -156,7 +159,8 @@ impl Leg {
     }
 
     fn rtp_packet(&mut self, data: &[u8], source: SocketAddr, now: Instant, figures: &ShardFigures) {
-        let (Ok(packet), Some(latch), Some(agreed)) = (RtpPacket::parse(data), &mut self.latch, &self.agreed) else {
+        let (Ok(packet), Some(latch), Some(agreed)) = (RtpPacket::parse(data), &mut self.latch, &self.agreed)
+        else {
             return;
         };
         match latch.judge(source, packet.ssrc, packet.sequence, now) {
@@ -167,11 +171,17 @@ impl Leg {
         ShardFigures::count(&figures.rtp_received);
         self.last_packet = now;
         self.silence_reported = false;
-        self.session.on_rtp(packet.ssrc, packet.sequence, packet.timestamp, now, 8_000);
+        self.session
+            .on_rtp(packet.ssrc, packet.sequence, packet.timestamp, now, 8_000);
         if agreed.telephone_event == Some(packet.payload_type) {
             self.playout.skip(packet.sequence);
-            let key =
-                self.telephone_events.receive(packet.ssrc, packet.timestamp, packet.sequence, packet.payload, now);
+            let key = self.telephone_events.receive(
+                packet.ssrc,
+                packet.timestamp,
+                packet.sequence,
+                packet.payload,
+                now,
+            );
             if let Some(key) = key {
                 self.tell(LegEvent::Digit(key, Source::TelephoneEvent), figures);
             }
@@ -192,7 +202,11 @@ impl Leg {
         if source.ip() != latch.destination().ip() {
             return;
         }
-        if self.session.on_rtcp(data, self.outbound.sender().ssrc(), now).is_ok() {
+        if self
+            .session
+            .on_rtcp(data, self.outbound.sender().ssrc(), now)
+            .is_ok()
+        {
             self.rtcp_source = Some(source);
         }
     }
@@ -233,7 +247,9 @@ impl Leg {
             self.player = None;
             self.tell(LegEvent::PlaybackDone(id), figures);
         }
-        let (Some(agreed), Some(latch)) = (&self.agreed, &self.latch) else { return };
+        let (Some(agreed), Some(latch)) = (&self.agreed, &self.latch) else {
+            return;
+        };
         let destination = latch.destination();
         if !agreed.direction.sends() || destination.port() == 0 || destination.ip().is_unspecified() {
             self.outbound.pause();
@@ -252,8 +268,11 @@ impl Leg {
         if !self.session.due(now) {
             return;
         }
-        let Some(destination) = self.rtcp_destination() else { return };
-        self.session.write_report(now, ntp(), self.outbound.sender(), CNAME, &mut self.payload);
+        let Some(destination) = self.rtcp_destination() else {
+            return;
+        };
+        self.session
+            .write_report(now, ntp(), self.outbound.sender(), CNAME, &mut self.payload);
         let _ = self.rtcp.send_to(&self.payload, destination);
     }
 
@@ -262,17 +281,23 @@ impl Leg {
         let rtp = latch.destination();
         let signalled = agreed.remote_rtcp.filter(|_| rtp == agreed.remote_rtp);
         let neighbour = || Some(SocketAddr::new(rtp.ip(), rtp.port().checked_add(1)?));
-        self.rtcp_source.or(signalled).or_else(neighbour).filter(|a| a.port() != 0 && !a.ip().is_unspecified())
+        self.rtcp_source
+            .or(signalled)
+            .or_else(neighbour)
+            .filter(|a| a.port() != 0 && !a.ip().is_unspecified())
     }
 
     /// Says goodbye by RTCP and reports the last figures.
     pub(crate) fn end(mut self: Box<Self>, figures: &ShardFigures) {
         if let Some(destination) = self.rtcp_destination() {
-            self.session.write_bye(self.outbound.sender(), CNAME, &mut self.payload);
+            self.session
+                .write_bye(self.outbound.sender(), CNAME, &mut self.payload);
             let _ = self.rtcp.send_to(&self.payload, destination);
         }
         let last = self.figures();
-        figures.rtp_lost.fetch_add(last.lost, std::sync::atomic::Ordering::Relaxed);
+        figures
+            .rtp_lost
+            .fetch_add(last.lost, std::sync::atomic::Ordering::Relaxed);
         self.tell(LegEvent::Ended(last), figures);
     }
 
@@ -304,17 +329,30 @@ struct Player {
 }
 
 enum Kind {
-    Recordings { all: Vec<Arc<[i16]>>, index: usize, position: usize, pause: Option<usize>, pausing: usize },
+    Recordings {
+        all: Vec<Arc<[i16]>>,
+        index: usize,
+        position: usize,
+        pause: Option<usize>,
+        pausing: usize,
+    },
     Tone(Cadence),
 }
 
 impl Player {
     fn new(id: PlaybackId, playback: Playback) -> Player {
-        let recordings =
-            |all, pause| Kind::Recordings { all, index: 0, position: 0, pause, pausing: 0 };
+        let recordings = |all, pause| Kind::Recordings {
+            all,
+            index: 0,
+            position: 0,
+            pause,
+            pausing: 0,
+        };
         let kind = match playback {
             Playback::Prompts(all) => recordings(all, None),
-            Playback::Repeat(all, pause) => recordings(all, Some((pause.as_millis() as usize / 20).max(1) * TICK_8K)),
+            Playback::Repeat(all, pause) => {
+                recordings(all, Some((pause.as_millis() as usize / 20).max(1) * TICK_8K))
+            }
             Playback::Tone(tone) => Kind::Tone(Cadence::new(tone, 8_000)),
         };
         Player { id, kind }
@@ -331,7 +369,13 @@ impl Player {
                 }
                 more
             }
-            Kind::Recordings { all, index, position, pause, pausing } => {
+            Kind::Recordings {
+                all,
+                index,
+                position,
+                pause,
+                pausing,
+            } => {
                 for m in mix.iter_mut() {
                     if *pausing > 0 {
                         *pausing -= 1;

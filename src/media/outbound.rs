@@ -58,7 +58,12 @@ impl Outbound {
             self.law.encode(pcm, codes);
         }
         while let Some(payload) = self.pending.get(..self.packet_samples) {
-            self.sender.write(self.payload_type, std::mem::take(&mut self.marker), payload, scratch);
+            self.sender.write(
+                self.payload_type,
+                std::mem::take(&mut self.marker),
+                payload,
+                scratch,
+            );
             send(scratch);
             self.sender.advance(self.packet_samples as u32);
             self.pending.drain(..self.packet_samples);
@@ -112,7 +117,9 @@ mod tests {
         out.pause();
         out.pause();
         let mut timestamp = 0;
-        out.push(&[0; TICK_8K], &mut scratch, |p| timestamp = RtpPacket::parse(p).unwrap().timestamp);
+        out.push(&[0; TICK_8K], &mut scratch, |p| {
+            timestamp = RtpPacket::parse(p).unwrap().timestamp
+        });
         assert_eq!(timestamp, 1000 + 320);
     }
 }

@@ -89,19 +89,34 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl MediaPlane {
     /// Opens the WebRTC ports and starts the threads. Peers report to `events`.
-    pub fn start(settings: MediaSettings, events: mpsc::Sender<PeerEvent>) -> Result<Arc<MediaPlane>, MediaError> {
+    pub fn start(
+        settings: MediaSettings,
+        events: mpsc::Sender<PeerEvent>,
+    ) -> Result<Arc<MediaPlane>, MediaError> {
         let socket_error = |what| move |source| MediaError::Socket { what, source };
         let now = Instant::now();
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let ntp = ((unix.as_secs() + NTP_UNIX) << 32) | ((u64::from(unix.subsec_nanos()) << 32) / 1_000_000_000);
+        let ntp =
+            ((unix.as_secs() + NTP_UNIX) << 32) | ((u64::from(unix.subsec_nanos()) << 32) / 1_000_000_000);
         let (mut senders, mut figures, mut webrtc_ports, mut shards) = (vec![], vec![], vec![], vec![]);
         for index in 0..settings.shards.max(1) {
             let poll = Poll::new().map_err(socket_error("media thread"))?;
-            let port = if settings.webrtc_port == 0 { 0 } else { settings.webrtc_port.saturating_add(index as u16) };
+            let port = if settings.webrtc_port == 0 {
+                0
+            } else {
+                settings.webrtc_port.saturating_add(index as u16)
+            };
             let socket = UdpSocket::bind((settings.bind, port)).map_err(socket_error("media.webrtc_port"))?;
             let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(WEBRTC_BUFFER);
-            socket.set_nonblocking(true).map_err(socket_error("media.webrtc_port"))?;
-            webrtc_ports.push(socket.local_addr().map_err(socket_error("media.webrtc_port"))?.port());
+            socket
+                .set_nonblocking(true)
+                .map_err(socket_error("media.webrtc_port"))?;
+            webrtc_ports.push(
+                socket
+                    .local_addr()
+                    .map_err(socket_error("media.webrtc_port"))?
+                    .port(),
+            );
             let (sender, commands) = crossbeam_channel::bounded(COMMANDS);
             let waker = Arc::new(Shard::waker(&poll).map_err(socket_error("media thread"))?);
             let counters = Arc::new(ShardFigures::default());
@@ -110,14 +125,22 @@ impl MediaPlane {
                 events: events.clone(),
                 figures: counters.clone(),
             };
-            senders.push(ShardSender { commands: sender, waker });
+            senders.push(ShardSender {
+                commands: sender,
+                waker,
+            });
             figures.push(counters);
-            shards.push(Shard::new(index, poll, commands, peer_port, now, ntp).map_err(socket_error("media thread"))?);
+            shards.push(
+                Shard::new(index, poll, commands, peer_port, now, ntp)
+                    .map_err(socket_error("media thread"))?,
+            );
         }
         let mut threads = Vec::new();
         for (index, shard) in shards.into_iter().enumerate() {
             let others = senders.clone();
-            let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(move || shard.run(others));
+            let thread = std::thread::Builder::new()
+                .name(format!("media-{index}"))
+                .spawn(move || shard.run(others));
             threads.push(thread.map_err(socket_error("media thread"))?);
         }
         Ok(Arc::new(MediaPlane {
@@ -145,11 +168,18 @@ impl MediaPlane {
 
     /// Opens the media of a phone call, silent until [`LegHandle::set_media`]. `peer` chooses the family of
     /// the announced address.
-    pub fn open_leg(self: &Arc<Self>, peer: IpAddr, events: mpsc::Sender<LegEvent>) -> Result<LegHandle, MediaError> {
+    pub fn open_leg(
+        self: &Arc<Self>,
+        peer: IpAddr,
+        events: mpsc::Sender<LegEvent>,
+    ) -> Result<LegHandle, MediaError> {
         let now = Instant::now();
         let (port, rtp, rtcp) = lock(&self.ports)
             .open(self.bind_for(peer), now)
-            .map_err(|source| MediaError::Socket { what: "media.rtp_ports", source })?;
+            .map_err(|source| MediaError::Socket {
+                what: "media.rtp_ports",
+                source,
+            })?;
         let id = LegId(self.next_leg.fetch_add(1, Relaxed));
         let shard = (id.0 % self.shards.len() as u64) as usize;
         let mut rng = rand::rng();
@@ -159,8 +189,12 @@ impl MediaPlane {
             timestamp: rng.random(),
             silence_timeout: self.settings.silence_timeout,
         };
-        let sockets = (mio::net::UdpSocket::from_std(rtp), mio::net::UdpSocket::from_std(rtcp));
-        let leg = Playout::new(PlayoutSettings::default()).map(|p| Leg::new(id, sockets, events, p, seed, now));
+        let sockets = (
+            mio::net::UdpSocket::from_std(rtp),
+            mio::net::UdpSocket::from_std(rtcp),
+        );
+        let leg =
+            Playout::new(PlayoutSettings::default()).map(|p| Leg::new(id, sockets, events, p, seed, now));
         let added = leg.map_err(MediaError::from).and_then(|leg| {
             let sent = self.shards[shard].send(Command::AddLeg(Box::new(leg)));
             sent.then_some(()).ok_or(MediaError::Busy)
@@ -170,7 +204,12 @@ impl MediaPlane {
             return Err(e);
         }
         let ip = self.advertised(peer);
-        Ok(LegHandle { id, local: LocalMedia { ip, port }, shard, plane: self.clone() })
+        Ok(LegHandle {
+            id,
+            local: LocalMedia { ip, port },
+            shard,
+            plane: self.clone(),
+        })
     }
 
     /// A socket of the caller's address family.
@@ -188,7 +227,11 @@ impl MediaPlane {
             return peer.to_canonical();
         }
         let all = &self.settings.advertise;
-        all.iter().find(|a| a.is_ipv4() == peer.is_ipv4()).or(all.first()).copied().unwrap_or(self.settings.bind)
+        all.iter()
+            .find(|a| a.is_ipv4() == peer.is_ipv4())
+            .or(all.first())
+            .copied()
+            .unwrap_or(self.settings.bind)
     }
 
     /// Answers an app's offer and puts its peer into `room`; the answer.
@@ -201,12 +244,27 @@ impl MediaPlane {
     ) -> Result<String, MediaError> {
         let shard = self.shard_of_room(room);
         let port = self.webrtc_ports[shard];
-        let candidates: Vec<SocketAddr> =
-            self.settings.advertise.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
-        let (peer, answer) = self.factory.answer(offer, &candidates, max_playback_rate, Instant::now())?;
+        let candidates: Vec<SocketAddr> = self
+            .settings
+            .advertise
+            .iter()
+            .map(|ip| SocketAddr::new(*ip, port))
+            .collect();
+        let (peer, answer) = self
+            .factory
+            .answer(offer, &candidates, max_playback_rate, Instant::now())?;
         let rate_hz = 8_000;
-        let playout = Playout::new(PlayoutSettings { output_rate_hz: rate_hz, ..PlayoutSettings::default() })?;
-        let app = Box::new(App::new(participant, peer, playout, rate_hz, rand::rng().random()));
+        let playout = Playout::new(PlayoutSettings {
+            output_rate_hz: rate_hz,
+            ..PlayoutSettings::default()
+        })?;
+        let app = Box::new(App::new(
+            participant,
+            peer,
+            playout,
+            rate_hz,
+            rand::rng().random(),
+        ));
         self.close_peer(participant);
         if !self.shards[shard].send(Command::AddPeer(room, app)) {
             return Err(MediaError::Busy);
@@ -231,7 +289,10 @@ impl MediaPlane {
 
     /// Sums over all shards.
     pub fn figures(&self) -> MediaFigures {
-        let mut sum = MediaFigures { ports_used: lock(&self.ports).used() as u64, ..MediaFigures::default() };
+        let mut sum = MediaFigures {
+            ports_used: lock(&self.ports).used() as u64,
+            ..MediaFigures::default()
+        };
         for figures in &self.figures {
             sum.add(figures);
         }

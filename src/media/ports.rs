@@ -20,8 +20,15 @@ pub struct PortPool {
 impl PortPool {
     /// Pairs within `range`.
     pub fn new(range: RangeInclusive<u16>) -> PortPool {
-        let free = range.clone().filter(|p| p % 2 == 0 && p.checked_add(1).is_some_and(|n| range.contains(&n))).collect();
-        PortPool { free, resting: VecDeque::new(), used: 0 }
+        let free = range
+            .clone()
+            .filter(|p| p % 2 == 0 && p.checked_add(1).is_some_and(|n| range.contains(&n)))
+            .collect();
+        PortPool {
+            free,
+            resting: VecDeque::new(),
+            used: 0,
+        }
     }
 
     /// Pairs in use.
@@ -51,7 +58,10 @@ impl PortPool {
                 Err(_) => self.free.push_back(port),
             }
         }
-        Err(io::Error::new(io::ErrorKind::AddrInUse, "no free port pair in media.rtp_ports"))
+        Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            "no free port pair in media.rtp_ports",
+        ))
     }
 
     /// Takes a pair back; it rests for [`QUARANTINE`].

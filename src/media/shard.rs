@@ -79,7 +79,8 @@ impl Shard {
         now: Instant,
         ntp_now: u64,
     ) -> std::io::Result<Shard> {
-        poll.registry().register(&mut port.socket, WEBRTC, Interest::READABLE)?;
+        poll.registry()
+            .register(&mut port.socket, WEBRTC, Interest::READABLE)?;
         Ok(Shard {
             index,
             poll,
@@ -109,7 +110,9 @@ impl Shard {
         self.others = others;
         let mut events = Events::with_capacity(1024);
         loop {
-            let timeout = self.next_deadline().map(|d| d.saturating_duration_since(Instant::now()));
+            let timeout = self
+                .next_deadline()
+                .map(|d| d.saturating_duration_since(Instant::now()));
             if self.poll.poll(&mut events, timeout).is_err() {
                 continue;
             }
@@ -141,10 +144,16 @@ impl Shard {
     }
 
     fn receive_leg(&mut self, token: usize, now: Instant) {
-        let Some(n) = token.checked_sub(FIRST_LEG) else { return };
+        let Some(n) = token.checked_sub(FIRST_LEG) else {
+            return;
+        };
         let id = LegId(n as u64 / 2);
-        let Some(room) = self.legs.get(&id).and_then(|key| self.rooms.get_mut(key)) else { return };
-        let Some(leg) = room.legs.iter_mut().find(|l| l.id == id) else { return };
+        let Some(room) = self.legs.get(&id).and_then(|key| self.rooms.get_mut(key)) else {
+            return;
+        };
+        let Some(leg) = room.legs.iter_mut().find(|l| l.id == id) else {
+            return;
+        };
         let (buffer, figures) = (&mut self.buffer, &self.port.figures);
         let step = AssertUnwindSafe(|| {
             if n % 2 == 0 {
@@ -174,8 +183,12 @@ impl Shard {
 
     fn webrtc_datagram(&mut self, source: SocketAddr, datagram: &[u8], now: Instant) {
         // A check names its peer; everything else is known by its address.
-        let named = stun::local_ufrag(datagram).and_then(|u| self.ufrags.get(u)).copied();
-        let Some(participant) = named.or_else(|| self.addresses.get(&source).copied()) else { return };
+        let named = stun::local_ufrag(datagram)
+            .and_then(|u| self.ufrags.get(u))
+            .copied();
+        let Some(participant) = named.or_else(|| self.addresses.get(&source).copied()) else {
+            return;
+        };
         self.feed_app(participant, source, datagram, now);
         if named.is_some() && self.addresses.get(&source) != Some(&participant) {
             let known = self.addresses.values().filter(|p| **p == participant).count();
@@ -187,12 +200,19 @@ impl Shard {
 
     fn app(&mut self, participant: ParticipantId) -> Option<&mut App> {
         let room = self.rooms.get_mut(self.peers.get(&participant)?)?;
-        room.apps.iter_mut().find(|a| a.participant == participant).map(|a| &mut **a)
+        room.apps
+            .iter_mut()
+            .find(|a| a.participant == participant)
+            .map(|a| &mut **a)
     }
 
     fn feed_app(&mut self, participant: ParticipantId, source: SocketAddr, datagram: &[u8], now: Instant) {
-        let Some(room) = self.peers.get(&participant).and_then(|k| self.rooms.get_mut(k)) else { return };
-        let Some(app) = room.apps.iter_mut().find(|a| a.participant == participant) else { return };
+        let Some(room) = self.peers.get(&participant).and_then(|k| self.rooms.get_mut(k)) else {
+            return;
+        };
+        let Some(app) = room.apps.iter_mut().find(|a| a.participant == participant) else {
+            return;
+        };
         let port = &self.port;
         if catch_unwind(AssertUnwindSafe(|| app.receive(source, datagram, now, port))).is_err() {
             self.lose_peer(participant);
@@ -213,7 +233,11 @@ impl Shard {
         self.next_scan = now + PEER_SCAN;
         let mut lost = Vec::new();
         for room in self.rooms.values_mut() {
-            for app in room.apps.iter_mut().filter(|a| !a.is_gone() && a.deadline() <= now) {
+            for app in room
+                .apps
+                .iter_mut()
+                .filter(|a| !a.is_gone() && a.deadline() <= now)
+            {
                 let port = &self.port;
                 if catch_unwind(AssertUnwindSafe(|| app.timeout(now, port))).is_err() {
                     lost.push(app.participant);
@@ -228,16 +252,24 @@ impl Shard {
     fn tick_rooms(&mut self) {
         loop {
             let now = Instant::now();
-            let Some(Reverse((at, _))) = self.ticks.peek() else { return };
+            let Some(Reverse((at, _))) = self.ticks.peek() else {
+                return;
+            };
             if *at > now {
                 return;
             }
-            let Some(Reverse((at, room_key))) = self.ticks.pop() else { return };
-            let Some(room) = self.rooms.get_mut(&room_key) else { continue };
+            let Some(Reverse((at, room_key))) = self.ticks.pop() else {
+                return;
+            };
+            let Some(room) = self.rooms.get_mut(&room_key) else {
+                continue;
+            };
             let late = now.saturating_duration_since(at);
             self.port.figures.tick(late);
             let (start, started) = (self.ntp_at_start, self.started);
-            room.tick(now, &self.port, &|| ntp_after(start, now.saturating_duration_since(started)));
+            room.tick(now, &self.port, &|| {
+                ntp_after(start, now.saturating_duration_since(started))
+            });
             let next = if late > MAX_LAG { now + TICK } else { at + TICK };
             self.ticks.push(Reverse((next, room_key)));
         }
@@ -296,7 +328,10 @@ impl Shard {
         self.rooms.entry(room_key).or_insert_with(|| {
             // Rooms tick at different moments: 7 ms steps walk through the 20 ms.
             *phase = (*phase + 7) % 20;
-            ticks.push(Reverse((now + Duration::from_millis(u64::from(*phase)), room_key)));
+            ticks.push(Reverse((
+                now + Duration::from_millis(u64::from(*phase)),
+                room_key,
+            )));
             figures.rooms.fetch_add(1, Relaxed);
             Room::new()
         })

@@ -48,7 +48,9 @@ impl Default for Metrics {
 }
 
 fn label(kind: &str) -> Label {
-    Label { kind: kind.to_owned() }
+    Label {
+        kind: kind.to_owned(),
+    }
 }
 
 impl Metrics {
@@ -74,17 +76,49 @@ impl Metrics {
         let build = prometheus_client::metrics::info::Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "Version", build);
         registry.register("calls_active", "Phone calls by state", m.calls_active.clone());
-        registry.register("calls_ended", "Phone calls by trunk, class and reason of their end", m.calls_ended.clone());
-        registry.register_with_unit("call_duration", "Answer to end", Unit::Seconds, m.call_seconds.clone());
-        registry.register_with_unit("call_answer", "INVITE to 200", Unit::Seconds, m.answer_seconds.clone());
-        registry.register_with_unit("call_bridge", "Last digit to bridged audio", Unit::Seconds, m.bridge_seconds.clone());
+        registry.register(
+            "calls_ended",
+            "Phone calls by trunk, class and reason of their end",
+            m.calls_ended.clone(),
+        );
+        registry.register_with_unit(
+            "call_duration",
+            "Answer to end",
+            Unit::Seconds,
+            m.call_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "call_answer",
+            "INVITE to 200",
+            Unit::Seconds,
+            m.answer_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "call_bridge",
+            "Last digit to bridged audio",
+            Unit::Seconds,
+            m.bridge_seconds.clone(),
+        );
         registry.register("invites", "Initial INVITEs received", m.invites.clone());
         registry.register("digits", "Key presses by source", m.digits.clone());
         registry.register("lookups", "Call number look-ups by result", m.lookups.clone());
-        registry.register("sip_dropped", "SIP messages not handed on, by reason", m.sip_dropped.clone());
+        registry.register(
+            "sip_dropped",
+            "SIP messages not handed on, by reason",
+            m.sip_dropped.clone(),
+        );
         registry.register("rtp_loss_ratio", "Share of RTP lost, a call", m.loss.clone());
-        registry.register_with_unit("rtp_jitter", "RFC 3550 jitter, a call", Unit::Seconds, m.jitter.clone());
-        registry.register("guess_alarms", "Called numbers that passed the limit of wrong entries", m.guess_alarm.clone());
+        registry.register_with_unit(
+            "rtp_jitter",
+            "RFC 3550 jitter, a call",
+            Unit::Seconds,
+            m.jitter.clone(),
+        );
+        registry.register(
+            "guess_alarms",
+            "Called numbers that passed the limit of wrong entries",
+            m.guess_alarm.clone(),
+        );
         Metrics { registry, ..m }
     }
 
@@ -157,28 +191,75 @@ impl Metrics {
             ("media_legs", media.legs, "Phone legs"),
             ("media_peers", media.peers, "WebRTC peers"),
             ("media_rooms", media.rooms, "Mixers, callers in the IVR included"),
-            ("media_command_queue", media.queue, "Orders waiting in the media threads' queues"),
+            (
+                "media_command_queue",
+                media.queue,
+                "Orders waiting in the media threads' queues",
+            ),
             ("media_ports_used", media.ports_used, "RTP port pairs in use"),
             ("signaling_sockets", hub.sockets as u64, "WebSockets"),
             ("signaling_sessions", hub.sessions as u64, "Sessions"),
             ("signaling_rooms", hub.rooms as u64, "Rooms"),
-            ("signaling_participants", hub.participants as u64, "Participants, telephones included"),
-            ("signaling_telephones", hub.telephones as u64, "Telephone participants"),
-            ("signaling_ringing_calls", hub.ringing_calls as u64, "Calls that ring"),
+            (
+                "signaling_participants",
+                hub.participants as u64,
+                "Participants, telephones included",
+            ),
+            (
+                "signaling_telephones",
+                hub.telephones as u64,
+                "Telephone participants",
+            ),
+            (
+                "signaling_ringing_calls",
+                hub.ringing_calls as u64,
+                "Calls that ring",
+            ),
             ("signaling_numbers", hub.numbers as u64, "Call numbers in use"),
-            ("media_events_lost", media.events_lost, "Media events that found a full queue"),
-            ("media_failures", media.failures, "Members removed after a fault in the media plane"),
+            (
+                "media_events_lost",
+                media.events_lost,
+                "Media events that found a full queue",
+            ),
+            (
+                "media_failures",
+                media.failures,
+                "Members removed after a fault in the media plane",
+            ),
         ];
         for (name, value, help) in gauges {
-            let _ = write!(out, "# HELP omnigate_{name} {help}.\n# TYPE omnigate_{name} gauge\nomnigate_{name} {value}\n");
+            let _ = write!(
+                out,
+                "# HELP omnigate_{name} {help}.\n# TYPE omnigate_{name} gauge\nomnigate_{name} {value}\n"
+            );
         }
         let counters: [(&str, u64, &str); 6] = [
-            ("rtp_received_packets", media.rtp_received, "RTP packets from phones"),
+            (
+                "rtp_received_packets",
+                media.rtp_received,
+                "RTP packets from phones",
+            ),
             ("rtp_sent_packets", media.rtp_sent, "RTP packets to phones"),
-            ("rtp_rejected_packets", media.rtp_rejected, "RTP packets from sources that are not the caller's"),
-            ("rtp_lost_packets", media.rtp_lost, "RTP packets lost, ended calls"),
-            ("webrtc_received_packets", media.webrtc_received, "Datagrams received on WebRTC ports"),
-            ("webrtc_sent_packets", media.webrtc_sent, "Datagrams sent from WebRTC ports"),
+            (
+                "rtp_rejected_packets",
+                media.rtp_rejected,
+                "RTP packets from sources that are not the caller's",
+            ),
+            (
+                "rtp_lost_packets",
+                media.rtp_lost,
+                "RTP packets lost, ended calls",
+            ),
+            (
+                "webrtc_received_packets",
+                media.webrtc_received,
+                "Datagrams received on WebRTC ports",
+            ),
+            (
+                "webrtc_sent_packets",
+                media.webrtc_sent,
+                "Datagrams sent from WebRTC ports",
+            ),
         ];
         for (name, value, help) in counters {
             let _ = write!(
@@ -187,12 +268,19 @@ impl Metrics {
             );
         }
         let name = "omnigate_media_tick_lateness_seconds";
-        let _ = write!(out, "# HELP {name} How late the 20 ms ticks run.\n# TYPE {name} histogram\n");
+        let _ = write!(
+            out,
+            "# HELP {name} How late the 20 ms ticks run.\n# TYPE {name} histogram\n"
+        );
         for (bound, count) in crate::media::LATENESS_BOUNDS_MS.iter().zip(media.lateness) {
             let _ = writeln!(out, "{name}_bucket{{le=\"{}\"}} {count}", *bound as f64 / 1000.0);
         }
         let _ = writeln!(out, "{name}_bucket{{le=\"+Inf\"}} {}", media.ticks);
-        let _ = writeln!(out, "{name}_sum {}\n{name}_count {}\n# EOF", media.lateness_seconds, media.ticks);
+        let _ = writeln!(
+            out,
+            "{name}_sum {}\n{name}_count {}\n# EOF",
+            media.lateness_seconds, media.ticks
+        );
         out
     }
 }

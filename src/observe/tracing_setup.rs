@@ -6,8 +6,20 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
 /// Libraries that log messages with numbers, keys or SDP in them below WARN.
-const QUIET: [&str; 12] =
-    ["rsipstack", "str0m", "str0m_proto", "is", "dimpl", "sctp_proto", "hyper", "reqwest", "tungstenite", "h2", "mio", "polling"];
+const QUIET: [&str; 12] = [
+    "rsipstack",
+    "str0m",
+    "str0m_proto",
+    "is",
+    "dimpl",
+    "sctp_proto",
+    "hyper",
+    "reqwest",
+    "tungstenite",
+    "h2",
+    "mio",
+    "polling",
+];
 
 /// Installs the global subscriber once; later calls do nothing.
 pub fn init(log: &Log) {
@@ -21,7 +33,11 @@ pub fn init(log: &Log) {
     let mut targets = Targets::new().with_default(level);
     for target in QUIET {
         // rsipstack's warnings quote whole messages: errors only.
-        let most = if target == "rsipstack" { LevelFilter::ERROR } else { LevelFilter::WARN };
+        let most = if target == "rsipstack" {
+            LevelFilter::ERROR
+        } else {
+            LevelFilter::WARN
+        };
         targets = targets.with_target(target, most.min(level));
     }
     let people = match log.format {
@@ -31,10 +47,22 @@ pub fn init(log: &Log) {
     };
     let registry = tracing_subscriber::registry().with(targets);
     let installed = if people {
-        registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false)).try_init()
+        registry
+            .with(
+                tracing_subscriber::fmt::layer()
+                    .with_writer(std::io::stderr)
+                    .with_target(false),
+            )
+            .try_init()
     } else {
         registry
-            .with(tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(std::io::stderr))
+            .with(
+                tracing_subscriber::fmt::layer()
+                    .json()
+                    .flatten_event(true)
+                    .with_span_list(false)
+                    .with_writer(std::io::stderr),
+            )
             .try_init()
     };
     drop(installed);

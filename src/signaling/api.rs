@@ -14,7 +14,12 @@ use std::sync::Arc;
 
 fn problem(status: StatusCode, title: &str, detail: &str) -> Response {
     let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
-    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+    (
+        status,
+        [(header::CONTENT_TYPE, "application/problem+json")],
+        body.to_string(),
+    )
+        .into_response()
 }
 
 /// With a token: only its bearers. Without: only this machine.
@@ -36,7 +41,11 @@ pub(super) async fn authorise(
     if allowed {
         return next.run(request).await;
     }
-    problem(StatusCode::UNAUTHORIZED, "Unauthorized", "send `Authorization: Bearer` with the value of api.token")
+    problem(
+        StatusCode::UNAUTHORIZED,
+        "Unauthorized",
+        "send `Authorization: Bearer` with the value of api.token",
+    )
 }
 
 /// Compares in a time that does not tell where they differ.
@@ -46,7 +55,11 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 
 pub(super) async fn call_number(State(app): State<Arc<AppState>>, Path(number): Path<String>) -> Response {
     let Ok(parsed) = CallNumber::parse(&number) else {
-        return problem(StatusCode::BAD_REQUEST, "Bad Request", "number: exactly six digits are expected");
+        return problem(
+            StatusCode::BAD_REQUEST,
+            "Bad Request",
+            "number: exactly six digits are expected",
+        );
     };
     match app.hub.look_up(parsed).await {
         Ok(LookUp::Found(target)) => {
@@ -61,7 +74,11 @@ pub(super) async fn call_number(State(app): State<Arc<AppState>>, Path(number): 
         }
         Ok(LookUp::Unknown) => problem(StatusCode::NOT_FOUND, "Not Found", "no such call number"),
         Ok(LookUp::Expired) => problem(StatusCode::GONE, "Gone", "the call number has expired"),
-        Err(e) => problem(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable", &e.to_string()),
+        Err(e) => problem(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Service Unavailable",
+            &e.to_string(),
+        ),
     }
 }
 

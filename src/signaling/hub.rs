@@ -3,7 +3,8 @@
 use crate::directory::{Directory, LookUpError};
 use crate::media::{MediaPlane, PeerEvent};
 use omnigate_omnitalk::{
-    CallNumber, Effect, Figures, Hub, HubSettings, LookUp, Now, RoomId, SocketId, TelephoneId, TelephoneNotice,
+    CallNumber, Effect, Figures, Hub, HubSettings, LookUp, Now, RoomId, SocketId, TelephoneId,
+    TelephoneNotice,
 };
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -57,7 +58,11 @@ pub struct HubHandle(mpsc::Sender<Command>);
 
 impl HubHandle {
     /// Starts the task.
-    pub fn start(settings: HubSettings, media: Arc<MediaPlane>, peers: mpsc::Receiver<PeerEvent>) -> HubHandle {
+    pub fn start(
+        settings: HubSettings,
+        media: Arc<MediaPlane>,
+        peers: mpsc::Receiver<PeerEvent>,
+    ) -> HubHandle {
         let (sender, commands) = mpsc::channel(COMMANDS);
         let task = HubTask {
             hub: Hub::new(settings, rand::random()),
@@ -131,14 +136,23 @@ struct HubTask {
 }
 
 fn now() -> Now {
-    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    Now { instant: Instant::now(), unix }
+    let unix = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
+    Now {
+        instant: Instant::now(),
+        unix,
+    }
 }
 
 impl HubTask {
     async fn run(mut self, mut commands: mpsc::Receiver<Command>, mut peers: mpsc::Receiver<PeerEvent>) {
         loop {
-            let deadline = self.hub.next_deadline().unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+            let deadline = self
+                .hub
+                .next_deadline()
+                .unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(command) => self.command(command),
@@ -179,7 +193,9 @@ impl HubTask {
                 self.telephones.insert(call, notices);
                 return;
             }
-            Command::Ring(call, service, user, caller) => self.hub.ring(call, &service, &user, &caller, now()),
+            Command::Ring(call, service, user, caller) => {
+                self.hub.ring(call, &service, &user, &caller, now())
+            }
             Command::Admit(call, room, caller) => self.hub.admit(call, room, &caller, now()),
             Command::HungUp(call) => {
                 self.telephones.remove(&call);
@@ -205,20 +221,35 @@ impl HubTask {
             match effect {
                 Effect::Send { socket, text } => self.send(socket, ToSocket::Text(text)),
                 Effect::Close { socket, code, reason } => self.send(socket, ToSocket::Close(code, reason)),
-                Effect::OpenPeer { participant, room, offer } => {
-                    let answer = self.media.open_peer(participant, room, &offer, PLAYBACK_RATE).map_err(|e| e.to_string());
+                Effect::OpenPeer {
+                    participant,
+                    room,
+                    offer,
+                } => {
+                    let answer = self
+                        .media
+                        .open_peer(participant, room, &offer, PLAYBACK_RATE)
+                        .map_err(|e| e.to_string());
                     if let Err(reason) = &answer {
                         debug!(?participant, %reason, "audio offer refused");
                     }
                     // What follows from the answer comes before what was queued behind it.
-                    for effect in self.hub.peer_answered(participant, answer, now()).into_iter().rev() {
+                    for effect in self
+                        .hub
+                        .peer_answered(participant, answer, now())
+                        .into_iter()
+                        .rev()
+                    {
                         queue.push_front(effect);
                     }
                 }
                 Effect::ClosePeer { participant } => self.media.close_peer(participant),
                 Effect::SetMuted { participant, muted } => self.media.mute_peer(participant, muted),
                 Effect::Telephone { call, notice } => {
-                    let lost = self.telephones.get(&call).is_some_and(|t| t.try_send(notice).is_err());
+                    let lost = self
+                        .telephones
+                        .get(&call)
+                        .is_some_and(|t| t.try_send(notice).is_err());
                     if lost {
                         warn!(?call, "a call does not take its notices");
                     }
@@ -229,7 +260,10 @@ impl HubTask {
 
     /// A client that does not read its frames is cut off; it never delays others.
     fn send(&mut self, socket: SocketId, frame: ToSocket) {
-        let full = self.sockets.get(&socket).is_some_and(|s| s.try_send(frame).is_err());
+        let full = self
+            .sockets
+            .get(&socket)
+            .is_some_and(|s| s.try_send(frame).is_err());
         if full && self.sockets.remove(&socket).is_some() {
             warn!(?socket, "client does not read; socket dropped");
         }

@@ -48,8 +48,15 @@ pub struct HttpError {
 }
 
 /// Opens the listener and serves until `stop`; the bound address.
-pub async fn serve(listen: SocketAddr, app: Arc<AppState>, stop: CancellationToken) -> Result<SocketAddr, HttpError> {
-    let failed = |source| HttpError { address: listen, source };
+pub async fn serve(
+    listen: SocketAddr,
+    app: Arc<AppState>,
+    stop: CancellationToken,
+) -> Result<SocketAddr, HttpError> {
+    let failed = |source| HttpError {
+        address: listen,
+        source,
+    };
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let guarded = Router::new()
@@ -68,7 +75,9 @@ pub async fn serve(listen: SocketAddr, app: Arc<AppState>, stop: CancellationTok
         .with_state(app)
         .into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move {
-        let _ = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+        let _ = axum::serve(listener, router)
+            .with_graceful_shutdown(stop.cancelled_owned())
+            .await;
     });
     Ok(address)
 }
@@ -77,13 +86,24 @@ async fn ready(State(app): State<Arc<AppState>>) -> Response {
     if app.health.is_ready() {
         return "ready\n".into_response();
     }
-    let why = if app.health.is_draining() { "draining\n" } else { "starting\n" };
+    let why = if app.health.is_draining() {
+        "draining\n"
+    } else {
+        "starting\n"
+    };
     (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
 }
 
 async fn metrics(State(app): State<Arc<AppState>>) -> Response {
     let text = app.metrics.render(&app.media.figures(), &app.hub.figures().await);
-    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+    (
+        [(
+            header::CONTENT_TYPE,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        )],
+        text,
+    )
+        .into_response()
 }
 
 async fn websocket(State(app): State<Arc<AppState>>, upgrade: WebSocketUpgrade) -> Response {

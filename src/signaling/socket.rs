@@ -20,7 +20,13 @@ pub(super) async fn run(socket: WebSocket, id: SocketId, hub: HubHandle) {
         while let Some(frame) = outbox.recv().await {
             let (message, last) = match frame {
                 ToSocket::Text(text) => (Message::Text(text.into()), false),
-                ToSocket::Close(code, reason) => (Message::Close(Some(CloseFrame { code, reason: reason.into() })), true),
+                ToSocket::Close(code, reason) => (
+                    Message::Close(Some(CloseFrame {
+                        code,
+                        reason: reason.into(),
+                    })),
+                    true,
+                ),
             };
             if !matches!(timeout(WRITE, writer.send(message)).await, Ok(Ok(()))) || last {
                 break;

@@ -9,7 +9,9 @@ use crate::observe::Metrics;
 use omnigate_sip::dialog::{self, ALLOW};
 use omnigate_sip::header;
 use rsipstack::EndpointBuilder;
-use rsipstack::sip::{Header, HeadersExt, Method, Request, Response, SipMessage, StatusCode, StatusCodeKind, Transport};
+use rsipstack::sip::{
+    Header, HeadersExt, Method, Request, Response, SipMessage, StatusCode, StatusCodeKind, Transport,
+};
 use rsipstack::transaction::endpoint::{EndpointInnerRef, EndpointOption, TransportEventInspector};
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transaction::{Transaction, TransactionReceiver};
@@ -95,13 +97,17 @@ impl CallTable {
 
     fn find(&self, request: &Request) -> Option<mpsc::Sender<Transaction>> {
         let call_id = header::value(&request.headers, "Call-ID")?.to_owned();
-        let tag = header::value(&request.headers, "To").and_then(header::tag)?.to_owned();
+        let tag = header::value(&request.headers, "To")
+            .and_then(header::tag)?
+            .to_owned();
         lock(&self.dialogs).get(&(call_id, tag)).cloned()
     }
 
     /// False when the request was seen already by another way.
     fn first_of_its_kind(&self, tx: &Transaction) -> bool {
-        let Some(id) = merge_key(&tx.original) else { return true };
+        let Some(id) = merge_key(&tx.original) else {
+            return true;
+        };
         let mut initial = lock(&self.initial);
         match initial.get(&id) {
             Some(key) if *key != tx.key => false,
@@ -115,7 +121,9 @@ impl CallTable {
 
 fn merge_key(request: &Request) -> Option<(String, String, u32)> {
     let call_id = header::value(&request.headers, "Call-ID")?.to_owned();
-    let tag = header::value(&request.headers, "From").and_then(header::tag)?.to_owned();
+    let tag = header::value(&request.headers, "From")
+        .and_then(header::tag)?
+        .to_owned();
     Some((call_id, tag, dialog::sequence(request)?))
 }
 
@@ -144,14 +152,22 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// Opens the listeners and starts the stack; new calls arrive on the receiver.
-    pub async fn start(settings: EndpointSettings) -> Result<(Arc<Endpoint>, mpsc::Receiver<Incoming>), SipError> {
+    pub async fn start(
+        settings: EndpointSettings,
+    ) -> Result<(Arc<Endpoint>, mpsc::Receiver<Incoming>), SipError> {
         let stop = CancellationToken::new();
         let layer = TransportLayer::new(stop.clone());
-        let context =
-            StreamContext { filter: settings.filter.clone(), metrics: settings.metrics.clone(), stop: stop.clone() };
+        let context = StreamContext {
+            filter: settings.filter.clone(),
+            metrics: settings.metrics.clone(),
+            stop: stop.clone(),
+        };
         let (mut addresses, mut listeners) = (Vec::new(), Vec::new());
         for listen in &settings.listen {
-            let failed = |source| SipError::Listen { address: listen.address, source };
+            let failed = |source| SipError::Listen {
+                address: listen.address,
+                source,
+            };
             match listen.transport {
                 SipTransport::Udp => {
                     let socket = UdpSocket::bind(listen.address).await.map_err(failed)?;
@@ -159,7 +175,9 @@ impl Endpoint {
                     addresses.push((Transport::Udp, local));
                     let shim = ShieldedUdp::new(socket, settings.filter.clone(), settings.metrics.clone());
                     let external = SocketAddr::new(settings.advertise, local.port());
-                    let udp = UdpConnection::from_socket(Arc::new(shim), Some(external), Some(stop.child_token())).await?;
+                    let udp =
+                        UdpConnection::from_socket(Arc::new(shim), Some(external), Some(stop.child_token()))
+                            .await?;
                     layer.add_transport(SipConnection::Udp(udp));
                 }
                 SipTransport::Tcp => {
@@ -174,7 +192,10 @@ impl Endpoint {
             .with_user_agent(dialog::AGENT)
             .with_transport_layer(layer)
             .with_cancel_token(stop.clone())
-            .with_option(EndpointOption { callid_suffix: Some("omnigate".into()), ..EndpointOption::default() })
+            .with_option(EndpointOption {
+                callid_suffix: Some("omnigate".into()),
+                ..EndpointOption::default()
+            })
             .with_transport_inspector(Box::new(NoReplay(replay.clone())))
             .build();
         let _ = replay.set(Arc::downgrade(&stack.inner));
@@ -259,7 +280,9 @@ impl Endpoint {
     async fn dispatch(self: Arc<Self>, mut transactions: TransactionReceiver, calls: mpsc::Sender<Incoming>) {
         while let Some(tx) = transactions.recv().await {
             let Some(flow) = self.flow(&tx) else { continue };
-            let in_dialog = header::value(&tx.original.headers, "To").and_then(header::tag).is_some();
+            let in_dialog = header::value(&tx.original.headers, "To")
+                .and_then(header::tag)
+                .is_some();
             match (tx.original.method, in_dialog) {
                 (Method::Ack, _) => {}
                 (_, true) => match self.calls.find(&tx.original) {
@@ -279,7 +302,10 @@ impl Endpoint {
                     if tx.send_trying().await.is_err() {
                         debug!("100 could not be sent");
                     }
-                    if let Err(e) = calls.try_send(Incoming { transaction: tx, flow }) {
+                    if let Err(e) = calls.try_send(Incoming {
+                        transaction: tx,
+                        flow,
+                    }) {
                         let retry = vec![header::make("Retry-After", "5")];
                         answer(e.into_inner().transaction, StatusCode::ServiceUnavailable, retry);
                     }
@@ -289,13 +315,21 @@ impl Endpoint {
                     if required.is_empty() {
                         answer(tx, StatusCode::OK, vec![header::make("Accept", dialog::ACCEPT)]);
                     } else {
-                        answer(tx, StatusCode::BadExtension, vec![header::make("Unsupported", required.join(", "))]);
+                        answer(
+                            tx,
+                            StatusCode::BadExtension,
+                            vec![header::make("Unsupported", required.join(", "))],
+                        );
                     }
                 }
                 (Method::Bye | Method::Info | Method::Update | Method::PRack, false) => {
                     answer(tx, StatusCode::CallTransactionDoesNotExist, vec![]);
                 }
-                _ => answer(tx, StatusCode::MethodNotAllowed, vec![header::make("Allow", ALLOW)]),
+                _ => answer(
+                    tx,
+                    StatusCode::MethodNotAllowed,
+                    vec![header::make("Allow", ALLOW)],
+                ),
             }
         }
     }
@@ -303,15 +337,33 @@ impl Endpoint {
     /// The way that a transaction's request came.
     pub fn flow(&self, tx: &Transaction) -> Option<Flow> {
         let connection = tx.connection.clone()?;
-        let transport = if matches!(connection, SipConnection::Udp(_)) { Transport::Udp } else { Transport::Tcp };
+        let transport = if matches!(connection, SipConnection::Udp(_)) {
+            Transport::Udp
+        } else {
+            Transport::Tcp
+        };
         let source = connection.get_remote_addr()?.get_socketaddr().ok()?;
-        Some(Flow { connection, source, transport })
+        Some(Flow {
+            connection,
+            source,
+            transport,
+        })
     }
 
     /// Sends an in-dialog request and waits for its final response.
-    pub async fn request(&self, mut request: Request, flow: &Flow, next_hop: &str) -> Result<Response, SipError> {
-        let own = SipAddr { r#type: Some(flow.transport), addr: self.own_address(flow.transport).into() };
-        request.headers.push_front(Header::Via(self.inner.get_via(Some(own), None)?.into()));
+    pub async fn request(
+        &self,
+        mut request: Request,
+        flow: &Flow,
+        next_hop: &str,
+    ) -> Result<Response, SipError> {
+        let own = SipAddr {
+            r#type: Some(flow.transport),
+            addr: self.own_address(flow.transport).into(),
+        };
+        request
+            .headers
+            .push_front(Header::Via(self.inner.get_via(Some(own), None)?.into()));
         let destination = flow.address(next_hop);
         let mut connection = flow.connection.clone();
         if flow.transport == Transport::Tcp && connection.cancel_token().is_some_and(|t| t.is_cancelled()) {
@@ -335,7 +387,9 @@ impl Endpoint {
         let failed = |source| SipError::Listen { address: to, source };
         let connecting = tokio::time::timeout(Duration::from_secs(5), TcpStream::connect(to)).await;
         let stream = connecting.map_err(|_| SipError::NoResponse)?.map_err(failed)?;
-        let connection = guard(stream, to, self.context.clone(), None).await.ok_or(SipError::NoResponse)?;
+        let connection = guard(stream, to, self.context.clone(), None)
+            .await
+            .ok_or(SipError::NoResponse)?;
         self.inner.transport_layer.add_connection(connection.clone());
         Ok(connection)
     }
@@ -345,11 +399,18 @@ impl Endpoint {
         let connection = match transport {
             Transport::Tcp => self.dial(to).await?,
             _ => {
-                let target = SipAddr { r#type: Some(Transport::Udp), addr: to.into() };
+                let target = SipAddr {
+                    r#type: Some(Transport::Udp),
+                    addr: to.into(),
+                };
                 self.inner.transport_layer.lookup(&target, None).await?.0
             }
         };
-        Ok(Flow { connection, source: to, transport })
+        Ok(Flow {
+            connection,
+            source: to,
+            transport,
+        })
     }
 
     /// Sends an initial INVITE and waits for its final response (a 2xx is acknowledged by the stack). `give_up`
@@ -361,11 +422,24 @@ impl Endpoint {
         limit: Duration,
         give_up: impl Future<Output = Result<(), E>>,
     ) -> Result<Response, SipError> {
-        let own = SipAddr { r#type: Some(flow.transport), addr: self.own_address(flow.transport).into() };
-        request.headers.push_front(Header::Via(self.inner.get_via(Some(own), None)?.into()));
+        let own = SipAddr {
+            r#type: Some(flow.transport),
+            addr: self.own_address(flow.transport).into(),
+        };
+        request
+            .headers
+            .push_front(Header::Via(self.inner.get_via(Some(own), None)?.into()));
         let key = TransactionKey::from_request(&request, TransactionRole::Client)?;
-        let mut tx = Transaction::new_client(key, request.clone(), self.inner.clone(), Some(flow.connection.clone()));
-        tx.destination = Some(SipAddr { r#type: Some(flow.transport), addr: flow.source.into() });
+        let mut tx = Transaction::new_client(
+            key,
+            request.clone(),
+            self.inner.clone(),
+            Some(flow.connection.clone()),
+        );
+        tx.destination = Some(SipAddr {
+            r#type: Some(flow.transport),
+            addr: flow.source.into(),
+        });
         tx.send().await?;
         let (sender, mut responses) = mpsc::channel(16);
         // The transaction's futures must not be dropped half-way: it has a task of its own.
@@ -397,7 +471,12 @@ impl Endpoint {
         let mut headers: Vec<Header> = Vec::new();
         for h in invite.headers.iter() {
             match h {
-                Header::Via(_) | Header::From(_) | Header::To(_) | Header::CallId(_) | Header::MaxForwards(_) | Header::Route(_) => {
+                Header::Via(_)
+                | Header::From(_)
+                | Header::To(_)
+                | Header::CallId(_)
+                | Header::MaxForwards(_)
+                | Header::Route(_) => {
                     headers.push(h.clone());
                 }
                 Header::CSeq(c) => {
@@ -407,8 +486,16 @@ impl Endpoint {
             }
         }
         headers.push(header::make("Content-Length", "0"));
-        let cancel = Request { method: Method::Cancel, headers: headers.into(), body: Vec::new(), ..invite.clone() };
-        let to = SipAddr { r#type: Some(flow.transport), addr: flow.source.into() };
+        let cancel = Request {
+            method: Method::Cancel,
+            headers: headers.into(),
+            body: Vec::new(),
+            ..invite.clone()
+        };
+        let to = SipAddr {
+            r#type: Some(flow.transport),
+            addr: flow.source.into(),
+        };
         Ok(flow.connection.send(cancel.into(), Some(&to)).await?)
     }
 }

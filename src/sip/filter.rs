@@ -35,7 +35,11 @@ pub enum Refused {
 impl SourceFilter {
     /// `allowed` are all trunks' networks; `rate` packets a second and source, in a burst of twice as many.
     pub fn new(allowed: Vec<IpNet>, rate: u32) -> SourceFilter {
-        SourceFilter { allowed, rate: f64::from(rate), buckets: Mutex::new(HashMap::new()) }
+        SourceFilter {
+            allowed,
+            rate: f64::from(rate),
+            buckets: Mutex::new(HashMap::new()),
+        }
     }
 
     /// True when some trunk allows the source.
@@ -49,12 +53,18 @@ impl SourceFilter {
         if !self.knows(source) {
             return Err(Refused::Unknown);
         }
-        let mut buckets = self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut buckets = self
+            .buckets
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let burst = self.rate * 2.0;
         if buckets.len() >= MAX_SOURCES && !buckets.contains_key(&source) {
             buckets.retain(|_, b| now.saturating_duration_since(b.at).as_secs() < 10);
         }
-        let bucket = buckets.entry(source).or_insert(Bucket { tokens: burst, at: now });
+        let bucket = buckets.entry(source).or_insert(Bucket {
+            tokens: burst,
+            at: now,
+        });
         let elapsed = now.saturating_duration_since(bucket.at).as_secs_f64();
         bucket.tokens = (bucket.tokens + elapsed * self.rate).min(burst);
         bucket.at = now;
@@ -76,7 +86,10 @@ mod tests {
         let filter = SourceFilter::new(vec!["192.0.2.0/24".parse().unwrap()], 10);
         let now = Instant::now();
         let friend = IpAddr::from([192, 0, 2, 7]);
-        assert_eq!(filter.admit(IpAddr::from([198, 51, 100, 1]), now), Err(Refused::Unknown));
+        assert_eq!(
+            filter.admit(IpAddr::from([198, 51, 100, 1]), now),
+            Err(Refused::Unknown)
+        );
         let admitted = (0..100).filter(|_| filter.admit(friend, now).is_ok()).count();
         assert_eq!(admitted, 20);
         assert!(filter.admit(friend, now + Duration::from_millis(150)).is_ok());

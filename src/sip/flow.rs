@@ -22,11 +22,22 @@ impl Flow {
     /// talks to us, or public. A private address or a name of a caller behind NAT is not: then the source of
     /// its last message is used (RFC 5626 in spirit, without registration).
     pub fn destination(&self, next_hop: &str) -> SocketAddr {
-        let Ok(uri) = Uri::try_from(next_hop) else { return self.source };
-        let Ok(ip) = uri.host_with_port.host.to_string().trim_matches(['[', ']']).parse::<IpAddr>() else {
+        let Ok(uri) = Uri::try_from(next_hop) else {
             return self.source;
         };
-        let port = uri.host_with_port.port.map_or(5060, |p| p.to_string().parse().unwrap_or(5060));
+        let Ok(ip) = uri
+            .host_with_port
+            .host
+            .to_string()
+            .trim_matches(['[', ']'])
+            .parse::<IpAddr>()
+        else {
+            return self.source;
+        };
+        let port = uri
+            .host_with_port
+            .port
+            .map_or(5060, |p| p.to_string().parse().unwrap_or(5060));
         let same_host = ip == self.source.ip();
         if same_host || (is_public(ip) && ip.is_ipv4() == self.source.is_ipv4()) {
             SocketAddr::new(ip, port)
@@ -37,7 +48,10 @@ impl Flow {
 
     /// The destination for the SIP stack.
     pub(super) fn address(&self, next_hop: &str) -> SipAddr {
-        SipAddr { r#type: Some(self.transport), addr: self.destination(next_hop).into() }
+        SipAddr {
+            r#type: Some(self.transport),
+            addr: self.destination(next_hop).into(),
+        }
     }
 }
 
@@ -45,8 +59,15 @@ fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(v4) => {
             let shared = v4.octets()[0] == 100 && (64..128).contains(&v4.octets()[1]);
-            !(v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_unspecified() || v4.is_documentation() || shared)
+            !(v4.is_private()
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_unspecified()
+                || v4.is_documentation()
+                || shared)
         }
-        IpAddr::V6(v6) => !(v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local()),
+        IpAddr::V6(v6) => {
+            !(v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local())
+        }
     }
 }

@@ -41,10 +41,17 @@ pub(super) async fn guard(
 ) -> Option<SipConnection> {
     let (to_stack, from_peer) = mpsc::unbounded_channel();
     let (from_stack, to_peer) = mpsc::channel::<TransportEvent>(OUTBOX);
-    let address = SipAddr { r#type: Some(Transport::Tcp), addr: peer.into() };
+    let address = SipAddr {
+        r#type: Some(Transport::Tcp),
+        addr: peer.into(),
+    };
     let closed = context.stop.child_token();
-    let channel =
-        ChannelConnection::create_connection_bounded(from_peer, from_stack, address.clone(), Some(closed.clone()));
+    let channel = ChannelConnection::create_connection_bounded(
+        from_peer,
+        from_stack,
+        address.clone(),
+        Some(closed.clone()),
+    );
     let connection = SipConnection::Channel(channel.await.ok()?);
     let seen = connection.clone();
     tokio::spawn(async move {
@@ -86,12 +93,17 @@ pub(super) async fn guard(
                             .and_then(|m| SipConnection::update_msg_received(m, peer, Transport::Tcp).ok());
                         match parsed {
                             Some(m) => {
-                                let _ = to_stack.send(TransportEvent::Incoming(m, seen.clone(), address.clone()));
+                                let _ =
+                                    to_stack.send(TransportEvent::Incoming(m, seen.clone(), address.clone()));
                             }
                             None => context.metrics.sip_dropped("malformed"),
                         }
                     }
-                    Verdict::Reply { bytes, status, reason } => {
+                    Verdict::Reply {
+                        bytes,
+                        status,
+                        reason,
+                    } => {
                         debug!(%peer, status, reason, "SIP request answered by the shield");
                         context.metrics.sip_dropped("malformed");
                         let _ = raw.try_send(bytes);

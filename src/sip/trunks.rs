@@ -80,15 +80,31 @@ impl Trunks {
             let number = called(trunk.country);
             match number {
                 Some(number) if from_here && trunk.takes(&number) => return Ok((trunk, number)),
-                _ if nearest.as_ref().is_some_and(|(rank, ..)| *rank >= u8::from(from_here) * 2) => {}
+                _ if nearest
+                    .as_ref()
+                    .is_some_and(|(rank, ..)| *rank >= u8::from(from_here) * 2) => {}
                 Some(number) if from_here => {
-                    nearest = Some((2, trunk, format!("{number} is not in its `numbers` {}", trunk.listed())));
+                    nearest = Some((
+                        2,
+                        trunk,
+                        format!("{number} is not in its `numbers` {}", trunk.listed()),
+                    ));
                 }
-                None if from_here => nearest = Some((2, trunk, "the called address is not a telephone number".into())),
-                _ => nearest = Some((0, trunk, format!("{source} is not in its `allow` {:?}", trunk.allow))),
+                None if from_here => {
+                    nearest = Some((2, trunk, "the called address is not a telephone number".into()))
+                }
+                _ => {
+                    nearest = Some((
+                        0,
+                        trunk,
+                        format!("{source} is not in its `allow` {:?}", trunk.allow),
+                    ))
+                }
             }
         }
-        let (nearest, why) = nearest.map_or(("none".into(), "no trunk is configured".into()), |(_, t, w)| (t.name.clone(), w));
+        let (nearest, why) = nearest.map_or(("none".into(), "no trunk is configured".into()), |(_, t, w)| {
+            (t.name.clone(), w)
+        });
         Err(NoTrunk { nearest, why })
     }
 }
@@ -148,7 +164,9 @@ mod tests {
     }
 
     fn find(source: [u8; 4], number: &str) -> Result<String, NoTrunk> {
-        trunks().find(IpAddr::from(source), |c| PhoneNumber::parse(number, c)).map(|(t, _)| t.name.clone())
+        trunks()
+            .find(IpAddr::from(source), |c| PhoneNumber::parse(number, c))
+            .map(|(t, _)| t.name.clone())
     }
 
     #[test]
@@ -166,6 +184,11 @@ mod tests {
         assert!(!miss.why.contains("827012345678"));
         let stranger = find([198, 51, 100, 1], "07012345678").unwrap_err();
         assert!(stranger.why.contains("allow"));
-        assert!(find([203, 0, 113, 5], "alice").unwrap_err().why.contains("not a telephone number"));
+        assert!(
+            find([203, 0, 113, 5], "alice")
+                .unwrap_err()
+                .why
+                .contains("not a telephone number")
+        );
     }
 }

@@ -20,8 +20,17 @@ pub(super) struct ShieldedUdp {
 }
 
 impl ShieldedUdp {
-    pub(super) fn new(socket: tokio::net::UdpSocket, filter: Arc<SourceFilter>, metrics: Arc<Metrics>) -> ShieldedUdp {
-        ShieldedUdp { socket, filter, metrics, buffer: tokio::sync::Mutex::new(vec![0; MAX_DATAGRAM]) }
+    pub(super) fn new(
+        socket: tokio::net::UdpSocket,
+        filter: Arc<SourceFilter>,
+        metrics: Arc<Metrics>,
+    ) -> ShieldedUdp {
+        ShieldedUdp {
+            socket,
+            filter,
+            metrics,
+            buffer: tokio::sync::Mutex::new(vec![0; MAX_DATAGRAM]),
+        }
     }
 }
 
@@ -31,7 +40,9 @@ impl UdpSocket for ShieldedUdp {
         let mut buffer = self.buffer.lock().await;
         loop {
             // An ICMP error of an earlier send must not end the loop.
-            let Ok((length, source)) = self.socket.recv_from(&mut buffer).await else { continue };
+            let Ok((length, source)) = self.socket.recv_from(&mut buffer).await else {
+                continue;
+            };
             match self.filter.admit(source.ip(), Instant::now()) {
                 Ok(()) => {}
                 Err(Refused::Unknown) => {
@@ -53,7 +64,11 @@ impl UdpSocket for ShieldedUdp {
                     }
                     self.metrics.sip_dropped("too_large");
                 }
-                Verdict::Reply { bytes, status, reason } => {
+                Verdict::Reply {
+                    bytes,
+                    status,
+                    reason,
+                } => {
                     debug!(%source, status, reason, "SIP request answered by the shield");
                     self.metrics.sip_dropped("malformed");
                     let _ = self.socket.send_to(&bytes, source).await;

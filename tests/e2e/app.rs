@@ -19,7 +19,11 @@ impl App {
         if let MaybeTlsStream::Plain(stream) = socket.get_ref() {
             stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
         }
-        let mut app = App { socket, session: String::new(), backlog: Vec::new() };
+        let mut app = App {
+            socket,
+            session: String::new(),
+            backlog: Vec::new(),
+        };
         let hello = json!({"cmd": "WS_SESSION_REQ", "service_id": "demo", "service_key": "demo", "sdk": "JS", "ver": "2.1.3", "heartbeat": true, "user_id": user});
         app.socket.send(Message::text(hello.to_string())).unwrap();
         let answer = app.wait_for("WS_SESSION_RSP");
@@ -31,13 +35,19 @@ impl App {
     /// Sends a request and waits for its response.
     pub fn request(&mut self, command: &str, fields: Value) -> Value {
         let mut message = json!({"cmd": format!("WS_{command}_REQ"), "session": self.session});
-        message.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        message
+            .as_object_mut()
+            .unwrap()
+            .extend(fields.as_object().unwrap().clone());
         self.socket.send(Message::text(message.to_string())).unwrap();
         self.wait_for(&format!("WS_{command}_RSP"))
     }
 
     pub fn personal_number(&mut self) -> String {
-        self.request("MAKE_SIPNUM", json!({}))["call_number"].as_str().unwrap().to_owned()
+        self.request("MAKE_SIPNUM", json!({}))["call_number"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     /// The next message with this `cmd`; others are kept.
@@ -61,7 +71,10 @@ impl App {
                 Err(e) => panic!("waiting for {command}: {e}"),
             }
         }
-        panic!("no {command} within 15 s; got {:?}", self.backlog.iter().map(|m| m["cmd"].clone()).collect::<Vec<_>>());
+        panic!(
+            "no {command} within 15 s; got {:?}",
+            self.backlog.iter().map(|m| m["cmd"].clone()).collect::<Vec<_>>()
+        );
     }
 
     /// Waits until the server closes; the close code.

@@ -47,14 +47,27 @@ impl Service {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
         let address = |prefix: &str| -> SocketAddr {
-            let at = line.find(prefix).unwrap_or_else(|| panic!("not ready: {line} {}", std::fs::read_to_string(dir.join("log")).unwrap()));
+            let at = line.find(prefix).unwrap_or_else(|| {
+                panic!(
+                    "not ready: {line} {}",
+                    std::fs::read_to_string(dir.join("log")).unwrap()
+                )
+            });
             let rest = &line[at + prefix.len()..];
             rest.split([' ', ',', '\n']).next().unwrap().parse().unwrap()
         };
         let (http, sip_udp, sip_tcp) = (address("http="), address("udp://"), address("tcp://"));
-        Service { child, http, sip_udp, sip_tcp, dir, }
+        Service {
+            child,
+            http,
+            sip_udp,
+            sip_tcp,
+            dir,
+        }
     }
 
     pub fn log(&self) -> String {
@@ -62,7 +75,10 @@ impl Service {
     }
 
     pub fn signal(&self, name: &str) {
-        Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
+        Command::new("kill")
+            .args([format!("-{name}"), self.child.id().to_string()])
+            .status()
+            .unwrap();
     }
 
     /// Waits for the process to end; its exit code.
@@ -83,13 +99,20 @@ impl Service {
 
     pub fn metric(&self, name: &str) -> f64 {
         let (_, text) = self.get("/metrics");
-        let line = text.lines().find(|l| l.starts_with(name) && l[name.len()..].starts_with(' '));
-        line.and_then(|l| l.rsplit(' ').next()).and_then(|v| v.parse().ok()).unwrap_or(0.0)
+        let line = text
+            .lines()
+            .find(|l| l.starts_with(name) && l[name.len()..].starts_with(' '));
+        line.and_then(|l| l.rsplit(' ').next())
+            .and_then(|v| v.parse().ok())
+            .unwrap_or(0.0)
     }
 
     pub fn calls(&self) -> Vec<Value> {
         let (_, body) = self.get("/api/v1/calls");
-        serde_json::from_str::<Value>(&body).unwrap()["calls"].as_array().unwrap().clone()
+        serde_json::from_str::<Value>(&body).unwrap()["calls"]
+            .as_array()
+            .unwrap()
+            .clone()
     }
 
     /// Reason of the call that ended last.
@@ -97,8 +120,13 @@ impl Service {
         let mut reason = String::new();
         self.until("a call ends", || {
             let calls = self.calls();
-            let ended = calls.iter().filter(|c| c["state"] == "ended").max_by_key(|c| c["id"].as_u64());
-            reason = ended.map(|c| c["reason"].as_str().unwrap().to_owned()).unwrap_or_default();
+            let ended = calls
+                .iter()
+                .filter(|c| c["state"] == "ended")
+                .max_by_key(|c| c["id"].as_u64());
+            reason = ended
+                .map(|c| c["reason"].as_str().unwrap().to_owned())
+                .unwrap_or_default();
             !reason.is_empty() && calls.iter().all(|c| c["state"] == "ended")
         });
         reason
@@ -151,12 +179,16 @@ impl Phone {
     pub fn report(self) -> Value {
         let output: Output = self.0.wait_with_output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        serde_json::from_str(text.trim()).unwrap_or_else(|e| panic!("{e}: {text} {}", String::from_utf8_lossy(&output.stderr)))
+        serde_json::from_str(text.trim())
+            .unwrap_or_else(|e| panic!("{e}: {text} {}", String::from_utf8_lossy(&output.stderr)))
     }
 
     /// Hangs up as a person does.
     pub fn hang_up(&self) {
-        Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().unwrap();
+        Command::new("kill")
+            .args(["-INT", &self.0.id().to_string()])
+            .status()
+            .unwrap();
     }
 
     /// Vanishes without a word.
@@ -177,7 +209,10 @@ pub fn http_get(to: SocketAddr, path: &str, headers: &[(&str, &str)]) -> (u16, S
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-    let body = answer.split_once("\r\n\r\n").map(|(_, b)| b.to_owned()).unwrap_or_default();
+    let body = answer
+        .split_once("\r\n\r\n")
+        .map(|(_, b)| b.to_owned())
+        .unwrap_or_default();
     (status, dechunk(&answer, body))
 }
 
@@ -188,7 +223,9 @@ fn dechunk(head: &str, body: String) -> String {
     let mut out = String::new();
     let mut rest = body.as_str();
     while let Some((size, after)) = rest.split_once("\r\n") {
-        let Ok(n) = usize::from_str_radix(size.trim(), 16) else { break };
+        let Ok(n) = usize::from_str_radix(size.trim(), 16) else {
+            break;
+        };
         if n == 0 {
             break;
         }

@@ -25,11 +25,16 @@ fn hold_and_resume_get_the_right_direction() {
 #[test]
 fn media_follow_a_re_invite_to_another_port() {
     let service = Service::start("");
-    let sockets = [UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap()];
+    let sockets = [
+        UdpSocket::bind("127.0.0.1:0").unwrap(),
+        UdpSocket::bind("127.0.0.1:0").unwrap(),
+    ];
     let ports = sockets.each_ref().map(|s| s.local_addr().unwrap().port());
     let fields = service.dir.join("ports.csv");
     std::fs::write(&fields, format!("SEQUENTIAL\n{};{}\n", ports[0], ports[1])).unwrap();
-    sipp(&service, "moved_port").with(&["-inf", fields.to_str().unwrap()]).passes();
+    sipp(&service, "moved_port")
+        .with(&["-inf", fields.to_str().unwrap()])
+        .passes();
     let packets = sockets.each_ref().map(|s| {
         s.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         let mut buffer = [0; 2048];
@@ -40,10 +45,18 @@ fn media_follow_a_re_invite_to_another_port() {
         }
         sequences
     });
-    assert!(packets[0].len() > 30 && packets[1].len() > 50, "{} and {}", packets[0].len(), packets[1].len());
+    assert!(
+        packets[0].len() > 30 && packets[1].len() > 50,
+        "{} and {}",
+        packets[0].len(),
+        packets[1].len()
+    );
     // One stream: the sequence goes on where it was.
     let joined: Vec<u16> = packets.concat();
-    assert!(joined.windows(2).all(|w| w[1] == w[0].wrapping_add(1)), "a gap or a jump in the sequence");
+    assert!(
+        joined.windows(2).all(|w| w[1] == w[0].wrapping_add(1)),
+        "a gap or a jump in the sequence"
+    );
 }
 
 #[test]
@@ -84,11 +97,20 @@ fn requests_out_of_order_are_refused_and_the_call_goes_on() {
 
 #[test]
 fn a_hundred_refused_calls_a_second_disturb_nobody() {
-    let service = Service::start("[[trunk]]\nname = \"only\"\nallow = \"127.0.0.0/8\"\nnumbers = [\"070-1111-*\"]\n");
+    let service =
+        Service::start("[[trunk]]\nname = \"only\"\nallow = \"127.0.0.0/8\"\nnumbers = [\"070-1111-*\"]\n");
     let phone = service.phone("07011112222", &["--for", "9"]);
-    service.until("the call is up", || service.calls().iter().any(|c| !c["answered_at"].is_null()));
-    sipp(&service, "refused").with(&["-m", "500", "-r", "100"]).passes();
+    service.until("the call is up", || {
+        service.calls().iter().any(|c| !c["answered_at"].is_null())
+    });
+    sipp(&service, "refused")
+        .with(&["-m", "500", "-r", "100"])
+        .passes();
     let report = phone.report();
-    assert_eq!((&report["end"], &report["packets_lost"]), (&"hung_up".into(), &0.into()), "{report}");
+    assert_eq!(
+        (&report["end"], &report["packets_lost"]),
+        (&"hung_up".into(), &0.into()),
+        "{report}"
+    );
     assert!(service.log().contains("070") || service.log().contains("nearest"));
 }

@@ -19,7 +19,11 @@ impl Peer {
     }
 
     fn via(&self) -> String {
-        format!("SIP/2.0/UDP {};branch=z9hG4bK{}", self.socket.local_addr().unwrap(), self.socket.local_addr().unwrap().port())
+        format!(
+            "SIP/2.0/UDP {};branch=z9hG4bK{}",
+            self.socket.local_addr().unwrap(),
+            self.socket.local_addr().unwrap().port()
+        )
     }
 
     fn send(&self, bytes: &[u8]) {
@@ -41,83 +45,390 @@ impl Peer {
 }
 
 fn status(message: &str) -> u16 {
-    message.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0)
+    message
+        .split(' ')
+        .nth(1)
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(0)
 }
 
 fn is_final(message: &str) -> bool {
     message.starts_with("SIP/2.0") && status(message) >= 200
 }
 
-const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 49170 RTP/AVP 0\r\n";
+const SDP: &str =
+    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 49170 RTP/AVP 0\r\n";
 
 fn request(line: &str, method: &str, via: &str, more: &str, body: &str) -> String {
-    let from = if more.to_ascii_lowercase().contains("from") { String::new() } else { "From: <sip:a@example.com>;tag=9\r\n".to_owned() };
-    let to = if more.to_ascii_lowercase().contains("to:") || more.contains("TO :") { "" } else { "To: <sip:b@example.com>\r\n" };
-    let cseq = if more.to_ascii_lowercase().contains("cseq") { String::new() } else { format!("CSeq: 8 {method}\r\n") };
-    let via = if more.to_ascii_lowercase().contains("via") { String::new() } else { format!("Via: {via}\r\n") };
-    let length = if more.to_ascii_lowercase().contains("content-length") || more.contains("l:") { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+    let from = if more.to_ascii_lowercase().contains("from") {
+        String::new()
+    } else {
+        "From: <sip:a@example.com>;tag=9\r\n".to_owned()
+    };
+    let to = if more.to_ascii_lowercase().contains("to:") || more.contains("TO :") {
+        ""
+    } else {
+        "To: <sip:b@example.com>\r\n"
+    };
+    let cseq = if more.to_ascii_lowercase().contains("cseq") {
+        String::new()
+    } else {
+        format!("CSeq: 8 {method}\r\n")
+    };
+    let via = if more.to_ascii_lowercase().contains("via") {
+        String::new()
+    } else {
+        format!("Via: {via}\r\n")
+    };
+    let length = if more.to_ascii_lowercase().contains("content-length") || more.contains("l:") {
+        String::new()
+    } else {
+        format!("Content-Length: {}\r\n", body.len())
+    };
     let id: u32 = via.len() as u32 * 31 + line.len() as u32;
-    format!("{line}\r\n{via}{from}{to}Call-ID: {id}.{}\r\n{cseq}Contact: <sip:a@127.0.0.1>\r\nMax-Forwards: 70\r\n{more}{length}\r\n{body}", more.len())
+    format!(
+        "{line}\r\n{via}{from}{to}Call-ID: {id}.{}\r\n{cseq}Contact: <sip:a@127.0.0.1>\r\nMax-Forwards: 70\r\n{more}{length}\r\n{body}",
+        more.len()
+    )
 }
 
 /// Name, message, statuses that are right; empty: silence.
 fn torture(via: &str) -> Vec<(&'static str, String, &'static [u16])> {
     let options = |more: &str| request("OPTIONS sip:user@example.com SIP/2.0", "OPTIONS", via, more, "");
     let invite = |uri: &str, more: &str, body: &str| {
-        let kind = if body.is_empty() || more.contains("Content-Type") { "" } else { "Content-Type: application/sdp\r\n" };
-        request(&format!("INVITE {uri} SIP/2.0"), "INVITE", via, &format!("{more}{kind}"), body)
+        let kind = if body.is_empty() || more.contains("Content-Type") {
+            ""
+        } else {
+            "Content-Type: application/sdp\r\n"
+        };
+        request(
+            &format!("INVITE {uri} SIP/2.0"),
+            "INVITE",
+            via,
+            &format!("{more}{kind}"),
+            body,
+        )
     };
-    let other = |method: &str, more: &str| request(&format!("{method} sip:example.com SIP/2.0"), method, via, more, "");
+    let other = |method: &str, more: &str| {
+        request(
+            &format!("{method} sip:example.com SIP/2.0"),
+            method,
+            via,
+            more,
+            "",
+        )
+    };
     let (host, branch) = via["SIP/2.0/UDP ".len()..].split_once(";branch=").unwrap();
     let long = "x".repeat(400);
     vec![
-        ("wsinv", format!("INVITE sip:vivekg@chair-dnrc.example.com;unknownparam SIP/2.0\r\nTO :\r\n sip:vivekg@chair-dnrc.example.com ;   tag    = 1918181833n\r\nfrom   : \"J Rosenberg \\\\\\\"\"       <sip:jdrosen@example.com>\r\n  ;\r\n  tag = 98asjd8\r\nMaX-fOrWaRdS: 0068\r\nCall-ID: wsinv.{branch}\r\nContent-Length   : {}\r\ncseq: 0009\r\n  INVITE\r\nVia  : SIP  /   2.0\r\n /UDP\r\n    {host};branch={branch}\r\ns :\r\nNewFangledHeader:   newfangled value\r\n continued newfangled value\r\nUnknownHeaderWithUnusualValue: ;;,,;;,;\r\nContent-Type: application/sdp\r\nm:\"Quoted string \\\"\\\"\" <sip:jdrosen@example.com> ; newparam =\r\n      newvalue ;\r\n  secondparam ; q = 0.33\r\n\r\n{SDP}", SDP.len()), &[481]),
-        ("intmeth", request("!interesting-Method0123456789_*+`.%indeed'~ sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*:&it+has=1,weird!*pas$wo~d_too.(doesn't-it)@example.com SIP/2.0", "!interesting-Method0123456789_*+`.%indeed'~", via, "", ""), &[501, 400]),
-        ("esc01", invite("sip:sips%3Auser%40example.com@example.net", "", SDP), &[404]),
-        ("escnull", other("REGISTER", "To: sip:null-%00-null@example.com\r\n"), &[405]),
+        (
+            "wsinv",
+            format!(
+                "INVITE sip:vivekg@chair-dnrc.example.com;unknownparam SIP/2.0\r\nTO :\r\n sip:vivekg@chair-dnrc.example.com ;   tag    = 1918181833n\r\nfrom   : \"J Rosenberg \\\\\\\"\"       <sip:jdrosen@example.com>\r\n  ;\r\n  tag = 98asjd8\r\nMaX-fOrWaRdS: 0068\r\nCall-ID: wsinv.{branch}\r\nContent-Length   : {}\r\ncseq: 0009\r\n  INVITE\r\nVia  : SIP  /   2.0\r\n /UDP\r\n    {host};branch={branch}\r\ns :\r\nNewFangledHeader:   newfangled value\r\n continued newfangled value\r\nUnknownHeaderWithUnusualValue: ;;,,;;,;\r\nContent-Type: application/sdp\r\nm:\"Quoted string \\\"\\\"\" <sip:jdrosen@example.com> ; newparam =\r\n      newvalue ;\r\n  secondparam ; q = 0.33\r\n\r\n{SDP}",
+                SDP.len()
+            ),
+            &[481],
+        ),
+        (
+            "intmeth",
+            request(
+                "!interesting-Method0123456789_*+`.%indeed'~ sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*:&it+has=1,weird!*pas$wo~d_too.(doesn't-it)@example.com SIP/2.0",
+                "!interesting-Method0123456789_*+`.%indeed'~",
+                via,
+                "",
+                "",
+            ),
+            &[501, 400],
+        ),
+        (
+            "esc01",
+            invite("sip:sips%3Auser%40example.com@example.net", "", SDP),
+            &[404],
+        ),
+        (
+            "escnull",
+            other("REGISTER", "To: sip:null-%00-null@example.com\r\n"),
+            &[405],
+        ),
         ("esc02", other("RE%47IST%45R", ""), &[501]),
-        ("lwsdisp", options("From: caller<sip:caller@example.com>;tag=323\r\n"), &[200]),
-        ("longreq", invite("sip:user@example.com", &format!("Unknown-{long}: unknown-{long}-value; param={long}\r\nSubject: {long}\r\n"), SDP), &[404]),
-        ("dblreq", format!("{}INVITE sip:joe@example.com SIP/2.0\r\n\r\n", other("REGISTER", "")), &[405]),
-        ("semiuri", request("OPTIONS sip:user;par=u%40example.net@example.com SIP/2.0", "OPTIONS", via, "", ""), &[200]),
-        ("transports", options(&format!("Via: {via}\r\nVia: SIP/2.0/SCTP t2.example.com;branch=z9hG4bK2\r\nVia: SIP/2.0/TLS t3.example.com;branch=z9hG4bK3\r\nVia: SIP/2.0/UNKNOWN t4.example.com;branch=z9hG4bK4\r\n")), &[200]),
-        ("mpart01", other("MESSAGE", "Content-Type: multipart/signed\r\n"), &[405]),
-        ("unreason", format!("SIP/2.0 200 = 2**3 * 5**2\r\nVia: {via}\r\nCall-ID: u\r\nCSeq: 35 INVITE\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nContent-Length: 0\r\n\r\n"), &[]),
-        ("noreason", format!("SIP/2.0 100 \r\nVia: {via}\r\nCall-ID: u\r\nCSeq: 35 INVITE\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nContent-Length: 0\r\n\r\n"), &[]),
-        ("badinv01", invite("sip:user@example.com", &format!("Via: {via};;,;,,\r\nCSeq: 8 INVITE\r\n"), SDP), &[400]),
-        ("clerr", invite("sip:user@example.com", "Content-Length: 9999\r\n", SDP), &[400]),
-        ("ncl", invite("sip:user@example.com", "Content-Length: -999\r\n", SDP), &[400]),
-        ("scalar02", other("REGISTER", "CSeq: 36893488147419103232 REGISTER\r\n"), &[400]),
-        ("max-forwards", options("Max-Forwards: 300\r\n").replacen("Max-Forwards: 70\r\n", "", 1), &[400]),
-        ("scalarlg", format!("SIP/2.0 503 Service Unavailable\r\nVia: {via}\r\nCall-ID: s\r\nCSeq: 9292394834772304023312 OPTIONS\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\n\r\n"), &[]),
-        ("quotbal", invite("sip:user@example.com", "To: \"Mr. J. User <sip:j.user@example.com>\r\n", SDP), &[400]),
+        (
+            "lwsdisp",
+            options("From: caller<sip:caller@example.com>;tag=323\r\n"),
+            &[200],
+        ),
+        (
+            "longreq",
+            invite(
+                "sip:user@example.com",
+                &format!("Unknown-{long}: unknown-{long}-value; param={long}\r\nSubject: {long}\r\n"),
+                SDP,
+            ),
+            &[404],
+        ),
+        (
+            "dblreq",
+            format!(
+                "{}INVITE sip:joe@example.com SIP/2.0\r\n\r\n",
+                other("REGISTER", "")
+            ),
+            &[405],
+        ),
+        (
+            "semiuri",
+            request(
+                "OPTIONS sip:user;par=u%40example.net@example.com SIP/2.0",
+                "OPTIONS",
+                via,
+                "",
+                "",
+            ),
+            &[200],
+        ),
+        (
+            "transports",
+            options(&format!(
+                "Via: {via}\r\nVia: SIP/2.0/SCTP t2.example.com;branch=z9hG4bK2\r\nVia: SIP/2.0/TLS t3.example.com;branch=z9hG4bK3\r\nVia: SIP/2.0/UNKNOWN t4.example.com;branch=z9hG4bK4\r\n"
+            )),
+            &[200],
+        ),
+        (
+            "mpart01",
+            other("MESSAGE", "Content-Type: multipart/signed\r\n"),
+            &[405],
+        ),
+        (
+            "unreason",
+            format!(
+                "SIP/2.0 200 = 2**3 * 5**2\r\nVia: {via}\r\nCall-ID: u\r\nCSeq: 35 INVITE\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nContent-Length: 0\r\n\r\n"
+            ),
+            &[],
+        ),
+        (
+            "noreason",
+            format!(
+                "SIP/2.0 100 \r\nVia: {via}\r\nCall-ID: u\r\nCSeq: 35 INVITE\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nContent-Length: 0\r\n\r\n"
+            ),
+            &[],
+        ),
+        (
+            "badinv01",
+            invite(
+                "sip:user@example.com",
+                &format!("Via: {via};;,;,,\r\nCSeq: 8 INVITE\r\n"),
+                SDP,
+            ),
+            &[400],
+        ),
+        (
+            "clerr",
+            invite("sip:user@example.com", "Content-Length: 9999\r\n", SDP),
+            &[400],
+        ),
+        (
+            "ncl",
+            invite("sip:user@example.com", "Content-Length: -999\r\n", SDP),
+            &[400],
+        ),
+        (
+            "scalar02",
+            other("REGISTER", "CSeq: 36893488147419103232 REGISTER\r\n"),
+            &[400],
+        ),
+        (
+            "max-forwards",
+            options("Max-Forwards: 300\r\n").replacen("Max-Forwards: 70\r\n", "", 1),
+            &[400],
+        ),
+        (
+            "scalarlg",
+            format!(
+                "SIP/2.0 503 Service Unavailable\r\nVia: {via}\r\nCall-ID: s\r\nCSeq: 9292394834772304023312 OPTIONS\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\n\r\n"
+            ),
+            &[],
+        ),
+        (
+            "quotbal",
+            invite(
+                "sip:user@example.com",
+                "To: \"Mr. J. User <sip:j.user@example.com>\r\n",
+                SDP,
+            ),
+            &[400],
+        ),
         ("ltgtruri", invite("<sip:user@example.com>", "", SDP), &[400]),
         ("lwsruri", invite("sip:user@example.com; lr", "", SDP), &[400]),
         ("lwsstart", invite(" sip:user@example.com ", "", SDP), &[400]),
-        ("trws", request("OPTIONS sip:remote-target@example.com SIP/2.0  ", "OPTIONS", via, "", ""), &[200, 400]),
-        ("escruri", invite("sip:user@example.com?Route=%3Csip:example.com%3E", "", SDP), &[400]),
-        ("baddate", invite("sip:user@example.com", "Date: Fri, 01 Jan 2010 16:00:00 EST\r\n", SDP), &[400, 404]),
-        ("badaspec", options("To: \"Watson, Thomas\" < sip:t.watson@example.org >\r\n"), &[200, 400]),
-        ("baddn", options("From: Bell, Alexander <sip:a.g.bell@example.com>;tag=43\r\n"), &[200, 400]),
-        ("badvers", request("OPTIONS sip:t.watson@example.org SIP/7.0", "OPTIONS", &via.replacen("2.0", "7.0", 1), "", ""), &[505]),
+        (
+            "trws",
+            request(
+                "OPTIONS sip:remote-target@example.com SIP/2.0  ",
+                "OPTIONS",
+                via,
+                "",
+                "",
+            ),
+            &[200, 400],
+        ),
+        (
+            "escruri",
+            invite("sip:user@example.com?Route=%3Csip:example.com%3E", "", SDP),
+            &[400],
+        ),
+        (
+            "baddate",
+            invite(
+                "sip:user@example.com",
+                "Date: Fri, 01 Jan 2010 16:00:00 EST\r\n",
+                SDP,
+            ),
+            &[400, 404],
+        ),
+        (
+            "badaspec",
+            options("To: \"Watson, Thomas\" < sip:t.watson@example.org >\r\n"),
+            &[200, 400],
+        ),
+        (
+            "baddn",
+            options("From: Bell, Alexander <sip:a.g.bell@example.com>;tag=43\r\n"),
+            &[200, 400],
+        ),
+        (
+            "badvers",
+            request(
+                "OPTIONS sip:t.watson@example.org SIP/7.0",
+                "OPTIONS",
+                &via.replacen("2.0", "7.0", 1),
+                "",
+                "",
+            ),
+            &[505],
+        ),
         ("mismatch01", options("CSeq: 8 INVITE\r\n"), &[400]),
-        ("mismatch02", other("NEWMETHOD", "CSeq: 8 INVITE\r\n"), &[400, 501]),
-        ("bigcode", format!("SIP/2.0 4294967301 better not break the receiver\r\nVia: {via}\r\nCall-ID: b\r\nCSeq: 8 INVITE\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\n\r\n"), &[]),
-        ("badbranch", options(&format!("Via: SIP/2.0/UDP {host};branch=z9hG4bK\r\n")), &[200]),
-        ("insuf", format!("INVITE sip:user@example.com SIP/2.0\r\nCSeq: 8 INVITE\r\nVia: {via}\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"), &[400]),
-        ("unkscm", request("OPTIONS nobodyKnowsThisScheme:totallyopaquecontent SIP/2.0", "OPTIONS", via, "", ""), &[416]),
-        ("novelsc", request("OPTIONS soap.beep://192.0.2.103:3002 SIP/2.0", "OPTIONS", via, "", ""), &[416]),
-        ("unksm2", other("REGISTER", "To: isbn:2983792873\r\nFrom: <http://www.example.com>;tag=3234\r\n"), &[405]),
-        ("bext01", options("Require: nothingSupportsThis, nothingSupportsThisEither\r\n"), &[420]),
-        ("invut", request("INVITE sip:07012345678@example.com SIP/2.0", "INVITE", via, "Content-Type: application/unknownformat\r\n", "<audio>\r\n"), &[415]),
-        ("regaut01", other("REGISTER", "Authorization: NoOneKnowsThisScheme opaque-data=here\r\n"), &[405]),
-        ("multi01", invite("sip:user@example.com", "CSeq: 5 INVITE\r\nCSeq: 59 INVITE\r\n", SDP), &[400]),
-        ("mcl01", options("Content-Length: 13\r\nContent-Length: 5\r\n"), &[400]),
-        ("bcast", format!("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.198;branch=z9hG4bK1324923\r\nVia: {via}\r\nCall-ID: b\r\nCSeq: 8 INVITE\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nContent-Length: 0\r\n\r\n"), &[]),
-        ("zeromf", options("Max-Forwards: 0\r\n").replacen("Max-Forwards: 70\r\n", "", 1), &[200]),
-        ("cparam01", other("REGISTER", "Contact: sip:+19725552222@gw1.example.net;unknownparam\r\n"), &[405]),
-        ("sdp01", invite("sip:user@example.com", "Accept: text/nobodyKnowsThis\r\n", SDP), &[404, 406]),
-        ("inv2543", format!("INVITE sip:UserB@example.com SIP/2.0\r\nVia: {via}\r\nFrom: <sip:UserA@example.com>\r\nTo: <sip:UserB@example.com>\r\nCall-ID: old\r\nCSeq: 8 INVITE\r\nContent-Length: 0\r\n\r\n"), &[400, 404]),
+        (
+            "mismatch02",
+            other("NEWMETHOD", "CSeq: 8 INVITE\r\n"),
+            &[400, 501],
+        ),
+        (
+            "bigcode",
+            format!(
+                "SIP/2.0 4294967301 better not break the receiver\r\nVia: {via}\r\nCall-ID: b\r\nCSeq: 8 INVITE\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\n\r\n"
+            ),
+            &[],
+        ),
+        (
+            "badbranch",
+            options(&format!("Via: SIP/2.0/UDP {host};branch=z9hG4bK\r\n")),
+            &[200],
+        ),
+        (
+            "insuf",
+            format!(
+                "INVITE sip:user@example.com SIP/2.0\r\nCSeq: 8 INVITE\r\nVia: {via}\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+            ),
+            &[400],
+        ),
+        (
+            "unkscm",
+            request(
+                "OPTIONS nobodyKnowsThisScheme:totallyopaquecontent SIP/2.0",
+                "OPTIONS",
+                via,
+                "",
+                "",
+            ),
+            &[416],
+        ),
+        (
+            "novelsc",
+            request(
+                "OPTIONS soap.beep://192.0.2.103:3002 SIP/2.0",
+                "OPTIONS",
+                via,
+                "",
+                "",
+            ),
+            &[416],
+        ),
+        (
+            "unksm2",
+            other(
+                "REGISTER",
+                "To: isbn:2983792873\r\nFrom: <http://www.example.com>;tag=3234\r\n",
+            ),
+            &[405],
+        ),
+        (
+            "bext01",
+            options("Require: nothingSupportsThis, nothingSupportsThisEither\r\n"),
+            &[420],
+        ),
+        (
+            "invut",
+            request(
+                "INVITE sip:07012345678@example.com SIP/2.0",
+                "INVITE",
+                via,
+                "Content-Type: application/unknownformat\r\n",
+                "<audio>\r\n",
+            ),
+            &[415],
+        ),
+        (
+            "regaut01",
+            other(
+                "REGISTER",
+                "Authorization: NoOneKnowsThisScheme opaque-data=here\r\n",
+            ),
+            &[405],
+        ),
+        (
+            "multi01",
+            invite(
+                "sip:user@example.com",
+                "CSeq: 5 INVITE\r\nCSeq: 59 INVITE\r\n",
+                SDP,
+            ),
+            &[400],
+        ),
+        (
+            "mcl01",
+            options("Content-Length: 13\r\nContent-Length: 5\r\n"),
+            &[400],
+        ),
+        (
+            "bcast",
+            format!(
+                "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.198;branch=z9hG4bK1324923\r\nVia: {via}\r\nCall-ID: b\r\nCSeq: 8 INVITE\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nContent-Length: 0\r\n\r\n"
+            ),
+            &[],
+        ),
+        (
+            "zeromf",
+            options("Max-Forwards: 0\r\n").replacen("Max-Forwards: 70\r\n", "", 1),
+            &[200],
+        ),
+        (
+            "cparam01",
+            other(
+                "REGISTER",
+                "Contact: sip:+19725552222@gw1.example.net;unknownparam\r\n",
+            ),
+            &[405],
+        ),
+        (
+            "sdp01",
+            invite("sip:user@example.com", "Accept: text/nobodyKnowsThis\r\n", SDP),
+            &[404, 406],
+        ),
+        (
+            "inv2543",
+            format!(
+                "INVITE sip:UserB@example.com SIP/2.0\r\nVia: {via}\r\nFrom: <sip:UserA@example.com>\r\nTo: <sip:UserB@example.com>\r\nCall-ID: old\r\nCSeq: 8 INVITE\r\nContent-Length: 0\r\n\r\n"
+            ),
+            &[400, 404],
+        ),
     ]
 }
 
@@ -125,17 +436,27 @@ fn torture(via: &str) -> Vec<(&'static str, String, &'static [u16])> {
 fn the_messages_of_rfc_4475_get_the_answer_that_it_asks_for_and_disturb_no_call() {
     let service = Service::start("");
     let phone = service.phone("07012345678", &["--for", "12"]);
-    service.until("the call is up", || service.calls().iter().any(|c| !c["answered_at"].is_null()));
+    service.until("the call is up", || {
+        service.calls().iter().any(|c| !c["answered_at"].is_null())
+    });
     let mut wrong = Vec::new();
     let names: Vec<&str> = torture("SIP/2.0/UDP x;branch=y").iter().map(|c| c.0).collect();
     for (i, name) in names.iter().enumerate() {
         let peer = Peer::new(service.sip_udp);
         let (_, message, right) = torture(&peer.via()).swap_remove(i);
         peer.send(message.as_bytes());
-        let limit = if right.is_empty() { Duration::from_millis(150) } else { Duration::from_secs(3) };
+        let limit = if right.is_empty() {
+            Duration::from_millis(150)
+        } else {
+            Duration::from_secs(3)
+        };
         let got = peer.collect(limit, |all| all.iter().any(|m| is_final(m)));
         let last = got.iter().find(|m| is_final(m)).map(|m| status(m));
-        let good = if right.is_empty() { last.is_none() } else { last.is_some_and(|s| right.contains(&s)) };
+        let good = if right.is_empty() {
+            last.is_none()
+        } else {
+            last.is_some_and(|s| right.contains(&s))
+        };
         if !good {
             wrong.push(format!("{name}: {last:?} instead of {right:?}"));
         }
@@ -147,17 +468,29 @@ fn the_messages_of_rfc_4475_get_the_answer_that_it_asks_for_and_disturb_no_call(
         let mut seen = String::new();
         while let Ok(n @ 1..) = stream.read(&mut buffer) {
             seen.push_str(&String::from_utf8_lossy(&buffer[..n]));
-            if seen.split("SIP/2.0 ").skip(1).any(|m| m.starts_with(['2', '4', '5'])) {
+            if seen
+                .split("SIP/2.0 ")
+                .skip(1)
+                .any(|m| m.starts_with(['2', '4', '5']))
+            {
                 break;
             }
         }
-        let answered = seen.split("SIP/2.0 ").skip(1).filter_map(|m| m.get(..3)?.parse::<u16>().ok()).find(|s| *s >= 200);
+        let answered = seen
+            .split("SIP/2.0 ")
+            .skip(1)
+            .filter_map(|m| m.get(..3)?.parse::<u16>().ok())
+            .find(|s| *s >= 200);
         if answered.is_some_and(|s| !right.contains(&s)) {
             wrong.push(format!("{name} over TCP: {answered:?} instead of {right:?}"));
         }
     }
     let report = phone.report();
-    assert_eq!((&report["end"], &report["packets_lost"]), (&"hung_up".into(), &0.into()), "{report}");
+    assert_eq!(
+        (&report["end"], &report["packets_lost"]),
+        (&"hung_up".into(), &0.into()),
+        "{report}"
+    );
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
@@ -165,8 +498,18 @@ fn the_messages_of_rfc_4475_get_the_answer_that_it_asks_for_and_disturb_no_call(
 fn a_caller_name_in_latin_1_keeps_the_call() {
     let service = Service::start("");
     let peer = Peer::new(service.sip_udp);
-    let text = request("INVITE sip:07012345678@127.0.0.1 SIP/2.0", "INVITE", &peer.via(), "From: \"NAME\" <sip:0101@x>;tag=1\r\nContent-Type: application/sdp\r\n", SDP);
-    let bytes: Vec<u8> = text.replacen("NAME", "J\u{1}rg", 1).bytes().map(|b| if b == 1 { 0xf6 } else { b }).collect();
+    let text = request(
+        "INVITE sip:07012345678@127.0.0.1 SIP/2.0",
+        "INVITE",
+        &peer.via(),
+        "From: \"NAME\" <sip:0101@x>;tag=1\r\nContent-Type: application/sdp\r\n",
+        SDP,
+    );
+    let bytes: Vec<u8> = text
+        .replacen("NAME", "J\u{1}rg", 1)
+        .bytes()
+        .map(|b| if b == 1 { 0xf6 } else { b })
+        .collect();
     peer.send(&bytes);
     let got = peer.collect(Duration::from_secs(3), |all| all.iter().any(|m| is_final(m)));
     assert_eq!(got.iter().find(|m| is_final(m)).map(|m| status(m)), Some(200));
@@ -176,13 +519,22 @@ fn a_caller_name_in_latin_1_keeps_the_call() {
 fn a_lost_ack_makes_the_200_come_again_until_it_is_acknowledged() {
     let service = Service::start("");
     let peer = Peer::new(service.sip_udp);
-    let invite = request("INVITE sip:07012345678@127.0.0.1 SIP/2.0", "INVITE", &peer.via(), "Content-Type: application/sdp\r\n", SDP);
+    let invite = request(
+        "INVITE sip:07012345678@127.0.0.1 SIP/2.0",
+        "INVITE",
+        &peer.via(),
+        "Content-Type: application/sdp\r\n",
+        SDP,
+    );
     peer.send(invite.as_bytes());
     let oks = |all: &[String]| all.iter().filter(|m| status(m) == 200).count();
     let got = peer.collect(Duration::from_secs(6), |all| oks(all) >= 3);
     assert!(oks(&got) >= 3, "the 200 came {} times", oks(&got));
     let ok = got.iter().find(|m| status(m) == 200).unwrap();
-    let to = ok.lines().find(|l| l.to_ascii_lowercase().starts_with("to:")).unwrap();
+    let to = ok
+        .lines()
+        .find(|l| l.to_ascii_lowercase().starts_with("to:"))
+        .unwrap();
     let line = |name: &str| invite.lines().find(|l| l.starts_with(name)).unwrap().to_owned();
     let in_dialog = |method: &str, n: u32| {
         format!(
@@ -194,7 +546,11 @@ fn a_lost_ack_makes_the_200_come_again_until_it_is_acknowledged() {
     };
     peer.send(in_dialog("ACK", 8).as_bytes());
     peer.collect(Duration::from_millis(300), |_| false);
-    assert!(peer.collect(Duration::from_secs(4), |all| !all.is_empty()).is_empty(), "the 200 came again after its ACK");
+    assert!(
+        peer.collect(Duration::from_secs(4), |all| !all.is_empty())
+            .is_empty(),
+        "the 200 came again after its ACK"
+    );
     peer.send(in_dialog("BYE", 9).as_bytes());
     let got = peer.collect(Duration::from_secs(3), |all| all.iter().any(|m| is_final(m)));
     assert_eq!(got.first().map(|m| status(m)), Some(200));
@@ -205,13 +561,29 @@ fn cancel_at_once_is_answered_and_leaves_nothing_behind() {
     let service = Service::start("");
     for _ in 0..10 {
         let peer = Peer::new(service.sip_udp);
-        let invite = request("INVITE sip:07012345678@127.0.0.1 SIP/2.0", "INVITE", &peer.via(), "Content-Type: application/sdp\r\n", SDP);
-        let head = invite.split("\r\n\r\n").next().unwrap().replace("INVITE", "CANCEL");
-        let cancel: String = head.lines().filter(|l| !l.starts_with("Content")).map(|l| format!("{l}\r\n")).collect();
+        let invite = request(
+            "INVITE sip:07012345678@127.0.0.1 SIP/2.0",
+            "INVITE",
+            &peer.via(),
+            "Content-Type: application/sdp\r\n",
+            SDP,
+        );
+        let head = invite
+            .split("\r\n\r\n")
+            .next()
+            .unwrap()
+            .replace("INVITE", "CANCEL");
+        let cancel: String = head
+            .lines()
+            .filter(|l| !l.starts_with("Content"))
+            .map(|l| format!("{l}\r\n"))
+            .collect();
         peer.send(invite.as_bytes());
         peer.send(format!("{cancel}Content-Length: 0\r\n\r\n").as_bytes());
         let is = |m: &String, method: &str| is_final(m) && m.contains(&format!("CSeq: 8 {method}"));
-        let got = peer.collect(Duration::from_secs(3), |all| all.iter().any(|m| is(m, "CANCEL")) && all.iter().any(|m| is(m, "INVITE")));
+        let got = peer.collect(Duration::from_secs(3), |all| {
+            all.iter().any(|m| is(m, "CANCEL")) && all.iter().any(|m| is(m, "INVITE"))
+        });
         let cancelled = got.iter().find(|m| is(m, "CANCEL")).map(|m| status(m));
         let invited = got.iter().find(|m| is(m, "INVITE")).map(|m| status(m));
         assert_eq!(cancelled, Some(200), "{got:?}");
@@ -220,10 +592,16 @@ fn cancel_at_once_is_answered_and_leaves_nothing_behind() {
         let to = final_answer.lines().find(|l| l.starts_with("To:")).unwrap();
         let id = invite.lines().find(|l| l.starts_with("Call-ID")).unwrap();
         for (method, n) in [("ACK", 8), ("BYE", 9)] {
-            let via = if invited == Some(487) { peer.via() } else { format!("{}{n}", peer.via()) };
+            let via = if invited == Some(487) {
+                peer.via()
+            } else {
+                format!("{}{n}", peer.via())
+            };
             peer.send(format!("{method} sip:omnigate@127.0.0.1 SIP/2.0\r\nVia: {via}\r\nFrom: <sip:a@example.com>;tag=9\r\n{to}\r\n{id}\r\nCSeq: {n} {method}\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n").as_bytes());
         }
-        service.until("the call has ended", || service.calls().iter().all(|c| c["state"] == "ended"));
+        service.until("the call has ended", || {
+            service.calls().iter().all(|c| c["state"] == "ended")
+        });
     }
 }
 
@@ -231,10 +609,20 @@ fn cancel_at_once_is_answered_and_leaves_nothing_behind() {
 fn a_merged_invite_makes_no_second_call() {
     let service = Service::start("");
     let peer = Peer::new(service.sip_udp);
-    let invite = request("INVITE sip:07012345678@127.0.0.1 SIP/2.0", "INVITE", &peer.via(), "Content-Type: application/sdp\r\n", SDP);
+    let invite = request(
+        "INVITE sip:07012345678@127.0.0.1 SIP/2.0",
+        "INVITE",
+        &peer.via(),
+        "Content-Type: application/sdp\r\n",
+        SDP,
+    );
     peer.send(invite.as_bytes());
     peer.collect(Duration::from_secs(3), |all| all.iter().any(|m| is_final(m)));
-    peer.send(invite.replacen("branch=z9hG4bK", "branch=z9hG4bKother", 1).as_bytes());
+    peer.send(
+        invite
+            .replacen("branch=z9hG4bK", "branch=z9hG4bKother", 1)
+            .as_bytes(),
+    );
     let got = peer.collect(Duration::from_secs(3), |all| all.iter().any(|m| status(m) == 482));
     assert!(got.iter().any(|m| status(m) == 482), "{got:?}");
     assert_eq!(service.calls().len(), 1);
@@ -244,7 +632,10 @@ fn a_merged_invite_makes_no_second_call() {
 fn a_stranger_gets_no_answer_at_all() {
     let service = Service::start("[[trunk]]\nname = \"carrier\"\nallow = \"198.51.100.0/24\"\n");
     let peer = Peer::new(service.sip_udp);
-    for message in [request("OPTIONS sip:a@b SIP/2.0", "OPTIONS", &peer.via(), "", ""), "garbage\r\n\r\n".to_owned()] {
+    for message in [
+        request("OPTIONS sip:a@b SIP/2.0", "OPTIONS", &peer.via(), "", ""),
+        "garbage\r\n\r\n".to_owned(),
+    ] {
         peer.send(message.as_bytes());
     }
     assert!(peer.collect(Duration::from_millis(400), |_| false).is_empty());

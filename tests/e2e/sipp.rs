@@ -11,8 +11,24 @@ pub struct Sipp<'a> {
 
 pub fn sipp<'a>(service: &'a Service, scenario: &str) -> Sipp<'a> {
     let file = format!("{}/tests/e2e/sipp/{scenario}.xml", env!("CARGO_MANIFEST_DIR"));
-    let fixed = ["-sf", &file, "-i", "127.0.0.1", "-s", "07012345678", "-nostdin", "-timeout_error", "-timeout", "60s", "-trace_err"];
-    Sipp { service, arguments: fixed.map(str::to_owned).to_vec(), tcp: false }
+    let fixed = [
+        "-sf",
+        &file,
+        "-i",
+        "127.0.0.1",
+        "-s",
+        "07012345678",
+        "-nostdin",
+        "-timeout_error",
+        "-timeout",
+        "60s",
+        "-trace_err",
+    ];
+    Sipp {
+        service,
+        arguments: fixed.map(str::to_owned).to_vec(),
+        tcp: false,
+    }
 }
 
 impl Sipp<'_> {
@@ -31,8 +47,17 @@ impl Sipp<'_> {
         if !self.arguments.iter().any(|a| a == "-m") {
             self = self.with(&["-m", "1"]);
         }
-        let to = if self.tcp { self.service.sip_tcp } else { self.service.sip_udp };
-        let output = Command::new("sipp").args(&self.arguments).arg(to.to_string()).current_dir(&self.service.dir).output().unwrap();
+        let to = if self.tcp {
+            self.service.sip_tcp
+        } else {
+            self.service.sip_udp
+        };
+        let output = Command::new("sipp")
+            .args(&self.arguments)
+            .arg(to.to_string())
+            .current_dir(&self.service.dir)
+            .output()
+            .unwrap();
         if !output.status.success() {
             let errors: String = std::fs::read_dir(&self.service.dir)
                 .unwrap()
@@ -40,7 +65,12 @@ impl Sipp<'_> {
                 .filter(|f| f.file_name().to_string_lossy().contains("errors"))
                 .map(|f| std::fs::read_to_string(f.path()).unwrap_or_default())
                 .collect();
-            panic!("sipp: {:?}\n{}\n{errors}\n{}", output.status, tail(&String::from_utf8_lossy(&output.stdout)), tail(&self.service.log()));
+            panic!(
+                "sipp: {:?}\n{}\n{errors}\n{}",
+                output.status,
+                tail(&String::from_utf8_lossy(&output.stdout)),
+                tail(&self.service.log())
+            );
         }
     }
 }

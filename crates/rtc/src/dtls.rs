@@ -18,7 +18,10 @@ static CONFIG: OnceLock<Arc<dimpl::Config>> = OnceLock::new();
 
 /// The aws-lc-rs provider with the shared DTLS configuration.
 pub(crate) fn provider() -> CryptoProvider {
-    CryptoProvider { dtls_provider: &SHARED, ..str0m_aws_lc_rs::default_provider() }
+    CryptoProvider {
+        dtls_provider: &SHARED,
+        ..str0m_aws_lc_rs::default_provider()
+    }
 }
 
 /// A self-signed ECDSA P-256 certificate.
@@ -35,14 +38,19 @@ fn config(mtu: Option<usize>) -> Result<Arc<dimpl::Config>, CryptoError> {
     if let Some(mtu) = mtu {
         builder = builder.mtu(mtu);
     }
-    let config = builder.build().map_err(|e| CryptoError::Other(format!("DTLS configuration: {e}")))?;
+    let config = builder
+        .build()
+        .map_err(|e| CryptoError::Other(format!("DTLS configuration: {e}")))?;
     Ok(CONFIG.get_or_init(|| Arc::new(config)).clone())
 }
 
 impl DtlsProvider for SharedDtls {
     fn generate_certificate(&self) -> Option<DtlsCert> {
         let cert = dimpl::certificate::generate_self_signed_certificate().ok()?;
-        Some(DtlsCert { certificate: cert.certificate, private_key: cert.private_key })
+        Some(DtlsCert {
+            certificate: cert.certificate,
+            private_key: cert.private_key,
+        })
     }
 
     fn new_dtls(
@@ -52,8 +60,10 @@ impl DtlsProvider for SharedDtls {
         version: DtlsVersion,
         mtu: Option<usize>,
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
-        let cert =
-            dimpl::DtlsCertificate { certificate: cert.certificate.clone(), private_key: cert.private_key.clone() };
+        let cert = dimpl::DtlsCertificate {
+            certificate: cert.certificate.clone(),
+            private_key: cert.private_key.clone(),
+        };
         let config = config(mtu)?;
         let dtls = match version {
             DtlsVersion::Dtls12 => dimpl::Dtls::new_12(config, cert, now),

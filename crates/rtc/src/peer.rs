@@ -113,8 +113,15 @@ impl PeerFactory {
         if offer.len() > MAX_OFFER {
             return Err(PeerError::TooLarge(offer.len()));
         }
-        let creds = IceCreds { ufrag: token(8), pass: token(24) };
-        let mut rtc = self.base.clone().set_local_ice_credentials(creds.clone()).build(now);
+        let creds = IceCreds {
+            ufrag: token(8),
+            pass: token(24),
+        };
+        let mut rtc = self
+            .base
+            .clone()
+            .set_local_ice_credentials(creds.clone())
+            .build(now);
         let mut local = Vec::new();
         for address in candidates {
             if let Ok(c) = Candidate::host(*address, "udp")
@@ -151,7 +158,9 @@ impl PeerFactory {
 fn token(n: usize) -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut rng = rand::rng();
-    (0..n).map(|_| char::from(ALPHABET[usize::from(rng.random::<u8>() & 31)])).collect()
+    (0..n)
+        .map(|_| char::from(ALPHABET[usize::from(rng.random::<u8>() & 31)]))
+        .collect()
 }
 
 /// A browser's audio connection: ICE, DTLS, SRTP and the data channel that the SDKs open.
@@ -189,12 +198,24 @@ impl Peer {
 
     /// Feeds a datagram from `source`.
     pub fn receive(&mut self, source: SocketAddr, datagram: &[u8], now: Instant, sink: &mut impl Sink) {
-        let Ok(contents) = DatagramRecv::try_from(datagram) else { return };
-        // The stack knows itself by its announced addresses only.
-        let Some(destination) = self.local.iter().find(|l| l.is_ipv4() == source.is_ipv4()).or(self.local.first()) else {
+        let Ok(contents) = DatagramRecv::try_from(datagram) else {
             return;
         };
-        let receive = Receive { proto: Protocol::Udp, source, destination: *destination, contents };
+        // The stack knows itself by its announced addresses only.
+        let Some(destination) = self
+            .local
+            .iter()
+            .find(|l| l.is_ipv4() == source.is_ipv4())
+            .or(self.local.first())
+        else {
+            return;
+        };
+        let receive = Receive {
+            proto: Protocol::Udp,
+            source,
+            destination: *destination,
+            contents,
+        };
         // A datagram that is refused (a replay, a forged record) is no reason to end the peer.
         let _ = self.rtc.handle_input(Input::Receive(now, receive));
         self.drain(now, sink);
@@ -210,7 +231,14 @@ impl Peer {
     }
 
     /// Sends one Opus packet. `timestamp` is in 48 kHz units.
-    pub fn send(&mut self, timestamp: u32, marker: bool, opus: Arc<[u8]>, now: Instant, sink: &mut impl Sink) {
+    pub fn send(
+        &mut self,
+        timestamp: u32,
+        marker: bool,
+        opus: Arc<[u8]>,
+        now: Instant,
+        sink: &mut impl Sink,
+    ) {
         let Some((mid, pt)) = self.audio else { return };
         if !self.up || self.gone {
             return;
@@ -247,7 +275,9 @@ impl Peer {
                     self.next = t.max(now);
                     return Ok(());
                 }
-                Output::Event(Event::MediaAdded(added)) if added.kind == MediaKind::Audio => self.media(added.mid),
+                Output::Event(Event::MediaAdded(added)) if added.kind == MediaKind::Audio => {
+                    self.media(added.mid)
+                }
                 Output::Event(_) | Output::Transmit(_) => {}
             }
         }
@@ -255,9 +285,18 @@ impl Peer {
     }
 
     fn media(&mut self, mid: Mid) {
-        let opus: Vec<Pt> =
-            self.rtc.codec_config().params().iter().filter(|p| p.spec().codec == Codec::Opus).map(|p| p.pt()).collect();
-        let pt = self.rtc.media(mid).and_then(|m| m.remote_pts().iter().copied().find(|pt| opus.contains(pt)));
+        let opus: Vec<Pt> = self
+            .rtc
+            .codec_config()
+            .params()
+            .iter()
+            .filter(|p| p.spec().codec == Codec::Opus)
+            .map(|p| p.pt())
+            .collect();
+        let pt = self
+            .rtc
+            .media(mid)
+            .and_then(|m| m.remote_pts().iter().copied().find(|pt| opus.contains(pt)));
         if let (Some(pt), None) = (pt, self.audio) {
             self.audio = Some((mid, pt));
         }
@@ -289,15 +328,18 @@ impl Peer {
                 self.up = true;
                 sink.transport(TransportState::Up);
             }
-            Event::IceConnectionStateChange(IceConnectionState::Disconnected) | Event::Closed => self.lose(sink),
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) | Event::Closed => {
+                self.lose(sink)
+            }
             Event::MediaAdded(added) if added.kind == MediaKind::Audio => self.media(added.mid),
-            Event::RtpPacket(p) if self.audio.is_some_and(|(_, pt)| pt == p.header.payload_type) => sink.audio(AudioPacket {
-                ssrc: *p.header.ssrc,
-                sequence: p.header.sequence_number,
-                timestamp: p.header.timestamp,
-                marker: p.header.marker,
-                payload: &p.payload,
-            }),
+            Event::RtpPacket(p) if self.audio.is_some_and(|(_, pt)| pt == p.header.payload_type) => sink
+                .audio(AudioPacket {
+                    ssrc: *p.header.ssrc,
+                    sequence: p.header.sequence_number,
+                    timestamp: p.header.timestamp,
+                    marker: p.header.marker,
+                    payload: &p.payload,
+                }),
             _ => {}
         }
     }

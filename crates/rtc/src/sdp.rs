@@ -11,7 +11,9 @@ pub(crate) struct OpusWish {
 pub(crate) fn finish(answer: &str, opus: OpusWish) -> String {
     let opus_type = answer.lines().find_map(|l| {
         let (pt, rest) = l.strip_prefix("a=rtpmap:")?.split_once(' ')?;
-        rest.to_ascii_lowercase().starts_with("opus/").then(|| pt.to_owned())
+        rest.to_ascii_lowercase()
+            .starts_with("opus/")
+            .then(|| pt.to_owned())
     });
     let wish = format!(
         "minptime=10;useinbandfec=1;stereo=0;sprop-stereo=0;usedtx=0;maxplaybackrate={}",
@@ -33,7 +35,9 @@ pub(crate) fn finish(answer: &str, opus: OpusWish) -> String {
             continue;
         }
         section_has_candidates |= line.starts_with("a=candidate:");
-        let fmtp = opus_type.as_deref().is_some_and(|pt| line.starts_with(&format!("a=fmtp:{pt} ")));
+        let fmtp = opus_type
+            .as_deref()
+            .is_some_and(|pt| line.starts_with(&format!("a=fmtp:{pt} ")));
         if fmtp {
             continue;
         }
@@ -56,7 +60,12 @@ mod tests {
     #[test]
     fn the_answer_asks_for_mono_and_ends_its_candidates() {
         let answer = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=candidate:1 1 udp 1 1.2.3.4 5 typ host\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10\r\nm=application 9 x\r\na=mid:1\r\n";
-        let done = finish(answer, OpusWish { max_playback_rate: 8000 });
+        let done = finish(
+            answer,
+            OpusWish {
+                max_playback_rate: 8000,
+            },
+        );
         assert!(done.contains("a=fmtp:111 minptime=10;useinbandfec=1;stereo=0;"));
         assert!(done.contains("maxplaybackrate=8000\r\n"));
         assert_eq!(done.matches("a=fmtp").count(), 1);

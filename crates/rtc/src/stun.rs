@@ -12,7 +12,10 @@ pub fn local_ufrag(datagram: &[u8]) -> Option<&str> {
     }
     let mut rest = datagram.get(HEADER..)?;
     while let [t0, t1, l0, l1, tail @ ..] = rest {
-        let (kind, length) = (u16::from_be_bytes([*t0, *t1]), usize::from(u16::from_be_bytes([*l0, *l1])));
+        let (kind, length) = (
+            u16::from_be_bytes([*t0, *t1]),
+            usize::from(u16::from_be_bytes([*l0, *l1])),
+        );
         let value = tail.get(..length)?;
         if kind == USERNAME {
             let text = std::str::from_utf8(value).ok()?;

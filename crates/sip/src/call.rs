@@ -118,11 +118,19 @@ impl Call {
             reason,
         };
         if let Some((status, extra)) = unsupported(invite) {
-            return Err(refuse(status, extra, "extension or body that we do not have is required".into()));
+            return Err(refuse(
+                status,
+                extra,
+                "extension or body that we do not have is required".into(),
+            ));
         }
         let dialog = Dialog::uas(invite, local_tag, contact).map_err(|e| {
             let DialogError::Header(name) = e;
-            refuse(StatusCode::BadRequest, vec![warning(399, &e.to_string())], format!("{name}: {e}"))
+            refuse(
+                StatusCode::BadRequest,
+                vec![warning(399, &e.to_string())],
+                format!("{name}: {e}"),
+            )
         })?;
         let mut negotiator = Negotiator::new(media, session_id);
         let answer = if invite.body.is_empty() {
@@ -197,7 +205,9 @@ impl Call {
         if self.state != State::Proceeding {
             return;
         }
-        let Some((id, invite)) = self.invite.take() else { return };
+        let Some((id, invite)) = self.invite.take() else {
+            return;
+        };
         let (body, offered) = match self.answer.take() {
             Some((body, agreed)) => {
                 self.set_media(agreed);
@@ -219,7 +229,10 @@ impl Call {
         }
         let code = status.code();
         if let Some((id, invite)) = self.invite.take() {
-            self.out.push_back(Output::Respond(id, Box::new(self.dialog.response(&invite, status, extra, None))));
+            self.out.push_back(Output::Respond(
+                id,
+                Box::new(self.dialog.response(&invite, status, extra, None)),
+            ));
         }
         self.end(CallEnd::Refused(code));
     }
@@ -268,14 +281,18 @@ impl Call {
             && let Some((invite_id, invite)) = self.invite.take()
             && invite_id == id
         {
-            let response = self.dialog.response(&invite, StatusCode::RequestTerminated, vec![], None);
+            let response = self
+                .dialog
+                .response(&invite, StatusCode::RequestTerminated, vec![], None);
             self.out.push_back(Output::Respond(id, Box::new(response)));
             self.end(CallEnd::Cancelled);
         }
     }
 
     fn acknowledged(&mut self, id: TransactionId, body: &[u8]) {
-        let Some((waiting, offered)) = self.unacknowledged else { return };
+        let Some((waiting, offered)) = self.unacknowledged else {
+            return;
+        };
         if waiting != id {
             return;
         }
@@ -289,7 +306,9 @@ impl Call {
             match self.negotiator.accept(body) {
                 Ok(agreed) => self.set_media(agreed),
                 Err(e) if first => {
-                    let bye = self.dialog.request(Method::Bye, vec![reason(488, &e.to_string())]);
+                    let bye = self
+                        .dialog
+                        .request(Method::Bye, vec![reason(488, &e.to_string())]);
                     self.out.push_back(Output::Send(Box::new(bye)));
                     self.end(CallEnd::NoAnswer);
                     return;
@@ -304,7 +323,9 @@ impl Call {
     }
 
     fn unacknowledged(&mut self, id: TransactionId) {
-        let Some((waiting, _)) = self.unacknowledged else { return };
+        let Some((waiting, _)) = self.unacknowledged else {
+            return;
+        };
         if waiting != id || self.state == State::Ended {
             return;
         }
@@ -314,13 +335,29 @@ impl Call {
         self.end(CallEnd::NoAck);
     }
 
-    fn respond(&mut self, id: TransactionId, request: &Request, status: StatusCode, extra: Vec<Header>, body: Option<String>) {
-        self.out.push_back(Output::Respond(id, Box::new(self.dialog.response(request, status, extra, body))));
+    fn respond(
+        &mut self,
+        id: TransactionId,
+        request: &Request,
+        status: StatusCode,
+        extra: Vec<Header>,
+        body: Option<String>,
+    ) {
+        self.out.push_back(Output::Respond(
+            id,
+            Box::new(self.dialog.response(request, status, extra, body)),
+        ));
     }
 
     fn request(&mut self, id: TransactionId, request: &Request) {
         if !self.dialog.take_sequence(request) {
-            return self.respond(id, request, StatusCode::ServerInternalError, vec![warning(399, "CSeq is not higher than the last")], None);
+            return self.respond(
+                id,
+                request,
+                StatusCode::ServerInternalError,
+                vec![warning(399, "CSeq is not higher than the last")],
+                None,
+            );
         }
         if self.state == State::Ended {
             return self.respond(id, request, StatusCode::CallTransactionDoesNotExist, vec![], None);
@@ -424,7 +461,13 @@ impl Call {
                 self.out.push_back(Output::Digit(digit));
             }
             None if info::is_dtmf(content_type) => {
-                self.respond(id, request, StatusCode::BadRequest, vec![warning(399, "Signal is no key")], None);
+                self.respond(
+                    id,
+                    request,
+                    StatusCode::BadRequest,
+                    vec![warning(399, "Signal is no key")],
+                    None,
+                );
             }
             None => {
                 let extra = vec![header::make("Accept", "application/dtmf-relay, application/dtmf")];
@@ -438,16 +481,27 @@ impl Call {
 fn unsupported(request: &Request) -> Option<(StatusCode, Vec<Header>)> {
     let required = header::option_tags(&request.headers, "Require");
     if !required.is_empty() {
-        return Some((StatusCode::BadExtension, vec![header::make("Unsupported", required.join(", "))]));
+        return Some((
+            StatusCode::BadExtension,
+            vec![header::make("Unsupported", required.join(", "))],
+        ));
     }
     if matches!(request.method, Method::Invite | Method::Update) && !request.body.is_empty() {
         let kind = header::value(&request.headers, "Content-Type").unwrap_or("");
         let kind = kind.split(';').next().unwrap_or("").trim();
         if !kind.eq_ignore_ascii_case("application/sdp") {
-            return Some((StatusCode::UnsupportedMediaType, vec![header::make("Accept", "application/sdp")]));
+            return Some((
+                StatusCode::UnsupportedMediaType,
+                vec![header::make("Accept", "application/sdp")],
+            ));
         }
-        if header::value(&request.headers, "Content-Encoding").is_some_and(|e| !e.trim().eq_ignore_ascii_case("identity")) {
-            return Some((StatusCode::UnsupportedMediaType, vec![header::make("Accept-Encoding", "identity")]));
+        if header::value(&request.headers, "Content-Encoding")
+            .is_some_and(|e| !e.trim().eq_ignore_ascii_case("identity"))
+        {
+            return Some((
+                StatusCode::UnsupportedMediaType,
+                vec![header::make("Accept-Encoding", "identity")],
+            ));
         }
     }
     None
@@ -456,7 +510,10 @@ fn unsupported(request: &Request) -> Option<(StatusCode, Vec<Header>)> {
 fn refusal(e: &Refusal) -> (StatusCode, Vec<Header>) {
     match e {
         Refusal::Malformed(_) => (StatusCode::BadRequest, vec![warning(399, &e.to_string())]),
-        Refusal::NotAcceptable { code, .. } => (StatusCode::NotAcceptableHere, vec![warning(*code, &e.to_string())]),
+        Refusal::NotAcceptable { code, .. } => (
+            StatusCode::NotAcceptableHere,
+            vec![warning(*code, &e.to_string())],
+        ),
     }
 }
 
@@ -471,5 +528,14 @@ pub fn reason(cause: u16, text: &str) -> Header {
 }
 
 fn quotable(text: &str) -> String {
-    text.chars().map(|c| if c == '"' || c == '\\' || c.is_control() { ' ' } else { c }).take(200).collect()
+    text.chars()
+        .map(|c| {
+            if c == '"' || c == '\\' || c.is_control() {
+                ' '
+            } else {
+                c
+            }
+        })
+        .take(200)
+        .collect()
 }

@@ -47,13 +47,18 @@ impl Dialog {
             .ok_or(DialogError::Header("Contact"))?;
         Uri::try_from(target.uri).map_err(|_| DialogError::Header("Contact"))?;
         Ok(Dialog {
-            call_id: header::value(h, "Call-ID").ok_or(DialogError::Header("Call-ID"))?.to_owned(),
+            call_id: header::value(h, "Call-ID")
+                .ok_or(DialogError::Header("Call-ID"))?
+                .to_owned(),
             local: with_tag(to, local_tag),
             remote: from.to_owned(),
             local_tag: local_tag.to_owned(),
             remote_tag: header::tag(from).unwrap_or("").to_owned(),
             remote_target: target.uri.to_owned(),
-            route_set: header::values(h, "Record-Route").flat_map(header::list).map(str::to_owned).collect(),
+            route_set: header::values(h, "Record-Route")
+                .flat_map(header::list)
+                .map(str::to_owned)
+                .collect(),
             contact: contact.to_owned(),
             local_cseq: 0,
             remote_cseq: sequence(invite).ok_or(DialogError::Header("CSeq"))?,
@@ -69,11 +74,15 @@ impl Dialog {
             .and_then(|c| header::list(c).into_iter().next())
             .and_then(header::address)
             .ok_or(DialogError::Header("Contact"))?;
-        let mut route_set: Vec<String> =
-            header::values(h, "Record-Route").flat_map(header::list).map(str::to_owned).collect();
+        let mut route_set: Vec<String> = header::values(h, "Record-Route")
+            .flat_map(header::list)
+            .map(str::to_owned)
+            .collect();
         route_set.reverse();
         Ok(Dialog {
-            call_id: header::value(h, "Call-ID").ok_or(DialogError::Header("Call-ID"))?.to_owned(),
+            call_id: header::value(h, "Call-ID")
+                .ok_or(DialogError::Header("Call-ID"))?
+                .to_owned(),
             local: from.to_owned(),
             remote: to.to_owned(),
             local_tag: header::tag(from).unwrap_or("").to_owned(),
@@ -131,15 +140,27 @@ impl Dialog {
 
     /// The URI whose host the next request of this dialog is sent to: the first route, else the target.
     pub fn next_hop(&self) -> &str {
-        self.route_set.first().and_then(|r| header::address(r)).map_or(self.remote_target.as_str(), |a| a.uri)
+        self.route_set
+            .first()
+            .and_then(|r| header::address(r))
+            .map_or(self.remote_target.as_str(), |a| a.uri)
     }
 
     /// A new request in this dialog, without Via (the transport adds it).
     pub fn request(&mut self, method: Method, extra: Vec<Header>) -> Request {
         self.local_cseq += 1;
-        let strict = self.route_set.first().and_then(|r| header::address(r)).is_some_and(|a| {
-            !a.uri.split(';').skip(1).any(|p| p.trim().split('=').next().is_some_and(|n| n.eq_ignore_ascii_case("lr")))
-        });
+        let strict = self
+            .route_set
+            .first()
+            .and_then(|r| header::address(r))
+            .is_some_and(|a| {
+                !a.uri.split(';').skip(1).any(|p| {
+                    p.trim()
+                        .split('=')
+                        .next()
+                        .is_some_and(|n| n.eq_ignore_ascii_case("lr"))
+                })
+            });
         let mut routes = self.route_set.clone();
         let mut uri = self.remote_target.clone();
         if strict {
@@ -172,21 +193,34 @@ impl Dialog {
     }
 
     /// A response within this dialog: our tag, Contact and Record-Route where they belong.
-    pub fn response(&self, request: &Request, status: StatusCode, extra: Vec<Header>, body: Option<String>) -> Response {
+    pub fn response(
+        &self,
+        request: &Request,
+        status: StatusCode,
+        extra: Vec<Header>,
+        body: Option<String>,
+    ) -> Response {
         let code = status.code();
         let mut response = response(request, status, Some(&self.local_tag), extra);
         let forms_dialog = request.method == Method::Invite && (101..300).contains(&code);
         if forms_dialog {
-            let routes: Vec<Header> =
-                header::values(&request.headers, "Record-Route").map(|v| header::make("Record-Route", v)).collect();
+            let routes: Vec<Header> = header::values(&request.headers, "Record-Route")
+                .map(|v| header::make("Record-Route", v))
+                .collect();
             response.headers.extend(routes);
         }
         if forms_dialog || (request.method == Method::Update && code < 300) {
-            response.headers.push(header::make("Contact", format!("<{}>", self.contact)));
+            response
+                .headers
+                .push(header::make("Contact", format!("<{}>", self.contact)));
         }
         if let Some(body) = body {
-            response.headers.push(header::make("Content-Type", "application/sdp"));
-            response.headers.unique_push(header::make("Content-Length", body.len().to_string()));
+            response
+                .headers
+                .push(header::make("Content-Type", "application/sdp"));
+            response
+                .headers
+                .unique_push(header::make("Content-Length", body.len().to_string()));
             response.body = body.into_bytes();
         }
         response
@@ -209,12 +243,21 @@ pub fn response(request: &Request, status: StatusCode, to_tag: Option<&str>, ext
         }
     }
     headers.push(header::make("Server", AGENT));
-    if request.method == Method::Invite && (200..300).contains(&code) || code == 405 || request.method == Method::Options {
+    if request.method == Method::Invite && (200..300).contains(&code)
+        || code == 405
+        || request.method == Method::Options
+    {
         headers.push(header::make("Allow", ALLOW));
     }
     headers.extend(extra);
     headers.push(header::make("Content-Length", "0"));
-    Response { status_code: status, wire_reason: None, version: Version::V2, headers: headers.into(), body: Vec::new() }
+    Response {
+        status_code: status,
+        wire_reason: None,
+        version: Version::V2,
+        headers: headers.into(),
+        body: Vec::new(),
+    }
 }
 
 fn with_tag(value: &str, tag: &str) -> String {

@@ -56,7 +56,11 @@ impl Framer {
             self.buffer.remove(0);
         }
         if crate::shield::head_end(&self.buffer).is_none() {
-            return if self.buffer.len() > MAX_MESSAGE { Err(FrameError::NoHead) } else { Ok(None) };
+            return if self.buffer.len() > MAX_MESSAGE {
+                Err(FrameError::NoHead)
+            } else {
+                Ok(None)
+            };
         }
         let head = Head::parse(&self.buffer).map_err(FrameError::Malformed)?;
         let mut lengths = head.all("content-length");
@@ -64,7 +68,9 @@ impl Framer {
         if lengths.any(|other| Some(other) != first) {
             return Err(FrameError::Length);
         }
-        let Some(Ok(body)) = head.content_length() else { return Err(FrameError::Length) };
+        let Some(Ok(body)) = head.content_length() else {
+            return Err(FrameError::Length);
+        };
         let total = head.length + body;
         if total > MAX_STREAM_MESSAGE {
             return Err(FrameError::TooLarge(total));
@@ -86,7 +92,11 @@ mod tests {
 
     #[test]
     fn messages_are_found_however_the_bytes_arrive() {
-        let text = format!("\r\n{}{}", message("Content-Length : 5", "hello"), message("l: 0", ""));
+        let text = format!(
+            "\r\n{}{}",
+            message("Content-Length : 5", "hello"),
+            message("l: 0", "")
+        );
         for step in [1, 3, 7, 1000] {
             let mut framer = Framer::default();
             let mut found = Vec::new();

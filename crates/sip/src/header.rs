@@ -4,12 +4,18 @@ use rsipstack::sip::{Header, Headers, Uri};
 
 /// Value of the first header called `name` (long form, any case).
 pub fn value<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
-    headers.iter().find(|h| h.name().eq_ignore_ascii_case(name)).map(|h| h.value())
+    headers
+        .iter()
+        .find(|h| h.name().eq_ignore_ascii_case(name))
+        .map(|h| h.value())
 }
 
 /// Values of all headers called `name`, in order.
 pub fn values<'a>(headers: &'a Headers, name: &'a str) -> impl Iterator<Item = &'a str> {
-    headers.iter().filter(move |h| h.name().eq_ignore_ascii_case(name)).map(|h| h.value())
+    headers
+        .iter()
+        .filter(move |h| h.name().eq_ignore_ascii_case(name))
+        .map(|h| h.value())
 }
 
 /// Splits a comma-separated list outside quotes and angle brackets (RFC 3261 section 7.3.1).
@@ -76,7 +82,11 @@ pub fn address(text: &str) -> Option<Address<'_>> {
         }
         None => {
             let (uri, parameters) = text.split_once(';').unwrap_or((text, ""));
-            Some(Address { display: "", uri: uri.trim(), parameters })
+            Some(Address {
+                display: "",
+                uri: uri.trim(),
+                parameters,
+            })
         }
     }
 }
@@ -85,13 +95,17 @@ pub fn address(text: &str) -> Option<Address<'_>> {
 pub fn parameter<'a>(parameters: &'a str, name: &str) -> Option<&'a str> {
     parameters.split(';').find_map(|p| {
         let (n, v) = p.split_once('=').unwrap_or((p, ""));
-        n.trim().eq_ignore_ascii_case(name).then(|| v.trim().trim_matches('"'))
+        n.trim()
+            .eq_ignore_ascii_case(name)
+            .then(|| v.trim().trim_matches('"'))
     })
 }
 
 /// The `tag` parameter of a From or To value.
 pub fn tag(text: &str) -> Option<&str> {
-    address(text).and_then(|a| parameter(a.parameters, "tag")).filter(|t| !t.is_empty())
+    address(text)
+        .and_then(|a| parameter(a.parameters, "tag"))
+        .filter(|t| !t.is_empty())
 }
 
 /// Parses the URI of an address header.
@@ -101,7 +115,10 @@ pub fn uri(text: &str) -> Option<Uri> {
 
 /// Option tags of `Require`-like headers, lower case (RFC 3261 section 20.32).
 pub fn option_tags(headers: &Headers, name: &str) -> Vec<String> {
-    values(headers, name).flat_map(list).map(|t| t.to_ascii_lowercase()).collect()
+    values(headers, name)
+        .flat_map(list)
+        .map(|t| t.to_ascii_lowercase())
+        .collect()
 }
 
 /// A header by name and value, also for names that the message types do not know.
@@ -125,6 +142,9 @@ mod tests {
 
     #[test]
     fn a_list_is_split_at_commas_between_addresses_only() {
-        assert_eq!(list("<sip:a,b@c>, \"x,y\" <sip:d>,"), vec!["<sip:a,b@c>", "\"x,y\" <sip:d>"]);
+        assert_eq!(
+            list("<sip:a,b@c>, \"x,y\" <sip:d>,"),
+            vec!["<sip:a,b@c>", "\"x,y\" <sip:d>"]
+        );
     }
 }

@@ -53,11 +53,18 @@ pub fn called(request: &Request, country: Country) -> Option<PhoneNumber> {
 pub fn caller(headers: &Headers) -> Caller {
     let private = header::values(headers, "Privacy")
         .flat_map(|v| v.split([';', ',']))
-        .any(|p| matches!(p.trim().to_ascii_lowercase().as_str(), "id" | "user" | "header" | "full"));
+        .any(|p| {
+            matches!(
+                p.trim().to_ascii_lowercase().as_str(),
+                "id" | "user" | "header" | "full"
+            )
+        });
     if private {
         return Caller::Anonymous;
     }
-    let asserted = header::values(headers, "P-Asserted-Identity").flat_map(header::list).find_map(known);
+    let asserted = header::values(headers, "P-Asserted-Identity")
+        .flat_map(header::list)
+        .find_map(known);
     if let Some(caller) = asserted {
         return caller;
     }
@@ -72,7 +79,9 @@ pub fn caller(headers: &Headers) -> Caller {
             return caller;
         }
     }
-    header::value(headers, "From").and_then(known).unwrap_or(Caller::Anonymous)
+    header::value(headers, "From")
+        .and_then(known)
+        .unwrap_or(Caller::Anonymous)
 }
 
 fn known(address: &str) -> Option<Caller> {
@@ -87,9 +96,18 @@ fn known(address: &str) -> Option<Caller> {
     if nameless {
         return Some(Caller::Anonymous);
     }
-    let digits: String = user.chars().filter(|c| !matches!(c, '-' | '.' | '(' | ')' | ' ')).collect();
-    let shown = if digits.trim_start_matches('+').bytes().all(|b| b.is_ascii_digit()) { digits } else { user.to_owned() };
-    Some(Caller::Known(shown.chars().filter(|c| !c.is_control()).take(64).collect()))
+    let digits: String = user
+        .chars()
+        .filter(|c| !matches!(c, '-' | '.' | '(' | ')' | ' '))
+        .collect();
+    let shown = if digits.trim_start_matches('+').bytes().all(|b| b.is_ascii_digit()) {
+        digits
+    } else {
+        user.to_owned()
+    };
+    Some(Caller::Known(
+        shown.chars().filter(|c| !c.is_control()).take(64).collect(),
+    ))
 }
 
 /// User part of a `sip:`/`sips:` URI or the number of a `tel:` URI, unescaped.
@@ -150,9 +168,16 @@ mod tests {
             "sips:070-1234-5678:secret@gw",
         ] {
             let r = request(uri, "To: <sip:x@y>\r\nFrom: <sip:a@b>;tag=1\r\n");
-            assert_eq!(called(&r, Country::korea()).unwrap().digits(), "827012345678", "{uri}");
+            assert_eq!(
+                called(&r, Country::korea()).unwrap().digits(),
+                "827012345678",
+                "{uri}"
+            );
         }
-        let r = request("sip:gw.example", "To: <tel:07012345678>\r\nFrom: <sip:a@b>;tag=1\r\n");
+        let r = request(
+            "sip:gw.example",
+            "To: <tel:07012345678>\r\nFrom: <sip:a@b>;tag=1\r\n",
+        );
         assert_eq!(called(&r, Country::korea()).unwrap().digits(), "827012345678");
     }
 
@@ -173,7 +198,11 @@ mod tests {
             "From: \"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=1\r\n",
             "Remote-Party-ID: <sip:01033334444@c>;privacy=full\r\nFrom: <sip:01055556666@c>;tag=1\r\n",
         ] {
-            assert_eq!(caller(&request("sip:1@g", headers).headers), Caller::Anonymous, "{headers}");
+            assert_eq!(
+                caller(&request("sip:1@g", headers).headers),
+                Caller::Anonymous,
+                "{headers}"
+            );
         }
     }
 }

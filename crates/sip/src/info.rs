@@ -5,7 +5,12 @@
 /// Both payloads in use are read: `application/dtmf-relay` (`Signal=5` and `Duration=160` lines) and
 /// `application/dtmf` (the character alone). `None` when the body is neither.
 pub fn digit(content_type: &str, body: &[u8]) -> Option<char> {
-    let kind = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    let kind = content_type
+        .split(';')
+        .next()
+        .unwrap_or("")
+        .trim()
+        .to_ascii_lowercase();
     let text = std::str::from_utf8(body).ok()?;
     let signal = match kind.as_str() {
         "application/dtmf-relay" => text.lines().find_map(|line| {
@@ -18,7 +23,9 @@ pub fn digit(content_type: &str, body: &[u8]) -> Option<char> {
     match signal {
         "10" => Some('*'),
         "11" => Some('#'),
-        "12" | "13" | "14" | "15" => char::from_digit(signal.parse::<u32>().ok()? - 2, 16).map(|c| c.to_ascii_uppercase()),
+        "12" | "13" | "14" | "15" => {
+            char::from_digit(signal.parse::<u32>().ok()? - 2, 16).map(|c| c.to_ascii_uppercase())
+        }
         _ => {
             let mut chars = signal.chars();
             let c = chars.next()?.to_ascii_uppercase();
@@ -29,7 +36,12 @@ pub fn digit(content_type: &str, body: &[u8]) -> Option<char> {
 
 /// True for the two content types of [`digit`].
 pub fn is_dtmf(content_type: &str) -> bool {
-    let kind = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    let kind = content_type
+        .split(';')
+        .next()
+        .unwrap_or("")
+        .trim()
+        .to_ascii_lowercase();
     kind == "application/dtmf-relay" || kind == "application/dtmf"
 }
 
@@ -39,8 +51,14 @@ mod tests {
 
     #[test]
     fn both_payload_kinds_are_read() {
-        assert_eq!(digit("application/dtmf-relay", b"Signal= 5\r\nDuration= 160\r\n"), Some('5'));
-        assert_eq!(digit("Application/DTMF-Relay; charset=x", b"signal=*\nDuration=100"), Some('*'));
+        assert_eq!(
+            digit("application/dtmf-relay", b"Signal= 5\r\nDuration= 160\r\n"),
+            Some('5')
+        );
+        assert_eq!(
+            digit("Application/DTMF-Relay; charset=x", b"signal=*\nDuration=100"),
+            Some('*')
+        );
         assert_eq!(digit("application/dtmf", b"7\r\n"), Some('7'));
         assert_eq!(digit("application/dtmf", b"11"), Some('#'));
         assert_eq!(digit("application/dtmf", b"12"), Some('A'));

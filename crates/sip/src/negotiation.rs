@@ -76,7 +76,13 @@ pub struct Negotiator {
 impl Negotiator {
     /// `session_id` is any number unlikely to repeat (RFC 8866 section 5.2).
     pub fn new(local: LocalMedia, session_id: u64) -> Negotiator {
-        Negotiator { local, session_id, version: 1, last_written: None, in_band_only: false }
+        Negotiator {
+            local,
+            session_id,
+            version: 1,
+            last_written: None,
+            in_band_only: false,
+        }
     }
 
     /// Answers `offer`; the answer and what was agreed.
@@ -89,7 +95,13 @@ impl Negotiator {
                 .media
                 .iter()
                 .enumerate()
-                .map(|(i, line)| if i == index { Ok(n.line(&agreed, &agreed.receive)) } else { Err(line) })
+                .map(|(i, line)| {
+                    if i == index {
+                        Ok(n.line(&agreed, &agreed.receive))
+                    } else {
+                        Err(line)
+                    }
+                })
                 .collect();
             sdp::write(n.session_id, n.version, n.local.ip, &lines)
         });
@@ -162,8 +174,15 @@ fn choose(description: &Description) -> Result<(usize, Agreed), Refusal> {
         }
     }
     let offered: Vec<String> = description.media.iter().map(MediaLine::describe).collect();
-    let code = if description.media.iter().any(MediaLine::is_usable_audio) { 305 } else { 304 };
-    Err(Refusal::NotAcceptable { code, offered: offered.join("; ") })
+    let code = if description.media.iter().any(MediaLine::is_usable_audio) {
+        305
+    } else {
+        304
+    };
+    Err(Refusal::NotAcceptable {
+        code,
+        offered: offered.join("; "),
+    })
 }
 
 fn agree(line: &MediaLine) -> Option<Agreed> {
@@ -197,7 +216,9 @@ fn agree(line: &MediaLine) -> Option<Agreed> {
 
 /// The largest multiple of 10 ms within 10 to 60 that respects what the other side stated.
 fn packet_time(ptime: Option<u32>, maxptime: Option<u32>) -> u32 {
-    let wanted = ptime.filter(|p| (10..=60).contains(p)).unwrap_or(DEFAULT_PTIME_MS);
+    let wanted = ptime
+        .filter(|p| (10..=60).contains(p))
+        .unwrap_or(DEFAULT_PTIME_MS);
     let limit = maxptime.filter(|m| *m >= 10).unwrap_or(60);
     (wanted.min(limit) / 10 * 10).clamp(10, 60)
 }

@@ -29,17 +29,45 @@ pub const COUNTRIES: &[Country] = &[
         trunk_prefix: "0",
         international: &["00700", "00755", "001", "002", "005", "006", "008", "00"],
     },
-    Country { code: "US", calling_code: "1", trunk_prefix: "1", international: &["011"] },
-    Country { code: "JP", calling_code: "81", trunk_prefix: "0", international: &["010"] },
-    Country { code: "GB", calling_code: "44", trunk_prefix: "0", international: &["00"] },
-    Country { code: "DE", calling_code: "49", trunk_prefix: "0", international: &["00"] },
-    Country { code: "FR", calling_code: "33", trunk_prefix: "0", international: &["00"] },
+    Country {
+        code: "US",
+        calling_code: "1",
+        trunk_prefix: "1",
+        international: &["011"],
+    },
+    Country {
+        code: "JP",
+        calling_code: "81",
+        trunk_prefix: "0",
+        international: &["010"],
+    },
+    Country {
+        code: "GB",
+        calling_code: "44",
+        trunk_prefix: "0",
+        international: &["00"],
+    },
+    Country {
+        code: "DE",
+        calling_code: "49",
+        trunk_prefix: "0",
+        international: &["00"],
+    },
+    Country {
+        code: "FR",
+        calling_code: "33",
+        trunk_prefix: "0",
+        international: &["00"],
+    },
 ];
 
 impl Country {
     /// The plan with ISO code `code`, in any case.
     pub fn find(code: &str) -> Option<Country> {
-        COUNTRIES.iter().copied().find(|c| c.code.eq_ignore_ascii_case(code))
+        COUNTRIES
+            .iter()
+            .copied()
+            .find(|c| c.code.eq_ignore_ascii_case(code))
     }
 
     /// South Korea, the default of a trunk.
@@ -160,7 +188,10 @@ pub fn mask(text: &str) -> String {
     if n <= 7 {
         return "*".repeat(n);
     }
-    text.chars().enumerate().map(|(i, c)| if i < 4 || i + 2 >= n { c } else { '*' }).collect()
+    text.chars()
+        .enumerate()
+        .map(|(i, c)| if i < 4 || i + 2 >= n { c } else { '*' })
+        .collect()
 }
 
 #[cfg(test)]
@@ -201,7 +232,12 @@ mod tests {
     #[test]
     fn foreign_numbers_keep_their_country() {
         assert_eq!(kr("+1 212 555 0100"), "12125550100");
-        assert_eq!(PhoneNumber::parse("2125550100", Country::find("us").unwrap()).unwrap().0, "2125550100");
+        assert_eq!(
+            PhoneNumber::parse("2125550100", Country::find("us").unwrap())
+                .unwrap()
+                .0,
+            "2125550100"
+        );
     }
 
     #[test]

@@ -122,7 +122,11 @@ impl MediaLine {
     /// What the line offers, for a refusal: `PCMU/8000, G729/8000` or `m=image udptl`.
     pub fn describe(&self) -> String {
         if self.raw.media == "audio" && self.raw.proto.starts_with("RTP/AVP") {
-            let names: Vec<String> = self.formats.iter().map(|f| format!("{}/{}", f.name, f.clock_rate)).collect();
+            let names: Vec<String> = self
+                .formats
+                .iter()
+                .map(|f| format!("{}/{}", f.name, f.clock_rate))
+                .collect();
             return names.join(", ");
         }
         format!("{} {}", self.raw.media, self.raw.proto)
@@ -158,8 +162,7 @@ impl Description {
         }
         let text = String::from_utf8_lossy(body);
         let repaired = repair_origin(&text);
-        let session =
-            Session::parse(repaired.as_bytes()).map_err(|e| SdpError::Malformed(e.to_string()))?;
+        let session = Session::parse(repaired.as_bytes()).map_err(|e| SdpError::Malformed(e.to_string()))?;
         let session_direction = direction_of(session.attributes.iter());
         let media: Vec<MediaLine> = session
             .medias
@@ -211,13 +214,17 @@ fn direction_of<'a>(attributes: impl Iterator<Item = &'a Attribute>) -> Option<D
 }
 
 fn media_line(m: &Media, session: Option<&Connection>, default: Option<Direction>) -> MediaLine {
-    let address: Option<IpAddr> = m
-        .connections
-        .first()
-        .or(session)
-        .and_then(|c| c.connection_address.split('/').next().and_then(|a| a.parse().ok()));
+    let address: Option<IpAddr> = m.connections.first().or(session).and_then(|c| {
+        c.connection_address
+            .split('/')
+            .next()
+            .and_then(|a| a.parse().ok())
+    });
     let number = |name: &str| {
-        m.get_first_attribute_value(name).flatten().and_then(|v| v.trim().parse::<f32>().ok()).map(|v| v as u32)
+        m.get_first_attribute_value(name)
+            .flatten()
+            .and_then(|v| v.trim().parse::<f32>().ok())
+            .map(|v| v as u32)
     };
     let rtcp = m.get_first_attribute_value("rtcp").flatten().and_then(|v| {
         let mut fields = v.split_whitespace();
@@ -243,13 +250,23 @@ fn formats(m: &Media) -> Vec<Format> {
     m.fmt
         .split_whitespace()
         .filter_map(|f| f.parse::<u8>().ok().filter(|pt| *pt < 128))
-        .map(|payload_type| match maps.iter().find(|r| r.payload_type == payload_type) {
-            Some(r) => Format { payload_type, name: r.encoding_name.clone(), clock_rate: r.clock_rate },
-            None => {
-                let (name, clock_rate) = static_format(payload_type);
-                Format { payload_type, name: name.to_owned(), clock_rate }
-            }
-        })
+        .map(
+            |payload_type| match maps.iter().find(|r| r.payload_type == payload_type) {
+                Some(r) => Format {
+                    payload_type,
+                    name: r.encoding_name.clone(),
+                    clock_rate: r.clock_rate,
+                },
+                None => {
+                    let (name, clock_rate) = static_format(payload_type);
+                    Format {
+                        payload_type,
+                        name: name.to_owned(),
+                        clock_rate,
+                    }
+                }
+            },
+        )
         .collect()
 }
 
@@ -286,8 +303,16 @@ pub struct AudioLine<'a> {
 
 /// Writes a description. `lines` follows the offer's media lines: `Ok` is our audio line, `Err` the refused
 /// line that is repeated with port 0 (RFC 3264 section 6).
-pub fn write(session_id: u64, version: u64, ip: IpAddr, lines: &[Result<AudioLine<'_>, &MediaLine>]) -> String {
-    let mut session = Session::new(Origin::with_ip_addr(session_id.to_string(), version, ip), "omnigate");
+pub fn write(
+    session_id: u64,
+    version: u64,
+    ip: IpAddr,
+    lines: &[Result<AudioLine<'_>, &MediaLine>],
+) -> String {
+    let mut session = Session::new(
+        Origin::with_ip_addr(session_id.to_string(), version, ip),
+        "omnigate",
+    );
     session.set_connection(Connection::from_ip_addr(ip));
     session.add_time(Time::new(0, 0));
     for line in lines {
@@ -316,8 +341,12 @@ fn audio_media(audio: &AudioLine<'_>) -> Media {
     let mut types: Vec<String> = audio.speech.iter().map(|(pt, _)| pt.to_string()).collect();
     types.extend(audio.comfort_noise.map(|pt| pt.to_string()));
     types.extend(audio.telephone_event.map(|pt| pt.to_string()));
-    let mut m =
-        Media::new(sdp_types::MediaType::Audio, audio.local.port(), sdp_types::TransportProto::RtpAvp, types.join(" "));
+    let mut m = Media::new(
+        sdp_types::MediaType::Audio,
+        audio.local.port(),
+        sdp_types::TransportProto::RtpAvp,
+        types.join(" "),
+    );
     for (pt, payload) in audio.speech {
         m.add_attribute_with_value("rtpmap", format!("{pt} {}/8000", payload.name()));
     }

@@ -4,15 +4,26 @@ use super::{Fault, Head};
 use crate::header;
 
 const fn bad(reason: &'static str) -> Option<Fault> {
-    Some(Fault { status: 400, phrase: "Bad Request", reason })
+    Some(Fault {
+        status: 400,
+        phrase: "Bad Request",
+        reason,
+    })
 }
 
 /// A status line with a three-digit code, and the headers that match it to a request.
 pub(super) fn response(head: &Head) -> bool {
     let mut parts = head.start.splitn(3, ' ');
     let version = parts.next().is_some_and(|v| v.eq_ignore_ascii_case("SIP/2.0"));
-    let code = parts.next().is_some_and(|c| c.len() == 3 && c.parse::<u16>().is_ok_and(|c| (100..700).contains(&c)));
-    version && code && ["via", "from", "to", "call-id", "cseq"].iter().all(|n| head.all(n).count() >= 1) && sequence(head).is_some()
+    let code = parts
+        .next()
+        .is_some_and(|c| c.len() == 3 && c.parse::<u16>().is_ok_and(|c| (100..700).contains(&c)));
+    version
+        && code
+        && ["via", "from", "to", "call-id", "cseq"]
+            .iter()
+            .all(|n| head.all(n).count() >= 1)
+        && sequence(head).is_some()
 }
 
 /// The first fault of a request.
@@ -38,17 +49,29 @@ fn start_line(head: &Head) -> Option<Fault> {
         return bad("request line does not end in SIP/2.0");
     }
     if !version.eq_ignore_ascii_case("SIP/2.0") {
-        return Some(Fault { status: 505, phrase: "Version Not Supported", reason: "only SIP/2.0 is spoken" });
+        return Some(Fault {
+            status: 505,
+            phrase: "Version Not Supported",
+            reason: "only SIP/2.0 is spoken",
+        });
     }
-    let Some((scheme, rest)) = uri.split_once(':') else { return bad("Request-URI has no scheme") };
+    let Some((scheme, rest)) = uri.split_once(':') else {
+        return bad("Request-URI has no scheme");
+    };
     if uri.contains(['<', '>', '"']) {
         return bad("Request-URI is in angle brackets");
     }
     match scheme.to_ascii_lowercase().as_str() {
         "sip" | "sips" if rest.contains('?') => bad("Request-URI has headers"),
-        "sip" | "sips" if rest.contains('[') && !rest.contains(']') => bad("Request-URI has an unterminated IPv6 address"),
+        "sip" | "sips" if rest.contains('[') && !rest.contains(']') => {
+            bad("Request-URI has an unterminated IPv6 address")
+        }
         "sip" | "sips" | "tel" => None,
-        _ => Some(Fault { status: 416, phrase: "Unsupported URI Scheme", reason: "Request-URI scheme is not sip, sips or tel" }),
+        _ => Some(Fault {
+            status: 416,
+            phrase: "Unsupported URI Scheme",
+            reason: "Request-URI scheme is not sip, sips or tel",
+        }),
     }
 }
 
@@ -65,7 +88,11 @@ fn once(head: &Head) -> Option<Fault> {
             _ => return bad(twice),
         }
     }
-    if head.all("via").next().is_none() { bad("Via is missing") } else { None }
+    if head.all("via").next().is_none() {
+        bad("Via is missing")
+    } else {
+        None
+    }
 }
 
 /// CSeq number below 2^31 (RFC 3261 section 8.1.1.5) and its method.
@@ -73,7 +100,10 @@ fn sequence(head: &Head) -> Option<(u32, &str)> {
     let value = head.all("cseq").next()?;
     let (number, method) = value.split_once(' ')?;
     let number: u64 = number.parse().ok()?;
-    u32::try_from(number).ok().filter(|n| *n < 1 << 31).map(|n| (n, method.trim()))
+    u32::try_from(number)
+        .ok()
+        .filter(|n| *n < 1 << 31)
+        .map(|n| (n, method.trim()))
 }
 
 fn sequence_matches(head: &Head) -> Option<Fault> {
@@ -87,7 +117,9 @@ fn sequence_matches(head: &Head) -> Option<Fault> {
 fn addresses(head: &Head) -> Option<Fault> {
     let readable = |name: &'static str| {
         head.all(name).flat_map(header::list).all(|v| {
-            v == "*" || (header::address(v).is_some_and(|a| !a.uri.is_empty() && a.uri.contains(':')) && !empty_parts(v))
+            v == "*"
+                || (header::address(v).is_some_and(|a| !a.uri.is_empty() && a.uri.contains(':'))
+                    && !empty_parts(v))
         })
     };
     if !readable("from") {
@@ -124,7 +156,11 @@ fn empty_parts(value: &str) -> bool {
 }
 
 fn via(head: &Head) -> Option<Fault> {
-    let top = head.all("via").next().and_then(|v| header::list(v).into_iter().next()).unwrap_or("");
+    let top = head
+        .all("via")
+        .next()
+        .and_then(|v| header::list(v).into_iter().next())
+        .unwrap_or("");
     let usable = || -> Option<bool> {
         let (protocol, rest) = top.split_once(' ')?;
         let mut parts = protocol.split('/');
@@ -132,10 +168,17 @@ fn via(head: &Head) -> Option<Fault> {
         let transport = parts.next()?.to_ascii_uppercase();
         let sent_by = rest.split(';').next()?.trim();
         let port = match sent_by.rsplit_once(':') {
-            Some((host, port)) if !host.contains(':') || host.ends_with(']') => port.trim().parse::<u16>().is_ok(),
+            Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
+                port.trim().parse::<u16>().is_ok()
+            }
             _ => true,
         };
-        Some(known && ["UDP", "TCP", "TLS", "WS", "WSS", "SCTP"].contains(&transport.as_str()) && !sent_by.is_empty() && port)
+        Some(
+            known
+                && ["UDP", "TCP", "TLS", "WS", "WSS", "SCTP"].contains(&transport.as_str())
+                && !sent_by.is_empty()
+                && port,
+        )
     };
     if head.all("via").any(empty_parts) || !usable().unwrap_or(false) {
         return bad("Via is malformed");
@@ -159,7 +202,9 @@ fn length(head: &Head, message_length: usize) -> Option<Fault> {
 
 fn hops(head: &Head) -> Option<Fault> {
     match head.all("max-forwards").next() {
-        Some(v) if v.trim().parse::<u32>().map_or(true, |n| n > 255) => bad("Max-Forwards is not a number up to 255"),
+        Some(v) if v.trim().parse::<u32>().map_or(true, |n| n > 255) => {
+            bad("Max-Forwards is not a number up to 255")
+        }
         _ => None,
     }
 }

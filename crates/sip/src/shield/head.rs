@@ -53,17 +53,26 @@ impl Head {
                 return Err("header line is too long");
             }
             let (name, value) = line.split_once(':').ok_or("header line without a colon")?;
-            fields.push(Field { name: long_name(name.trim()), value: value.trim().replace('\0', " ") });
+            fields.push(Field {
+                name: long_name(name.trim()),
+                value: value.trim().replace('\0', " "),
+            });
         }
         for f in &mut fields {
             tidy(f);
         }
-        Ok(Head { start: start.replace('\0', "%00"), fields, length })
+        Ok(Head {
+            start: start.replace('\0', "%00"),
+            fields,
+            length,
+        })
     }
 
     /// True when the start line is a status line.
     pub fn is_response(&self) -> bool {
-        self.start.get(..4).is_some_and(|s| s.eq_ignore_ascii_case("SIP/"))
+        self.start
+            .get(..4)
+            .is_some_and(|s| s.eq_ignore_ascii_case("SIP/"))
     }
 
     /// Method of a request.
@@ -73,7 +82,10 @@ impl Head {
 
     /// Values of the fields called `name` (lower-case long form).
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.fields.iter().filter(move |f| f.name == name).map(|f| f.value.as_str())
+        self.fields
+            .iter()
+            .filter(move |f| f.name == name)
+            .map(|f| f.value.as_str())
     }
 
     /// Content-Length: absent, a number, or malformed.
@@ -164,7 +176,10 @@ pub(crate) fn canonical(name: &str) -> String {
     name.split('-')
         .map(|part| {
             let mut chars = part.chars();
-            chars.next().map(|c| c.to_ascii_uppercase().to_string() + chars.as_str()).unwrap_or_default()
+            chars
+                .next()
+                .map(|c| c.to_ascii_uppercase().to_string() + chars.as_str())
+                .unwrap_or_default()
         })
         .collect::<Vec<_>>()
         .join("-")

@@ -7,10 +7,10 @@
 mod check;
 mod head;
 
-pub use head::{Field, Head};
 pub(crate) use head::head_length as head_end;
+pub use head::{Field, Head};
 
-use crate::dialog::{ALLOW, AGENT};
+use crate::dialog::{AGENT, ALLOW};
 use std::net::SocketAddr;
 
 /// Largest request handed on, bytes; longer ones get 513.
@@ -22,11 +22,25 @@ pub const MAX_LINE: usize = 4 * 1024;
 
 /// Methods that the parser knows; others get 501.
 const METHODS: [&str; 14] = [
-    "ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH", "REFER", "REGISTER",
-    "SUBSCRIBE", "UPDATE",
+    "ACK",
+    "BYE",
+    "CANCEL",
+    "INFO",
+    "INVITE",
+    "MESSAGE",
+    "NOTIFY",
+    "OPTIONS",
+    "PRACK",
+    "PUBLISH",
+    "REFER",
+    "REGISTER",
+    "SUBSCRIBE",
+    "UPDATE",
 ];
 /// Methods that this service answers in or out of a dialog; other known ones get 405.
-const SERVED: [&str; 8] = ["ACK", "BYE", "CANCEL", "INFO", "INVITE", "OPTIONS", "PRACK", "UPDATE"];
+const SERVED: [&str; 8] = [
+    "ACK", "BYE", "CANCEL", "INFO", "INVITE", "OPTIONS", "PRACK", "UPDATE",
+];
 
 /// What to do with a received message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,20 +64,33 @@ pub enum Verdict {
 
 /// Inspects one whole message: a datagram, or one framed out of a stream.
 pub fn inspect(message: &[u8], source: SocketAddr) -> Verdict {
-    let start = message.iter().position(|b| !matches!(b, b'\r' | b'\n' | b' ' | b'\t' | 0)).unwrap_or(message.len());
+    let start = message
+        .iter()
+        .position(|b| !matches!(b, b'\r' | b'\n' | b' ' | b'\t' | 0))
+        .unwrap_or(message.len());
     if start == message.len() {
         return Verdict::KeepAlive(message == b"\r\n\r\n");
     }
-    let Some(message) = message.get(start..) else { return Verdict::Drop("empty") };
+    let Some(message) = message.get(start..) else {
+        return Verdict::Drop("empty");
+    };
     let head = match Head::parse(message) {
         Ok(head) => head,
         Err(reason) => return Verdict::Drop(reason),
     };
     if head.is_response() {
-        return if check::response(&head) { Verdict::Pass(head.write(body(message, &head))) } else { Verdict::Drop("malformed response") };
+        return if check::response(&head) {
+            Verdict::Pass(head.write(body(message, &head)))
+        } else {
+            Verdict::Drop("malformed response")
+        };
     }
     let fault = if message.len() > MAX_MESSAGE {
-        Some(Fault { status: 513, phrase: "Message Too Large", reason: "message is larger than 8192 bytes" })
+        Some(Fault {
+            status: 513,
+            phrase: "Message Too Large",
+            reason: "message is larger than 8192 bytes",
+        })
     } else {
         check::request(&head, message.len())
     };
@@ -72,7 +99,11 @@ pub fn inspect(message: &[u8], source: SocketAddr) -> Verdict {
         None => Verdict::Pass(head.write(body(message, &head))),
         Some(_) if head.method() == "ACK" => Verdict::Drop("malformed ACK"),
         Some(fault) => match reply(&head, &fault, source) {
-            Some(bytes) => Verdict::Reply { bytes, status: fault.status, reason: fault.reason },
+            Some(bytes) => Verdict::Reply {
+                bytes,
+                status: fault.status,
+                reason: fault.reason,
+            },
             None => Verdict::Drop(fault.reason),
         },
     }
@@ -89,10 +120,18 @@ fn body<'a>(message: &'a [u8], head: &Head) -> &'a [u8] {
 fn served(head: &Head) -> Option<Fault> {
     let method = head.method();
     if !METHODS.contains(&method) {
-        return Some(Fault { status: 501, phrase: "Not Implemented", reason: "unknown method" });
+        return Some(Fault {
+            status: 501,
+            phrase: "Not Implemented",
+            reason: "unknown method",
+        });
     }
     if !SERVED.contains(&method) {
-        return Some(Fault { status: 405, phrase: "Method Not Allowed", reason: "method is not served" });
+        return Some(Fault {
+            status: 405,
+            phrase: "Method Not Allowed",
+            reason: "method is not served",
+        });
     }
     None
 }
@@ -112,7 +151,11 @@ fn reply(head: &Head, fault: &Fault, source: SocketAddr) -> Option<Vec<u8>> {
         let value = match f.name.as_str() {
             "via" => {
                 vias += 1;
-                if vias == 1 { received(&f.value, source) } else { f.value.clone() }
+                if vias == 1 {
+                    received(&f.value, source)
+                } else {
+                    f.value.clone()
+                }
             }
             "to" if !f.value.to_ascii_lowercase().contains("tag=") => format!("{};tag=omnigate", f.value),
             "from" | "to" | "call-id" | "cseq" => f.value.clone(),
@@ -124,7 +167,10 @@ fn reply(head: &Head, fault: &Fault, source: SocketAddr) -> Option<Vec<u8>> {
     if vias == 0 {
         return None;
     }
-    out.push_str(&format!("Server: {AGENT}\r\nWarning: 399 omnigate \"{}\"\r\n", fault.reason));
+    out.push_str(&format!(
+        "Server: {AGENT}\r\nWarning: 399 omnigate \"{}\"\r\n",
+        fault.reason
+    ));
     if matches!(fault.status, 405 | 501) {
         out.push_str(&format!("Allow: {ALLOW}\r\n"));
     }
