@@ -52,7 +52,7 @@ async function act(name, action) {
     await action();
   } catch (error) {
     if (error.code === undefined) console.error(error);
-    complain(explain(error));
+    if (state.screen !== 'lost') complain(explain(error)); // the lost view says what matters then
   }
   state.busy = null;
   update();
@@ -144,6 +144,7 @@ function closed({ code }) {
   } else {
     state.shutdown = code === CLOSE_SHUTDOWN;
     state.busy = null;
+    state.notice = null;
     show('lost');
   }
 }

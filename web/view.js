@@ -132,19 +132,20 @@ function newRoom(room) {
   const row = element('li');
   const about = element('div', 'grow');
   about.append(element('span', 'name'), element('span', 'detail'));
-  row.append(about);
+  const entry = element('div', 'entry');
+  row.append(about, entry);
   if (room.secret) {
     const secret = element('input');
     secret.maxLength = 6;
     secret.autocomplete = 'off';
     secret.dataset.testid = 'join-secret';
-    row.append(secret);
+    entry.append(secret);
   }
   const join = element('button');
   join.type = 'button';
   join.dataset.testid = 'join';
   join.dataset.room = room.room_id;
-  row.append(join);
+  entry.append(join);
   return row;
 }
 
