@@ -125,7 +125,7 @@ async fn call(a: &PhoneArguments, script: Script, report: &mut Report) -> Result
         port: rtp.local_addr()?.port(),
     };
     let mut negotiator = Negotiator::new(media, rand::random::<u32>().into());
-    let contact = line.endpoint.contact(line.flow.transport);
+    let contact = line.endpoint.contact(&line.flow);
     let invite = invite(&a.uri, &a.from, line.local, &contact, negotiator.offer());
     let started = Instant::now();
     let response = line

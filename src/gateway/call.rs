@@ -78,7 +78,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Scr
             };
         }
     };
-    let contact = gateway.endpoint.contact(incoming.flow.transport);
+    let contact = gateway.endpoint.contact(&incoming.flow);
     let session_id = rand::random::<u32>().into();
     let sip = match Call::incoming(FIRST, &invite, &tag, &contact, leg.local(), session_id) {
         Ok(sip) => sip,

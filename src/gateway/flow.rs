@@ -416,3 +416,6 @@ impl CallFlow {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -224,23 +224,37 @@ impl Endpoint {
         &self.addresses
     }
 
-    /// Our Contact URI on the transport of `flow`.
-    pub fn contact(&self, transport: Transport) -> String {
-        let own = self.own_address(transport);
-        match transport {
+    /// Our Contact URI for the other side of `flow`.
+    pub fn contact(&self, flow: &Flow) -> String {
+        let own = self.own_address(flow);
+        match flow.transport {
             Transport::Tcp => format!("sip:omnigate@{own};transport=tcp"),
             _ => format!("sip:omnigate@{own}"),
         }
     }
 
-    fn own_address(&self, transport: Transport) -> SocketAddr {
-        let port = self
-            .addresses
-            .iter()
-            .find(|(t, _)| *t == transport)
-            .or(self.addresses.first())
-            .map_or(5060, |(_, a)| a.port());
-        SocketAddr::new(self.advertise, port)
+    /// Where the other side of `flow` reaches us: the listener of its transport and address family, under the
+    /// advertised address where that is of the family too.
+    fn own_address(&self, flow: &Flow) -> SocketAddr {
+        let peer = flow.source.ip().to_canonical();
+        let of_transport = || {
+            self.addresses
+                .iter()
+                .filter(|(t, _)| *t == flow.transport)
+                .map(|(_, a)| *a)
+        };
+        let listener = of_transport()
+            .find(|a| a.is_ipv4() == peer.is_ipv4())
+            .or_else(|| of_transport().next())
+            .unwrap_or_else(|| SocketAddr::new(self.advertise, 5060));
+        let ip = if self.advertise.is_ipv4() == peer.is_ipv4() {
+            self.advertise
+        } else if listener.ip().is_unspecified() {
+            if peer.is_loopback() { peer } else { self.advertise }
+        } else {
+            listener.ip()
+        };
+        SocketAddr::new(ip, listener.port())
     }
 
     /// Stops the stack.
@@ -359,7 +373,7 @@ impl Endpoint {
     ) -> Result<Response, SipError> {
         let own = SipAddr {
             r#type: Some(flow.transport),
-            addr: self.own_address(flow.transport).into(),
+            addr: self.own_address(flow).into(),
         };
         request
             .headers
@@ -424,7 +438,7 @@ impl Endpoint {
     ) -> Result<Response, SipError> {
         let own = SipAddr {
             r#type: Some(flow.transport),
-            addr: self.own_address(flow.transport).into(),
+            addr: self.own_address(flow).into(),
         };
         request
             .headers

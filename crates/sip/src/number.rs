@@ -151,12 +151,15 @@ fn normalise(plus: bool, digits: String, country: Country) -> String {
     if plus {
         return international(&digits);
     }
-    for access in country.international {
-        if let Some(rest) = digits.strip_prefix(access)
-            && rest.len() >= 8
-        {
-            return international(rest);
-        }
+    // A reading that leads home is the right one: 0082… is 00 + 82, not the carrier code 008 + 2….
+    let after = |access: &&&str| digits.strip_prefix(**access).filter(|rest| rest.len() >= 8);
+    let home = country
+        .international
+        .iter()
+        .filter_map(|a| after(&a))
+        .find(|rest| rest.starts_with(country.calling_code));
+    if let Some(rest) = home.or_else(|| country.international.iter().find_map(|a| after(&a))) {
+        return international(rest);
     }
     if !country.trunk_prefix.is_empty()
         && let Some(rest) = digits.strip_prefix(country.trunk_prefix)

@@ -1,0 +1,292 @@
+use super::*;
+use omnigate_omnitalk::{ParticipantId, Target};
+
+const SETTINGS: FlowSettings = FlowSettings {
+    first_digit: Duration::from_secs(10),
+    inter_digit: Duration::from_secs(5),
+    tries: 3,
+};
+
+struct Caller {
+    flow: CallFlow,
+    now: Instant,
+}
+
+impl Caller {
+    fn answered() -> Caller {
+        Caller::with(None, Allowance::Normal)
+    }
+
+    fn with(service: Option<&str>, allowance: Allowance) -> Caller {
+        let mut caller = Caller {
+            flow: CallFlow::new(SETTINGS, service.map(str::to_owned)),
+            now: Instant::now(),
+        };
+        caller.feed(Event::Answered(allowance));
+        caller
+    }
+
+    fn feed(&mut self, event: Event) -> Vec<Effect> {
+        self.flow.handle(event, self.now);
+        self.effects()
+    }
+
+    fn effects(&mut self) -> Vec<Effect> {
+        std::iter::from_fn(|| self.flow.poll()).collect()
+    }
+
+    fn keys(&mut self, keys: &str) -> Vec<Effect> {
+        keys.chars()
+            .flat_map(|c| self.feed(Event::Key(Key::from_char(c).unwrap())))
+            .collect()
+    }
+
+    /// Lets time pass, with timers on the way.
+    fn wait(&mut self, time: Duration) -> Vec<Effect> {
+        let end = self.now + time;
+        let mut all = Vec::new();
+        while let Some(at) = self.flow.deadline().filter(|d| *d <= end) {
+            self.now = at;
+            self.flow.timeout(at);
+            all.extend(self.effects());
+        }
+        self.now = end;
+        all
+    }
+}
+
+fn number(text: &str) -> CallNumber {
+    CallNumber::parse(text).unwrap()
+}
+
+fn found(service: &str, kind: TargetKind) -> Event {
+    Event::LookedUp(Some(LookUp::Found(Target {
+        call_number: number("123456"),
+        service_id: service.into(),
+        kind,
+    })))
+}
+
+fn plays(effects: &[Effect], phrase: Phrase) -> bool {
+    effects
+        .iter()
+        .any(|e| matches!(e, Effect::Play(p) if p.contains(&phrase)))
+}
+
+#[test]
+fn the_greeting_starts_with_the_callers_media_or_soon_after() {
+    let mut early = Caller::answered();
+    assert!(plays(&early.feed(Event::MediaFlows), Phrase::Greeting));
+    let mut silent = Caller::answered();
+    assert!(plays(&silent.wait(MEDIA_WAIT), Phrase::Greeting));
+}
+
+#[test]
+fn six_digits_are_looked_up_and_the_first_one_stops_the_prompt() {
+    let mut caller = Caller::answered();
+    caller.feed(Event::MediaFlows);
+    assert_eq!(caller.keys("1"), vec![Effect::Silence]);
+    assert_eq!(caller.keys("23456"), vec![Effect::LookUp(number("123456"))]);
+    assert_eq!(
+        caller.keys("#9"),
+        vec![],
+        "what follows the sixth digit does not count"
+    );
+}
+
+#[test]
+fn digits_keyed_before_the_prompt_count() {
+    let mut caller = Caller::answered();
+    assert_eq!(caller.keys("123456"), vec![]);
+    assert_eq!(
+        caller.feed(Event::MediaFlows),
+        vec![Effect::LookUp(number("123456"))]
+    );
+}
+
+#[test]
+fn star_starts_over_and_hash_before_the_sixth_digit_is_a_wrong_entry() {
+    let mut caller = Caller::answered();
+    caller.feed(Event::MediaFlows);
+    caller.keys("99");
+    assert_eq!(caller.keys("*"), vec![Effect::Play(vec![Phrase::EnterNumber])]);
+    assert!(caller.keys("123456").contains(&Effect::LookUp(number("123456"))));
+    let mut short = Caller::answered();
+    short.feed(Event::MediaFlows);
+    assert!(plays(&short.keys("12#"), Phrase::WrongNumber));
+    assert_eq!(short.keys("#"), vec![], "hash alone is nothing");
+}
+
+#[test]
+fn no_digit_in_three_tries_ends_the_call() {
+    let mut caller = Caller::answered();
+    caller.feed(Event::MediaFlows);
+    for tries_left in [2, 1] {
+        caller.feed(Event::Played);
+        assert_eq!(caller.wait(Duration::from_secs(9)), vec![]);
+        assert!(
+            plays(&caller.wait(Duration::from_secs(1)), Phrase::NoEntry),
+            "{tries_left}"
+        );
+    }
+    caller.feed(Event::Played);
+    assert!(plays(&caller.wait(Duration::from_secs(10)), Phrase::Goodbye));
+    assert_eq!(caller.feed(Event::Played), vec![Effect::HangUp(CallEnd::NoEntry)]);
+}
+
+#[test]
+fn a_pause_of_five_seconds_between_digits_ends_an_entry() {
+    let mut caller = Caller::answered();
+    caller.feed(Event::MediaFlows);
+    caller.keys("12");
+    assert_eq!(caller.wait(Duration::from_secs(4)), vec![]);
+    caller.keys("3");
+    assert_eq!(caller.wait(Duration::from_secs(4)), vec![]);
+    assert!(plays(&caller.wait(Duration::from_secs(1)), Phrase::NoEntry));
+}
+
+#[test]
+fn unknown_expired_and_foreign_numbers_sound_the_same_at_the_same_time_and_count_at_once() {
+    let foreign = || found("other", TargetKind::User("bob".into()));
+    let mut heard = Vec::new();
+    for (answer, after) in [
+        (Event::LookedUp(Some(LookUp::Unknown)), 0),
+        (Event::LookedUp(Some(LookUp::Expired)), 120),
+        (foreign(), 430),
+    ] {
+        let mut caller = Caller::with(Some("mine"), Allowance::Normal);
+        caller.feed(Event::MediaFlows);
+        caller.keys("123456");
+        let asked = caller.now;
+        caller.wait(Duration::from_millis(after));
+        assert_eq!(caller.feed(answer), vec![Effect::Wrong]);
+        assert_eq!(caller.flow.deadline(), Some(asked + WRONG_AFTER));
+        heard.push(caller.wait(WRONG_AFTER));
+    }
+    assert!(plays(&heard[0], Phrase::WrongNumber));
+    assert!(heard.iter().all(|h| *h == heard[0]));
+}
+
+#[test]
+fn a_slow_look_up_is_covered_and_a_failing_one_gets_an_apology() {
+    let mut caller = Caller::answered();
+    caller.feed(Event::MediaFlows);
+    caller.keys("123456");
+    let held = caller.wait(Duration::from_millis(1500));
+    assert!(matches!(&held[..], [Effect::Repeat(p, _)] if p == &[Phrase::PleaseWait]));
+    assert!(plays(&caller.feed(Event::LookedUp(None)), Phrase::Sorry));
+    assert_eq!(
+        caller.feed(Event::Played),
+        vec![Effect::HangUp(CallEnd::LookUpFailed)]
+    );
+    let mut lost = Caller::answered();
+    lost.feed(Event::MediaFlows);
+    lost.keys("123456");
+    assert!(
+        plays(&lost.wait(LOOK_UP_LIMIT), Phrase::Sorry),
+        "no answer at all"
+    );
+}
+
+#[test]
+fn a_person_rings_answers_and_the_caller_joins() {
+    let mut caller = Caller::answered();
+    caller.feed(Event::MediaFlows);
+    caller.keys("123456");
+    let ring = caller.feed(found("demo", TargetKind::User("bob".into())));
+    assert_eq!(ring, vec![Effect::Ring("demo".into(), "bob".into())]);
+    let (room, participant) = (RoomId(7), ParticipantId(1));
+    let notice = |n| Event::Notice(n);
+    let ringing = caller.feed(notice(TelephoneNotice::Ringing { room, participant }));
+    assert_eq!(ringing, vec![Effect::Tone(Tone::RingBack)]);
+    assert_eq!(caller.flow.state_name(), "ringing");
+    let bridged = caller.feed(notice(TelephoneNotice::Bridged { room, participant }));
+    assert_eq!(bridged, vec![Effect::Silence, Effect::Join(room)]);
+    assert_eq!(caller.keys("5"), vec![], "keys in a call are not the IVR's");
+    assert_eq!(
+        caller.feed(notice(TelephoneNotice::Ended(EndReason::AppLeft))),
+        vec![Effect::HangUp(CallEnd::AppLeft)]
+    );
+}
+
+#[test]
+fn every_way_not_to_reach_a_person_is_told_and_ends_the_call() {
+    for (notice, phrase, end) in [
+        (
+            TelephoneNotice::Refused(RefusedReason::Busy),
+            Phrase::Busy,
+            CallEnd::Busy,
+        ),
+        (
+            TelephoneNotice::Refused(RefusedReason::NoSession),
+            Phrase::Unavailable,
+            CallEnd::Unavailable,
+        ),
+        (TelephoneNotice::Declined, Phrase::Declined, CallEnd::Declined),
+        (TelephoneNotice::NoAnswer, Phrase::NoAnswer, CallEnd::NoAnswer),
+        (
+            TelephoneNotice::Ended(EndReason::NotJoined),
+            Phrase::Unavailable,
+            CallEnd::Unavailable,
+        ),
+    ] {
+        let mut caller = Caller::answered();
+        caller.feed(Event::MediaFlows);
+        caller.keys("123456");
+        caller.feed(found("demo", TargetKind::User("bob".into())));
+        assert!(plays(&caller.feed(Event::Notice(notice)), phrase), "{notice:?}");
+        assert_eq!(
+            caller.feed(Event::Played),
+            vec![Effect::HangUp(end)],
+            "{notice:?}"
+        );
+    }
+}
+
+#[test]
+fn a_room_takes_the_caller_at_once_with_a_tone() {
+    let mut caller = Caller::answered();
+    caller.feed(Event::MediaFlows);
+    caller.keys("123456");
+    assert_eq!(
+        caller.feed(found("demo", TargetKind::Room(RoomId(9)))),
+        vec![Effect::Admit(RoomId(9))]
+    );
+    let admitted = TelephoneNotice::Admitted {
+        room: RoomId(9),
+        participant: ParticipantId(1),
+    };
+    let joined = caller.feed(Event::Notice(admitted));
+    assert_eq!(joined, vec![Effect::Join(RoomId(9)), Effect::Tone(Tone::Join)]);
+    assert_eq!(caller.feed(Event::Played), vec![]);
+}
+
+#[test]
+fn a_caller_without_budget_hears_why_and_a_number_under_attack_gives_one_try() {
+    let mut blocked = Caller {
+        flow: CallFlow::new(SETTINGS, None),
+        now: Instant::now(),
+    };
+    assert!(plays(
+        &blocked.feed(Event::Answered(Allowance::Refused)),
+        Phrase::TooMany
+    ));
+    assert_eq!(
+        blocked.feed(Event::Played),
+        vec![Effect::HangUp(CallEnd::TooManyGuesses)]
+    );
+    let mut once = Caller::with(None, Allowance::OneTry);
+    once.feed(Event::MediaFlows);
+    once.keys("123456");
+    once.feed(Event::LookedUp(Some(LookUp::Unknown)));
+    assert!(plays(&once.wait(WRONG_AFTER), Phrase::Goodbye));
+}
+
+#[test]
+fn an_announcement_that_never_ends_does_not_keep_the_call() {
+    let mut caller = Caller::with(None, Allowance::Refused);
+    assert_eq!(
+        caller.wait(ANNOUNCEMENT_LIMIT),
+        vec![Effect::HangUp(CallEnd::TooManyGuesses)]
+    );
+}
