@@ -291,6 +291,7 @@ impl MediaPlane {
     pub fn figures(&self) -> MediaFigures {
         let mut sum = MediaFigures {
             ports_used: lock(&self.ports).used() as u64,
+            queue: self.shards.iter().map(|s| s.commands.len() as u64).sum(),
             ..MediaFigures::default()
         };
         for figures in &self.figures {

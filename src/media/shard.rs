@@ -124,7 +124,6 @@ impl Shard {
                     Token(t) => self.receive_leg(t, now),
                 }
             }
-            self.port.figures.queue.store(self.commands.len() as u64, Relaxed);
             while let Ok(command) = self.commands.try_recv() {
                 if matches!(command, Command::Stop) {
                     return;

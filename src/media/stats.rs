@@ -34,8 +34,6 @@ pub struct ShardFigures {
     pub rooms: AtomicU64,
     /// Members removed after a bug.
     pub failures: AtomicU64,
-    /// Commands waiting when the queue was last read.
-    pub queue: AtomicU64,
     /// Events that found the control plane's queue full.
     pub events_lost: AtomicU64,
 }
@@ -111,7 +109,6 @@ impl MediaFigures {
         self.peers += s.peers.load(Relaxed);
         self.rooms += s.rooms.load(Relaxed);
         self.failures += s.failures.load(Relaxed);
-        self.queue += s.queue.load(Relaxed);
         self.events_lost += s.events_lost.load(Relaxed);
     }
 }

@@ -247,12 +247,17 @@ impl Endpoint {
             .find(|a| a.is_ipv4() == peer.is_ipv4())
             .or_else(|| of_transport().next())
             .unwrap_or_else(|| SocketAddr::new(self.advertise, 5060));
-        let ip = if self.advertise.is_ipv4() == peer.is_ipv4() {
-            self.advertise
-        } else if listener.ip().is_unspecified() {
-            if peer.is_loopback() { peer } else { self.advertise }
-        } else {
-            listener.ip()
+        let ip = match listener.ip() {
+            // A caller on this machine is told this machine.
+            ip if peer.is_loopback() => {
+                if ip.is_loopback() {
+                    ip
+                } else {
+                    peer
+                }
+            }
+            ip if self.advertise.is_ipv4() != peer.is_ipv4() && !ip.is_unspecified() => ip,
+            _ => self.advertise,
         };
         SocketAddr::new(ip, listener.port())
     }

@@ -133,8 +133,8 @@ impl PeerFactory {
         if local.is_empty() {
             return Err(PeerError::NoCandidate);
         }
-        let offer = SdpOffer::from_sdp_string(offer).map_err(|e| PeerError::Malformed(e.to_string()))?;
-        let answer = rtc.sdp_api().accept_offer(offer)?.to_sdp_string();
+        let parsed = SdpOffer::from_sdp_string(offer).map_err(|e| PeerError::Malformed(e.to_string()))?;
+        let answer = rtc.sdp_api().accept_offer(parsed)?.to_sdp_string();
         let mut rng = rand::rng();
         let mut peer = Peer {
             rtc,
@@ -147,6 +147,10 @@ impl PeerFactory {
             gone: false,
         };
         peer.settle(now)?;
+        // The stack tells of media only once it is connected; what the offer has is known now.
+        if let Some(mid) = sdp::audio_mid(offer) {
+            peer.media(Mid::from(mid));
+        }
         if peer.audio.is_none() {
             return Err(PeerError::NoAudio);
         }

@@ -7,6 +7,15 @@ pub(crate) struct OpusWish {
     pub max_playback_rate: u32,
 }
 
+/// The identification (RFC 5888) of the first audio section that is not refused.
+pub(crate) fn audio_mid(offer: &str) -> Option<&str> {
+    let sections = offer.split("\nm=").skip(1);
+    let audio = sections
+        .filter(|s| s.starts_with("audio "))
+        .find(|s| s.split(' ').nth(1) != Some("0"))?;
+    audio.lines().find_map(|l| l.trim().strip_prefix("a=mid:"))
+}
+
 /// Adds our Opus parameters (RFC 7587 section 7.1) and end-of-candidates (RFC 8840) to an answer.
 pub(crate) fn finish(answer: &str, opus: OpusWish) -> String {
     let opus_type = answer.lines().find_map(|l| {
