@@ -3,9 +3,12 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod app;
+mod audio;
+mod browser;
 mod calls_to_people;
 mod gateway_of_itself;
 mod harness;
+mod rooms_with_browsers;
 mod sip_dialogs;
 mod sip_torture;
 mod sipp;
