@@ -1,0 +1,243 @@
+//! Measures a running service with test phones: `cargo run --release --example measure`.
+//!
+//! CPU is that of the service's process alone (`/proc/PID/stat`), memory its resident set; the phones are
+//! `omnigate phone` processes on the same machine.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tokio_tungstenite::tungstenite::{Message, connect};
+
+const HTTP: &str = "127.0.0.1:28080";
+const SIP: &str = "127.0.0.1:25060";
+/// Length of one measurement.
+const WINDOW: Duration = Duration::from_secs(10);
+
+fn main() {
+    let program = std::env::current_exe()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .join("omnigate");
+    let dir = std::env::temp_dir().join(format!("omnigate-measure-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let config = dir.join("omnigate.toml");
+    let text = format!(
+        "http.listen = \"{HTTP}\"\nsip.listen = [\"udp://{SIP}\"]\nmedia.rtp_ports = \"34000-36000\"\nmedia.webrtc_port = 0\nlog.level = \"warn\"\nivr.first_digit_seconds = 120\nivr.language = \"en\"\n"
+    );
+    std::fs::write(&config, text).unwrap();
+    let mut service = Command::new(&program)
+        .arg("serve")
+        .arg("--config")
+        .arg(&config)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = String::new();
+    BufReader::new(service.stdout.take().unwrap())
+        .read_line(&mut ready)
+        .unwrap();
+    let tone = dir.join("tone.wav");
+    omnigate_audio::wav::write(&tone, &speech(), 8_000).unwrap();
+    let service_id = service.id();
+
+    println!(
+        "idle: {:.2} ms CPU a second, {} KiB resident",
+        cpu(service_id, WINDOW) * 1000.0,
+        resident(service_id)
+    );
+    callers_in_the_menu(&program, service_id);
+    for members in [2, 10, 50] {
+        for speakers in [1, 3] {
+            if speakers <= members {
+                room(&program, service_id, members, speakers, &tone);
+            }
+        }
+    }
+    let (sum, count) = (
+        metric("omnigate_call_answer_seconds_sum"),
+        metric("omnigate_call_answer_seconds_count"),
+    );
+    println!("INVITE to 200: {:.3} ms mean of {count}", sum / count * 1000.0);
+    let (sum, count) = (
+        metric("omnigate_call_bridge_seconds_sum"),
+        metric("omnigate_call_bridge_seconds_count"),
+    );
+    println!(
+        "last digit to bridged audio: {:.3} ms mean of {count}",
+        sum / count * 1000.0
+    );
+    let (late, ticks) = (
+        metric("omnigate_media_tick_lateness_seconds_sum"),
+        metric("omnigate_media_tick_lateness_seconds_count"),
+    );
+    println!("tick lateness: {:.3} ms mean of {ticks}", late / ticks * 1000.0);
+    service.kill().unwrap();
+    service.wait().unwrap();
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+fn callers_in_the_menu(program: &Path, service: u32) {
+    const CALLERS: usize = 50;
+    let before = resident(service);
+    let phones = phones(program, CALLERS, &[]);
+    wait_for_calls(CALLERS);
+    std::thread::sleep(Duration::from_secs(1));
+    let per_second = cpu(service, WINDOW);
+    println!(
+        "{CALLERS} callers in the menu: {:.3} ms CPU a second and caller, {} KiB resident a call",
+        per_second * 1000.0 / CALLERS as f64,
+        (resident(service) - before) / CALLERS as i64
+    );
+    end(phones);
+    wait_for_calls(0);
+}
+
+fn room(program: &Path, service: u32, members: usize, speakers: usize, tone: &Path) {
+    let (mut socket, _) = connect(format!("ws://{HTTP}/ws")).unwrap();
+    let mut ask = |message: Value| -> Value {
+        let wanted = message["cmd"].as_str().unwrap().replace("_REQ", "_RSP");
+        socket.send(Message::text(message.to_string())).unwrap();
+        loop {
+            if let Ok(Message::Text(text)) = socket.read() {
+                let answer: Value = serde_json::from_str(&text).unwrap();
+                if answer["cmd"] == wanted.as_str() {
+                    return answer;
+                }
+            }
+        }
+    };
+    let hello = json!({"cmd": "WS_SESSION_REQ", "service_id": "demo", "service_key": "demo", "sdk": "JS", "ver": "2.1.3", "heartbeat": false});
+    let session = ask(hello)["session"].clone();
+    let room =
+        ask(json!({"cmd": "WS_CREATE_ROOM_REQ", "session": session, "room_type": "audioroom"}))["room_id"]
+            .clone();
+    let number =
+        ask(json!({"cmd": "WS_MAKE_SIPNUM_REQ", "session": session, "room_id": room}))["call_number"].clone();
+    let digits = number.as_str().unwrap().to_owned();
+    let mut all = phones(
+        program,
+        speakers,
+        &["--digits", &digits, "--say", tone.to_str().unwrap()],
+    );
+    all.extend(phones(program, members - speakers, &["--digits", &digits]));
+    let until = Instant::now() + Duration::from_secs(60);
+    while (metric("omnigate_signaling_telephones") as usize) < members && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    let per_second = cpu(service, WINDOW);
+    println!(
+        "room of {members} phones, {speakers} speaking: {:.3} ms CPU a second and member",
+        per_second * 1000.0 / members as f64
+    );
+    end(all);
+    wait_for_calls(0);
+}
+
+/// A minute of three formants under a slow envelope.
+fn speech() -> Vec<i16> {
+    let tau = std::f32::consts::TAU;
+    let sample = |i: u32| {
+        let t = i as f32 / 8000.0;
+        let voice: f32 = [180.0, 540.0, 1260.0].iter().map(|f| (tau * f * t).sin()).sum();
+        (voice * 3000.0 * (0.6 + 0.4 * (tau * 3.0 * t).sin())) as i16
+    };
+    (0..8000 * 120).map(sample).collect()
+}
+
+fn phones(program: &Path, count: usize, arguments: &[&str]) -> Vec<Child> {
+    (0..count)
+        .map(|_| {
+            Command::new(program)
+                .args([
+                    "phone",
+                    &format!("sip:07012345678@{SIP}"),
+                    "--json",
+                    "--for",
+                    "110",
+                ])
+                .args(arguments)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap()
+        })
+        .collect()
+}
+
+fn end(phones: Vec<Child>) {
+    for phone in &phones {
+        Command::new("kill")
+            .args(["-INT", &phone.id().to_string()])
+            .status()
+            .unwrap();
+    }
+    for mut phone in phones {
+        phone.wait().unwrap();
+    }
+}
+
+fn wait_for_calls(count: usize) {
+    let live = || {
+        let body: Value = serde_json::from_str(&get("/api/v1/calls")).unwrap();
+        body["calls"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|c| c["state"] != "ended")
+            .count()
+    };
+    let until = Instant::now() + Duration::from_secs(60);
+    while live() != count && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// CPU seconds a second of process `id` over `window`.
+fn cpu(id: u32, window: Duration) -> f64 {
+    let (before, at) = (ticks(id), Instant::now());
+    std::thread::sleep(window);
+    (ticks(id) - before) / at.elapsed().as_secs_f64()
+}
+
+/// User and system time, seconds (fields 14 and 15, in units of 10 ms).
+fn ticks(id: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
+}
+
+fn resident(id: u32) -> i64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find(|l| l.starts_with("VmRSS")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn metric(name: &str) -> f64 {
+    let text = get("/metrics");
+    let line = text
+        .lines()
+        .find(|l| l.starts_with(name) && l[name.len()..].starts_with(' '));
+    line.and_then(|l| l.rsplit(' ').next())
+        .and_then(|v| v.parse().ok())
+        .unwrap_or(0.0)
+}
+
+fn get(path: &str) -> String {
+    let mut stream = TcpStream::connect(HTTP).unwrap();
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {HTTP}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+        .split_once("\r\n\r\n")
+        .map(|(_, b)| b.to_owned())
+        .unwrap_or_default()
+}
