@@ -1,15 +1,17 @@
 //! Sounds for tests and their measurement.
 
+use omnigate_audio::g711::Law;
+use omnigate_audio::opus::{Decoder, Encoder, EncoderSettings, MAX_PACKET_BYTES};
 use std::f64::consts::TAU;
 use std::path::Path;
+use std::process::Command;
 
-/// A sine at -15 dBov or so, as a WAV file for phones.
-pub fn tone_file(path: &Path, hertz: f64, seconds: f64) {
+/// A sine of a quarter of full scale, at 8 kHz.
+pub fn tone(hertz: f64, seconds: f64) -> Vec<i16> {
     let samples = (seconds * 8_000.0) as usize;
-    let pcm: Vec<i16> = (0..samples)
-        .map(|n| (8_000.0 * (TAU * hertz * n as f64 / 8_000.0).sin()) as i16)
-        .collect();
-    omnigate_audio::wav::write(path, &pcm, 8_000).unwrap();
+    (0..samples)
+        .map(|n| (8_192.0 * (TAU * hertz * n as f64 / 8_000.0).sin()) as i16)
+        .collect()
 }
 
 /// Level of one frequency, dB below a full-scale sine.
@@ -39,4 +41,88 @@ pub fn assert_hears(who: &str, pcm: &[i16], rate_hz: u32, others: &[f64], own: f
             "{who} hears {hertz} Hz at {level:.1} dB, itself at {own_level:.1} dB"
         );
     }
+}
+
+/// What becomes of speech on its way, by codecs alone.
+#[derive(Clone, Copy)]
+pub enum Way {
+    /// G.711, then Opus as the service sends it.
+    ToApp,
+    /// Opus as a browser sends it, then G.711.
+    ToPhone,
+}
+
+/// About 8 s of speech at `rate_hz`.
+pub fn speech(rate_hz: u32) -> Vec<i16> {
+    let prompts = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/prompts/en");
+    let mut pcm = Vec::new();
+    for name in [
+        "greeting",
+        "enter-number",
+        "please-wait",
+        "no-answer",
+        "wrong-number",
+        "too-many",
+    ] {
+        pcm.extend(omnigate_audio::wav::read(prompts.join(format!("{name}.wav")), rate_hz).unwrap());
+        pcm.resize(pcm.len() + rate_hz as usize / 4, 0);
+        if pcm.len() >= rate_hz as usize * 8 {
+            break;
+        }
+    }
+    pcm.truncate(rate_hz as usize * 9);
+    pcm
+}
+
+/// `speech` at 8 kHz after the codecs on its way and nothing else.
+pub fn codecs_only(way: Way) -> Vec<i16> {
+    match way {
+        Way::ToApp => opus(&g711(&speech(8_000)), 8_000, 24_000, 5),
+        Way::ToPhone => g711(&opus(&speech(48_000), 48_000, 32_000, 9)),
+    }
+}
+
+fn g711(pcm: &[i16]) -> Vec<i16> {
+    let (mut codes, mut out) = (vec![0; pcm.len()], vec![0; pcm.len()]);
+    Law::Mu.encode(pcm, &mut codes);
+    Law::Mu.decode(&codes, &mut out);
+    out
+}
+
+/// Through Opus at `rate_hz` and out at 8 kHz.
+fn opus(pcm: &[i16], rate_hz: u32, bitrate: u32, complexity: u8) -> Vec<i16> {
+    let settings = EncoderSettings {
+        bitrate,
+        complexity,
+        ..EncoderSettings::default()
+    };
+    let mut encoder = Encoder::new(rate_hz, settings).unwrap();
+    let mut decoder = Decoder::new(8_000).unwrap();
+    let (mut packet, mut frame, mut out) = ([0; MAX_PACKET_BYTES], [0; 160], Vec::new());
+    // Two frames more than there are, for what the codec holds back.
+    let mut pcm = pcm.to_vec();
+    pcm.resize(pcm.len() + rate_hz as usize / 25, 0);
+    for samples in pcm.chunks_exact(rate_hz as usize / 50) {
+        let length = encoder.encode(samples, &mut packet).unwrap();
+        decoder.decode(&packet[..length], &mut frame).unwrap();
+        out.extend_from_slice(&frame);
+    }
+    out
+}
+
+/// Narrowband PESQ of `speech` as it was heard somewhere in `heard` (8 kHz); files go to `dir`.
+pub fn pesq(dir: &Path, name: &str, heard: &[i16]) -> f64 {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (reference, degraded) = (dir.join("speech.wav"), dir.join(format!("{name}.wav")));
+    omnigate_audio::wav::write(&reference, &speech(8_000), 8_000).unwrap();
+    omnigate_audio::wav::write(&degraded, heard, 8_000).unwrap();
+    let output = Command::new(root.join(".test/venv/bin/python"))
+        .arg(root.join("tests/e2e/rig/quality.py"))
+        .args([&reference, &degraded])
+        .output()
+        .expect("python; scripts/test installs it");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.trim()
+        .parse()
+        .unwrap_or_else(|e| panic!("{e}: {text} {}", String::from_utf8_lossy(&output.stderr)))
 }

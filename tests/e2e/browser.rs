@@ -1,5 +1,6 @@
 //! Apps on the published SDKs: one headless Chromium for all tests, one tab for each app.
 
+use crate::audio::level_at;
 use crate::harness::Service;
 use fantoccini::wd::WindowHandle;
 use fantoccini::{Client, ClientBuilder};
@@ -146,6 +147,28 @@ impl Tab<'_> {
         self.run_with("rig.tone(args)", json!(hertz));
     }
 
+    pub fn join(&self, room: &str) {
+        self.run_with("await sdk.joinRoom(args)", json!(room));
+    }
+
+    /// Starts to play 16-bit PCM at 48 kHz into the microphone.
+    pub fn speak(&self, pcm: &[u8]) {
+        self.run_with("rig.speak(args)", json!(base64(pcm)));
+    }
+
+    /// Waits until every one of these frequencies is heard.
+    pub fn wait_for_tones(&self, hertz: &[f64]) {
+        let mut levels = Vec::new();
+        for _ in 0..40 {
+            let heard = self.listen(0.25);
+            levels = hertz.iter().map(|f| level_at(&heard, 48_000, *f)).collect();
+            if levels.iter().all(|l| *l > -30.0) {
+                return;
+            }
+        }
+        panic!("not heard within 10 s: {hertz:?} Hz are at {levels:.0?} dB");
+    }
+
     /// The next `seconds` of what is heard, at 48 kHz.
     pub fn listen(&self, seconds: f64) -> Vec<i16> {
         let text = self.run_with(
@@ -205,7 +228,7 @@ fn pcm(base64: &str) -> Vec<i16> {
 }
 
 /// Base64 of bytes.
-pub fn base64(bytes: &[u8]) -> String {
+fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for three in bytes.chunks(3) {

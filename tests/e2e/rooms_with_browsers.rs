@@ -1,8 +1,10 @@
 //! Phones and apps on the published SDKs in a real browser, by what each of them hears.
 
-use crate::audio::{assert_hears, tone_file};
+use crate::audio::{Way, assert_hears, codecs_only, pesq, speech, tone};
 use crate::browser::{Browser, Sdk, Tab};
 use crate::harness::{Phone, Service};
+use crate::softphone::Softphone;
+use omnigate_audio::resample::resample_all;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -12,51 +14,81 @@ fn english() -> Service {
     Service::start("ivr.language = \"en\"\nivr.ring_seconds = 30\n")
 }
 
-/// A phone that has keyed a number, says a tone and keeps what it hears.
+/// A phone that has keyed a number, says something and keeps what it hears.
 struct Caller {
     phone: Phone,
     hears: PathBuf,
 }
 
 impl Caller {
+    /// Says a tone.
     fn dial(service: &Service, from: &str, number: &str, hertz: f64) -> Caller {
+        Caller::saying(service, from, number, &tone(hertz, 60.0))
+    }
+
+    /// Says `pcm`, at 8 kHz.
+    fn saying(service: &Service, from: &str, number: &str, pcm: &[i16]) -> Caller {
         let (says, hears) = (
             service.dir.join(format!("{from}-says.wav")),
             service.dir.join(format!("{from}-hears.wav")),
         );
-        tone_file(&says, hertz, 60.0);
+        omnigate_audio::wav::write(&says, pcm, 8_000).unwrap();
+        let (say, hear) = (says.to_str().unwrap(), hears.to_str().unwrap());
         let phone = service.phone(
             TRUNK,
             &[
-                "--digits",
-                number,
-                "--for",
-                "60",
-                "--from",
-                from,
-                "--say",
-                says.to_str().unwrap(),
-                "--hear",
-                hears.to_str().unwrap(),
+                "--digits", number, "--for", "100", "--from", from, "--say", say, "--hear", hear,
             ],
         );
         Caller { phone, hears }
     }
 
-    /// Hangs up; the last `seconds` of what it heard, at 8 kHz, and its report.
-    fn hang_up(self, seconds: f64) -> (Vec<i16>, Value) {
+    /// Hangs up; what it heard, at 8 kHz, and its report.
+    fn hang_up(self) -> (Vec<i16>, Value) {
         self.phone.hang_up();
-        self.end(seconds)
+        let (heard, report) = self.end();
+        assert_eq!(report["end"], "hung_up", "{report}");
+        (heard, report)
     }
 
     /// As `hang_up`, when the other side hangs up.
-    fn end(self, seconds: f64) -> (Vec<i16>, Value) {
+    fn end(self) -> (Vec<i16>, Value) {
         let report = self.phone.report();
-        let heard = omnigate_audio::wav::read(&self.hears, 8_000).unwrap();
-        let wanted = (seconds * 8_000.0) as usize;
-        assert!(heard.len() >= wanted, "heard {} samples: {report}", heard.len());
-        (heard[heard.len() - wanted..].to_vec(), report)
+        (omnigate_audio::wav::read(&self.hears, 8_000).unwrap(), report)
     }
+}
+
+/// The last `seconds`, at 8 kHz.
+fn last(heard: &[i16], seconds: f64) -> &[i16] {
+    let wanted = (seconds * 8_000.0) as usize;
+    assert!(heard.len() >= wanted, "heard {} samples only", heard.len());
+    &heard[heard.len() - wanted..]
+}
+
+/// An app that made an audio room with a number, and is in it.
+fn app_in_its_room<'a>(
+    browser: &'a Browser,
+    service: &Service,
+    sdk: Sdk,
+    user: &str,
+) -> (Tab<'a>, String, String) {
+    let app = browser.app(service, sdk, user);
+    let room = app.run("return await sdk.createRoom('audioroom')")["room_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let number = app.sip_number(Some(&room));
+    app.join(&room);
+    (app, room, number)
+}
+
+/// A phone in a call with `app`, whose number it keyed.
+fn call_to(service: &Service, app: &Tab<'_>) -> (Caller, Value) {
+    let caller = Caller::dial(service, "01099998888", &app.sip_number(None), 440.0);
+    app.event("RINGING_EVENT", json!({}));
+    app.run("await sdk.answerCall()");
+    let connected = app.event("CONNECTED_EVENT", json!({}));
+    (caller, connected)
 }
 
 fn a_phone_reaches_a_person(sdk: Sdk) {
@@ -64,25 +96,208 @@ fn a_phone_reaches_a_person(sdk: Sdk) {
     let service = english();
     let app = browser.app(&service, sdk, "bob");
     app.tone(1_000.0);
-    let number = app.sip_number(None);
-    let caller = Caller::dial(&service, "01099998888", &number, 440.0);
+    let caller = Caller::dial(&service, "01099998888", &app.sip_number(None), 440.0);
     let ringing = app.event("RINGING_EVENT", json!({}));
     assert_eq!(ringing["caller"], "01099998888");
+    assert_eq!(ringing["callee"], "bob");
     assert_eq!(ringing["call_type"], "sipcall");
     app.run("await sdk.answerCall()");
     let connected = app.event("CONNECTED_EVENT", json!({}));
     assert_eq!(connected["user_id"], "01099998888");
-    app.listen(1.0);
-    let heard = app.listen(2.0);
-    assert_hears("app", &heard, 48_000, &[440.0], 1_000.0);
-    let (heard, report) = caller.hang_up(1.5);
-    assert_hears("phone", &heard, 8_000, &[1_000.0], 440.0);
-    assert_eq!(report["end"], "hung_up");
+    app.wait_for_tones(&[440.0]);
+    assert_hears("app", &app.listen(2.0), 48_000, &[440.0], 1_000.0);
+    let (heard, _) = caller.hang_up();
+    assert_hears("phone", last(&heard, 1.5), 8_000, &[1_000.0], 440.0);
     app.event("LEAVE_EVENT", json!({"session": connected["session"]}));
     assert_eq!(service.last_reason(), "caller_hung_up");
+}
+
+fn a_phone_enters_a_room(sdk: Sdk) {
+    let browser = Browser::take();
+    let service = english();
+    let (app, _, number) = app_in_its_room(&browser, &service, sdk, "ann");
+    app.tone(1_000.0);
+    let caller = Caller::dial(&service, "01099998888", &number, 440.0);
+    let connected = app.event("CONNECTED_EVENT", json!({}));
+    assert_eq!(connected["user_id"], "01099998888");
+    assert_eq!(connected["call_type"], "sipcall");
+    let joined = app.event("MESSAGE_EVENT", json!({"action": "join"}));
+    assert_eq!(joined["session"], connected["session"]);
+    let list = app.run("return await sdk.partiList()");
+    assert_eq!(list["list"].as_array().unwrap().len(), 1, "{list}");
+    assert_eq!(list["list"][0]["session"], connected["session"], "{list}");
+    assert_eq!(list["list"][0]["user_id"], "01099998888", "{list}");
+    app.wait_for_tones(&[440.0]);
+    assert_hears("app", &app.listen(2.0), 48_000, &[440.0], 1_000.0);
+    let (heard, _) = caller.hang_up();
+    assert_hears("phone", last(&heard, 1.5), 8_000, &[1_000.0], 440.0);
+    app.event("LEAVE_EVENT", json!({"session": connected["session"]}));
+    app.event(
+        "MESSAGE_EVENT",
+        json!({"action": "leave", "session": connected["session"]}),
+    );
+    assert_eq!(app.run("return await sdk.partiList()")["list"], json!([]));
 }
 
 #[test]
 fn a_phone_and_a_person_with_the_typescript_sdk_hear_each_other() {
     a_phone_reaches_a_person(Sdk::TypeScript);
+}
+
+#[test]
+fn a_phone_and_a_person_with_the_react_native_sdk_hear_each_other() {
+    a_phone_reaches_a_person(Sdk::ReactNative);
+}
+
+#[test]
+fn a_phone_enters_the_room_of_an_app_on_the_typescript_sdk() {
+    a_phone_enters_a_room(Sdk::TypeScript);
+}
+
+#[test]
+fn a_phone_enters_the_room_of_an_app_on_the_react_native_sdk() {
+    a_phone_enters_a_room(Sdk::ReactNative);
+}
+
+#[test]
+fn two_phones_and_two_apps_in_a_room_hear_all_others_and_not_themselves() {
+    let browser = Browser::take();
+    let service = english();
+    let (ann, room, number) = app_in_its_room(&browser, &service, Sdk::TypeScript, "ann");
+    ann.tone(1_000.0);
+    let bob = browser.app(&service, Sdk::ReactNative, "bob");
+    bob.join(&room);
+    bob.tone(1_300.0);
+    ann.event("CONNECTED_EVENT", json!({"user_id": "bob"}));
+    let first = Caller::dial(&service, "01099990001", &number, 400.0);
+    let second = Caller::dial(&service, "01099990002", &number, 700.0);
+    for app in [&ann, &bob] {
+        app.event("CONNECTED_EVENT", json!({"user_id": "01099990001"}));
+        app.event("CONNECTED_EVENT", json!({"user_id": "01099990002"}));
+    }
+    ann.wait_for_tones(&[400.0, 700.0, 1_300.0]);
+    bob.wait_for_tones(&[400.0, 700.0, 1_000.0]);
+    let (by_ann, by_bob) = (ann.listen(1.5), bob.listen(1.5));
+    // Both at once, so that each hears the other to the end.
+    first.phone.hang_up();
+    second.phone.hang_up();
+    let (by_first, by_second) = (first.end().0, second.end().0);
+    assert_hears("ann", &by_ann, 48_000, &[400.0, 700.0, 1_300.0], 1_000.0);
+    assert_hears("bob", &by_bob, 48_000, &[400.0, 700.0, 1_000.0], 1_300.0);
+    // The other phone may be gone a moment before.
+    let middle = |heard: &[i16]| last(heard, 1.6)[..9_600].to_vec();
+    assert_hears(
+        "first",
+        &middle(&by_first),
+        8_000,
+        &[700.0, 1_000.0, 1_300.0],
+        400.0,
+    );
+    assert_hears(
+        "second",
+        &middle(&by_second),
+        8_000,
+        &[400.0, 1_000.0, 1_300.0],
+        700.0,
+    );
+}
+
+#[test]
+fn a_phone_of_another_make_keys_a_number_and_talks_to_a_person() {
+    let browser = Browser::take();
+    let service = english();
+    let app = browser.app(&service, Sdk::TypeScript, "bob");
+    app.tone(1_000.0);
+    let number = app.sip_number(None);
+    let mut phone = Softphone::dial(&service, "01077776666", TRUNK, 440.0);
+    phone.press(&number);
+    assert_eq!(app.event("RINGING_EVENT", json!({}))["caller"], "01077776666");
+    app.run("await sdk.answerCall()");
+    let connected = app.event("CONNECTED_EVENT", json!({}));
+    app.wait_for_tones(&[440.0]);
+    assert_hears("app", &app.listen(2.0), 48_000, &[440.0], 1_000.0);
+    let heard = phone.hang_up();
+    assert_hears("baresip", last(&heard, 1.5), 8_000, &[1_000.0], 440.0);
+    app.event("LEAVE_EVENT", json!({"session": connected["session"]}));
+    assert_eq!(service.last_reason(), "caller_hung_up");
+}
+
+#[test]
+fn an_app_that_leaves_hangs_up_the_phone_and_is_told_of_the_close() {
+    let browser = Browser::take();
+    let service = english();
+    let app = browser.app(&service, Sdk::TypeScript, "bob");
+    let (caller, _) = call_to(&service, &app);
+    app.run("await sdk.leave()");
+    app.event("close", json!({}));
+    let (_, report) = caller.end();
+    assert_eq!(report["end"], "remote_hung_up", "{report}");
+    assert_eq!(service.last_reason(), "app_left");
+}
+
+#[test]
+fn an_app_whose_tab_is_closed_hangs_up_the_phone() {
+    let browser = Browser::take();
+    let service = english();
+    let app = browser.app(&service, Sdk::TypeScript, "bob");
+    let (caller, _) = call_to(&service, &app);
+    app.close();
+    let (_, report) = caller.end();
+    assert_eq!(report["end"], "remote_hung_up", "{report}");
+    assert_eq!(service.last_reason(), "app_left");
+}
+
+#[test]
+fn speech_sounds_as_good_as_its_codecs_allow_both_ways() {
+    let browser = Browser::take();
+    let service = english();
+    let app = browser.app(&service, Sdk::TypeScript, "bob");
+    let mut says = Vec::new();
+    let clip = speech(8_000);
+    for _ in 0..6 {
+        says.extend_from_slice(&clip);
+        says.resize(says.len() + 8_000, 0);
+    }
+    let caller = Caller::saying(&service, "01099998888", &app.sip_number(None), &says);
+    app.event("RINGING_EVENT", json!({}));
+    app.run("await sdk.answerCall()");
+    app.event("CONNECTED_EVENT", json!({}));
+    // One whole clip is in there wherever it begins; a second one, should the machine have stumbled.
+    let seconds = clip.len() as f64 / 8_000.0 + 1.0;
+    let bytes: Vec<u8> = speech(48_000).iter().flat_map(|s| s.to_le_bytes()).collect();
+    let mut by_app = Vec::new();
+    for _ in 0..2 {
+        app.speak(&bytes);
+        by_app.push(app.listen(2.0 * seconds));
+    }
+    let (by_phone, _) = caller.hang_up();
+    let score = |name: &str, heard: &[i16]| pesq(&service.dir, name, heard);
+    let best = |scores: Vec<f64>| scores.into_iter().fold(f64::MIN, f64::max);
+    let to_app = best(
+        by_app
+            .iter()
+            .map(|pcm| score("app", &resample_all(pcm, 48_000, 8_000).unwrap()))
+            .collect(),
+    );
+    // Each half of the end holds one clip.
+    let half = (2.0 * seconds * 8_000.0) as usize;
+    let to_phone = best(
+        last(&by_phone, 4.0 * seconds)
+            .chunks(half)
+            .map(|pcm| score("phone", pcm))
+            .collect(),
+    );
+    let limit_app = score("codecs-app", &codecs_only(Way::ToApp));
+    let limit_phone = score("codecs-phone", &codecs_only(Way::ToPhone));
+    println!(
+        "PESQ: phone to app {to_app:.3} (codecs alone {limit_app:.3}), app to phone {to_phone:.3} (codecs alone {limit_phone:.3})"
+    );
+    assert!(
+        to_app >= limit_app - 0.15,
+        "phone to app {to_app:.3}, codecs alone {limit_app:.3}"
+    );
+    assert!(
+        to_phone >= limit_phone - 0.15,
+        "app to phone {to_phone:.3}, codecs alone {limit_phone:.3}"
+    );
 }

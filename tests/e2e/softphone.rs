@@ -1,0 +1,110 @@
+//! baresip, a phone of somebody else's making: keys pressed by hand, a file for a microphone.
+
+use crate::audio::tone;
+use crate::harness::Service;
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+/// Ends the call when dropped.
+pub struct Softphone {
+    child: Child,
+    says: Receiver<String>,
+    dir: PathBuf,
+}
+
+impl Softphone {
+    /// Dials `number` and waits until the call is up; from then on it says a tone.
+    pub fn dial(service: &Service, from: &str, number: &str, hertz: f64) -> Softphone {
+        let dir = service.dir.join("baresip");
+        std::fs::create_dir_all(&dir).unwrap();
+        let microphone = dir.join("says.wav");
+        omnigate_audio::wav::write(&microphone, &tone(hertz, 60.0), 8_000).unwrap();
+        let modules = ["/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules"]
+            .into_iter()
+            .find(|p| std::path::Path::new(p).is_dir())
+            .expect("baresip; scripts/test installs it");
+        let config = format!(
+            "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule aubridge.so\nmodule_app account.so\nmodule_app menu.so\nnet_interface lo\nsip_listen 127.0.0.1:0\nrtp_ports 46000-47000\naudio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,ear\nausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nsnd_path {}\n",
+            microphone.display(),
+            dir.display()
+        );
+        std::fs::write(dir.join("config"), config).unwrap();
+        let account = format!("<sip:{from}@127.0.0.1>;regint=0;audio_codecs=PCMA/8000/1\n");
+        std::fs::write(dir.join("accounts"), account).unwrap();
+        std::fs::write(dir.join("contacts"), "").unwrap();
+        let mut child = Command::new("baresip")
+            .arg("-f")
+            .arg(&dir)
+            .args(["-e", &format!("/dial sip:{number}@{}", service.sip_udp)])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("baresip; scripts/test installs it");
+        let (to, says) = channel();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            for line in output.split(b'\n').map_while(Result::ok) {
+                let _ = to.send(String::from_utf8_lossy(&line).into_owned());
+            }
+        });
+        let phone = Softphone { child, says, dir };
+        phone.wait_for("Call established");
+        phone
+    }
+
+    /// Waits until it prints something.
+    fn wait_for(&self, text: &str) {
+        let until = Instant::now() + Duration::from_secs(15);
+        let mut said = Vec::new();
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let Ok(line) = self.says.recv_timeout(left) else {
+                panic!("baresip does not say `{text}`: {said:#?}");
+            };
+            let found = line.contains(text);
+            said.push(line);
+            if found {
+                return;
+            }
+        }
+    }
+
+    /// Presses keys one by one; each is held until the phone itself lets it go.
+    pub fn press(&mut self, digits: &str) {
+        for digit in digits.chars() {
+            let keys = self.child.stdin.as_mut().unwrap();
+            write!(keys, "{digit}").unwrap();
+            keys.flush().unwrap();
+            self.wait_for(&format!("send DTMF digit end: '{digit}'"));
+        }
+    }
+
+    /// Hangs up; what it heard, at 8 kHz.
+    pub fn hang_up(mut self) -> Vec<i16> {
+        self.child.stdin.as_mut().unwrap().write_all(b"b").unwrap();
+        self.wait_for("session closed");
+        self.child.stdin.as_mut().unwrap().write_all(b"q").unwrap();
+        let until = Instant::now() + Duration::from_secs(10);
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < until, "baresip does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let heard = std::fs::read_dir(&self.dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .find(|path| path.to_string_lossy().ends_with("-dec.wav"))
+            .expect("baresip kept what it heard");
+        omnigate_audio::wav::read(heard, 8_000).unwrap()
+    }
+}
+
+impl Drop for Softphone {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
