@@ -27,7 +27,7 @@ impl Softphone {
             .find(|p| std::path::Path::new(p).is_dir())
             .expect("baresip; scripts/test installs it");
         let config = format!(
-            "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule aubridge.so\nmodule_app account.so\nmodule_app menu.so\nnet_interface lo\nsip_listen 127.0.0.1:0\nrtp_ports 46000-47000\naudio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,ear\nausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nsnd_path {}\n",
+            "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule aubridge.so\nmodule_app account.so\nmodule_app menu.so\nnet_interface 127.0.0.1\nsip_listen 127.0.0.1:0\nrtp_ports 46000-47000\naudio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,ear\nausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nsnd_path {}\n",
             microphone.display(),
             dir.display()
         );
@@ -86,7 +86,7 @@ impl Softphone {
     /// Hangs up; what it heard, at 8 kHz.
     pub fn hang_up(mut self) -> Vec<i16> {
         self.child.stdin.as_mut().unwrap().write_all(b"b").unwrap();
-        self.wait_for("session closed");
+        self.wait_for("terminated (duration");
         self.child.stdin.as_mut().unwrap().write_all(b"q").unwrap();
         let until = Instant::now() + Duration::from_secs(10);
         while self.child.try_wait().unwrap().is_none() {
