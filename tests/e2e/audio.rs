@@ -110,8 +110,8 @@ fn opus(pcm: &[i16], rate_hz: u32, bitrate: u32, complexity: u8) -> Vec<i16> {
     out
 }
 
-/// Narrowband PESQ of `speech` as it was heard somewhere in `heard` (8 kHz); files go to `dir`.
-pub fn pesq(dir: &Path, name: &str, heard: &[i16]) -> f64 {
+/// Narrowband PESQ of the best of `takes` of `speech` somewhere in `heard` (8 kHz); files go to `dir`.
+pub fn pesq(dir: &Path, name: &str, heard: &[i16], takes: u32) -> f64 {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (reference, degraded) = (dir.join("speech.wav"), dir.join(format!("{name}.wav")));
     omnigate_audio::wav::write(&reference, &speech(8_000), 8_000).unwrap();
@@ -119,6 +119,7 @@ pub fn pesq(dir: &Path, name: &str, heard: &[i16]) -> f64 {
     let output = Command::new(root.join(".test/venv/bin/python"))
         .arg(root.join("tests/e2e/rig/quality.py"))
         .args([&reference, &degraded])
+        .arg(takes.to_string())
         .output()
         .expect("python; scripts/test installs it");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

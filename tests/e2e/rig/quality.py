@@ -1,4 +1,7 @@
-"""Prints the narrowband PESQ score (ITU-T P.862) of the best match of REFERENCE in DEGRADED, WAV files at 8 kHz."""
+"""Prints the narrowband PESQ score (ITU-T P.862) of REFERENCE as found in DEGRADED, WAV files at 8 kHz.
+
+Of up to TAKES repetitions the best one counts: a machine that stumbles says nothing about the sound.
+"""
 
 import sys
 import wave
@@ -6,16 +9,32 @@ import wave
 import numpy
 import pesq
 
+RATE = 8000
+
 
 def read(path):
     with wave.open(path) as file:
-        assert file.getframerate() == 8000 and file.getnchannels() == 1
+        assert file.getframerate() == RATE and file.getnchannels() == 1
         return numpy.frombuffer(file.readframes(file.getnframes()), dtype=numpy.int16).astype(numpy.float64)
 
 
-reference, degraded = read(sys.argv[1]), read(sys.argv[2])
-size = 1 << (len(reference) + len(degraded)).bit_length()
-spectrum = numpy.fft.rfft(degraded, size) * numpy.conj(numpy.fft.rfft(reference, size))
-start = int(numpy.argmax(numpy.fft.irfft(spectrum, size)[: max(1, len(degraded) - len(reference) + 1)]))
-degraded = degraded[start : start + len(reference)]
-print(pesq.pesq(8000, reference[: len(degraded)], degraded, "nb"))
+def correlation(reference, degraded):
+    """Of every start at which the reference fits in."""
+    size = 1 << (len(reference) + len(degraded)).bit_length()
+    spectrum = numpy.fft.rfft(degraded, size) * numpy.conj(numpy.fft.rfft(reference, size))
+    return numpy.fft.irfft(spectrum, size)[: max(1, len(degraded) - len(reference) + 1)]
+
+
+reference, degraded, takes = read(sys.argv[1]), read(sys.argv[2]), int(sys.argv[3])
+matches = correlation(reference, degraded)
+scores = []
+for _ in range(takes):
+    start = int(numpy.argmax(matches))
+    if scores and matches[start] <= 0:
+        break
+    found = degraded[start : start + len(reference)]
+    scores.append(pesq.pesq(RATE, reference[: len(found)], found, "nb"))
+    # The next take is another one.
+    half = len(reference) // 2
+    matches[max(0, start - half) : start + half] = 0
+print(max(scores))
