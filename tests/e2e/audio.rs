@@ -110,7 +110,7 @@ fn opus(pcm: &[i16], rate_hz: u32, bitrate: u32, complexity: u8) -> Vec<i16> {
     out
 }
 
-/// Narrowband PESQ of the best of `takes` of `speech` somewhere in `heard` (8 kHz); files go to `dir`.
+/// Narrowband PESQ of the median of up to `takes` whole takes of `speech` somewhere in `heard` (8 kHz); files go to `dir`.
 pub fn pesq(dir: &Path, name: &str, heard: &[i16], takes: u32) -> f64 {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (reference, degraded) = (dir.join("speech.wav"), dir.join(format!("{name}.wav")));
