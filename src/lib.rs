@@ -11,3 +11,4 @@ pub mod media;
 pub mod observe;
 pub mod signaling;
 pub mod sip;
+mod sync;

@@ -1,28 +1,25 @@
 //! Audio of the test phone: a 20 ms clock, digits, a file to say, a file to keep.
 
 use super::phone_report::Report;
+use crate::media::{law, ntp};
 use omnigate_audio::dtmf::Key;
-use omnigate_audio::g711::Law;
 use omnigate_audio::level;
 use omnigate_rtp::playout::{PayloadKind, Playout, PlayoutSettings};
 use omnigate_rtp::session::RtcpSession;
-use omnigate_rtp::telephone_event::Sender;
+use omnigate_rtp::telephone_event::{DEFAULT_PRESS, Sender};
 use omnigate_rtp::{RtpPacket, RtpSender, is_rtcp, quality};
-use omnigate_sip::{Agreed, Payload};
+use omnigate_sip::Agreed;
 use std::collections::VecDeque;
 use std::io::Write;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 
 const TICK: Duration = Duration::from_millis(20);
 const FRAME: usize = 160;
-/// A key is held this long.
-const PRESS: Duration = Duration::from_millis(100);
 /// Ticks between two keys.
 const GAP_TICKS: i32 = 5;
 /// Ticks of a comma.
 const PAUSE_TICKS: i32 = 50;
-const NTP_UNIX: u64 = 2_208_988_800;
 
 pub(super) struct PhoneMedia {
     rtp: UdpSocket,
@@ -162,11 +159,8 @@ impl PhoneMedia {
         if self.session.due(now)
             && let Some(to) = self.agreed.remote_rtcp
         {
-            let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            let ntp = ((unix.as_secs() + NTP_UNIX) << 32)
-                | ((u64::from(unix.subsec_nanos()) << 32) / 1_000_000_000);
             self.session
-                .write_report(now, ntp, &self.sender, "omnigate-phone", &mut packet);
+                .write_report(now, ntp::now(), &self.sender, "omnigate-phone", &mut packet);
             let _ = self.rtcp.send_to(&packet, to).await;
         }
         if self.meter && self.ticks.is_multiple_of(10) {
@@ -184,7 +178,7 @@ impl PhoneMedia {
             self.gap += 1;
             if self.ticks > self.start_digits && self.gap > 0 {
                 match self.digits.pop_front() {
-                    Some(Some(key)) if self.keys.press(key, PRESS) => {
+                    Some(Some(key)) if self.keys.press(key, DEFAULT_PRESS) => {
                         self.digits_sent += 1;
                         self.gap = -GAP_TICKS;
                     }
@@ -215,13 +209,6 @@ pub(super) fn clock() -> tokio::time::Interval {
     let mut clock = tokio::time::interval(TICK);
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
     clock
-}
-
-fn law(payload: Payload) -> Law {
-    match payload {
-        Payload::Pcmu => Law::Mu,
-        Payload::Pcma => Law::A,
-    }
 }
 
 /// A bar from -60 to 0 dBov on the terminal.

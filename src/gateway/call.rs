@@ -5,6 +5,7 @@ use super::flow::{CallFlow, Effect, Event};
 use super::run::{Gateway, Screened, unix_now};
 use crate::media::{LegEvent, LegFigures, LegHandle, Playback, PlaybackId};
 use crate::sip::{DialogKey, Event as TransactionEvent, Flow, Incoming, ServerTransaction};
+use crate::sync::lock;
 use omnigate_audio::dtmf::Key;
 use omnigate_omnitalk::{LookUp, TelephoneId, TelephoneNotice};
 use omnigate_rtp::digits::{DigitMerger, Source};
@@ -228,11 +229,7 @@ impl CallTask {
                 if !self.flow_started {
                     self.flow_started = true;
                     let allowance = {
-                        let mut budget = self
-                            .gateway
-                            .budget
-                            .lock()
-                            .unwrap_or_else(std::sync::PoisonError::into_inner);
+                        let mut budget = lock(&self.gateway.budget);
                         budget.allowance(
                             self.screened.caller.shown(),
                             self.screened.called.digits(),
@@ -336,11 +333,7 @@ impl CallTask {
     }
 
     fn wrong(&self) {
-        let mut budget = self
-            .gateway
-            .budget
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut budget = lock(&self.gateway.budget);
         if budget.wrong(
             self.screened.caller.shown(),
             self.screened.called.digits(),

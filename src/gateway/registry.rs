@@ -1,6 +1,7 @@
 //! Live and recent calls, for the API.
 
 use super::end::CallEnd;
+use crate::sync::lock;
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
@@ -46,25 +47,21 @@ struct Inner {
 pub struct CallRegistry(Mutex<Inner>);
 
 impl CallRegistry {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
     /// A new call.
     pub fn insert(&self, record: CallRecord) {
-        self.lock().live.insert(record.id, record);
+        lock(&self.0).live.insert(record.id, record);
     }
 
     /// Changes a live call.
     pub fn update(&self, id: u64, change: impl FnOnce(&mut CallRecord)) {
-        if let Some(record) = self.lock().live.get_mut(&id) {
+        if let Some(record) = lock(&self.0).live.get_mut(&id) {
             change(record);
         }
     }
 
     /// A call is over.
     pub fn end(&self, id: u64, end: CallEnd, at: u64) {
-        let mut inner = self.lock();
+        let mut inner = lock(&self.0);
         let Some(mut record) = inner.live.remove(&id) else {
             return;
         };
@@ -81,12 +78,12 @@ impl CallRegistry {
 
     /// Number of live calls.
     pub fn live(&self) -> usize {
-        self.lock().live.len()
+        lock(&self.0).live.len()
     }
 
     /// Live calls, then ended ones, newest first.
     pub fn all(&self) -> Vec<CallRecord> {
-        let inner = self.lock();
+        let inner = lock(&self.0);
         inner
             .live
             .values()
@@ -98,7 +95,7 @@ impl CallRegistry {
 
     /// One call.
     pub fn get(&self, id: u64) -> Option<CallRecord> {
-        let inner = self.lock();
+        let inner = lock(&self.0);
         inner
             .live
             .get(&id)

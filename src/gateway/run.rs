@@ -9,9 +9,10 @@ use super::registry::{CallRecord, CallRegistry};
 use crate::config::Settings;
 use crate::directory::Directory;
 use crate::media::MediaPlane;
-use crate::observe::{CallLabels, Health, Metrics};
+use crate::observe::{Health, Metrics};
 use crate::signaling::RoomPort;
 use crate::sip::{Endpoint, Incoming, Trunk, Trunks, answer};
+use omnigate_omnitalk::TelephoneId;
 use omnigate_sip::call::warning;
 use omnigate_sip::message::{Header, StatusCode};
 use omnigate_sip::number::mask;
@@ -179,26 +180,25 @@ impl Gateway {
         let gateway = self.clone();
         self.tasks.spawn(
             async move {
-                let name = screened.trunk.name.clone();
+                let trunk = screened.trunk.name.clone();
                 // A panic of one call must not take its record or the others along.
                 let task = tokio::spawn(call::run(gateway.clone(), incoming, screened).in_current_span());
-                let end = task.await.unwrap_or(call::Ended {
-                    end: CallEnd::Fault,
-                    talked: None,
-                });
-                let labels = CallLabels {
-                    trunk: name,
-                    class: end.end.class().name().to_owned(),
-                    reason: end.end.reason().to_owned(),
+                let ended = match task.await {
+                    Ok(ended) => ended,
+                    Err(_) => {
+                        // Its task did not come to its end: nobody must stay behind in a room.
+                        gateway.rooms.hung_up(TelephoneId(id)).await;
+                        call::Ended {
+                            end: CallEnd::Fault,
+                            talked: None,
+                        }
+                    }
                 };
-                gateway.metrics.call_ended(&labels, end.talked);
-                gateway.calls.end(id, end.end, unix_now());
-                info!(
-                    class = end.end.class().name(),
-                    reason = end.end.reason(),
-                    seconds = end.talked.map(|d| d.as_secs_f64()),
-                    "call ended"
-                );
+                let (class, reason) = (ended.end.class().name(), ended.end.reason());
+                gateway.metrics.call_ended(&trunk, class, reason, ended.talked);
+                gateway.calls.end(id, ended.end, unix_now());
+                let seconds = ended.talked.map(|d| d.as_secs_f64());
+                info!(class, reason, seconds, "call ended");
             }
             .instrument(span),
         );
@@ -206,12 +206,8 @@ impl Gateway {
 
     fn refuse(&self, incoming: Incoming, status: StatusCode, extra: Vec<Header>, end: CallEnd, trunk: &str) {
         self.endpoint.calls.forget_invite(&incoming.transaction.original);
-        let labels = CallLabels {
-            trunk: trunk.to_owned(),
-            class: end.class().name().to_owned(),
-            reason: end.reason().to_owned(),
-        };
-        self.metrics.call_ended(&labels, None);
+        self.metrics
+            .call_ended(trunk, end.class().name(), end.reason(), None);
         answer(incoming.transaction, status, extra);
     }
 }

@@ -108,8 +108,3 @@ pub enum PeerEvent {
     /// The transport is lost.
     Gone(ParticipantId),
 }
-
-/// The room that a command names.
-pub(crate) fn key(room: RoomId) -> RoomKey {
-    RoomKey::Room(room)
-}

@@ -2,11 +2,10 @@
 
 use super::command::{LegEvent, LegFigures, LegId, Playback, PlaybackId};
 use super::latch::{Latch, Verdict};
-use super::outbound::{Outbound, TICK_8K};
+use super::outbound::{Outbound, TICK_8K, law};
 use super::stats::ShardFigures;
 use mio::net::UdpSocket;
 use omnigate_audio::dtmf::Detector;
-use omnigate_audio::g711::Law;
 use omnigate_audio::level::TalkDetector;
 use omnigate_audio::mix::Limiter;
 use omnigate_audio::tone::Cadence;
@@ -15,7 +14,7 @@ use omnigate_rtp::playout::{PayloadKind, Playout};
 use omnigate_rtp::session::RtcpSession;
 use omnigate_rtp::telephone_event::Receiver;
 use omnigate_rtp::{RtpPacket, is_rtcp};
-use omnigate_sip::{Agreed, Payload};
+use omnigate_sip::Agreed;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -238,7 +237,7 @@ impl Leg {
         }
     }
 
-    /// Sends this tick's mix (`None`: nobody else is heard), with what is played on top.
+    /// Sends this tick's mix with what is played on top.
     pub(crate) fn push(&mut self, mix: &mut [i16; TICK_8K], figures: &ShardFigures) {
         if let Some(player) = &mut self.player
             && !player.fill(mix)
@@ -312,13 +311,6 @@ impl Leg {
             rtt: s.rtt,
             remote_loss_fraction: s.remote_loss_fraction,
         }
-    }
-}
-
-fn law(payload: Payload) -> Law {
-    match payload {
-        Payload::Pcmu => Law::Mu,
-        Payload::Pcma => Law::A,
     }
 }
 

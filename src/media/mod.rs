@@ -16,6 +16,7 @@ mod app;
 mod command;
 mod latch;
 mod leg;
+pub(crate) mod ntp;
 mod opus_out;
 mod outbound;
 mod plane;
@@ -23,6 +24,8 @@ mod ports;
 mod room;
 mod shard;
 mod stats;
+
+pub(crate) use outbound::law;
 
 pub use command::{LegEvent, LegFigures, LegId, PeerEvent, Playback, PlaybackId};
 pub use plane::{LegHandle, MediaError, MediaPlane, MediaSettings};

@@ -2,11 +2,20 @@
 
 use omnigate_audio::g711::Law;
 use omnigate_rtp::RtpSender;
+use omnigate_sip::Payload;
 
 /// Samples of one tick at 8 kHz.
 pub const TICK_8K: usize = 160;
 /// Samples of the longest packet time, 60 ms.
 const MAX_PACKET: usize = 480;
+
+/// The companding law of a codec that SDP agreed on.
+pub(crate) fn law(payload: Payload) -> Law {
+    match payload {
+        Payload::Pcmu => Law::Mu,
+        Payload::Pcma => Law::A,
+    }
+}
 
 /// Collects ticks and writes packets.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use super::leg::{Leg, LegSeed};
 use super::ports::PortPool;
 use super::shard::{Shard, ShardSender};
 use super::stats::{MediaFigures, ShardFigures};
+use crate::sync::lock;
 use mio::Poll;
 use omnigate_omnitalk::{ParticipantId, RoomId};
 use omnigate_rtc::{PeerError, PeerFactory};
@@ -17,15 +18,13 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// Places in a shard's command queue.
 const COMMANDS: usize = 4096;
-/// Seconds from the NTP era (1900) to the Unix epoch (RFC 5905).
-const NTP_UNIX: u64 = 2_208_988_800;
 /// Receive buffer asked for on a WebRTC port, bytes: a burst of 50 packets of each of 100 peers.
 const WEBRTC_BUFFER: usize = 4 << 20;
 
@@ -82,11 +81,6 @@ pub struct MediaPlane {
     next_playback: AtomicU64,
 }
 
-/// Locks without poisoning: the maps behind stay whole whatever panics.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
 impl MediaPlane {
     /// Opens the WebRTC ports and starts the threads. Peers report to `events`.
     pub fn start(
@@ -95,9 +89,7 @@ impl MediaPlane {
     ) -> Result<Arc<MediaPlane>, MediaError> {
         let socket_error = |what| move |source| MediaError::Socket { what, source };
         let now = Instant::now();
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let ntp =
-            ((unix.as_secs() + NTP_UNIX) << 32) | ((u64::from(unix.subsec_nanos()) << 32) / 1_000_000_000);
+        let ntp = super::ntp::now();
         let (mut senders, mut figures, mut webrtc_ports, mut shards) = (vec![], vec![], vec![], vec![]);
         for index in 0..settings.shards.max(1) {
             let poll = Poll::new().map_err(socket_error("media thread"))?;

@@ -1,8 +1,9 @@
 //! One media thread: its sockets, rooms and clock.
 
 use super::app::{App, PeerPort};
-use super::command::{Command, LegEvent, LegId, key};
+use super::command::{Command, LegEvent, LegId};
 use super::leg::Leg;
+use super::ntp;
 use super::room::{Room, RoomKey};
 use super::stats::ShardFigures;
 use crossbeam_channel::{Receiver, Sender};
@@ -197,19 +198,8 @@ impl Shard {
         }
     }
 
-    fn app(&mut self, participant: ParticipantId) -> Option<&mut App> {
-        let room = self.rooms.get_mut(self.peers.get(&participant)?)?;
-        room.apps
-            .iter_mut()
-            .find(|a| a.participant == participant)
-            .map(|a| &mut **a)
-    }
-
     fn feed_app(&mut self, participant: ParticipantId, source: SocketAddr, datagram: &[u8], now: Instant) {
-        let Some(room) = self.peers.get(&participant).and_then(|k| self.rooms.get_mut(k)) else {
-            return;
-        };
-        let Some(app) = room.apps.iter_mut().find(|a| a.participant == participant) else {
+        let Some(app) = find_app(&mut self.rooms, &self.peers, participant) else {
             return;
         };
         let port = &self.port;
@@ -267,7 +257,7 @@ impl Shard {
             self.port.figures.tick(late);
             let (start, started) = (self.ntp_at_start, self.started);
             room.tick(now, &self.port, &|| {
-                ntp_after(start, now.saturating_duration_since(started))
+                ntp::after(start, now.saturating_duration_since(started))
             });
             let next = if late > MAX_LAG { now + TICK } else { at + TICK };
             self.ticks.push(Reverse((next, room_key)));
@@ -309,7 +299,7 @@ impl Shard {
                 }
             }
             Command::MutePeer(participant, muted) => {
-                if let Some(app) = self.app(participant) {
+                if let Some(app) = find_app(&mut self.rooms, &self.peers, participant) {
                     app.muted = muted;
                 }
             }
@@ -372,9 +362,9 @@ impl Shard {
     fn join(&mut self, id: LegId, room: RoomId, shard: usize, now: Instant) {
         let Some(leg) = self.take_leg(id) else { return };
         let Some(other) = self.others.get(shard).filter(|_| shard != self.index) else {
-            return self.put_leg(leg, key(room), now);
+            return self.put_leg(leg, RoomKey::Room(room), now);
         };
-        match other.commands.try_send(Command::Adopt(leg, key(room))) {
+        match other.commands.try_send(Command::Adopt(leg, RoomKey::Room(room))) {
             Ok(()) => drop(other.waker.wake()),
             Err(e) => {
                 if let Command::Adopt(leg, _) = e.into_inner() {
@@ -388,8 +378,8 @@ impl Shard {
         let participant = app.participant;
         self.port.figures.peers.fetch_add(1, Relaxed);
         self.ufrags.insert(app.ufrag().to_owned(), participant);
-        self.peers.insert(participant, key(room));
-        let room = self.room(key(room), now);
+        self.peers.insert(participant, RoomKey::Room(room));
+        let room = self.room(RoomKey::Room(room), now);
         room.apps.push(app);
         room.members_changed();
         self.next_scan = now;
@@ -417,8 +407,13 @@ impl Shard {
     }
 }
 
-/// NTP time (RFC 5905 section 6) `elapsed` after `start`.
-fn ntp_after(start: u64, elapsed: Duration) -> u64 {
-    let fraction = (u64::from(elapsed.subsec_nanos()) << 32) / 1_000_000_000;
-    start.wrapping_add(elapsed.as_secs() << 32).wrapping_add(fraction)
+/// The app of a participant, with the rest of the shard left free.
+fn find_app<'a>(
+    rooms: &'a mut HashMap<RoomKey, Room>,
+    peers: &HashMap<ParticipantId, RoomKey>,
+    participant: ParticipantId,
+) -> Option<&'a mut App> {
+    let room = rooms.get_mut(peers.get(&participant)?)?;
+    let app = room.apps.iter_mut().find(|a| a.participant == participant)?;
+    Some(app)
 }

@@ -8,15 +8,11 @@ use prometheus_client::registry::{Registry, Unit};
 use std::fmt::Write;
 use std::time::Duration;
 
-/// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct CallLabels {
-    /// Trunk name.
-    pub trunk: String,
-    /// Class of the end: `normal`, `refused`, `failed`.
-    pub class: String,
-    /// Reason within the class.
-    pub reason: String,
+struct CallLabels {
+    trunk: String,
+    class: &'static str,
+    reason: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -132,9 +128,21 @@ impl Metrics {
         self.calls_active.get_or_create(&label(state)).dec();
     }
 
-    /// A call ended.
-    pub fn call_ended(&self, labels: &CallLabels, answered_for: Option<Duration>) {
-        self.calls_ended.get_or_create(labels).inc();
+    /// A call ended: its trunk's name, the class of its end (`normal`, `refused`, `failed`) and the reason within
+    /// the class.
+    pub fn call_ended(
+        &self,
+        trunk: &str,
+        class: &'static str,
+        reason: &'static str,
+        answered_for: Option<Duration>,
+    ) {
+        let labels = CallLabels {
+            trunk: trunk.to_owned(),
+            class,
+            reason,
+        };
+        self.calls_ended.get_or_create(&labels).inc();
         if let Some(d) = answered_for {
             self.call_seconds.observe(d.as_secs_f64());
         }
@@ -228,10 +236,7 @@ impl Metrics {
             ),
         ];
         for (name, value, help) in gauges {
-            let _ = write!(
-                out,
-                "# HELP omnigate_{name} {help}.\n# TYPE omnigate_{name} gauge\nomnigate_{name} {value}\n"
-            );
+            family(&mut out, name, "gauge", "", value, help);
         }
         let counters: [(&str, u64, &str); 6] = [
             (
@@ -262,10 +267,7 @@ impl Metrics {
             ),
         ];
         for (name, value, help) in counters {
-            let _ = write!(
-                out,
-                "# HELP omnigate_{name} {help}.\n# TYPE omnigate_{name} counter\nomnigate_{name}_total {value}\n"
-            );
+            family(&mut out, name, "counter", "_total", value, help);
         }
         let name = "omnigate_media_tick_lateness_seconds";
         let _ = write!(
@@ -283,4 +285,12 @@ impl Metrics {
         );
         out
     }
+}
+
+/// One family with a single sample.
+fn family(out: &mut String, name: &str, kind: &str, suffix: &str, value: u64, help: &str) {
+    let _ = write!(
+        out,
+        "# HELP omnigate_{name} {help}.\n# TYPE omnigate_{name} {kind}\nomnigate_{name}{suffix} {value}\n"
+    );
 }

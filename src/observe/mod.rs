@@ -6,6 +6,6 @@ mod notify;
 mod tracing_setup;
 
 pub use health::Health;
-pub use metrics::{CallLabels, Metrics};
+pub use metrics::Metrics;
 pub use notify::{Notify, watchdog_interval};
 pub use tracing_setup::init as init_tracing;

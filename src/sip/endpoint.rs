@@ -6,6 +6,7 @@ use super::stream::{StreamContext, guard};
 use super::udp::ShieldedUdp;
 use crate::config::{SipListen, SipTransport};
 use crate::observe::Metrics;
+use crate::sync::lock;
 use omnigate_sip::dialog::{self, ALLOW};
 use omnigate_sip::header;
 use rsipstack::EndpointBuilder;
@@ -42,10 +43,16 @@ pub enum SipError {
     },
     /// The stack refused.
     #[error("SIP stack: {0}")]
-    Stack(#[from] rsipstack::Error),
+    Stack(Box<rsipstack::Error>),
     /// Nothing came back.
     #[error("no response")]
     NoResponse,
+}
+
+impl From<rsipstack::Error> for SipError {
+    fn from(e: rsipstack::Error) -> SipError {
+        SipError::Stack(Box::new(e))
+    }
 }
 
 /// How the endpoint is set up.
@@ -125,10 +132,6 @@ fn merge_key(request: &Request) -> Option<(String, String, u32)> {
         .and_then(header::tag)?
         .to_owned();
     Some((call_id, tag, dialog::sequence(request)?))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// A new call.
@@ -326,7 +329,9 @@ impl Endpoint {
                         flow,
                     }) {
                         let retry = vec![header::make("Retry-After", "5")];
-                        answer(e.into_inner().transaction, StatusCode::ServiceUnavailable, retry);
+                        let refused = e.into_inner().transaction;
+                        self.calls.forget_invite(&refused.original);
+                        answer(refused, StatusCode::ServiceUnavailable, retry);
                     }
                 }
                 (Method::Options, false) => {
@@ -369,6 +374,17 @@ impl Endpoint {
         })
     }
 
+    /// Every request of ours starts with where its response is to come.
+    fn push_via(&self, request: &mut Request, flow: &Flow) -> Result<(), SipError> {
+        let own = SipAddr {
+            r#type: Some(flow.transport),
+            addr: self.own_address(flow).into(),
+        };
+        let via = self.inner.get_via(Some(own), None)?;
+        request.headers.push_front(Header::Via(via.into()));
+        Ok(())
+    }
+
     /// Sends an in-dialog request and waits for its final response.
     pub async fn request(
         &self,
@@ -376,13 +392,7 @@ impl Endpoint {
         flow: &Flow,
         next_hop: &str,
     ) -> Result<Response, SipError> {
-        let own = SipAddr {
-            r#type: Some(flow.transport),
-            addr: self.own_address(flow).into(),
-        };
-        request
-            .headers
-            .push_front(Header::Via(self.inner.get_via(Some(own), None)?.into()));
+        self.push_via(&mut request, flow)?;
         let destination = flow.address(next_hop);
         let mut connection = flow.connection.clone();
         if flow.transport == Transport::Tcp && connection.cancel_token().is_some_and(|t| t.is_cancelled()) {
@@ -441,13 +451,7 @@ impl Endpoint {
         limit: Duration,
         give_up: impl Future<Output = Result<(), E>>,
     ) -> Result<Response, SipError> {
-        let own = SipAddr {
-            r#type: Some(flow.transport),
-            addr: self.own_address(flow).into(),
-        };
-        request
-            .headers
-            .push_front(Header::Via(self.inner.get_via(Some(own), None)?.into()));
+        self.push_via(&mut request, flow)?;
         let key = TransactionKey::from_request(&request, TransactionRole::Client)?;
         let mut tx = Transaction::new_client(
             key,

@@ -1,5 +1,6 @@
 //! Who may send, and how much.
 
+use crate::sync::lock;
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -53,10 +54,7 @@ impl SourceFilter {
         if !self.knows(source) {
             return Err(Refused::Unknown);
         }
-        let mut buckets = self
-            .buckets
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut buckets = lock(&self.buckets);
         let burst = self.rate * 2.0;
         if buckets.len() >= MAX_SOURCES && !buckets.contains_key(&source) {
             buckets.retain(|_, b| now.saturating_duration_since(b.at).as_secs() < 10);

@@ -112,5 +112,5 @@ fn a_hundred_refused_calls_a_second_disturb_nobody() {
         (&"hung_up".into(), &0.into()),
         "{report}"
     );
-    assert!(service.log().contains("070") || service.log().contains("nearest"));
+    assert!(service.log().contains("\"nearest\":\"only\""));
 }

@@ -117,18 +117,7 @@ impl Sender {
             return false;
         }
         let duration = sent.min(u32::from(u16::MAX)) as u16;
-        self.write(
-            rtp,
-            start,
-            false,
-            Payload {
-                key,
-                end: true,
-                volume: VOLUME,
-                duration,
-            },
-            out,
-        );
+        self.write_end(rtp, start, key, duration, out);
         true
     }
 
@@ -161,18 +150,7 @@ impl Sender {
                 duration,
                 left,
             } => {
-                self.write(
-                    rtp,
-                    start,
-                    false,
-                    Payload {
-                        key,
-                        end: true,
-                        volume: VOLUME,
-                        duration,
-                    },
-                    out,
-                );
+                self.write_end(rtp, start, key, duration, out);
                 self.state = if left > 1 {
                     State::Ending {
                         key,
@@ -260,6 +238,16 @@ impl Sender {
                 first: false,
             }
         };
+    }
+
+    fn write_end(&self, rtp: &mut RtpSender, start: u32, key: Key, duration: u16, out: &mut Vec<u8>) {
+        let payload = Payload {
+            key,
+            end: true,
+            volume: VOLUME,
+            duration,
+        };
+        self.write(rtp, start, false, payload, out);
     }
 
     fn write(&self, rtp: &mut RtpSender, start: u32, marker: bool, payload: Payload, out: &mut Vec<u8>) {
