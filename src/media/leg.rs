@@ -1,5 +1,6 @@
 //! One phone leg: its sockets, what comes in, what goes out.
 
+use super::batch::{Batch, BatchSocket, Moment};
 use super::command::{LegEvent, LegFigures, LegId, Playback, PlaybackId};
 use super::latch::{Latch, Verdict};
 use super::outbound::{Outbound, TICK_8K, law};
@@ -26,7 +27,8 @@ const CNAME: &str = "omnigate";
 /// A caller's media.
 pub(crate) struct Leg {
     pub(crate) id: LegId,
-    pub(crate) rtp: UdpSocket,
+    /// Read once a tick: the kernel keeps the times of arrival, so no packet wakes the thread.
+    rtp: Arc<BatchSocket>,
     pub(crate) rtcp: UdpSocket,
     events: Sender<LegEvent>,
     agreed: Option<Agreed>,
@@ -63,7 +65,7 @@ pub(crate) struct LegSeed {
 impl Leg {
     pub(crate) fn new(
         id: LegId,
-        sockets: (UdpSocket, UdpSocket),
+        sockets: (BatchSocket, UdpSocket),
         events: Sender<LegEvent>,
         playout: Playout,
         seed: LegSeed,
@@ -71,7 +73,7 @@ impl Leg {
     ) -> Leg {
         Leg {
             id,
-            rtp: sockets.0,
+            rtp: Arc::new(sockets.0),
             rtcp: sockets.1,
             events,
             agreed: None,
@@ -135,17 +137,15 @@ impl Leg {
     }
 
     /// Reads what has arrived on the RTP socket.
-    pub(crate) fn receive_rtp(&mut self, buffer: &mut [u8], now: Instant, figures: &ShardFigures) {
-        while let Ok((length, source)) = self.rtp.recv_from(buffer) {
-            let Some(data) = buffer.get(..length) else {
-                continue;
-            };
+    pub(crate) fn receive_rtp(&mut self, batch: &mut Batch, moment: &Moment, figures: &ShardFigures) {
+        let socket = self.rtp.clone();
+        batch.receive(&socket, moment, |source, arrival, data| {
             if is_rtcp(data) {
-                self.rtcp_packet(data, source, now);
+                self.rtcp_packet(data, source, arrival);
             } else {
-                self.rtp_packet(data, source, now, figures);
+                self.rtp_packet(data, source, arrival, figures);
             }
-        }
+        });
     }
 
     /// Reads what has arrived on the RTCP socket.

@@ -3,8 +3,9 @@
 //! ```text
 //!   control plane (tokio)                       shard (one OS thread, about one a core)
 //!   ─────────────────────                       ─────────────────────────────────────────
-//!   MediaPlane ── Command ──▶ bounded channel ─▶ poll sockets ▶ demultiplex ▶ jitter buffers
-//!   LegHandle                 + waker            every 20 ms a room: pull ▶ decode ▶ mix ▶ encode ▶ send
+//!   MediaPlane ── Command ──▶ bounded channel ─▶ poll: browsers' packets ▶ demultiplex ▶ jitter buffers
+//!   LegHandle                 + waker            every 20 ms a room: phones' packets ▶ jitter buffers,
+//!      ▲                                           pull ▶ decode ▶ mix ▶ encode ▶ send
 //!      ▲                                                 │
 //!      └────────── LegEvent, PeerEvent ◀─────────────────┘
 //! ```
@@ -13,6 +14,7 @@
 //! async, no logging a packet here.
 
 mod app;
+mod batch;
 mod command;
 mod latch;
 mod leg;

@@ -181,10 +181,7 @@ impl MediaPlane {
             timestamp: rng.random(),
             silence_timeout: self.settings.silence_timeout,
         };
-        let sockets = (
-            mio::net::UdpSocket::from_std(rtp),
-            mio::net::UdpSocket::from_std(rtcp),
-        );
+        let sockets = (rtp, mio::net::UdpSocket::from_std(rtcp));
         let leg =
             Playout::new(PlayoutSettings::default()).map(|p| Leg::new(id, sockets, events, p, seed, now));
         let added = leg.map_err(MediaError::from).and_then(|leg| {

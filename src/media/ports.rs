@@ -1,5 +1,6 @@
 //! RTP port pairs: an even port for RTP, the next for RTCP (RFC 3550 section 11).
 
+use super::batch::BatchSocket;
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -7,11 +8,11 @@ use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 /// How long a port rests before it is used again: packets of a dead call must not reach a new one.
-pub const QUARANTINE: Duration = Duration::from_secs(30);
+pub(crate) const QUARANTINE: Duration = Duration::from_secs(30);
 
 /// Gives out port pairs of a range, longest unused first.
 #[derive(Debug)]
-pub struct PortPool {
+pub(crate) struct PortPool {
     free: VecDeque<u16>,
     resting: VecDeque<(Instant, u16)>,
     used: usize,
@@ -19,7 +20,7 @@ pub struct PortPool {
 
 impl PortPool {
     /// Pairs within `range`.
-    pub fn new(range: RangeInclusive<u16>) -> PortPool {
+    pub(crate) fn new(range: RangeInclusive<u16>) -> PortPool {
         let free = range
             .clone()
             .filter(|p| p % 2 == 0 && p.checked_add(1).is_some_and(|n| range.contains(&n)))
@@ -32,7 +33,7 @@ impl PortPool {
     }
 
     /// Pairs in use.
-    pub fn used(&self) -> usize {
+    pub(crate) fn used(&self) -> usize {
         self.used
     }
 
@@ -40,7 +41,7 @@ impl PortPool {
     ///
     /// # Errors
     /// `AddrInUse` when no pair of the range can be bound now.
-    pub fn open(&mut self, bind: IpAddr, now: Instant) -> io::Result<(u16, UdpSocket, UdpSocket)> {
+    pub(crate) fn open(&mut self, bind: IpAddr, now: Instant) -> io::Result<(u16, BatchSocket, UdpSocket)> {
         while let Some((since, port)) = self.resting.front().copied() {
             if now.saturating_duration_since(since) < QUARANTINE {
                 break;
@@ -65,18 +66,17 @@ impl PortPool {
     }
 
     /// Takes a pair back; it rests for [`QUARANTINE`].
-    pub fn close(&mut self, port: u16, now: Instant) {
+    pub(crate) fn close(&mut self, port: u16, now: Instant) {
         self.used = self.used.saturating_sub(1);
         self.resting.push_back((now, port));
     }
 }
 
-fn bind_pair(bind: IpAddr, port: u16) -> io::Result<(UdpSocket, UdpSocket)> {
+fn bind_pair(bind: IpAddr, port: u16) -> io::Result<(BatchSocket, UdpSocket)> {
     let rtp = UdpSocket::bind(SocketAddr::new(bind, port))?;
     let rtcp = UdpSocket::bind(SocketAddr::new(bind, port + 1))?;
-    rtp.set_nonblocking(true)?;
     rtcp.set_nonblocking(true)?;
-    Ok((rtp, rtcp))
+    Ok((BatchSocket::new(rtp)?, rtcp))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! up once, and the apps' sum goes down once: resampling costs a room, not a member.
 
 use super::app::{App, PeerPort};
+use super::batch::{Batch, Moment};
 use super::command::{LegEvent, LegId, PeerEvent};
 use super::leg::Leg;
 use super::opus_out::OpusOut;
@@ -120,17 +121,29 @@ impl Room {
     }
 
     /// One step of 20 ms.
-    pub(crate) fn tick(&mut self, now: Instant, port: &PeerPort, ntp: &dyn Fn() -> u64) {
-        self.pull(now, port);
+    pub(crate) fn tick(
+        &mut self,
+        moment: &Moment,
+        port: &PeerPort,
+        batch: &mut Batch,
+        ntp: &dyn Fn() -> u64,
+    ) {
+        let now = moment.now;
+        self.pull(moment, port, batch);
         self.sum();
         self.send_to_legs(now, port, ntp);
         self.send_to_apps(now, port);
         self.bury(port);
     }
 
-    fn pull(&mut self, now: Instant, port: &PeerPort) {
+    fn pull(&mut self, moment: &Moment, port: &PeerPort, batch: &mut Batch) {
+        let now = moment.now;
         for leg in &mut self.legs {
-            if catch_unwind(AssertUnwindSafe(|| leg.pull(now, &port.figures))).is_err() {
+            let step = AssertUnwindSafe(|| {
+                leg.receive_rtp(batch, moment, &port.figures);
+                leg.pull(now, &port.figures);
+            });
+            if catch_unwind(step).is_err() {
                 self.dead_legs.push(leg.id);
             }
         }

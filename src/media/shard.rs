@@ -1,6 +1,7 @@
 //! One media thread: its sockets, rooms and clock.
 
 use super::app::{App, PeerPort};
+use super::batch::{Batch, Moment};
 use super::command::{Command, LegEvent, LegId};
 use super::leg::Leg;
 use super::ntp;
@@ -24,6 +25,8 @@ pub(crate) const TICK: Duration = Duration::from_millis(20);
 const PEER_SCAN: Duration = Duration::from_millis(5);
 /// Ticks later than this are skipped instead of made up for.
 const MAX_LAG: Duration = Duration::from_millis(200);
+/// Rooms share this many moments within a tick: few wake-ups, and not all work at once.
+const PHASES: u32 = 8;
 /// Most addresses known for one peer.
 const MAX_ADDRESSES: usize = 8;
 /// Largest datagram read, bytes.
@@ -31,7 +34,7 @@ const MAX_DATAGRAM: usize = 2048;
 
 const WAKER: Token = Token(0);
 const WEBRTC: Token = Token(1);
-/// Leg `n` has the tokens `2n + FIRST_LEG` (RTP) and the next (RTCP).
+/// The RTCP socket of leg `n` has the token `n + FIRST_LEG`. RTP sockets are read by the tick.
 const FIRST_LEG: usize = 16;
 
 /// A way to one shard.
@@ -68,6 +71,7 @@ pub(crate) struct Shard {
     ntp_at_start: u64,
     started: Instant,
     buffer: Vec<u8>,
+    batch: Batch,
 }
 
 impl Shard {
@@ -99,6 +103,7 @@ impl Shard {
             ntp_at_start: ntp_now,
             started: now,
             buffer: vec![0; MAX_DATAGRAM],
+            batch: Batch::new(),
         })
     }
 
@@ -122,7 +127,7 @@ impl Shard {
                 match event.token() {
                     WAKER => {}
                     WEBRTC => self.receive_webrtc(now),
-                    Token(t) => self.receive_leg(t, now),
+                    Token(t) => self.receive_rtcp(t, now),
                 }
             }
             while let Ok(command) = self.commands.try_recv() {
@@ -143,26 +148,19 @@ impl Shard {
         tick.into_iter().chain(scan).min()
     }
 
-    fn receive_leg(&mut self, token: usize, now: Instant) {
+    fn receive_rtcp(&mut self, token: usize, now: Instant) {
         let Some(n) = token.checked_sub(FIRST_LEG) else {
             return;
         };
-        let id = LegId(n as u64 / 2);
+        let id = LegId(n as u64);
         let Some(room) = self.legs.get(&id).and_then(|key| self.rooms.get_mut(key)) else {
             return;
         };
         let Some(leg) = room.legs.iter_mut().find(|l| l.id == id) else {
             return;
         };
-        let (buffer, figures) = (&mut self.buffer, &self.port.figures);
-        let step = AssertUnwindSafe(|| {
-            if n % 2 == 0 {
-                leg.receive_rtp(buffer, now, figures);
-            } else {
-                leg.receive_rtcp(buffer, now);
-            }
-        });
-        if catch_unwind(step).is_err() {
+        let buffer = &mut self.buffer;
+        if catch_unwind(AssertUnwindSafe(|| leg.receive_rtcp(buffer, now))).is_err() {
             ShardFigures::count(&self.port.figures.failures);
             if let Some(leg) = self.take_leg(id) {
                 leg.tell(LegEvent::Failed, &self.port.figures);
@@ -240,26 +238,30 @@ impl Shard {
 
     fn tick_rooms(&mut self) {
         loop {
-            let now = Instant::now();
-            let Some(Reverse((at, _))) = self.ticks.peek() else {
+            let moment = Moment::read();
+            let now = moment.now;
+            let Some(Reverse((at, room_key))) = self.ticks.peek().copied() else {
                 return;
             };
-            if *at > now {
+            if at > now {
                 return;
             }
-            let Some(Reverse((at, room_key))) = self.ticks.pop() else {
-                return;
-            };
+            self.ticks.pop();
             let Some(room) = self.rooms.get_mut(&room_key) else {
                 continue;
             };
             let late = now.saturating_duration_since(at);
             self.port.figures.tick(late);
             let (start, started) = (self.ntp_at_start, self.started);
-            room.tick(now, &self.port, &|| {
+            room.tick(&moment, &self.port, &mut self.batch, &|| {
                 ntp::after(start, now.saturating_duration_since(started))
             });
-            let next = if late > MAX_LAG { now + TICK } else { at + TICK };
+            let skipped = if late > MAX_LAG {
+                late.as_millis() / TICK.as_millis()
+            } else {
+                0
+            };
+            let next = at + TICK * (skipped as u32 + 1);
             self.ticks.push(Reverse((next, room_key)));
         }
     }
@@ -314,13 +316,11 @@ impl Shard {
 
     fn room(&mut self, room_key: RoomKey, now: Instant) -> &mut Room {
         let (ticks, phase, figures) = (&mut self.ticks, &mut self.phase, &self.port.figures);
+        let started = self.started;
         self.rooms.entry(room_key).or_insert_with(|| {
-            // Rooms tick at different moments: 7 ms steps walk through the 20 ms.
-            *phase = (*phase + 7) % 20;
-            ticks.push(Reverse((
-                now + Duration::from_millis(u64::from(*phase)),
-                room_key,
-            )));
+            // Steps of three walk through all eight.
+            *phase = (*phase + 3) % PHASES;
+            ticks.push(Reverse((next_at_phase(started, *phase, now), room_key)));
             figures.rooms.fetch_add(1, Relaxed);
             Room::new()
         })
@@ -328,11 +328,11 @@ impl Shard {
 
     fn put_leg(&mut self, mut leg: Box<Leg>, room_key: RoomKey, now: Instant) {
         let id = leg.id;
-        let token = FIRST_LEG + id.0 as usize * 2;
-        let registry = self.poll.registry();
-        let registered = registry
-            .register(&mut leg.rtp, Token(token), Interest::READABLE)
-            .and_then(|()| registry.register(&mut leg.rtcp, Token(token + 1), Interest::READABLE));
+        let token = FIRST_LEG + id.0 as usize;
+        let registered = self
+            .poll
+            .registry()
+            .register(&mut leg.rtcp, Token(token), Interest::READABLE);
         if registered.is_err() {
             return leg.tell(LegEvent::Failed, &self.port.figures);
         }
@@ -342,7 +342,7 @@ impl Shard {
         room.legs.push(leg);
         room.members_changed();
         // What came before the registration has raised no event.
-        self.receive_leg(token, now);
+        self.receive_rtcp(token, now);
     }
 
     fn take_leg(&mut self, id: LegId) -> Option<Box<Leg>> {
@@ -351,9 +351,7 @@ impl Shard {
         let index = room.legs.iter().position(|l| l.id == id)?;
         let mut leg = room.legs.swap_remove(index);
         room.members_changed();
-        let registry = self.poll.registry();
-        let _ = registry.deregister(&mut leg.rtp);
-        let _ = registry.deregister(&mut leg.rtcp);
+        let _ = self.poll.registry().deregister(&mut leg.rtcp);
         self.port.figures.legs.fetch_sub(1, Relaxed);
         self.drop_empty(room_key);
         Some(leg)
@@ -405,6 +403,14 @@ impl Shard {
             self.port.figures.rooms.fetch_sub(1, Relaxed);
         }
     }
+}
+
+/// The first moment after `now` that is `phase` eighths of a tick behind a whole tick since `started`.
+fn next_at_phase(started: Instant, phase: u32, now: Instant) -> Instant {
+    let offset = TICK * phase / PHASES;
+    let passed = now.saturating_duration_since(started + offset).as_millis() as u64;
+    let tick = TICK.as_millis() as u64;
+    started + offset + Duration::from_millis(passed - passed % tick + tick)
 }
 
 /// The app of a participant, with the rest of the shard left free.

@@ -1,17 +1,24 @@
-//! Measures a running service with test phones: `cargo run --release --example measure`.
+//! Measures a running service with test phones and apps: `cargo run --release --example measure [PART]`,
+//! PART being `menu`, `phones`, `pairs`, `apps` or `delay`; without it all.
 //!
 //! CPU is that of the service's process alone (`/proc/PID/stat`), memory its resident set; the phones are
-//! `omnigate phone` processes on the same machine.
+//! `omnigate phone` processes on the same machine, the apps are threads of this program.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
-use serde_json::{Value, json};
+mod app;
+mod delay;
+mod dialler;
+
+use app::{App, Loop, Session};
+use omnigate_audio::opus::{Encoder, EncoderSettings};
+use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio_tungstenite::tungstenite::{Message, connect};
 
 const HTTP: &str = "127.0.0.1:28080";
 const SIP: &str = "127.0.0.1:25060";
@@ -48,18 +55,31 @@ fn main() {
     omnigate_audio::wav::write(&tone, &speech(), 8_000).unwrap();
     let service_id = service.id();
 
+    let part = std::env::args().nth(1);
+    let wanted = |name| part.as_deref().is_none_or(|p| p == name);
     println!(
         "idle: {:.2} ms CPU a second, {} KiB resident",
         cpu(service_id, WINDOW) * 1000.0,
         resident(service_id)
     );
-    callers_in_the_menu(&program, service_id);
-    for members in [2, 10, 50] {
-        for speakers in [1, 3] {
-            if speakers <= members {
-                room(&program, service_id, members, speakers, &tone);
-            }
+    if wanted("menu") {
+        callers_in_the_menu(&program, service_id);
+    }
+    if wanted("phones") {
+        for (members, speakers) in [(2, 1), (10, 1), (10, 3), (50, 1), (50, 3)] {
+            room(&program, service_id, members, speakers, &tone);
         }
+    }
+    if wanted("pairs") {
+        pairs(&program, service_id, 10, &tone);
+    }
+    if wanted("apps") {
+        for (members, speakers) in [(2, 1), (10, 1), (10, 3), (50, 1), (50, 3)] {
+            apps(service_id, members, speakers);
+        }
+    }
+    if wanted("delay") {
+        delay::measure(HTTP, SIP);
     }
     let (sum, count) = (
         metric("omnigate_call_answer_seconds_sum"),
@@ -101,37 +121,15 @@ fn callers_in_the_menu(program: &Path, service: u32) {
 }
 
 fn room(program: &Path, service: u32, members: usize, speakers: usize, tone: &Path) {
-    let (mut socket, _) = connect(format!("ws://{HTTP}/ws")).unwrap();
-    let mut ask = |message: Value| -> Value {
-        let wanted = message["cmd"].as_str().unwrap().replace("_REQ", "_RSP");
-        socket.send(Message::text(message.to_string())).unwrap();
-        loop {
-            if let Ok(Message::Text(text)) = socket.read() {
-                let answer: Value = serde_json::from_str(&text).unwrap();
-                if answer["cmd"] == wanted.as_str() {
-                    return answer;
-                }
-            }
-        }
-    };
-    let hello = json!({"cmd": "WS_SESSION_REQ", "service_id": "demo", "service_key": "demo", "sdk": "JS", "ver": "2.1.3", "heartbeat": false});
-    let session = ask(hello)["session"].clone();
-    let room =
-        ask(json!({"cmd": "WS_CREATE_ROOM_REQ", "session": session, "room_type": "audioroom"}))["room_id"]
-            .clone();
-    let number =
-        ask(json!({"cmd": "WS_MAKE_SIPNUM_REQ", "session": session, "room_id": room}))["call_number"].clone();
-    let digits = number.as_str().unwrap().to_owned();
+    let mut session = Session::open(HTTP);
+    let (_, digits) = session.room_with_number();
     let mut all = phones(
         program,
         speakers,
         &["--digits", &digits, "--say", tone.to_str().unwrap()],
     );
     all.extend(phones(program, members - speakers, &["--digits", &digits]));
-    let until = Instant::now() + Duration::from_secs(60);
-    while (metric("omnigate_signaling_telephones") as usize) < members && Instant::now() < until {
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    wait_for_telephones(members);
     std::thread::sleep(Duration::from_secs(1));
     let per_second = cpu(service, WINDOW);
     println!(
@@ -142,7 +140,75 @@ fn room(program: &Path, service: u32, members: usize, speakers: usize, tone: &Pa
     wait_for_calls(0);
 }
 
-/// A minute of three formants under a slow envelope.
+/// Calls between one phone and one app, both speaking.
+fn pairs(program: &Path, service: u32, count: usize, tone: &Path) {
+    let packets = opus(&speech());
+    let mut apps = Vec::new();
+    let mut all = Vec::new();
+    for _ in 0..count {
+        let mut session = Session::open(HTTP);
+        let (room, digits) = session.room_with_number();
+        apps.push(session.join(&room, Loop(packets.clone(), 0)));
+        all.extend(phones(
+            program,
+            1,
+            &["--digits", &digits, "--say", tone.to_str().unwrap()],
+        ));
+    }
+    wait_for_telephones(count);
+    apps.iter().for_each(App::wait_until_up);
+    std::thread::sleep(Duration::from_secs(1));
+    let before = metric("omnigate_rtp_sent_packets_total");
+    let per_second = cpu(service, WINDOW);
+    let packets = (metric("omnigate_rtp_sent_packets_total") - before) / count as f64;
+    println!(
+        "{count} calls of a phone and an app, both speaking: {:.3} ms CPU a second and call ({packets:.0} packets to a phone)",
+        per_second * 1000.0 / count as f64
+    );
+    drop(apps);
+    end(all);
+    wait_for_calls(0);
+}
+
+/// A room of apps alone.
+fn apps(service: u32, members: usize, speakers: usize) {
+    let (voices, silence) = (opus(&speech()), opus(&[0; 16_000]));
+    let room =
+        Session::open(HTTP).ask("CREATE_ROOM", serde_json::json!({"room_type": "audioroom"}))["room_id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+    let before = resident(service);
+    let apps: Vec<App> = (0..members)
+        .map(|i| {
+            let packets = if i < speakers { &voices } else { &silence };
+            Session::open(HTTP).join(&room, Loop(packets.clone(), i))
+        })
+        .collect();
+    apps.iter().for_each(App::wait_until_up);
+    std::thread::sleep(Duration::from_secs(1));
+    let per_second = cpu(service, WINDOW);
+    println!(
+        "room of {members} apps, {speakers} speaking: {:.3} ms CPU a second and member, {} KiB resident a member",
+        per_second * 1000.0 / members as f64,
+        (resident(service) - before) / members as i64
+    );
+}
+
+/// 48 kHz packets of 20 ms as a browser would send, of speech at 8 kHz.
+fn opus(speech: &[i16]) -> Vec<Arc<[u8]>> {
+    let mut encoder = Encoder::new(8_000, EncoderSettings::default()).unwrap();
+    let mut out = [0; 1500];
+    speech
+        .chunks_exact(160)
+        .map(|frame| {
+            let length = encoder.encode(frame, &mut out).unwrap();
+            Arc::from(&out[..length])
+        })
+        .collect()
+}
+
+/// Two minutes of three formants under a slow envelope.
 fn speech() -> Vec<i16> {
     let tau = std::f32::consts::TAU;
     let sample = |i: u32| {
@@ -197,6 +263,13 @@ fn wait_for_calls(count: usize) {
     };
     let until = Instant::now() + Duration::from_secs(60);
     while live() != count && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn wait_for_telephones(count: usize) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while (metric("omnigate_signaling_telephones") as usize) < count && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(100));
     }
 }
