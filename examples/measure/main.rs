@@ -1,5 +1,5 @@
 //! Measures a running service with test phones and apps: `cargo run --release --example measure [PART]`,
-//! PART being `menu`, `phones`, `pairs`, `apps` or `delay`; without it all.
+//! PART being `floor`, `menu`, `phones`, `pairs`, `apps` or `delay`; without it all.
 //!
 //! CPU is that of the service's process alone (`/proc/PID/stat`), memory its resident set; the phones are
 //! `omnigate phone` processes on the same machine, the apps are threads of this program.
@@ -9,6 +9,7 @@
 mod app;
 mod delay;
 mod dialler;
+mod floor;
 
 use app::{App, Loop, Session};
 use omnigate_audio::opus::{Encoder, EncoderSettings};
@@ -26,6 +27,12 @@ const SIP: &str = "127.0.0.1:25060";
 const WINDOW: Duration = Duration::from_secs(10);
 
 fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [floor::REFLECTOR, members] => return floor::reflect(members.parse().unwrap()),
+        [floor::PHONE, port] => return floor::phone(port.parse().unwrap()),
+        _ => {}
+    }
     let program = std::env::current_exe()
         .unwrap()
         .parent()
@@ -55,8 +62,10 @@ fn main() {
     omnigate_audio::wav::write(&tone, &speech(), 8_000).unwrap();
     let service_id = service.id();
 
-    let part = std::env::args().nth(1);
-    let wanted = |name| part.as_deref().is_none_or(|p| p == name);
+    let wanted = |name| arguments.first().is_none_or(|p| p == name);
+    if wanted("floor") {
+        floor::measure(50);
+    }
     println!(
         "idle: {:.2} ms CPU a second, {} KiB resident",
         cpu(service_id, WINDOW) * 1000.0,
