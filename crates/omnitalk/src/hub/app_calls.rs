@@ -54,16 +54,42 @@ impl Hub {
         .ok_or(Fault::CalleeBusy)
     }
 
-    /// The caller has not joined the call's room in time (12.29).
-    pub(super) fn caller_overdue(&mut self, room: RoomId, now: Now) {
-        self.end_call(room, TelephoneNotice::Ended(EndReason::NotJoined), now);
+    /// The caller has not joined the call's room in time (12.29): for the callee it has left.
+    pub(super) fn caller_overdue(&mut self, room_id: RoomId, now: Now) {
+        let Some((caller, line)) = self
+            .rooms
+            .get(&room_id)
+            .and_then(|room| room.caller())
+            .map(|caller| (caller.id, caller.line))
+        else {
+            return;
+        };
+        if let Some(socket) = line.socket() {
+            self.tell_caller(room_id, socket, now);
+            self.set_place(socket, Place::Idle);
+        }
+        self.remove_participant(room_id, caller, now);
     }
 
     /// The call ends before the callee has joined: the caller is told about the callee and the other way round (9.5).
     pub(super) fn end_app_call(&mut self, room_id: RoomId, caller: SocketId, now: Now) {
-        let Some(stage) = self.set_stage(room_id, Stage::Over) else {
+        self.tell_caller(room_id, caller, now);
+        let Some(room) = self.rooms.get(&room_id) else {
             return;
         };
+        let Some(text) = room.caller().map(|me| room.about(me).left()) else {
+            return;
+        };
+        let stage = self.set_stage(room_id, Stage::Over);
+        for socket in stage.iter().flat_map(Stage::outside) {
+            self.set_place(socket, Place::Idle);
+            self.send(socket, text.clone());
+        }
+        self.release_survivor(room_id, caller, now);
+    }
+
+    /// `WS_LEAVE_NOTI` about the callee, who is no participant (yet).
+    fn tell_caller(&mut self, room_id: RoomId, caller: SocketId, now: Now) {
         let stranger = self.dice.session(now.unix);
         let Some(room) = self.rooms.get(&room_id) else {
             return;
@@ -71,21 +97,15 @@ impl Hub {
         let (Some(call), Some(me)) = (&room.call, room.caller()) else {
             return;
         };
-        let about = room.about(me);
         let callee = About {
             // A user whose session we never saw still needs one here: clients read it (Appendix A).
             session: call.heard_of.as_ref().unwrap_or(&stranger),
             user_id: &call.callee,
             user_name: &call.callee,
-            ..about
+            ..room.about(me)
         };
-        let (to_callee, to_caller) = (about.left(), callee.left());
-        for socket in stage.outside() {
-            self.set_place(socket, Place::Idle);
-            self.send(socket, to_callee.clone());
-        }
-        self.send(caller, to_caller);
-        self.release_survivor(room_id, caller, now);
+        let text = callee.left();
+        self.send(caller, text);
     }
 
     /// An app is the only one left in a call's room. In the room, it has some time to leave by itself (12.7); a

@@ -312,6 +312,7 @@ impl Hub {
 
     /// A party has left the call's room; whoever is left has got its `WS_LEAVE_NOTI` already.
     pub(super) fn call_lost_a_party(&mut self, room_id: RoomId, now: Now) {
+        self.timers.clear(Timer::CallerJoins(room_id));
         let stage = self.set_stage(room_id, Stage::Over);
         for socket in stage.iter().flat_map(Stage::outside) {
             self.set_place(socket, Place::Idle);
