@@ -2,7 +2,7 @@
 
 use super::Hub;
 use super::people::{Line, Place, Stage};
-use crate::effects::{EndReason, Now, TelephoneNotice};
+use crate::effects::Now;
 use crate::fault::Fault;
 use crate::fields::{Fields, LONG_LIMIT};
 use crate::ids::{RoomId, SocketId};
