@@ -172,7 +172,7 @@ impl World {
                     if let Some(by) = by {
                         self.published.insert(by, stream);
                     }
-                    self.owe(by, Video::Stream(stream), "v=0 answer");
+                    self.owe(by, Video::Stream(stream), "v=0\r\n...");
                 }
                 Effect::CloseStream { stream } => {
                     self.unanswered_video.remove(&Video::Stream(stream));
@@ -199,7 +199,7 @@ impl World {
                     if let Some(by) = by {
                         self.watching.insert(by, viewer);
                     }
-                    self.owe(by, Video::Viewer(viewer), "v=0 offer");
+                    self.owe(by, Video::Viewer(viewer), "v=0\r\n...");
                 }
                 Effect::AnswerViewer { viewer, answer } => {
                     let (_, answered) = self.viewers.get_mut(&viewer).expect("an open viewer");
