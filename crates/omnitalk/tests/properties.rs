@@ -15,10 +15,12 @@ const USERS: [&str; 3] = ["alice", "bob", "carol"];
 const REQUESTS: usize = 40;
 const JOIN: usize = 0;
 const PUBLISH: usize = 2;
+const CREATE: usize = 4;
 const ANSWER: usize = 18;
 const OFFER: usize = 21;
 const CAMERA: usize = 23;
 const SUBSCRIBE: usize = 25;
+const SHARE: usize = 28;
 const COMPLETE: usize = 33;
 const ROOM_TYPES: [&str; 6] = [
     "videoroom",
@@ -42,7 +44,7 @@ enum Step {
         kind: usize,
         pick: usize,
     },
-    /// Joins, publishes and comes up, as the SDKs do in one go.
+    /// Joins, publishes and comes up, as the SDKs do in one go; mostly with a camera.
     Enter {
         slot: u64,
         pick: usize,
@@ -55,6 +57,10 @@ enum Step {
     Call {
         slot: u64,
         pick: usize,
+    },
+    /// Shares a screen.
+    Share {
+        slot: u64,
     },
     /// Subscribes to somebody and answers the offer.
     Watch {
@@ -103,7 +109,8 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (slot.clone(), any::<usize>()).prop_map(|(slot, pick)| Step::Enter { slot, pick }),
         5 => slot.clone().prop_map(|slot| Step::TakeCall { slot }),
         4 => (slot.clone(), any::<usize>()).prop_map(|(slot, pick)| Step::Call { slot, pick }),
-        6 => (slot.clone(), any::<usize>()).prop_map(|(slot, pick)| Step::Watch { slot, pick }),
+        8 => (slot.clone(), any::<usize>()).prop_map(|(slot, pick)| Step::Watch { slot, pick }),
+        2 => slot.clone().prop_map(|slot| Step::Share { slot }),
         2 => (slot.clone(), 0..4usize).prop_map(|(slot, kind)| Step::Noise { slot, kind }),
         1 => slot.clone().prop_map(|slot| Step::Disconnect { slot }),
         5 => (slot.clone(), prop::bool::weighted(0.9)).prop_map(|(slot, fine)| Step::Answer { slot, fine }),
@@ -127,6 +134,8 @@ struct Play {
     /// The responses that a socket is owed, in order.
     owed: BTreeMap<u64, VecDeque<String>>,
     rooms: Vec<String>,
+    /// The room of the last call that was offered or answered.
+    call_room: Option<String>,
     /// The sessions of screens, and who shared them.
     screens: BTreeMap<String, u64>,
     /// What a telephone call was told last.
@@ -151,6 +160,7 @@ impl Play {
             next: 1,
             owed: BTreeMap::new(),
             rooms: Vec::new(),
+            call_room: None,
             screens: BTreeMap::new(),
             told: BTreeMap::new(),
         }
@@ -186,7 +196,11 @@ impl Play {
         call
     }
 
+    /// Mostly a room that was made by hand, sometimes that of a call.
     fn pick_room(&self, pick: usize) -> Option<&String> {
+        if pick.is_multiple_of(5) {
+            return self.call_room.as_ref();
+        }
         self.rooms.get(pick.checked_rem(self.rooms.len())?)
     }
 
@@ -208,7 +222,7 @@ impl Play {
         let (cmd, mut fields) = match kind {
             0 | 1 => ("JOIN_ROOM", json!({ "room_id": room })),
             2 | 3 => ("PUBLISH", json!({ "track": "audio", "jsep": offer })),
-            4 => (
+            CREATE => (
                 "CREATE_ROOM",
                 json!({ "room_type": ROOM_TYPES[pick % ROOM_TYPES.len()] }),
             ),
@@ -245,7 +259,7 @@ impl Play {
             CAMERA | 24 => ("PUBLISH", json!({ "track": "video", "jsep": offer })),
             SUBSCRIBE | 26 => ("SUBSCRIBE", json!({ "subscribe": other })),
             27 => ("UNSUBSCRIBE", json!({ "subscribe": other })),
-            28 => ("SCREEN_SHARE", json!({ "track": "video", "jsep": offer })),
+            SHARE => ("SCREEN_SHARE", json!({ "track": "video", "jsep": offer })),
             29 => ("SCREEN_UNSHARE", json!({})),
             30 => ("PUBLISH_LIST", json!({})),
             31 => ("SCREEN_LIST", json!({})),
@@ -292,12 +306,10 @@ impl Play {
         self.world.unanswered_video.contains(&video)
     }
 
-    /// Enters the room that is known last, with a camera.
-    fn enter_last(&mut self, slot: u64) {
-        let pick = self.rooms.len().saturating_sub(1);
-        self.run(&Step::Enter { slot, pick });
+    /// Publishes a camera or a screen.
+    fn show(&mut self, slot: u64, kind: usize) {
         let socket = self.socket(slot);
-        self.request(socket, CAMERA, pick);
+        self.request(socket, kind, 0);
         self.run(&Step::Answer { slot, fine: true });
     }
 
@@ -329,20 +341,24 @@ impl Play {
                 }
                 self.run(&Step::Answer { slot, fine: true });
                 self.run(&Step::Up { slot });
+                if !pick.is_multiple_of(4) {
+                    self.show(slot, CAMERA);
+                }
             }
             Step::TakeCall { slot } => {
                 let socket = self.socket(slot);
                 self.request(socket, ANSWER, 0);
-                // The call's room is the last one, if the answer was a good one.
+                // The room is the call's, if the answer was a good one.
                 self.check();
-                self.enter_last(slot);
+                self.run(&Step::Enter { slot, pick: 0 });
             }
             Step::Call { slot, pick } => {
                 let socket = self.socket(slot);
                 self.request(socket, OFFER, pick);
                 self.check();
-                self.enter_last(slot);
+                self.run(&Step::Enter { slot, pick: 0 });
             }
+            Step::Share { slot } => self.show(slot, SHARE),
             Step::Watch { slot, pick } => {
                 let socket = self.socket(slot);
                 self.request(socket, SUBSCRIBE, pick);
@@ -527,7 +543,10 @@ impl Play {
                 assert!(!self.world.sessions.values().any(|own| *own == session));
                 assert_eq!(self.screens.insert(session, socket), None);
             }
-            "WS_CREATE_ROOM_RSP" | "WS_ANSWER_CALL_RSP" | "WS_OFFER_CALL_RSP" => {
+            "WS_ANSWER_CALL_RSP" | "WS_OFFER_CALL_RSP" => {
+                self.call_room = message["room_id"].as_str().map(str::to_owned);
+            }
+            "WS_CREATE_ROOM_RSP" => {
                 self.rooms.push(message["room_id"].as_str().unwrap().to_owned());
                 if self.rooms.len() > REMEMBERED {
                     self.rooms.remove(0);
@@ -557,6 +576,9 @@ proptest! {
             play.run(&Step::Login { slot: user as u64, user });
             play.check();
         }
+        let maker = play.socket(0);
+        play.request(maker, CREATE, 0);
+        play.check();
         for step in &steps {
             play.run(step);
             play.check();

@@ -1,12 +1,12 @@
 //! Audio: publish, the transport's coming and going, mute (6.11, 6.18, 10.5).
 
 use super::owed::Awaited;
-use super::people::{Audio, Participant, Place};
+use super::people::{Audio, Participant};
 use super::{Handled, Hub};
 use crate::effects::{Effect, Now};
 use crate::fault::Fault;
 use crate::fields::Fields;
-use crate::ids::{ParticipantId, RoomId, SocketId};
+use crate::ids::{ParticipantId, SocketId};
 use crate::outgoing::Reply;
 use crate::timers::Timer;
 use crate::words::{RoomType, Track};
@@ -17,24 +17,6 @@ const FULL_RATE: u32 = 48_000;
 const TELEPHONE_RATE: u32 = 8_000;
 
 impl Hub {
-    /// The room and participant of a session that is in a room.
-    pub(super) fn inside(&self, socket: SocketId) -> Result<(RoomId, ParticipantId), Fault> {
-        match self.session(socket)?.place {
-            Place::Inside { room, me } => Ok((room, me)),
-            _ => Err(Fault::NotInRoom),
-        }
-    }
-
-    pub(super) fn participant(&self, id: ParticipantId) -> Option<&Participant> {
-        let room = self.places.get(&id)?;
-        self.rooms.get(room)?.participants.get(&id)
-    }
-
-    pub(super) fn participant_mut(&mut self, id: ParticipantId) -> Option<&mut Participant> {
-        let room = self.places.get(&id)?;
-        self.rooms.get_mut(room)?.participants.get_mut(&id)
-    }
-
     /// `WS_PUBLISH_REQ` for audio (6.11).
     pub(super) fn publish_audio(&mut self, socket: SocketId, fields: &Fields) -> Handled {
         let offer = fields.offer()?.to_owned();

@@ -23,7 +23,6 @@ use crate::fields::{Fields, LONG_LIMIT, NAME_LIMIT};
 use crate::ids::{ParticipantId, RoomId, SocketId};
 use crate::outgoing::Reply;
 use crate::timers::Timer;
-use crate::words::ChatAction;
 use std::collections::BTreeSet;
 
 impl Hub {
@@ -94,23 +93,6 @@ impl Hub {
         if let Some(room) = oldest.map(|room| room.id) {
             self.ring_socket(socket, room);
         }
-    }
-
-    /// Tells the others of a room that a participant is connected and in the chat (12.13, 12.14): once.
-    pub(super) fn announce(&mut self, room_id: RoomId, id: ParticipantId, now: Now) {
-        let Some(room) = self.rooms.get_mut(&room_id) else {
-            return;
-        };
-        let Some(participant) = room.participants.get_mut(&id).filter(|one| !one.announced) else {
-            return;
-        };
-        participant.announced = true;
-        let Some(participant) = room.participants.get(&id) else {
-            return;
-        };
-        let about = room.about(participant);
-        let texts = [about.connected(), about.chat(ChatAction::Join, None, now.unix)];
-        self.tell_room(room_id, id, &texts);
     }
 
     /// Ends a call that its callee has not joined, or whose audio never came up: a telephone gets the notice, apps

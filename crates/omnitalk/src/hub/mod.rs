@@ -3,16 +3,20 @@
 //! A session is in exactly one place, which is what the protocol's states (5, 10.1) come down to on the server:
 //!
 //! ```text
-//!            ring            answer               join
-//!   Idle ───────────▶ Rung ─────────▶ Answered ─────────▶ Inside ──▶ (leave: the session ends)
-//!   ▲ │ │ declined, over │  10 s, over    │                ▲  ▲
-//!   │ │ └────────────────┼────────────────┼────────────────┘  │
-//!   │ │                  │                │      join         │
-//!   ├─┼──────────────────┴────────────────┘                   │
-//!   │ │      offer                               join         │
-//!   │ └────────────────▶ Calling ─────────────────────────────┘
-//!   └───────────────────────┘ 10 s, declined, no answer
+//!            ring            answer              join
+//!   Idle ───────────▶ Rung ─────────▶ Answered ────────▶ Inside ──▶ (leave: the session ends)
+//!   ▲ │ │               │                │               ▲    ▲
+//!   │ │ │ join          │                │               │    │
+//!   │ │ └───────────────┼────────────────┼───────────────┘    │
+//!   │ │                 │ declined, over │ 10 s, over         │
+//!   ├─┼─────────────────┴────────────────┘                    │
+//!   │ │      offer                          join              │
+//!   │ └──────────────▶ Calling ───────────────────────────────┘
+//!   │                     │ 10 s, declined, no answer
+//!   └─────────────────────┘
 //! ```
+//!
+//! Joining another room or offering another call gives the call up that a session is part of.
 //!
 //! `calls` draws the stages of a call, `video` those of a stream and of a subscription.
 //!

@@ -86,6 +86,24 @@ impl Hub {
         room.ok_or(Fault::NoSuchRoom)
     }
 
+    /// The room and participant of a session that is in a room.
+    pub(super) fn inside(&self, socket: SocketId) -> Result<(RoomId, ParticipantId), Fault> {
+        match self.session(socket)?.place {
+            Place::Inside { room, me } => Ok((room, me)),
+            _ => Err(Fault::NotInRoom),
+        }
+    }
+
+    pub(super) fn participant(&self, id: ParticipantId) -> Option<&Participant> {
+        let room = self.places.get(&id)?;
+        self.rooms.get(room)?.participants.get(&id)
+    }
+
+    pub(super) fn participant_mut(&mut self, id: ParticipantId) -> Option<&mut Participant> {
+        let room = self.places.get(&id)?;
+        self.rooms.get_mut(room)?.participants.get_mut(&id)
+    }
+
     /// `WS_DESTROY_ROOM_REQ` (6.5, 10.7): whoever is inside goes on, nobody else gets in.
     pub(super) fn destroy_room(
         &mut self,
@@ -277,6 +295,23 @@ impl Hub {
             self.close_stream(camera);
         }
         self.end_screen(room, id);
+    }
+
+    /// Tells the others of a room that a participant is connected and in the chat (12.13, 12.14): once.
+    pub(super) fn announce(&mut self, room_id: RoomId, id: ParticipantId, now: Now) {
+        let Some(room) = self.rooms.get_mut(&room_id) else {
+            return;
+        };
+        let Some(participant) = room.participants.get_mut(&id).filter(|one| !one.announced) else {
+            return;
+        };
+        participant.announced = true;
+        let Some(participant) = room.participants.get(&id) else {
+            return;
+        };
+        let about = room.about(participant);
+        let texts = [about.connected(), about.chat(ChatAction::Join, None, now.unix)];
+        self.tell_room(room_id, id, &texts);
     }
 
     /// Sends to all app participants but `except`.

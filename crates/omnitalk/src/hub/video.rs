@@ -1,16 +1,20 @@
 //! Published video: cameras, and what cameras and screens have in common (6.11, 6.20, 9.3, 9.7).
 //!
 //! ```text
-//!   a stream:        publish            answer
-//!   (nothing) ────────────────▶ opening ───────▶ open ──▶ (leave, unshare, transport lost)
+//!   a stream:
+//!             publish           answer
+//!   (nothing) ───────▶ opening ────────▶ open ──▶ its owner leaves or unshares, or its transport is lost
 //!
-//!   a subscription:  subscribe          offer            WS_SUBSCRIBE_COMP
-//!   (nothing) ────────────────▶ opening ───────▶ offered ─────────────────▶ answered ──▶ (unsubscribe, its stream
-//!                                                   │ 30 s: dropped (11.24)               ends, leave, lost)
+//!   a subscription:
+//!             subscribe         offer             WS_SUBSCRIBE_COMP
+//!   (nothing) ───────▶ opening ────────▶ offered ───────────────▶ answered
+//!                         │                 │ 30 s (11.24)           │
+//!                         ▼                 ▼                        ▼
+//!                       it is ended, its owner leaves, its stream ends, or its transport is lost
 //! ```
 
 use super::owed::Awaited;
-use super::people::{Source, Stream};
+use super::people::{Participant, Room, Source, Stream};
 use super::{Handled, Hub};
 use crate::effects::Effect;
 use crate::fault::Fault;
@@ -105,6 +109,18 @@ impl Hub {
                 Ok(Reply::published(Track::Video, &sdp))
             }
         }
+    }
+
+    /// The others of the room whose camera is on the air.
+    pub(super) fn publishers<'a>(
+        &'a self,
+        room: &'a Room,
+        me: ParticipantId,
+    ) -> impl Iterator<Item = &'a Participant> {
+        room.participants.values().filter(move |one| {
+            let camera = one.camera.and_then(|camera| self.streams.get(&camera));
+            one.id != me && camera.is_some_and(|camera| camera.open)
+        })
     }
 
     /// Tells the others that somebody's camera is on the air: those in a video call only when they are ready (9.7).

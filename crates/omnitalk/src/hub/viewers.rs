@@ -1,12 +1,12 @@
 //! Subscriptions to published video (6.13); `video` draws their stages.
 
 use super::owed::Awaited;
-use super::people::{Participant, Room, Source, Viewer, Watching};
+use super::people::{Room, Source, Viewer, Watching};
 use super::{Handled, Hub};
 use crate::effects::{Effect, Now};
 use crate::fault::Fault;
 use crate::fields::{Fields, LONG_LIMIT};
-use crate::ids::{ParticipantId, SocketId, StreamId, ViewerId};
+use crate::ids::{SocketId, StreamId, ViewerId};
 use crate::outgoing::Reply;
 use crate::timers::Timer;
 use serde_json::json;
@@ -15,18 +15,6 @@ use serde_json::json;
 const MOST_SUBSCRIPTIONS: usize = 32;
 
 impl Hub {
-    /// The others of the room whose camera is on the air.
-    pub(super) fn publishers<'a>(
-        &'a self,
-        room: &'a Room,
-        me: ParticipantId,
-    ) -> impl Iterator<Item = &'a Participant> {
-        room.participants.values().filter(move |one| {
-            let camera = one.camera.and_then(|camera| self.streams.get(&camera));
-            one.id != me && camera.is_some_and(|camera| camera.open)
-        })
-    }
-
     /// The answered stream that subscribers of the room call so.
     fn stream_named(&self, room: &Room, name: &str) -> Option<StreamId> {
         let camera = room.by_session(name).and_then(|one| one.camera);
