@@ -29,6 +29,7 @@
 //! | `owed` | responses that wait for the media plane |
 //! | `audio`, `video`, `viewers`, `screens` | what is published and subscribed |
 //! | `chat`, `lists` | chat and kick-out; lists |
+//! | `people`, `turn`, `audit` | what is kept; TURN credentials; what is always true |
 
 mod app_calls;
 mod audio;
@@ -269,8 +270,8 @@ impl Hub {
         self.take_effects()
     }
 
-    /// The publisher's video transport is lost for good: the stream is no longer listed and its viewers are closed.
-    /// The participant stays; it may publish again.
+    /// The publisher's video transport is lost for good: the stream is no longer listed and its viewers are closed
+    /// (with effects; there is none for the stream itself). The participant stays; it may publish again.
     pub fn stream_gone(&mut self, stream: StreamId, _now: Now) -> Vec<Effect> {
         self.stream_lost(stream);
         self.take_effects()
