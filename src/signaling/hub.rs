@@ -16,8 +16,6 @@ use tracing::{debug, warn};
 const COMMANDS: usize = 4096;
 /// Frames that may wait for a slow client; then its socket is closed.
 const OUTBOX: usize = 256;
-/// The rate that apps are asked to send at most, Hz.
-const PLAYBACK_RATE: u32 = 48_000;
 
 /// What goes to one socket's task.
 #[derive(Debug)]
@@ -146,6 +144,13 @@ fn now() -> Now {
     }
 }
 
+/// What follows from an answer comes before what was queued behind it.
+fn put_first(queue: &mut VecDeque<Effect>, effects: Vec<Effect>) {
+    for effect in effects.into_iter().rev() {
+        queue.push_front(effect);
+    }
+}
+
 impl HubTask {
     async fn run(mut self, mut commands: mpsc::Receiver<Command>, mut peers: mpsc::Receiver<PeerEvent>) {
         loop {
@@ -225,24 +230,29 @@ impl HubTask {
                     participant,
                     room,
                     offer,
+                    max_playback_rate_hz,
                 } => {
                     let answer = self
                         .media
-                        .open_peer(participant, room, &offer, PLAYBACK_RATE)
+                        .open_peer(participant, room, &offer, max_playback_rate_hz)
                         .map_err(|e| e.to_string());
                     if let Err(reason) = &answer {
                         debug!(?participant, %reason, "audio offer refused");
                     }
-                    // What follows from the answer comes before what was queued behind it.
-                    for effect in self
-                        .hub
-                        .peer_answered(participant, answer, now())
-                        .into_iter()
-                        .rev()
-                    {
-                        queue.push_front(effect);
-                    }
+                    put_first(&mut queue, self.hub.peer_answered(participant, answer, now()));
                 }
+                Effect::OpenStream { stream, .. } => {
+                    let none = Err("video is not available yet".to_owned());
+                    put_first(&mut queue, self.hub.stream_answered(stream, none, now()));
+                }
+                Effect::OpenViewer { viewer, .. } => {
+                    let none = Err("video is not available yet".to_owned());
+                    put_first(&mut queue, self.hub.viewer_offered(viewer, none, now()));
+                }
+                Effect::CloseStream { .. }
+                | Effect::SetStreamMuted { .. }
+                | Effect::AnswerViewer { .. }
+                | Effect::CloseViewer { .. } => {}
                 Effect::ClosePeer { participant } => self.media.close_peer(participant),
                 Effect::SetMuted { participant, muted } => self.media.mute_peer(participant, muted),
                 Effect::Telephone { call, notice } => {

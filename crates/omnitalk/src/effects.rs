@@ -1,6 +1,6 @@
 //! What goes in and out of the hub beside messages: the time, effects, telephone notices, look-ups, figures.
 
-use crate::ids::{ParticipantId, RoomId, SocketId, TelephoneId};
+use crate::ids::{ParticipantId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
 use crate::masked::CallNumber;
 use std::fmt;
 use std::time::Instant;
@@ -42,6 +42,8 @@ pub enum Effect {
         room: RoomId,
         /// The SDP offer.
         offer: String,
+        /// The rate, in Hz, that the app is asked to send at most: a telephone carries no more than 8000.
+        max_playback_rate_hz: u32,
     },
     /// Drop the audio peer (also one that has not answered yet).
     ClosePeer {
@@ -54,6 +56,51 @@ pub enum Effect {
         participant: ParticipantId,
         /// Out of the mix or in it.
         muted: bool,
+    },
+    /// Make a stream from a camera's or screen's offer, then call
+    /// [`Hub::stream_answered`](crate::Hub::stream_answered) at once.
+    OpenStream {
+        /// Which.
+        stream: StreamId,
+        /// The room that it is published in.
+        room: RoomId,
+        /// The SDP offer.
+        offer: String,
+        /// The announced picture size: width times height.
+        pixels: u32,
+    },
+    /// Drop the stream (also one that has not answered yet). Its viewers have been closed before.
+    CloseStream {
+        /// Which.
+        stream: StreamId,
+    },
+    /// Stop forwarding the stream, or go on with a key frame (10.5).
+    SetStreamMuted {
+        /// Which.
+        stream: StreamId,
+        /// Stopped or forwarded.
+        muted: bool,
+    },
+    /// Offer the stream to one more session, then call [`Hub::viewer_offered`](crate::Hub::viewer_offered) at once.
+    OpenViewer {
+        /// Which subscription.
+        viewer: ViewerId,
+        /// What it sees.
+        stream: StreamId,
+        /// The room of both.
+        room: RoomId,
+    },
+    /// The subscriber's SDP answer: start forwarding with a key frame.
+    AnswerViewer {
+        /// Which subscription.
+        viewer: ViewerId,
+        /// The SDP answer.
+        answer: String,
+    },
+    /// Drop the subscription (also one that is not offered yet).
+    CloseViewer {
+        /// Which.
+        viewer: ViewerId,
     },
     /// Tell a telephone call.
     Telephone {
@@ -83,11 +130,13 @@ impl fmt::Debug for Effect {
                 participant,
                 room,
                 offer,
+                max_playback_rate_hz,
             } => f
                 .debug_struct("OpenPeer")
                 .field("participant", participant)
                 .field("room", room)
                 .field("offer_bytes", &offer.len())
+                .field("max_playback_rate_hz", max_playback_rate_hz)
                 .finish(),
             Self::ClosePeer { participant } => f
                 .debug_struct("ClosePeer")
@@ -98,6 +147,36 @@ impl fmt::Debug for Effect {
                 .field("participant", participant)
                 .field("muted", muted)
                 .finish(),
+            Self::OpenStream {
+                stream,
+                room,
+                offer,
+                pixels,
+            } => f
+                .debug_struct("OpenStream")
+                .field("stream", stream)
+                .field("room", room)
+                .field("offer_bytes", &offer.len())
+                .field("pixels", pixels)
+                .finish(),
+            Self::CloseStream { stream } => f.debug_struct("CloseStream").field("stream", stream).finish(),
+            Self::SetStreamMuted { stream, muted } => f
+                .debug_struct("SetStreamMuted")
+                .field("stream", stream)
+                .field("muted", muted)
+                .finish(),
+            Self::OpenViewer { viewer, stream, room } => f
+                .debug_struct("OpenViewer")
+                .field("viewer", viewer)
+                .field("stream", stream)
+                .field("room", room)
+                .finish(),
+            Self::AnswerViewer { viewer, answer } => f
+                .debug_struct("AnswerViewer")
+                .field("viewer", viewer)
+                .field("answer_bytes", &answer.len())
+                .finish(),
+            Self::CloseViewer { viewer } => f.debug_struct("CloseViewer").field("viewer", viewer).finish(),
             Self::Telephone { call, notice } => f
                 .debug_struct("Telephone")
                 .field("call", call)
@@ -215,8 +294,12 @@ pub struct Figures {
     pub participants: usize,
     /// Telephones: ringing, in a call, or in a room.
     pub telephones: usize,
-    /// Calls that ring.
+    /// Calls that ring, also those whose callee has no session yet.
     pub ringing_calls: usize,
+    /// Published videos: cameras and screens.
+    pub streams: usize,
+    /// Subscriptions to them.
+    pub viewers: usize,
     /// Call numbers in use.
     pub numbers: usize,
     /// Frames since the start that were not JSON or had no known `cmd` (12.31).

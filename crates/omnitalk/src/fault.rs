@@ -55,8 +55,29 @@ pub(crate) enum Fault {
     NotThisCall { field: &'static str },
     #[error("caller is the user of this session: nobody can answer themselves")]
     CallerIsSelf,
-    #[error("Audio is published already: a session publishes audio once")]
-    AlreadyPublished,
+    #[error("callee is the user of this session: nobody can call themselves")]
+    CalleeIsSelf,
+    #[error("Callee is busy: call again later")]
+    CalleeBusy,
+    #[error("Too many wrong secrets: join again in {seconds} seconds")]
+    TooManySecrets { seconds: u64 },
+    #[error("{0} is published already: a session publishes it once")]
+    AlreadyPublished(&'static str),
+    #[error("No {what} in a room of type {room_type}")]
+    NotInThisRoom {
+        what: &'static str,
+        room_type: &'static str,
+    },
+    #[error("A screen is shared in this room already: wait for its end")]
+    ScreenTaken,
+    #[error("subscribe names no video in this room: take one from the lists of publishers and screens")]
+    NoSuchVideo,
+    #[error("subscribe is a video of this session: subscribe to those of others")]
+    VideoIsOwn,
+    #[error("This session has {limit} subscriptions already: end one first")]
+    TooManySubscriptions { limit: usize },
+    #[error("The video ended before it could be offered")]
+    VideoEnded,
     #[error("The media server gave no answer: {0}")]
     NoAnswer(String),
     #[error("No such participant: {field} names no session in this room")]

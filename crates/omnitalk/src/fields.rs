@@ -166,11 +166,44 @@ impl Fields {
 
     /// The SDP of `jsep`, which must be an offer.
     pub(crate) fn offer(&self) -> Result<&str, Fault> {
-        let (field, expected) = ("jsep", "an object with type offer and the sdp");
+        self.sdp("offer", "an object with type offer and the sdp")
+    }
+
+    /// The SDP of `jsep`, which must be an answer.
+    pub(crate) fn answer(&self) -> Result<&str, Fault> {
+        self.sdp("answer", "an object with type answer and the sdp")
+    }
+
+    /// The size of a picture: width times height, from 1.
+    pub(crate) fn pixels(&self) -> Result<u32, Fault> {
+        let (field, expected) = ("resolution", "width times height as a whole number");
+        let pixels = self
+            .integer(field, expected)?
+            .ok_or(Fault::Missing { field, expected })?;
+        u32::try_from(pixels)
+            .ok()
+            .filter(|pixels| *pixels > 0)
+            .ok_or(Fault::Invalid { field, expected })
+    }
+
+    /// The kind of a call that is offered.
+    pub(crate) fn call_type(&self) -> Result<RoomType, Fault> {
+        let (field, expected) = ("call_type", "audiocall, videocall or sipcall");
+        match self.raw(field).map(Value::as_str) {
+            None => Err(Fault::Missing { field, expected }),
+            Some(word) => word
+                .and_then(RoomType::parse)
+                .filter(|kind| kind.is_call())
+                .ok_or(Fault::Invalid { field, expected }),
+        }
+    }
+
+    fn sdp(&self, kind: &str, expected: &'static str) -> Result<&str, Fault> {
+        let field = "jsep";
         let jsep = self.raw(field).ok_or(Fault::Missing { field, expected })?;
-        let kind = jsep.get("type").and_then(Value::as_str);
+        let given = jsep.get("type").and_then(Value::as_str);
         let sdp = jsep.get("sdp").and_then(Value::as_str).unwrap_or_default();
-        if kind != Some("offer") || sdp.is_empty() {
+        if given != Some(kind) || sdp.is_empty() {
             return Err(Fault::Invalid { field, expected });
         }
         if length(sdp) > SDP_LIMIT {

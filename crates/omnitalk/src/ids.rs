@@ -1,4 +1,5 @@
-//! Identifiers: of sockets and telephones (given by the driver), of rooms and participants (given by the hub).
+//! Identifiers: of sockets and telephones (given by the driver); of rooms, participants, streams and viewers (given by
+//! the hub).
 
 use std::fmt;
 
@@ -13,6 +14,14 @@ pub struct TelephoneId(pub u64);
 /// One participant of one room: an app (with at most one audio peer) or a telephone. Never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct ParticipantId(pub u64);
+
+/// One published video: a camera or a screen. Never used twice.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct StreamId(pub u64);
+
+/// One subscription of one session to one stream. Never used twice.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct ViewerId(pub u64);
 
 /// A room. Only the lower 112 bits are used: the wire form is 28 lower-case hex digits (section 1).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -85,11 +85,22 @@ pub(crate) struct Request {
     pub(crate) size: usize,
 }
 
+/// A message that needs no response but has content.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Report {
+    /// `WS_SUBSCRIBE_COMP`: the answer to a subscription's offer.
+    SubscribeComplete,
+    /// `WS_RESOLUTION_RPT`: the size of a picture as received.
+    Resolution,
+}
+
 /// What a frame is.
 pub(crate) enum Incoming {
     Request(Request),
-    /// One of 6.24: never answered. None of them matters to an ICE-lite server that mixes audio (8.4), so their
-    /// content, with all its variants, is not looked at.
+    /// One of 6.24 whose content matters; never answered.
+    Report(Report, Fields),
+    /// Another one of 6.24. Neither matters to an ICE-lite server (8.4), so their content, with all its variants, is
+    /// not looked at.
     OneWay,
     /// Not JSON, no `cmd`, or a `cmd` that no client sends.
     Malformed,
@@ -107,11 +118,11 @@ impl Incoming {
         let Some(cmd) = fields.string("cmd") else {
             return Self::Malformed;
         };
-        if matches!(
-            cmd,
-            "WS_HEARTBEAT_RSP" | "WS_TRICKLE" | "WS_SUBSCRIBE_COMP" | "WS_RESOLUTION_RPT"
-        ) {
-            return Self::OneWay;
+        match cmd {
+            "WS_HEARTBEAT_RSP" | "WS_TRICKLE" => return Self::OneWay,
+            "WS_SUBSCRIBE_COMP" => return Self::Report(Report::SubscribeComplete, fields),
+            "WS_RESOLUTION_RPT" => return Self::Report(Report::Resolution, fields),
+            _ => {}
         }
         let Some(middle) = cmd.strip_prefix("WS_").and_then(|rest| rest.strip_suffix("_REQ")) else {
             return Self::Malformed;

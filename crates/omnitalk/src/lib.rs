@@ -1,6 +1,6 @@
 //! The Omnitalk 2.1 signaling protocol as a pure core: messages, validation, and the [`Hub`].
 //!
-//! The hub knows sessions, rooms, participants, call numbers and telephone calls. It takes what a socket, a media
+//! The hub knows sessions, rooms, participants, call numbers, calls and published videos. It takes what a socket, a media
 //! peer or a telephone did, plus the time, and returns [`Effect`]s: what is to be sent, closed, opened or told. It owns
 //! no socket, thread, clock or operating-system randomness, so every rule can be tested with a made clock, and a
 //! recorded conversation can be replayed bit for bit.
@@ -39,6 +39,6 @@ pub use effects::{
     Effect, EndReason, Figures, LookUp, Now, RefusedReason, Target, TargetKind, TelephoneNotice,
 };
 pub use hub::Hub;
-pub use ids::{ParticipantId, RoomId, SocketId, TelephoneId};
+pub use ids::{ParticipantId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
 pub use masked::{CallNumber, NotACallNumber, Secret};
-pub use settings::{HubSettings, Service};
+pub use settings::{HubSettings, Service, TurnSettings};

@@ -13,6 +13,11 @@ impl Secret {
         Self(text.into())
     }
 
+    /// The secret itself, to compute with. Never for a log.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+
     /// Whether `given` is the secret.
     #[must_use]
     pub fn matches(&self, given: &str) -> bool {

@@ -18,6 +18,13 @@ impl Reply {
         self
     }
 
+    /// The response to a publish, with the server's SDP answer (6.11, 6.12).
+    pub(crate) fn published(track: Track, sdp: &str) -> Self {
+        Self::new()
+            .with("track", track.word())
+            .with("jsep", json!({ "type": "answer", "sdp": sdp }))
+    }
+
     /// The common fields of a list (10.4).
     pub(crate) fn list(page: u64, count: usize, list: Vec<Value>) -> Self {
         Self::new()
@@ -82,7 +89,8 @@ fn echo(request: &Request, body: &mut Map<String, Value>) {
 fn finish(mut body: Map<String, Value>, cmd: &str, result: &str, session: &str) -> String {
     body.insert("cmd".to_owned(), cmd.into());
     body.insert("result".to_owned(), result.into());
-    body.insert("session".to_owned(), session.into());
+    // A shared screen has a session of its own (8.5).
+    body.entry("session").or_insert_with(|| session.into());
     Value::Object(body).to_string()
 }
 
@@ -134,29 +142,46 @@ impl About<'_> {
         noti.to_string()
     }
 
-    /// `WS_RINGING_NOTI` to a callee (9.9); the notification is about the caller.
-    pub(crate) fn ringing(&self, callee: &str) -> String {
-        let mut noti = self.noti("WS_RINGING_NOTI");
-        noti["caller"] = self.user_id.into();
-        noti["callee"] = callee.into();
-        noti["track"] = Track::Audio.word().into();
+    /// `WS_BROADCAST_NOTI`: a camera is on the air. Never for audio (7).
+    pub(crate) fn broadcast(&self) -> String {
+        let mut noti = self.noti("WS_BROADCAST_NOTI");
+        noti["track"] = Track::Video.word().into();
         noti.to_string()
     }
 
-    /// `WS_RINGBACK_NOTI` (12.8, 12.24).
-    pub(crate) fn ringback(&self, callee: &str) -> String {
-        let mut noti = self.noti("WS_RINGBACK_NOTI");
-        noti["caller"] = self.user_id.into();
-        noti["callee"] = callee.into();
+    /// `WS_SCREEN_SHARE_NOTI` and `WS_SCREEN_UNSHARE_NOTI` (9.16); the session is the screen's.
+    pub(crate) fn screen(&self, shared: bool) -> String {
+        let cmd = if shared {
+            "WS_SCREEN_SHARE_NOTI"
+        } else {
+            "WS_SCREEN_UNSHARE_NOTI"
+        };
+        self.noti(cmd).to_string()
+    }
+
+    /// `WS_RINGING_NOTI` to a callee (9.4, 9.9); the notification is about the caller.
+    pub(crate) fn ringing(&self, callee: &str) -> String {
+        let mut noti = self.call("WS_RINGING_NOTI", callee);
+        let video = self.call_type == CallType::VideoCall;
+        noti["track"] = if video { Track::Video } else { Track::Audio }.word().into();
         noti.to_string()
+    }
+
+    /// `WS_RINGBACK_NOTI` to the caller (12.24), or to the callee of a telephone (12.8).
+    pub(crate) fn ringback(&self, callee: &str) -> String {
+        self.call("WS_RINGBACK_NOTI", callee).to_string()
     }
 
     /// `WS_CANCEL_NOTI` to the callee's other sessions (12.19).
     pub(crate) fn cancelled(&self, callee: &str) -> String {
-        let mut noti = self.noti("WS_CANCEL_NOTI");
+        self.call("WS_CANCEL_NOTI", callee).to_string()
+    }
+
+    fn call(&self, cmd: &str, callee: &str) -> Value {
+        let mut noti = self.noti(cmd);
         noti["caller"] = self.user_id.into();
         noti["callee"] = callee.into();
-        noti.to_string()
+        noti
     }
 
     /// `WS_MESSAGE_NOTI` (9.12); `message` only with `send` and `whisper`.

@@ -26,6 +26,16 @@ impl Service {
     }
 }
 
+/// Credentials for a TURN server that shares a secret with us: the scheme that coturn calls `use-auth-secret`.
+#[derive(Clone, Debug)]
+pub struct TurnSettings {
+    /// The secret of the TURN server.
+    pub secret: Secret,
+    /// How long the credentials of a session are valid, in whole seconds; longer than a session is likely to last,
+    /// because clients never ask for new ones.
+    pub lifetime: Duration,
+}
+
 /// Times and limits of the hub. The defaults are those of section 12.
 #[derive(Clone, Debug)]
 pub struct HubSettings {
@@ -39,7 +49,7 @@ pub struct HubSettings {
     pub session_time: Duration,
     /// How long a call rings (12.12). 60 s.
     pub ring_time: Duration,
-    /// How long after its answer an app may take to join the call's room (12.29). 10 s.
+    /// How long after its offer or answer an app may take to join the call's room (12.29). 10 s.
     pub join_time: Duration,
     /// How long after its join an app may take to bring its audio up before the telephone is let go. 20 s.
     pub audio_time: Duration,
@@ -47,6 +57,18 @@ pub struct HubSettings {
     pub aftermath: Duration,
     /// How long the media plane may take for an answer before the publish fails; below the client's 5 s (11.17). 4 s.
     pub answer_time: Duration,
+    /// How long after its audio a side of a video call may take to publish video before it is shown the other side's
+    /// all the same (9.7). 2 s.
+    pub video_wait: Duration,
+    /// How long a client may take to answer a subscription's offer before it is dropped (11.24). 30 s.
+    pub subscribe_time: Duration,
+    /// Wrong room secrets of one session before its joins are barred for a while. 10.
+    pub wrong_secrets: u32,
+    /// How long they are barred. 60 s.
+    pub secret_bar: Duration,
+    /// The TURN server whose credentials sessions get. None: they get strings without meaning, because the SDKs
+    /// need some (8.2).
+    pub turn: Option<TurnSettings>,
     /// Whether an inbound telephone call also sends `WS_RINGBACK_NOTI` to the callee (12.8). Yes.
     pub ringback_notification: bool,
     /// How long a room may stay empty (12.4). 10 min.
@@ -73,6 +95,11 @@ impl Default for HubSettings {
             audio_time: Duration::from_secs(20),
             aftermath: Duration::from_secs(5),
             answer_time: Duration::from_secs(4),
+            video_wait: Duration::from_secs(2),
+            subscribe_time: Duration::from_secs(30),
+            wrong_secrets: 10,
+            secret_bar: Duration::from_secs(60),
+            turn: None,
             ringback_notification: true,
             empty_room: Duration::from_secs(600),
             ended_number: Duration::from_secs(6 * 3600),

@@ -1,6 +1,6 @@
 //! Deadlines: at most one for each kind and owner.
 
-use crate::ids::{RoomId, SocketId};
+use crate::ids::{ParticipantId, RoomId, SocketId, ViewerId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
@@ -15,6 +15,12 @@ pub(crate) enum Timer {
     Answer(SocketId),
     /// The stage of the room's call is over: ring, join, audio or aftermath time.
     Call(RoomId),
+    /// The caller has offered a call and is to join its room (12.29).
+    CallerJoins(RoomId),
+    /// The participant of a video call publishes no video of its own: it is shown the others' (9.7).
+    ShowVideo(ParticipantId),
+    /// The subscription has been offered and waits for the client's answer (11.24).
+    HalfOpen(ViewerId),
     /// The room has been empty for long enough (12.4).
     EmptyRoom(RoomId),
 }

@@ -36,6 +36,21 @@ impl RoomType {
         Self::ALL.into_iter().find(|kind| kind.word() == text)
     }
 
+    /// The kinds that `WS_OFFER_CALL_REQ` makes rooms of.
+    pub(crate) fn is_call(self) -> bool {
+        matches!(self, Self::AudioCall | Self::VideoCall | Self::SipCall)
+    }
+
+    /// Whether cameras are published there.
+    pub(crate) fn has_video(self) -> bool {
+        self.call_type() == CallType::VideoCall
+    }
+
+    /// Whether screens are shared there (section 5).
+    pub(crate) fn has_screens(self) -> bool {
+        matches!(self, Self::VideoRoom | Self::Webinar)
+    }
+
     /// The call type of the app participants in such a room (section 4).
     pub(crate) fn call_type(self) -> CallType {
         match self {

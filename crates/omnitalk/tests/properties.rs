@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::World;
+use common::{Video, World};
 use omnigate_omnitalk::{Figures, TelephoneNotice};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -12,10 +12,24 @@ use std::collections::{BTreeMap, VecDeque};
 const SLOTS: u64 = 5;
 const PHONES: u64 = 3;
 const USERS: [&str; 3] = ["alice", "bob", "carol"];
-const REQUESTS: usize = 22;
+const REQUESTS: usize = 40;
 const JOIN: usize = 0;
 const PUBLISH: usize = 2;
+const CREATE: usize = 4;
 const ANSWER: usize = 18;
+const OFFER: usize = 21;
+const CAMERA: usize = 23;
+const SUBSCRIBE: usize = 25;
+const SHARE: usize = 28;
+const COMPLETE: usize = 33;
+const ROOM_TYPES: [&str; 6] = [
+    "videoroom",
+    "audioroom",
+    "videocall",
+    "webinar",
+    "audiocall",
+    "sipcall",
+];
 /// Rooms that clients remember.
 const REMEMBERED: usize = 3;
 
@@ -30,7 +44,7 @@ enum Step {
         kind: usize,
         pick: usize,
     },
-    /// Joins, publishes and comes up, as the SDKs do in one go.
+    /// Joins, publishes and comes up, as the SDKs do in one go; mostly with a camera.
     Enter {
         slot: u64,
         pick: usize,
@@ -38,6 +52,20 @@ enum Step {
     /// Answers the call and enters its room.
     TakeCall {
         slot: u64,
+    },
+    /// Calls somebody and enters the call's room.
+    Call {
+        slot: u64,
+        pick: usize,
+    },
+    /// Shares a screen.
+    Share {
+        slot: u64,
+    },
+    /// Subscribes to somebody and answers the offer.
+    Watch {
+        slot: u64,
+        pick: usize,
     },
     Noise {
         slot: u64,
@@ -80,6 +108,9 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(slot, kind, pick)| Step::Request { slot, kind, pick }),
         6 => (slot.clone(), any::<usize>()).prop_map(|(slot, pick)| Step::Enter { slot, pick }),
         5 => slot.clone().prop_map(|slot| Step::TakeCall { slot }),
+        4 => (slot.clone(), any::<usize>()).prop_map(|(slot, pick)| Step::Call { slot, pick }),
+        8 => (slot.clone(), any::<usize>()).prop_map(|(slot, pick)| Step::Watch { slot, pick }),
+        2 => slot.clone().prop_map(|slot| Step::Share { slot }),
         2 => (slot.clone(), 0..4usize).prop_map(|(slot, kind)| Step::Noise { slot, kind }),
         1 => slot.clone().prop_map(|slot| Step::Disconnect { slot }),
         5 => (slot.clone(), prop::bool::weighted(0.9)).prop_map(|(slot, fine)| Step::Answer { slot, fine }),
@@ -103,6 +134,10 @@ struct Play {
     /// The responses that a socket is owed, in order.
     owed: BTreeMap<u64, VecDeque<String>>,
     rooms: Vec<String>,
+    /// The room of the last call that was offered or answered.
+    call_room: Option<String>,
+    /// The sessions of screens, and who shared them.
+    screens: BTreeMap<String, u64>,
     /// What a telephone call was told last.
     told: BTreeMap<u64, TelephoneNotice>,
 }
@@ -125,6 +160,8 @@ impl Play {
             next: 1,
             owed: BTreeMap::new(),
             rooms: Vec::new(),
+            call_room: None,
+            screens: BTreeMap::new(),
             told: BTreeMap::new(),
         }
     }
@@ -159,7 +196,11 @@ impl Play {
         call
     }
 
+    /// Mostly a room that was made by hand, sometimes that of a call.
     fn pick_room(&self, pick: usize) -> Option<&String> {
+        if pick.is_multiple_of(5) {
+            return self.call_room.as_ref();
+        }
         self.rooms.get(pick.checked_rem(self.rooms.len())?)
     }
 
@@ -171,14 +212,20 @@ impl Play {
             .sessions
             .iter()
             .filter(|(socket, _)| !closed.contains_key(socket));
-        let alive: Vec<&String> = sessions.map(|(_, session)| session).collect();
+        let alive: Vec<&String> = sessions
+            .map(|(_, session)| session)
+            .chain(self.screens.keys().rev().take(1))
+            .collect();
         let other = pick.checked_rem(alive.len()).map(|index| alive[index].clone());
         let other = other.unwrap_or_else(|| "nobody".to_owned());
         let offer = json!({ "type": "offer", "sdp": "v=0" });
         let (cmd, mut fields) = match kind {
             0 | 1 => ("JOIN_ROOM", json!({ "room_id": room })),
             2 | 3 => ("PUBLISH", json!({ "track": "audio", "jsep": offer })),
-            4 => ("CREATE_ROOM", json!({ "room_type": "audioroom" })),
+            CREATE => (
+                "CREATE_ROOM",
+                json!({ "room_type": ROOM_TYPES[pick % ROOM_TYPES.len()] }),
+            ),
             5 if pick.is_multiple_of(4) => ("LEAVE", json!({})),
             6 => ("PARTI_LIST", json!({})),
             7 => ("MUTE", json!({ "track": "audio" })),
@@ -200,6 +247,37 @@ impl Play {
             17 => ("SESSION_LIST", json!({})),
             18 | 19 => ("ANSWER_CALL", json!({})),
             20 => ("REJECT_CALL", json!({})),
+            OFFER | 22 => {
+                let call_type = ["audiocall", "videocall"][pick % 2];
+                // Sometimes a user who never has a session.
+                let callee = USERS.get(pick % 4).unwrap_or(&"dave");
+                (
+                    "OFFER_CALL",
+                    json!({ "call_type": call_type, "callee": callee, "record": false }),
+                )
+            }
+            CAMERA | 24 => ("PUBLISH", json!({ "track": "video", "jsep": offer })),
+            SUBSCRIBE | 26 => ("SUBSCRIBE", json!({ "subscribe": other })),
+            27 => ("UNSUBSCRIBE", json!({ "subscribe": other })),
+            SHARE => ("SCREEN_SHARE", json!({ "track": "video", "jsep": offer })),
+            29 => ("SCREEN_UNSHARE", json!({})),
+            30 => ("PUBLISH_LIST", json!({})),
+            31 => ("SCREEN_LIST", json!({})),
+            32 => ("RESOLUTION", json!({ "resolution": pick })),
+            COMPLETE => {
+                let session = self.world.sessions.get(&socket);
+                let answer = json!({ "cmd": "WS_SUBSCRIBE_COMP", "session": session, "subscribe": other,
+                    "jsep": { "type": "answer", "sdp": "v=0" } });
+                return self.world.send(socket, &answer);
+            }
+            34 => {
+                let session = self.world.sessions.get(&socket);
+                let report = json!({ "cmd": "WS_RESOLUTION_RPT", "session": session, "resolution": pick });
+                return self.world.send(socket, &report);
+            }
+            35 => ("MUTE", json!({ "track": "video" })),
+            36 => ("UNMUTE", json!({ "track": "video" })),
+            37 => ("RECORDING", json!({ "action": "start", "track": "audio" })),
             _ => ("UNHEARD_OF", json!({})),
         };
         fields["cmd"] = format!("WS_{cmd}_REQ").into();
@@ -215,6 +293,24 @@ impl Play {
             .or_default()
             .push_back(format!("WS_{cmd}_RSP"));
         self.world.send(socket, &fields);
+    }
+
+    /// The last stream and viewer of a socket.
+    fn videos(&self, socket: u64) -> Vec<Video> {
+        let stream = self.world.published.get(&socket).map(|id| Video::Stream(*id));
+        let viewer = self.world.watching.get(&socket).map(|id| Video::Viewer(*id));
+        stream.into_iter().chain(viewer).collect()
+    }
+
+    fn unanswered(&self, video: Video) -> bool {
+        self.world.unanswered_video.contains(&video)
+    }
+
+    /// Publishes a camera or a screen.
+    fn show(&mut self, slot: u64, kind: usize) {
+        let socket = self.socket(slot);
+        self.request(socket, kind, 0);
+        self.run(&Step::Answer { slot, fine: true });
     }
 
     fn run(&mut self, step: &Step) {
@@ -245,14 +341,29 @@ impl Play {
                 }
                 self.run(&Step::Answer { slot, fine: true });
                 self.run(&Step::Up { slot });
+                if !pick.is_multiple_of(4) {
+                    self.show(slot, CAMERA);
+                }
             }
             Step::TakeCall { slot } => {
                 let socket = self.socket(slot);
                 self.request(socket, ANSWER, 0);
-                // The call's room is the last one, if the answer was a good one.
+                // The room is the call's, if the answer was a good one.
                 self.check();
-                let last = self.rooms.len().saturating_sub(1);
-                self.run(&Step::Enter { slot, pick: last });
+                self.run(&Step::Enter { slot, pick: 0 });
+            }
+            Step::Call { slot, pick } => {
+                let socket = self.socket(slot);
+                self.request(socket, OFFER, pick);
+                self.check();
+                self.run(&Step::Enter { slot, pick: 0 });
+            }
+            Step::Share { slot } => self.show(slot, SHARE),
+            Step::Watch { slot, pick } => {
+                let socket = self.socket(slot);
+                self.request(socket, SUBSCRIBE, pick);
+                self.run(&Step::Answer { slot, fine: true });
+                self.request(socket, COMPLETE, pick);
             }
             Step::Noise { slot, kind } => {
                 let socket = self.socket(slot);
@@ -267,18 +378,27 @@ impl Play {
             }
             Step::Answer { slot, fine } => {
                 let socket = self.socket(slot);
+                let answer = |sdp: &str| {
+                    if fine {
+                        Ok(sdp.to_owned())
+                    } else {
+                        Err("no codec in common".to_owned())
+                    }
+                };
+                if let Some(video) = self
+                    .videos(socket)
+                    .into_iter()
+                    .find(|video| self.unanswered(*video))
+                {
+                    self.world.answer_video(Some(socket), video, answer("v=0"));
+                }
                 let Some(peer) = self.world.peers.get(&socket).copied() else {
                     return;
                 };
                 if !self.world.open_peers.contains(&peer) {
                     return;
                 }
-                let answer = if fine {
-                    Ok("v=0".to_owned())
-                } else {
-                    Err("no codec in common".to_owned())
-                };
-                let effects = self.world.hub.peer_answered(peer, answer, self.world.now);
+                let effects = self.world.hub.peer_answered(peer, answer("v=0"), self.world.now);
                 if !fine && !effects.is_empty() {
                     // A media plane that has no answer has no peer either.
                     self.world.open_peers.remove(&peer);
@@ -293,6 +413,17 @@ impl Play {
             }
             Step::Gone { slot } => {
                 let socket = self.socket(slot);
+                let lost = self.videos(socket).into_iter().find(|video| {
+                    let open = match video {
+                        Video::Stream(stream) => self.world.streams.contains_key(stream),
+                        Video::Viewer(viewer) => self.world.viewers.contains_key(viewer),
+                    };
+                    open && !self.unanswered(*video)
+                });
+                if let Some(video) = lost {
+                    self.world.lose_video(video);
+                    return;
+                }
                 // A peer that never answered cannot be lost.
                 let Some(peer) = self
                     .world
@@ -387,9 +518,11 @@ impl Play {
         let cmd = message["cmd"].as_str().unwrap();
         if cmd.ends_with("_NOTI") {
             let own = self.world.sessions.get(&socket).map(String::as_str);
-            assert_ne!(
-                message["session"].as_str(),
-                own,
+            // RINGBACK is about the caller's own call (12.24).
+            let session = message["session"].as_str().filter(|_| cmd != "WS_RINGBACK_NOTI");
+            let by_screen = session.and_then(|session| self.screens.get(session)) == Some(&socket);
+            assert!(
+                session != own && !by_screen,
                 "a notification to its originator: {message}"
             );
             return;
@@ -405,13 +538,21 @@ impl Play {
                     .sessions
                     .insert(socket, message["session"].as_str().unwrap().to_owned());
             }
-            "WS_CREATE_ROOM_RSP" | "WS_ANSWER_CALL_RSP" => {
+            "WS_SCREEN_SHARE_RSP" => {
+                let session = message["session"].as_str().unwrap().to_owned();
+                assert!(!self.world.sessions.values().any(|own| *own == session));
+                assert_eq!(self.screens.insert(session, socket), None);
+            }
+            "WS_ANSWER_CALL_RSP" | "WS_OFFER_CALL_RSP" => {
+                self.call_room = message["room_id"].as_str().map(str::to_owned);
+            }
+            "WS_CREATE_ROOM_RSP" => {
                 self.rooms.push(message["room_id"].as_str().unwrap().to_owned());
                 if self.rooms.len() > REMEMBERED {
                     self.rooms.remove(0);
                 }
             }
-            "WS_PARTI_LIST_RSP" => {
+            "WS_PARTI_LIST_RSP" | "WS_PUBLISH_LIST_RSP" => {
                 let own = self.world.sessions.get(&socket).map(String::as_str);
                 for entry in message["list"].as_array().unwrap() {
                     assert_ne!(entry["session"].as_str(), own, "the requester is not in its list");
@@ -435,6 +576,9 @@ proptest! {
             play.run(&Step::Login { slot: user as u64, user });
             play.check();
         }
+        let maker = play.socket(0);
+        play.request(maker, CREATE, 0);
+        play.check();
         for step in &steps {
             play.run(step);
             play.check();
@@ -460,5 +604,6 @@ proptest! {
         prop_assert_eq!(play.world.hub.figures(), Figures { malformed, ..Figures::default() });
         prop_assert_eq!(play.world.hub.next_deadline(), None);
         prop_assert!(play.world.open_peers.is_empty());
+        prop_assert!(play.world.streams.is_empty() && play.world.viewers.is_empty());
     }
 }

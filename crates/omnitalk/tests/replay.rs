@@ -156,3 +156,18 @@ fn a_telephone_to_a_personal_number_runs_as_in_the_reference() {
 fn a_telephone_to_a_room_number_runs_as_in_the_reference() {
     replay(include_str!("fixtures/sip_room.json"));
 }
+
+#[test]
+fn an_audio_call_between_apps_runs_as_in_the_reference() {
+    replay(include_str!("fixtures/audiocall.json"));
+}
+
+#[test]
+fn a_video_call_runs_as_in_the_reference() {
+    replay(include_str!("fixtures/videocall.json"));
+}
+
+#[test]
+fn a_video_room_with_a_shared_screen_runs_as_in_the_reference() {
+    replay(include_str!("fixtures/videoroom.json"));
+}

@@ -503,7 +503,7 @@ fn the_message_list_works_outside_a_room_and_leaves_telephones_out() {
 }
 
 #[test]
-fn lists_of_another_room_fail_and_nobody_publishes_video() {
+fn lists_of_another_room_fail_and_nobody_publishes_video_in_an_audio_room() {
     let (mut world, room) = talking();
     let other = json!({ "room_id": "0f1e2d3c4b5a69788796a5b4c3d2" });
     assert!(world.fails(1, "WS_PARTI_LIST_REQ", other).contains("room_id"));

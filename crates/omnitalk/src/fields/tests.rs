@@ -147,3 +147,43 @@ fn a_date_that_some_client_cannot_hold_is_not_valid() {
         assert!(date(value.clone()).is_err(), "{value}");
     }
 }
+
+#[test]
+fn an_answer_is_no_offer_and_the_other_way_round() {
+    let answer = fields(json!({ "jsep": { "type": "answer", "sdp": "v=0" } }));
+    assert_eq!(answer.answer(), Ok("v=0"));
+    assert!(answer.offer().is_err());
+    assert!(
+        fields(json!({ "jsep": { "type": "offer", "sdp": "v=0" } }))
+            .answer()
+            .is_err()
+    );
+}
+
+#[test]
+fn a_picture_has_at_least_one_pixel_and_no_more_than_fit() {
+    for (given, pixels) in [
+        (json!(345_600), Some(345_600)),
+        (json!(345_600.0), Some(345_600)),
+        (json!(0), None),
+        (json!(1_u64 << 32), None),
+        (json!("HD"), None),
+        (json!(null), None),
+    ] {
+        assert_eq!(fields(json!({ "resolution": given })).pixels().ok(), pixels);
+    }
+}
+
+#[test]
+fn only_the_three_kinds_of_call_are_offered() {
+    for (given, kind) in [
+        ("audiocall", Some(RoomType::AudioCall)),
+        ("videocall", Some(RoomType::VideoCall)),
+        ("sipcall", Some(RoomType::SipCall)),
+        ("audioroom", None),
+        ("unknown", None),
+        ("", None),
+    ] {
+        assert_eq!(fields(json!({ "call_type": given })).call_type().ok(), kind);
+    }
+}

@@ -1,8 +1,9 @@
 //! What is always true of a hub between two calls. Tests ask after every step.
 
 use super::Hub;
-use super::people::{Audio, Connection, Line, Place, Room, Stage};
-use crate::ids::{RoomId, SocketId};
+use super::owed::Awaited;
+use super::people::{Audio, Connection, Line, Participant, Place, Room, Session, Source, Stage, Watching};
+use crate::ids::{ParticipantId, RoomId, SocketId};
 use crate::numbers::Owner;
 use crate::timers::Timer;
 
@@ -47,6 +48,29 @@ impl Hub {
             };
             ensure(exists, "a number without an owner")?;
         }
+        self.audit_video()?;
+        let ringing = self.ringing.iter().flat_map(|((service, callee), rooms)| {
+            let rings = move |id: &RoomId| {
+                self.rooms.get(id).is_some_and(|room| {
+                    let call = room.call.as_ref();
+                    room.is_ringing()
+                        && room.service == *service
+                        && call.is_some_and(|call| call.callee == *callee)
+                })
+            };
+            rooms.iter().map(rings)
+        });
+        let ringing: Vec<bool> = ringing.collect();
+        ensure(ringing.iter().all(|rings| *rings), "a call that does not ring")?;
+        ensure(
+            ringing.len() == self.figures().ringing_calls,
+            "a call rings and nobody knows",
+        )?;
+        self.audit_timers()?;
+        ensure(self.effects.is_empty(), "effects were left behind")
+    }
+
+    fn audit_timers(&self) -> Result<(), String> {
         for timer in self.timers.all() {
             let exists = match timer {
                 Timer::NoSession(socket) => self
@@ -58,6 +82,15 @@ impl Hub {
                     .connections
                     .get(&socket)
                     .is_some_and(|connection| connection.owed.is_some()),
+                Timer::ShowVideo(id) => self.participant(id).is_some_and(|one| !one.sees_video),
+                Timer::HalfOpen(viewer) => self
+                    .viewers
+                    .get(&viewer)
+                    .is_some_and(|viewer| viewer.stage == Watching::Offered),
+                Timer::CallerJoins(room) => self
+                    .rooms
+                    .get(&room)
+                    .is_some_and(|room| self.caller_is_outside(room)),
                 Timer::Call(room) => self.rooms.get(&room).is_some_and(|room| room.call.is_some()),
                 Timer::EmptyRoom(room) => self
                     .rooms
@@ -66,7 +99,86 @@ impl Hub {
             };
             ensure(exists, "a timer without an owner")?;
         }
-        ensure(self.effects.is_empty(), "effects were left behind")
+        Ok(())
+    }
+
+    /// Whether the room's caller is an app that has not joined yet.
+    fn caller_is_outside(&self, room: &Room) -> bool {
+        let socket = room.caller().and_then(|caller| caller.line.socket());
+        let place = socket
+            .and_then(|socket| self.session_of(socket))
+            .map(|session| session.place);
+        matches!(place, Some(Place::Calling { .. }))
+    }
+
+    /// Streams and viewers know their owners and each other.
+    fn audit_video(&self) -> Result<(), String> {
+        let cameras = |room: &Room| {
+            room.participants
+                .values()
+                .filter(|one| one.camera.is_some())
+                .count()
+        };
+        let published: usize = self
+            .rooms
+            .values()
+            .map(|room| cameras(room) + usize::from(room.screen.is_some()))
+            .sum();
+        ensure(published == self.streams.len(), "a stream that nobody publishes")?;
+        for (id, stream) in &self.streams {
+            let Some(owner) = self.participant(stream.owner) else {
+                return Err("a stream without an owner".to_owned());
+            };
+            let room = self.rooms.get(&stream.room);
+            let known = match stream.source {
+                Source::Camera => owner.camera == Some(*id) && owner.session == stream.session,
+                Source::Screen => {
+                    room.and_then(|room| room.screen) == Some(*id) && owner.session != stream.session
+                }
+            };
+            ensure(
+                known && self.places.get(&stream.owner) == Some(&stream.room),
+                "a stream of another owner",
+            )?;
+            ensure(
+                stream.open != self.owes(owner.line.socket(), Awaited::Stream(*id)),
+                "a stream is opened for nobody",
+            )?;
+            let see = |viewer| {
+                self.viewers
+                    .get(viewer)
+                    .is_some_and(|viewer| viewer.stream == *id)
+            };
+            ensure(
+                stream.viewers.iter().all(see) && (stream.open || stream.viewers.is_empty()),
+                "a stream's viewer looks elsewhere",
+            )?;
+        }
+        let watched: usize = self.streams.values().map(|stream| stream.viewers.len()).sum();
+        ensure(watched == self.viewers.len(), "a viewer of no stream")?;
+        for (id, viewer) in &self.viewers {
+            let owner = self.participant(viewer.owner);
+            let watches = owner.and_then(|one| one.watches.get(&viewer.stream)) == Some(id);
+            ensure(watches, "a viewer of another owner")?;
+            let socket = owner.and_then(|one| one.line.socket());
+            let opening = viewer.stage == Watching::Opening;
+            ensure(
+                opening == self.owes(socket, Awaited::Viewer(*id)),
+                "a viewer is opened for nobody",
+            )?;
+            ensure(
+                (viewer.stage == Watching::Offered) == self.timers.has(Timer::HalfOpen(*id)),
+                "a half-open viewer without an end",
+            )?;
+        }
+        let watching = |room: &Room| {
+            room.participants
+                .values()
+                .map(|one| one.watches.len())
+                .sum::<usize>()
+        };
+        let watching: usize = self.rooms.values().map(watching).sum();
+        ensure(watching == self.viewers.len(), "a subscription to nothing")
     }
 
     fn audit_connection(&self, socket: SocketId, connection: &Connection) -> Result<(), String> {
@@ -78,6 +190,9 @@ impl Hub {
             connection.owed.is_some() == self.timers.has(Timer::Answer(socket)),
             "an answer is owed without a deadline",
         )?;
+        if let Some(owed) = &connection.owed {
+            ensure(self.on_its_way(owed.awaited), "an answer is owed for nothing")?;
+        }
         let bytes: usize = connection.waiting.iter().map(|request| request.size).sum();
         ensure(bytes == connection.waiting_bytes, "waiting bytes are miscounted")?;
         let Some(session) = &connection.session else {
@@ -99,16 +214,20 @@ impl Hub {
                 matches!(stage(room), Some(Stage::Ringing(sockets)) if sockets.contains(&socket))
             }
             Place::Answered(room) => matches!(stage(room), Some(Stage::Answered(by)) if *by == socket),
-            Place::Inside { room, me } => {
-                let participant = self.rooms.get(&room).and_then(|room| room.participants.get(&me));
-                participant.is_some_and(|participant| {
-                    participant.line == Line::App(socket)
-                        && participant.session == session.id
-                        && (participant.audio == Audio::Opening) == connection.owed.is_some()
-                })
+            Place::Calling { room, me } => {
+                connection.owed.is_none()
+                    && self.timers.has(Timer::CallerJoins(room))
+                    && self.is_participant(socket, session, room, me)
             }
+            Place::Inside { room, me } => self.is_participant(socket, session, room, me),
         };
         ensure(fits, "a session is not where it believes to be")
+    }
+
+    fn is_participant(&self, socket: SocketId, session: &Session, room: RoomId, me: ParticipantId) -> bool {
+        let participant = self.rooms.get(&room).and_then(|room| room.participants.get(&me));
+        let is = |one: &Participant| one.line == Line::App(socket) && one.session == session.id;
+        participant.is_some_and(is)
     }
 
     fn audit_room(&self, id: RoomId, room: &Room) -> Result<(), String> {
@@ -120,13 +239,16 @@ impl Hub {
             let known = match participant.line {
                 Line::Telephone(call) => self.telephones.get(&call) == Some(participant_id),
                 Line::App(socket) => self.session_of(socket).is_some_and(|session| {
-                    session.place
-                        == Place::Inside {
-                            room: id,
-                            me: *participant_id,
-                        }
+                    let (room, me) = (id, *participant_id);
+                    session.place == Place::Inside { room, me }
+                        || session.place == Place::Calling { room, me }
                 }),
             };
+            let opening = self.owes(participant.line.socket(), Awaited::Peer(*participant_id));
+            ensure(
+                (participant.audio == Audio::Opening) == opening,
+                "a peer is opened for nobody",
+            )?;
             ensure(known, "a participant without a session or telephone")?;
         }
         let empty = room.participants.is_empty();
@@ -140,24 +262,26 @@ impl Hub {
                 "a destroyed room without participants",
             );
         };
-        let apps = room.sockets(None).len();
-        let phone = room.participants.contains_key(&call.caller);
+        let all = room.participants.len();
+        let caller = room.caller();
+        let phone = caller.is_some_and(|caller| caller.line.socket().is_none());
+        let caller = caller.is_some();
         let (fits, timed) = match &call.stage {
             Stage::Ringing(sockets) => {
                 let rung = |socket| {
                     self.session_of(socket)
                         .is_some_and(|s| s.place == Place::Rung(id))
                 };
-                let all = !sockets.is_empty() && sockets.iter().all(|socket| rung(*socket));
-                (phone && apps == 0 && all, true)
+                let fits = !(phone && sockets.is_empty()) && sockets.iter().all(|socket| rung(*socket));
+                (caller && all == 1 && fits, true)
             }
             Stage::Answered(socket) => {
                 let place = self.session_of(*socket).map(|session| session.place);
-                (phone && apps == 0 && place == Some(Place::Answered(id)), true)
+                (caller && all == 1 && place == Some(Place::Answered(id)), true)
             }
-            Stage::Joined => (phone && apps == 1, true),
-            Stage::Talking => (phone && apps == 1, false),
-            Stage::Over => (!phone && apps == 1, true),
+            Stage::Joined => (caller && all == 2, phone),
+            Stage::Talking => (caller && all == 2 && !self.caller_is_outside(room), false),
+            Stage::Over => (!phone && all == 1 && !self.caller_is_outside(room), true),
         };
         ensure(fits, "a call's parties do not fit its stage")?;
         ensure(

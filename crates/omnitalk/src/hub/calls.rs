@@ -1,196 +1,108 @@
-//! Telephone calls: to a person (9.9) and into a room (9.10).
+//! 1:1 calls, from a telephone or an app to a person (9.4 to 9.7, 9.9): what both have in common.
 //!
 //! ```text
-//!              answer            join            audio up
-//!   Ringing ───────────▶ Answered ─────▶ Joined ─────────▶ Talking
-//!      │ ring time           │ 10 s         │ audio time      │
-//!      │ all declined, gone  │ app gone     │ app gone        │ app gone        (the room goes)
-//!      ▼                     ▼              ▼                 ▼
-//!    the telephone gets one notice and is forgotten
+//!              answer            join            audio of both up
+//!   Ringing ───────────▶ Answered ─────▶ Joined ─────────────────▶ Talking
+//!      │ ring time           │ 10 s         │ a telephone: audio time   │
+//!      │ all declined, gone  │ callee gone  │ one gone                  │ one gone
+//!      ▼                     ▼              ▼                           ▼
+//!   a telephone gets one notice and is forgotten; an app in the room is told ──▶ Over
 //!
-//!   Telephone gone:  Ringing, Answered ──▶ the app is told and idle again
-//!                    Joined, Talking   ──▶ Over ── 5 s ──▶ the app's session ends (12.7)
+//!   Caller gone:  Ringing, Answered ──▶ the callee is told and idle again, the room is gone
+//!   Over ── 5 s ──▶ the session of the app that is left ends (12.7)
 //! ```
+//!
+//! An app that calls is a participant from its offer on and has ten seconds to join (12.29); a call from an app goes on
+//! ringing without any session of the callee (9.6).
 
-use super::people::{Call, Line, Place, Stage};
-use super::{CLOSE_LEFT, Hub};
-use crate::effects::{Effect, EndReason, Now, RefusedReason, TelephoneNotice};
+use super::people::{Audio, Call, Line, Participant, Place, Stage};
+use super::{CLOSE_LEFT, Hub, UserKey};
+use crate::effects::{EndReason, Now, TelephoneNotice};
 use crate::fault::Fault;
 use crate::fields::{Fields, LONG_LIMIT, NAME_LIMIT};
-use crate::ids::{ParticipantId, RoomId, SocketId, TelephoneId};
+use crate::ids::{ParticipantId, RoomId, SocketId};
 use crate::outgoing::Reply;
 use crate::timers::Timer;
-use crate::words::{ChatAction, RoomType};
 use std::collections::BTreeSet;
 
-/// The user id of a caller who withholds the number (12.25).
-const ANONYMOUS: &str = "anonymous";
-
 impl Hub {
-    fn notify(&mut self, call: TelephoneId, notice: TelephoneNotice) {
-        self.effects.push(Effect::Telephone { call, notice });
+    /// Those of a user's sockets that can ring (12.20).
+    pub(super) fn idle(&self, sockets: &BTreeSet<SocketId>) -> BTreeSet<SocketId> {
+        let idle = |socket: &&SocketId| self.session_of(**socket).is_some_and(|s| s.place == Place::Idle);
+        sockets.iter().filter(idle).copied().collect()
     }
 
-    pub(super) fn ring_user(
+    /// The caller is in the room; the callee's sockets begin to ring.
+    pub(super) fn begin_call(
         &mut self,
-        call: TelephoneId,
-        service_id: &str,
-        user_id: &str,
-        caller: &str,
+        room_id: RoomId,
+        caller: ParticipantId,
+        callee: &str,
+        sockets: &BTreeSet<SocketId>,
         now: Now,
     ) {
-        if self.telephones.contains_key(&call) {
+        let Some(room) = self.rooms.get_mut(&room_id) else {
             return;
-        }
-        match self.try_to_ring(call, service_id, user_id, caller, now) {
-            Ok((room, participant, sockets)) => {
-                self.notify(call, TelephoneNotice::Ringing { room, participant });
-                for socket in sockets {
-                    self.ring_socket(socket, room);
-                }
-            }
-            Err(reason) => self.notify(call, TelephoneNotice::Refused(reason)),
-        }
-    }
-
-    fn try_to_ring(
-        &mut self,
-        telephone: TelephoneId,
-        service_id: &str,
-        user_id: &str,
-        caller: &str,
-        now: Now,
-    ) -> Result<(RoomId, ParticipantId, BTreeSet<SocketId>), RefusedReason> {
-        let service = self
-            .settings
-            .services
-            .iter()
-            .position(|service| service.id == service_id);
-        let service = service.ok_or(RefusedReason::NoSession)?;
-        let all = self
-            .users
-            .get(&(service, user_id.to_owned()))
-            .ok_or(RefusedReason::NoSession)?;
-        let idle = |socket: &&SocketId| self.session_of(**socket).is_some_and(|s| s.place == Place::Idle);
-        let idle: BTreeSet<SocketId> = all.iter().filter(idle).copied().collect();
-        if idle.is_empty() {
-            return Err(RefusedReason::Busy);
-        }
-        let room_id = self
-            .new_room(service, RoomType::SipCall, now)
-            .map_err(|_| RefusedReason::RoomFull)?;
-        let participant = self.add_telephone(room_id, telephone, caller, now);
-        if let Some(room) = self.rooms.get_mut(&room_id) {
-            room.call = Some(Call {
-                telephone,
-                caller: participant,
-                callee: user_id.to_owned(),
-                declined: false,
-                stage: Stage::Ringing(idle.clone()),
-            });
-        }
+        };
+        room.call = Some(Call {
+            caller,
+            callee: callee.to_owned(),
+            heard_of: None,
+            declined: false,
+            stage: Stage::Ringing(BTreeSet::new()),
+        });
+        let key = (room.service, callee.to_owned());
+        self.ringing.entry(key).or_default().insert(room_id);
         self.timers
             .set(Timer::Call(room_id), now.instant + self.settings.ring_time);
-        Ok((room_id, participant, idle))
-    }
-
-    fn add_telephone(&mut self, room: RoomId, call: TelephoneId, caller: &str, now: Now) -> ParticipantId {
-        let name: String = caller
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(NAME_LIMIT / 2)
-            .collect();
-        let name = if name.trim().is_empty() {
-            ANONYMOUS.to_owned()
-        } else {
-            name
-        };
-        let session = self.dice.session(now.unix);
-        self.add_participant(room, session, name.clone(), name, Line::Telephone(call))
-    }
-
-    /// Makes one session of the callee ring: RINGING, then RINGBACK if switched on (12.8).
-    pub(super) fn ring_socket(&mut self, socket: SocketId, room_id: RoomId) {
-        self.set_place(socket, Place::Rung(room_id));
-        let Some(room) = self.rooms.get(&room_id) else {
-            return;
-        };
-        let Some(call) = &room.call else { return };
-        let Some(caller) = room.participants.get(&call.caller) else {
-            return;
-        };
-        let about = room.about(caller);
-        let mut texts = vec![about.ringing(&call.callee)];
-        if self.settings.ringback_notification {
-            texts.push(about.ringback(&call.callee));
+        for socket in sockets {
+            self.ring_socket(*socket, room_id);
         }
+    }
+
+    /// Makes one session of the callee ring: RINGING, then for a telephone RINGBACK if switched on (12.8).
+    fn ring_socket(&mut self, socket: SocketId, room_id: RoomId) {
+        let own = self.own_id(socket);
+        let Some(room) = self.rooms.get_mut(&room_id) else {
+            return;
+        };
+        let Some(call) = &mut room.call else { return };
+        if let Stage::Ringing(sockets) = &mut call.stage {
+            sockets.insert(socket);
+        }
+        call.heard_of = Some(own);
+        let callee = call.callee.clone();
+        let Some(caller) = room.caller() else { return };
+        let about = room.about(caller);
+        let mut texts = vec![about.ringing(&callee)];
+        if caller.line.socket().is_none() && self.settings.ringback_notification {
+            texts.push(about.ringback(&callee));
+        }
+        self.set_place(socket, Place::Rung(room_id));
         for text in texts {
             self.send(socket, text);
         }
     }
 
-    pub(super) fn admit_telephone(&mut self, call: TelephoneId, room_id: RoomId, caller: &str, now: Now) {
-        if self.telephones.contains_key(&call) {
-            return;
+    /// A session begins while a call rings for its user: it rings too (9.1, 9.6); for the oldest one of several.
+    pub(super) fn ring_newcomer(&mut self, socket: SocketId, user: &UserKey) {
+        let rooms = self.ringing.get(user).into_iter().flatten();
+        let oldest = rooms
+            .filter_map(|room| self.rooms.get(room))
+            .min_by_key(|room| room.serial);
+        if let Some(room) = oldest.map(|room| room.id) {
+            self.ring_socket(socket, room);
         }
-        let refused = match self.rooms.get(&room_id).filter(|room| room.is_open()) {
-            None => Some(RefusedReason::NoRoom),
-            Some(room) if room.participants.len() >= self.settings.most_participants => {
-                Some(RefusedReason::RoomFull)
-            }
-            Some(_) => None,
-        };
-        if let Some(reason) = refused {
-            self.notify(call, TelephoneNotice::Refused(reason));
-            return;
-        }
-        let participant = self.add_telephone(room_id, call, caller, now);
-        self.notify(
-            call,
-            TelephoneNotice::Admitted {
-                room: room_id,
-                participant,
-            },
-        );
-        self.announce(room_id, participant, now);
     }
 
-    /// Tells the others of a room that a participant is connected and in the chat (12.13, 12.14): once.
-    pub(super) fn announce(&mut self, room_id: RoomId, id: ParticipantId, now: Now) {
-        let Some(room) = self.rooms.get_mut(&room_id) else {
-            return;
-        };
-        let Some(participant) = room.participants.get_mut(&id).filter(|one| !one.announced) else {
-            return;
-        };
-        participant.announced = true;
-        let Some(participant) = room.participants.get(&id) else {
-            return;
-        };
-        let about = room.about(participant);
-        let texts = [about.connected(), about.chat(ChatAction::Join, None, now.unix)];
-        self.tell_room(room_id, id, &texts);
-    }
-
-    /// The telephone goes, by itself (no notice) or by our doing.
-    pub(super) fn end_telephone(&mut self, call: TelephoneId, notice: Option<TelephoneNotice>, now: Now) {
-        let Some(participant) = self.telephones.get(&call).copied() else {
-            return;
-        };
-        let Some(room) = self.places.get(&participant).copied() else {
-            return;
-        };
-        if let Some(notice) = notice {
-            self.notify(call, notice);
-        }
-        self.remove_participant(room, participant, now);
-    }
-
-    /// Ends a call by its room: the telephone gets the notice, the app what 9.5 and 12.7 say.
+    /// Ends a call that its callee has not joined, or whose audio never came up: a telephone gets the notice, apps
+    /// what 9.5 and 12.7 say.
     pub(super) fn end_call(&mut self, room: RoomId, notice: TelephoneNotice, now: Now) {
-        let call = self.rooms.get(&room).and_then(|room| room.call.as_ref());
-        if let Some(telephone) = call.map(|call| call.telephone) {
-            self.end_telephone(telephone, Some(notice), now);
+        let caller = self.rooms.get(&room).and_then(|room| room.caller());
+        match caller.map(|caller| caller.line) {
+            Some(Line::Telephone(telephone)) => self.end_telephone(telephone, Some(notice), now),
+            Some(Line::App(socket)) => self.end_app_call(room, socket, now),
+            None => {}
         }
     }
 
@@ -206,18 +118,19 @@ impl Hub {
         let callee = fields.given("callee", LONG_LIMIT)?;
         let call_type = fields.given("call_type", NAME_LIMIT)?;
         let session = self.session(socket)?;
+        let own = session.id.clone();
         let Place::Rung(id) = session.place else {
             return Err(Fault::NothingRings);
         };
         let room = self.rooms.get(&id).ok_or(Fault::NothingRings)?;
         let call = room.call.as_ref().ok_or(Fault::NothingRings)?;
-        let phone = room.participants.get(&call.caller).ok_or(Fault::NothingRings)?;
+        let them = room.caller().ok_or(Fault::NothingRings)?;
         // Users whose id is their telephone number may well call their app from that telephone.
-        if caller == Some(session.user_id.as_str()) && phone.user_id != session.user_id {
+        if caller == Some(session.user_id.as_str()) && them.user_id != session.user_id {
             return Err(Fault::CallerIsSelf);
         }
         for (field, given, true_one) in [
-            ("caller", caller, phone.user_id.as_str()),
+            ("caller", caller, them.user_id.as_str()),
             ("callee", callee, call.callee.as_str()),
             ("call_type", call_type, room.kind.call_type().word()),
         ] {
@@ -225,32 +138,45 @@ impl Hub {
                 return Err(Fault::NotThisCall { field });
             }
         }
-        let cancelled = room.about(phone).cancelled(&call.callee);
+        let cancelled = room.about(them).cancelled(&call.callee);
         let reply = Reply::new().with("room_id", room.wire.clone());
-        self.set_stage(id, Stage::Answered(socket), |old| {
-            if let Stage::Ringing(sockets) = old {
-                sockets
-            } else {
-                BTreeSet::new()
-            }
-        })
-        .into_iter()
-        .filter(|other| *other != socket)
-        .for_each(|other| {
+        let rang = self.set_stage(id, Stage::Answered(socket));
+        for other in rang
+            .iter()
+            .flat_map(Stage::outside)
+            .filter(|other| *other != socket)
+        {
             self.set_place(other, Place::Idle);
             self.send(other, cancelled.clone());
-        });
+        }
+        self.heard_of(id, own);
         self.set_place(socket, Place::Answered(id));
         self.timers
             .set(Timer::Call(id), now.instant + self.settings.join_time);
         Ok(reply)
     }
 
-    /// Puts a call into its next stage and gives what `take` makes of the old one.
-    fn set_stage<T: Default>(&mut self, room: RoomId, stage: Stage, take: impl FnOnce(Stage) -> T) -> T {
-        let call = self.rooms.get_mut(&room).and_then(|room| room.call.as_mut());
-        call.map(|call| take(std::mem::replace(&mut call.stage, stage)))
-            .unwrap_or_default()
+    fn heard_of(&mut self, room: RoomId, session: String) {
+        if let Some(call) = self.rooms.get_mut(&room).and_then(|room| room.call.as_mut()) {
+            call.heard_of = Some(session);
+        }
+    }
+
+    /// Puts a call into its next stage and gives the old one.
+    pub(super) fn set_stage(&mut self, id: RoomId, stage: Stage) -> Option<Stage> {
+        let room = self.rooms.get_mut(&id)?;
+        let call = room.call.as_mut()?;
+        let old = std::mem::replace(&mut call.stage, stage);
+        if matches!(old, Stage::Ringing(_)) {
+            let key = (room.service, call.callee.clone());
+            if let Some(rooms) = self.ringing.get_mut(&key) {
+                rooms.remove(&id);
+                if rooms.is_empty() {
+                    self.ringing.remove(&key);
+                }
+            }
+        }
+        Some(old)
     }
 
     /// `WS_REJECT_CALL_REQ` (12.9): declines without ending the session.
@@ -258,57 +184,76 @@ impl Hub {
         let Place::Rung(room) = self.session(socket)?.place else {
             return Err(Fault::NothingRings);
         };
-        self.stop_ringing(socket, room, true, now);
+        self.decline(socket, room, now);
         Ok(Reply::new())
     }
 
-    /// A session that rings or has answered joins another room: it has given the call up.
+    /// A session that is part of a call goes elsewhere: it has given the call up.
     pub(super) fn give_up_call(&mut self, socket: SocketId, place: Place, now: Now) {
         match place {
-            Place::Rung(room) => self.stop_ringing(socket, room, true, now),
-            Place::Answered(room) => self.give_up_answered(room, now),
+            Place::Rung(room) => self.decline(socket, room, now),
+            Place::Answered(room) => {
+                self.set_place(socket, Place::Idle);
+                self.give_up_answered(room, now);
+            }
+            Place::Calling { room, me } => self.remove_participant(room, me, now),
             Place::Idle | Place::Inside { .. } => {}
         }
     }
 
     /// The session that has answered goes elsewhere before it has joined: it is not told about its own going.
     pub(super) fn give_up_answered(&mut self, room: RoomId, now: Now) {
-        self.set_stage(room, Stage::Over, drop);
+        self.set_stage(room, Stage::Over);
         self.end_call(room, TelephoneNotice::Ended(EndReason::AppLeft), now);
     }
 
-    /// One session rings no more. The call goes on while another one rings; after the last one the telephone is told
-    /// whether anybody has declined.
-    pub(super) fn stop_ringing(&mut self, socket: SocketId, room: RoomId, declined: bool, now: Now) {
+    /// The user of a session that rings does not want the call.
+    pub(super) fn decline(&mut self, socket: SocketId, room: RoomId, now: Now) {
+        self.heard_of(room, self.own_id(socket));
         self.set_place(socket, Place::Idle);
-        let Some(call) = self.rooms.get_mut(&room).and_then(|room| room.call.as_mut()) else {
+        self.stop_ringing(socket, room, true, now);
+    }
+
+    /// One session rings no more. The call goes on while another one rings; after the last one the caller is told if
+    /// anybody has declined. If they are just gone, a telephone is told so, and an app waits for a new one (9.6).
+    pub(super) fn stop_ringing(&mut self, socket: SocketId, room_id: RoomId, declined: bool, now: Now) {
+        let Some(room) = self.rooms.get_mut(&room_id) else {
             return;
         };
+        let by_telephone = room.caller().is_some_and(|caller| caller.line.socket().is_none());
+        let Some(call) = &mut room.call else { return };
         let Stage::Ringing(sockets) = &mut call.stage else {
             return;
         };
         sockets.remove(&socket);
         call.declined |= declined;
         if sockets.is_empty() {
-            let notice = if call.declined {
-                TelephoneNotice::Declined
-            } else {
-                TelephoneNotice::Ended(EndReason::NoSession)
-            };
-            self.end_call(room, notice, now);
+            if call.declined {
+                self.end_call(room_id, TelephoneNotice::Declined, now);
+            } else if by_telephone {
+                self.end_call(room_id, TelephoneNotice::Ended(EndReason::NoSession), now);
+            }
         }
     }
 
-    /// The callee has joined the call's room; its audio is to follow.
-    pub(super) fn call_joined(&mut self, room: RoomId, now: Now) {
-        if self.rooms.get(&room).is_some_and(|room| room.call.is_some()) {
-            self.set_stage(room, Stage::Joined, drop);
-            self.timers
-                .set(Timer::Call(room), now.instant + self.settings.audio_time);
+    /// A party has joined the call's room. From the callee on, a telephone does not wait for ever for the audio.
+    pub(super) fn call_joined(&mut self, room_id: RoomId, me: ParticipantId, now: Now) {
+        let Some(caller) = self.rooms.get(&room_id).and_then(|room| room.caller()) else {
+            return;
+        };
+        if caller.id == me {
+            self.timers.clear(Timer::CallerJoins(room_id));
+            return;
         }
+        let timer = Timer::Call(room_id);
+        match caller.line {
+            Line::Telephone(_) => self.timers.set(timer, now.instant + self.settings.audio_time),
+            Line::App(_) => self.timers.clear(timer),
+        }
+        self.set_stage(room_id, Stage::Joined);
     }
 
-    /// The callee's audio is up (12.13): bridge, and tell the app whom it talks to.
+    /// Somebody's audio is up. When both are (12.13): bridge, and tell each app whom it talks to.
     pub(super) fn bridge(&mut self, room_id: RoomId) {
         let Some(room) = self.rooms.get_mut(&room_id) else {
             return;
@@ -320,54 +265,48 @@ impl Hub {
         else {
             return;
         };
+        let up = |one: &Participant| one.line.socket().is_none() || one.audio == Audio::Up;
+        if !room.participants.values().all(up) {
+            return;
+        }
         call.stage = Stage::Talking;
-        let (telephone, caller) = (call.telephone, call.caller);
         for participant in room.participants.values_mut() {
             participant.announced = true;
         }
         self.timers.clear(Timer::Call(room_id));
-        self.notify(
-            telephone,
-            TelephoneNotice::Bridged {
-                room: room_id,
-                participant: caller,
-            },
-        );
         let Some(room) = self.rooms.get(&room_id) else {
             return;
         };
-        if let Some(phone) = room.participants.get(&caller) {
-            let texts = [room.about(phone).connected()];
-            self.tell_room(room_id, caller, &texts);
+        let bridged = room.caller().map(|caller| (caller.line, caller.id));
+        let connected = room
+            .participants
+            .values()
+            .map(|one| (one.id, room.about(one).connected()));
+        let connected: Vec<_> = connected.collect();
+        if let Some((Line::Telephone(telephone), participant)) = bridged {
+            let room = room_id;
+            self.notify(telephone, TelephoneNotice::Bridged { room, participant });
+        }
+        for (id, text) in connected {
+            self.tell_room(room_id, id, &[text]);
         }
     }
 
-    /// A party has left the call's room; the other one has got its `WS_LEAVE_NOTI` already.
-    pub(super) fn call_lost_a_party(&mut self, room_id: RoomId, line: Line, now: Now) {
-        let Some(call) = self.rooms.get_mut(&room_id).and_then(|room| room.call.as_mut()) else {
+    /// A party has left the call's room; whoever is left has got its `WS_LEAVE_NOTI` already.
+    pub(super) fn call_lost_a_party(&mut self, room_id: RoomId, now: Now) {
+        self.timers.clear(Timer::CallerJoins(room_id));
+        let stage = self.set_stage(room_id, Stage::Over);
+        for socket in stage.iter().flat_map(Stage::outside) {
+            self.set_place(socket, Place::Idle);
+        }
+        let Some(room) = self.rooms.get(&room_id) else {
             return;
         };
-        let telephone = call.telephone;
-        match (line, std::mem::replace(&mut call.stage, Stage::Over)) {
-            (Line::Telephone(_), Stage::Ringing(sockets)) => {
-                for socket in sockets {
-                    self.set_place(socket, Place::Idle);
-                }
-                self.remove_room(room_id, now);
-            }
-            (Line::Telephone(_), Stage::Answered(socket)) => {
-                self.set_place(socket, Place::Idle);
-                self.remove_room(room_id, now);
-            }
-            (Line::Telephone(_), Stage::Joined | Stage::Talking) => {
-                self.timers
-                    .set(Timer::Call(room_id), now.instant + self.settings.aftermath);
-            }
-            (Line::Telephone(_), Stage::Over) => self.remove_room(room_id, now),
-            (Line::App(_), _) => {
-                // The app was the last or the only one to be told, so nothing is sent when the telephone goes too.
+        match room.participants.values().next().map(|left| left.line) {
+            None => self.remove_room(room_id, now),
+            Some(Line::App(socket)) => self.release_survivor(room_id, socket, now),
+            Some(Line::Telephone(telephone)) => {
                 self.end_telephone(telephone, Some(TelephoneNotice::Ended(EndReason::AppLeft)), now);
-                self.remove_room(room_id, now);
             }
         }
     }
@@ -377,18 +316,18 @@ impl Hub {
         let Some(room) = self.rooms.get(&room_id) else {
             return;
         };
-        match room.call.as_ref().map(|call| &call.stage) {
-            Some(Stage::Ringing(_)) => self.end_call(room_id, TelephoneNotice::NoAnswer, now),
-            Some(Stage::Answered(_)) => {
-                self.end_call(room_id, TelephoneNotice::Ended(EndReason::NotJoined), now);
-            }
-            Some(Stage::Joined) => self.end_call(room_id, TelephoneNotice::Ended(EndReason::NoAudio), now),
+        let notice = match room.call.as_ref().map(|call| &call.stage) {
+            Some(Stage::Ringing(_)) => TelephoneNotice::NoAnswer,
+            Some(Stage::Answered(_)) => TelephoneNotice::Ended(EndReason::NotJoined),
+            Some(Stage::Joined) => TelephoneNotice::Ended(EndReason::NoAudio),
             Some(Stage::Over) => {
                 for socket in room.sockets(None) {
                     self.end_session(socket, Some(CLOSE_LEFT), now);
                 }
+                return;
             }
-            Some(Stage::Talking) | None => {}
-        }
+            Some(Stage::Talking) | None => return,
+        };
+        self.end_call(room_id, notice, now);
     }
 }

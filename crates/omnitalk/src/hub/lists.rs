@@ -1,12 +1,12 @@
 //! Lists: sessions, rooms, participants (6.3, 6.6, 6.8 to 6.10, 10.4).
 
-use super::people::{Line, Place, Room};
+use super::people::{Line, Participant, Place, Room};
 use super::{Hub, Owner};
 use crate::fault::Fault;
 use crate::fields::Fields;
 use crate::ids::SocketId;
 use crate::outgoing::Reply;
-use crate::words::CallType;
+use crate::words::{CallType, Track};
 use serde_json::{Value, json};
 
 /// Entries of one page (10.2).
@@ -24,6 +24,22 @@ fn paged<T>(all: &[T], page: u64, entry: impl Fn(&T) -> Value) -> Reply {
     )
 }
 
+/// What every list of a room's people says about each.
+fn person(room: &Room, participant: &Participant) -> Value {
+    json!({
+        "session": participant.session,
+        "user_id": participant.user_id,
+        "user_name": participant.user_name,
+        "call_type": room.call_type_of(participant).word(),
+    })
+}
+
+fn with_mutes(mut entry: Value, participant: &Participant) -> Value {
+    entry["audio_mute"] = participant.audio_mute.into();
+    entry["video_mute"] = participant.video_mute.into();
+    entry
+}
+
 impl Hub {
     /// `WS_SESSION_LIST_REQ` (6.3, 12.22): the other sessions of the service.
     pub(super) fn session_list(&self, socket: SocketId, fields: &Fields) -> Result<Reply, Fault> {
@@ -35,7 +51,9 @@ impl Hub {
         Ok(paged(&all, page, |session| {
             let (call_type, user_name) = match session.place {
                 Place::Idle => (CallType::Unknown, None),
-                Place::Rung(room) | Place::Answered(room) => (self.call_type(room), None),
+                Place::Rung(room) | Place::Answered(room) | Place::Calling { room, .. } => {
+                    (self.call_type(room), None)
+                }
                 Place::Inside { room, me } => {
                     let me = self.rooms.get(&room).and_then(|room| room.participants.get(&me));
                     (self.call_type(room), me.map(|me| me.user_name.as_str()))
@@ -106,23 +124,42 @@ impl Hub {
             .filter(|participant| participant.id != me)
             .collect();
         let reply = paged(&all, page, |participant| {
-            json!({
-                "session": participant.session,
-                "user_id": participant.user_id,
-                "user_name": participant.user_name,
-                "call_type": room.call_type_of(participant).word(),
-                "audio_mute": participant.audio_mute,
-                "video_mute": participant.video_mute,
-            })
+            with_mutes(person(room, participant), participant)
         });
         Ok(reply.with("room_id", room.wire.clone()))
     }
 
-    /// `WS_PUBLISH_LIST_REQ` and `WS_SCREEN_LIST_REQ` (6.9, 6.10): nobody publishes camera or screen here.
-    pub(super) fn nobody(&self, socket: SocketId, fields: &Fields) -> Result<Reply, Fault> {
+    /// `WS_PUBLISH_LIST_REQ` (6.9): the others whose camera is on the air.
+    pub(super) fn publish_list(&self, socket: SocketId, fields: &Fields) -> Result<Reply, Fault> {
         let page = fields.page()?;
+        let (_, me) = self.inside(socket)?;
         let room = self.own_room(socket, fields)?;
-        Ok(Reply::list(page, 0, Vec::new()).with("room_id", room.wire.clone()))
+        let all: Vec<_> = self.publishers(room, me).collect();
+        let reply = paged(&all, page, |participant| {
+            let mut entry = person(room, participant);
+            entry["track"] = Track::Video.word().into();
+            with_mutes(entry, participant)
+        });
+        Ok(reply.with("room_id", room.wire.clone()))
+    }
+
+    /// `WS_SCREEN_LIST_REQ` (6.10): the screen that somebody else shares, under the session to subscribe to.
+    pub(super) fn screen_list(&self, socket: SocketId, fields: &Fields) -> Result<Reply, Fault> {
+        let page = fields.page()?;
+        let (_, me) = self.inside(socket)?;
+        let room = self.own_room(socket, fields)?;
+        let screen = room.screen.and_then(|screen| self.streams.get(&screen));
+        let all: Vec<_> = screen
+            .filter(|stream| stream.open && stream.owner != me)
+            .and_then(|stream| Some((stream, room.participants.get(&stream.owner)?)))
+            .into_iter()
+            .collect();
+        let reply = paged(&all, page, |(stream, owner)| {
+            let mut entry = person(room, owner);
+            entry["session"] = stream.session.as_str().into();
+            entry
+        });
+        Ok(reply.with("room_id", room.wire.clone()))
     }
 
     /// `WS_MESSAGE_REQ` with `list` (6.19): whom one can write to; outside a room that is nobody (10.1).
@@ -139,13 +176,6 @@ impl Hub {
         let all: Vec<_> = others
             .filter(|other| matches!(other.line, Line::App(_)))
             .collect();
-        Ok(paged(&all, page, |participant| {
-            json!({
-                "session": participant.session,
-                "user_id": participant.user_id,
-                "user_name": participant.user_name,
-                "call_type": room.call_type_of(participant).word(),
-            })
-        }))
+        Ok(paged(&all, page, |participant| person(room, participant)))
     }
 }

@@ -3,36 +3,64 @@
 //! A session is in exactly one place, which is what the protocol's states (5, 10.1) come down to on the server:
 //!
 //! ```text
-//!            ring            answer               join
-//!   Idle ───────────▶ Rung ─────────▶ Answered ─────────▶ Inside ──▶ (leave: the session ends)
-//!    ▲ │  declined, over │  10 s, over    │                 ▲
-//!    │ └─────────────────┼────────────────┼─────────────────┘
-//!    └───────────────────┴────────────────┘      join
+//!            ring            answer              join
+//!   Idle ───────────▶ Rung ─────────▶ Answered ────────▶ Inside ──▶ (leave: the session ends)
+//!   ▲ │ │               │                │               ▲    ▲
+//!   │ │ │ join          │                │               │    │
+//!   │ │ └───────────────┼────────────────┼───────────────┘    │
+//!   │ │                 │ declined, over │ 10 s, over         │
+//!   ├─┼─────────────────┴────────────────┘                    │
+//!   │ │      offer                          join              │
+//!   │ └──────────────▶ Calling ───────────────────────────────┘
+//!   │                     │ 10 s, declined, no answer
+//!   └─────────────────────┘
 //! ```
 //!
-//! `calls` draws the stages of a telephone call.
+//! Joining another room or offering another call gives the call up that a session is part of.
+//!
+//! `calls` draws the stages of a call, `video` those of a stream and of a subscription.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `sessions` | sessions: beginning, heartbeat, numbers of their own, end |
+//! | `rooms` | rooms: making, destroying, joining, leaving, expiry |
+//! | `calls` | 1:1 calls: ring, answer, decline, bridge, end |
+//! | `app_calls`, `telephones` | what is special to calls from apps and from telephones |
+//! | `owed` | responses that wait for the media plane |
+//! | `audio`, `video`, `viewers`, `screens` | what is published and subscribed |
+//! | `chat`, `lists` | chat and kick-out; lists |
+//! | `people`, `turn`, `audit` | what is kept; TURN credentials; what is always true |
 
+mod app_calls;
+mod audio;
 mod audit;
 mod calls;
 mod chat;
 mod lists;
-mod media;
+mod owed;
 mod people;
 mod rooms;
+mod screens;
 mod sessions;
+mod telephones;
+mod turn;
+mod video;
+mod viewers;
 
 use crate::effects::{Effect, Figures, LookUp, Now, Target, TargetKind};
 use crate::fault::Fault;
-use crate::ids::{ParticipantId, RoomId, SocketId, TelephoneId};
-use crate::incoming::{Incoming, Kind, Request};
+use crate::ids::{ParticipantId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
+use crate::incoming::{Incoming, Kind, Report, Request};
 use crate::masked::CallNumber;
 use crate::numbers::{NumberBook, Owner};
-use crate::outgoing::{self, Reply};
+use crate::outgoing::Reply;
 use crate::random::Dice;
 use crate::settings::HubSettings;
 use crate::timers::{Timer, Timers};
-use people::Stage;
+use crate::words::Track;
+use owed::Awaited;
 pub(crate) use people::{Connection, Place, Room};
+use people::{Stream, Viewer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -76,8 +104,14 @@ pub struct Hub {
     /// In which room a participant is.
     places: BTreeMap<ParticipantId, RoomId>,
     telephones: BTreeMap<TelephoneId, ParticipantId>,
+    /// The rooms of the calls that ring for a user, also for one without a session (9.6).
+    ringing: BTreeMap<UserKey, BTreeSet<RoomId>>,
+    streams: BTreeMap<StreamId, Stream>,
+    viewers: BTreeMap<ViewerId, Viewer>,
     next_participant: u64,
     next_room: u64,
+    next_stream: u64,
+    next_viewer: u64,
     malformed: u64,
     /// What the current call has brought about so far.
     effects: Vec<Effect>,
@@ -96,8 +130,8 @@ impl fmt::Debug for Hub {
 enum Outcome {
     /// The response can be sent.
     Now(Reply),
-    /// The response follows when the media plane has answered.
-    Later,
+    /// The response follows when the media plane has answered this.
+    Later(Awaited),
 }
 
 type Handled = Result<Outcome, Fault>;
@@ -124,8 +158,13 @@ impl Hub {
             rooms: BTreeMap::new(),
             places: BTreeMap::new(),
             telephones: BTreeMap::new(),
+            ringing: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            viewers: BTreeMap::new(),
             next_participant: 1,
             next_room: 1,
+            next_stream: 1,
+            next_viewer: 1,
             malformed: 0,
             effects: Vec::new(),
             settings,
@@ -157,6 +196,19 @@ impl Hub {
                 }
             }
             Incoming::OneWay => connection.malformed = 0,
+            Incoming::Report(report, fields) => {
+                connection.malformed = 0;
+                // These come without a session too; one of somebody else is not this client's.
+                let own = fields.raw("session").is_none_or(|given| {
+                    let session = connection.session.as_ref();
+                    session.is_some_and(|session| given.as_str() == Some(session.id.as_str()))
+                });
+                match report {
+                    _ if !own => {}
+                    Report::SubscribeComplete => self.complete_subscription(socket, &fields),
+                    Report::Resolution => self.resolution_report(socket, &fields),
+                }
+            }
             Incoming::Request(request) => {
                 connection.malformed = 0;
                 if connection.owed.is_none() {
@@ -190,19 +242,67 @@ impl Hub {
         answer: Result<String, String>,
         now: Now,
     ) -> Vec<Effect> {
-        if let Some(socket) = self.finish_publish(participant, answer) {
-            self.handle_waiting(socket, now);
-        }
+        self.media_answered(Awaited::Peer(participant), answer, now);
         self.take_effects()
     }
 
-    /// ICE and DTLS of the participant's peer are up (12.13): the others are told, or the call is bridged.
+    /// The media plane's answer to [`Effect::OpenStream`]: the SDP answer, or why there is none. The rules are those
+    /// of [`peer_answered`](Self::peer_answered).
+    pub fn stream_answered(
+        &mut self,
+        stream: StreamId,
+        answer: Result<String, String>,
+        now: Now,
+    ) -> Vec<Effect> {
+        self.media_answered(Awaited::Stream(stream), answer, now);
+        self.take_effects()
+    }
+
+    /// The media plane's answer to [`Effect::OpenViewer`]: the SDP offer, or why there is none. The rules are those
+    /// of [`peer_answered`](Self::peer_answered).
+    pub fn viewer_offered(
+        &mut self,
+        viewer: ViewerId,
+        offer: Result<String, String>,
+        now: Now,
+    ) -> Vec<Effect> {
+        self.media_answered(Awaited::Viewer(viewer), offer, now);
+        self.take_effects()
+    }
+
+    /// The publisher's video transport is lost for good: the stream is no longer listed and its viewers are closed
+    /// (with effects; there is none for the stream itself). The participant stays; it may publish again.
+    pub fn stream_gone(&mut self, stream: StreamId, _now: Now) -> Vec<Effect> {
+        self.stream_lost(stream);
+        self.take_effects()
+    }
+
+    /// The subscriber's video transport is lost for good. The session may subscribe again.
+    pub fn viewer_gone(&mut self, viewer: ViewerId, _now: Now) -> Vec<Effect> {
+        self.viewer_lost(viewer);
+        self.take_effects()
+    }
+
+    /// The picture size that a stream's publisher has announced last, in pixels (6.11, 6.20, 12.35).
+    #[must_use]
+    pub fn stream_pixels(&self, stream: StreamId) -> Option<u32> {
+        Some(self.streams.get(&stream)?.pixels)
+    }
+
+    /// The size of a picture that a participant has reported last as received, in pixels (6.20, 12.35).
+    #[must_use]
+    pub fn reported_pixels(&self, participant: ParticipantId) -> Option<u32> {
+        let room = self.rooms.get(self.places.get(&participant)?)?;
+        room.participants.get(&participant)?.reported_pixels
+    }
+
+    /// ICE and DTLS of the participant's audio peer are up (12.13): the others are told, or the call is bridged.
     pub fn peer_up(&mut self, participant: ParticipantId, now: Now) -> Vec<Effect> {
         self.audio_up(participant, now);
         self.take_effects()
     }
 
-    /// The participant's peer is lost. The participant stays until its socket ends; it may publish again.
+    /// The participant's audio peer is lost. The participant stays until its socket ends; it may publish again.
     pub fn peer_gone(&mut self, participant: ParticipantId, _now: Now) -> Vec<Effect> {
         self.audio_gone(participant);
         self.take_effects()
@@ -268,7 +368,7 @@ impl Hub {
         self.timers.next()
     }
 
-    /// Runs every timer that is due: heartbeats, ring and join times, empty rooms.
+    /// Runs every timer that is due: heartbeats, ring and join times, owed answers, empty rooms.
     pub fn expire(&mut self, now: Now) -> Vec<Effect> {
         while let Some(timer) = self.timers.due(now.instant) {
             match timer {
@@ -276,6 +376,9 @@ impl Hub {
                 Timer::Heartbeat(socket) => self.beat(socket, now),
                 Timer::Answer(socket) => self.answer_overdue(socket, now),
                 Timer::Call(room) => self.call_overdue(room, now),
+                Timer::CallerJoins(room) => self.caller_overdue(room, now),
+                Timer::ShowVideo(participant) => self.show_video_overdue(participant),
+                Timer::HalfOpen(viewer) => self.close_viewer(viewer),
                 Timer::EmptyRoom(room) => self.remove_room(room, now),
             }
         }
@@ -292,18 +395,15 @@ impl Hub {
     /// Counts for metrics.
     #[must_use]
     pub fn figures(&self) -> Figures {
-        let rings = |room: &&Room| {
-            room.call
-                .as_ref()
-                .is_some_and(|c| matches!(c.stage, Stage::Ringing(_)))
-        };
         Figures {
             sockets: self.connections.len(),
             sessions: self.sessions.len(),
             rooms: self.rooms.len(),
             participants: self.places.len(),
             telephones: self.telephones.len(),
-            ringing_calls: self.rooms.values().filter(rings).count(),
+            ringing_calls: self.rooms.values().filter(|room| room.is_ringing()).count(),
+            streams: self.streams.len(),
+            viewers: self.viewers.len(),
             numbers: self.numbers.len(),
             malformed: self.malformed,
         }
@@ -344,26 +444,21 @@ impl Hub {
     fn handle(&mut self, socket: SocketId, request: Request, now: Now) {
         let mark = self.effects.len();
         let before = self.own_id(socket);
-        let handled = self.dispatch(socket, &request, now);
+        let handled = match self.dispatch(socket, &request, now) {
+            Ok(Outcome::Now(reply)) => Ok(reply),
+            Ok(Outcome::Later(awaited)) => {
+                self.owe(socket, request, awaited, now);
+                return;
+            }
+            Err(fault) => Err(fault),
+        };
         // A new session has its id only now; one that has just ended had it before.
         let own = if before.is_empty() {
             self.own_id(socket)
         } else {
             before
         };
-        let text = match &handled {
-            Ok(Outcome::Now(reply)) => outgoing::success(&request, &own, reply),
-            Err(fault) => outgoing::failure(&request, &own, &fault.to_string()),
-            Ok(Outcome::Later) => {
-                if let Some(connection) = self.connections.get_mut(&socket) {
-                    connection.owed = Some(request);
-                    self.timers
-                        .set(Timer::Answer(socket), now.instant + self.settings.answer_time);
-                }
-                return;
-            }
-        };
-        self.effects.insert(mark, Effect::Send { socket, text });
+        self.respond(mark, socket, &own, &request, &handled);
         // The SDKs wait for the close after a failed session request (2.2).
         if request.kind == Kind::Session && handled.is_err() {
             self.end_session(socket, Some(CLOSE_PROTOCOL), now);
@@ -395,7 +490,7 @@ impl Hub {
         match request.kind {
             Kind::Leave => self.leave(socket, now).map(Into::into),
             Kind::Unknown => Err(Fault::UnknownRequest),
-            Kind::Unsubscribe => Ok(Reply::new().into()),
+            Kind::Unsubscribe => Ok(self.unsubscribe(socket, fields).into()),
             Kind::Message if fields.string("action") == Some("list") => {
                 self.message_list(socket, fields).map(Into::into)
             }
@@ -429,9 +524,10 @@ impl Hub {
             Kind::DestroyRoom => self.destroy_room(socket, fields, now),
             Kind::RoomList => self.room_list(socket, fields),
             Kind::Join => self.join_room(socket, fields, now),
+            Kind::OfferCall => self.offer_call(socket, fields, now),
             Kind::AnswerCall | Kind::AcceptCall => self.answer_call(socket, fields, now),
             Kind::RejectCall => self.reject_call(socket, now),
-            _ => Err(Fault::NotOffered("calls from the application")),
+            _ => Err(Fault::UnknownRequest),
         }
     }
 
@@ -439,17 +535,23 @@ impl Hub {
     fn dispatch_inside(&mut self, socket: SocketId, request: &Request, now: Now) -> Handled {
         let fields = &request.fields;
         match request.kind {
-            Kind::Publish => self.publish(socket, request, now),
+            Kind::Publish => match fields.track()? {
+                Track::Audio => self.publish_audio(socket, fields),
+                Track::Video => self.publish_camera(socket, fields),
+            },
+            Kind::Subscribe => self.subscribe(socket, fields),
+            Kind::ScreenShare => self.share_screen(socket, fields, now),
+            Kind::ScreenUnshare => self.unshare_screen(socket).map(Into::into),
+            Kind::Resolution => self.resolution(socket, fields).map(Into::into),
             Kind::PartiList => self.parti_list(socket, fields).map(Into::into),
-            // Nobody publishes camera or screen.
-            Kind::PublishList | Kind::ScreenList => self.nobody(socket, fields).map(Into::into),
+            Kind::PublishList => self.publish_list(socket, fields).map(Into::into),
+            Kind::ScreenList => self.screen_list(socket, fields).map(Into::into),
             Kind::Mute => self.mute(socket, fields, true).map(Into::into),
             Kind::Unmute => self.mute(socket, fields, false).map(Into::into),
             Kind::Message => self.message(socket, fields, now).map(Into::into),
             Kind::KickOut => self.kick_out(socket, fields, now).map(Into::into),
-            Kind::ScreenShare | Kind::ScreenUnshare => Err(Fault::NotOffered("screen sharing")),
             Kind::Recording => Err(Fault::NotOffered("recording")),
-            _ => Err(Fault::NotOffered("video")),
+            _ => Err(Fault::UnknownRequest),
         }
     }
 }

@@ -1,11 +1,13 @@
-//! What the hub keeps: connections, sessions, rooms, participants, calls.
+//! What the hub keeps: connections, sessions, rooms, participants, streams, viewers, calls.
 
+use super::owed::Owed;
 use crate::fields::RoomSecret;
-use crate::ids::{ParticipantId, RoomId, SocketId, TelephoneId};
+use crate::ids::{ParticipantId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
 use crate::incoming::Request;
 use crate::outgoing::About;
 use crate::words::{CallType, RoomType};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Instant;
 
 /// One socket.
 #[derive(Default)]
@@ -15,8 +17,8 @@ pub(crate) struct Connection {
     pub(super) malformed: u32,
     /// Heartbeats sent since the last frame (12.2).
     pub(super) heartbeats_out: u32,
-    /// The publish that the media plane owes an answer for.
-    pub(super) owed: Option<Request>,
+    /// The request that the media plane owes an answer for.
+    pub(super) owed: Option<Owed>,
     /// Requests that came in since; bounded in count and bytes.
     pub(super) waiting: VecDeque<Request>,
     pub(super) waiting_bytes: usize,
@@ -29,6 +31,10 @@ pub(crate) struct Session {
     pub(super) service: usize,
     pub(super) user_id: String,
     pub(super) place: Place,
+    /// Wrong room secrets since the bar before.
+    pub(super) wrong_secrets: u32,
+    /// Until when its joins fail because of them.
+    pub(super) barred_until: Option<Instant>,
 }
 
 /// Where a session is; see the drawing in the parent module.
@@ -38,6 +44,8 @@ pub(crate) enum Place {
     Idle,
     /// The call of this room rings for it.
     Rung(RoomId),
+    /// It has offered the call of this room, is a participant of it already, and is yet to join (12.29).
+    Calling { room: RoomId, me: ParticipantId },
     /// It has answered the call of this room and is yet to join (12.29).
     Answered(RoomId),
     /// In a room.
@@ -66,6 +74,8 @@ pub(crate) struct Room {
     pub(super) destroyed: bool,
     /// Rooms of calls are not listed and only the two parties get in (12.18).
     pub(super) call: Option<Call>,
+    /// The shared screen: at most one (6.12).
+    pub(super) screen: Option<StreamId>,
     pub(super) participants: BTreeMap<ParticipantId, Participant>,
 }
 
@@ -105,6 +115,17 @@ impl Room {
             .collect()
     }
 
+    pub(super) fn is_ringing(&self) -> bool {
+        self.call
+            .as_ref()
+            .is_some_and(|call| matches!(call.stage, Stage::Ringing(_)))
+    }
+
+    /// The caller of the room's call, until it goes.
+    pub(super) fn caller(&self) -> Option<&Participant> {
+        self.participants.get(&self.call.as_ref()?.caller)
+    }
+
     pub(super) fn by_session(&self, session: &str) -> Option<&Participant> {
         self.participants
             .values()
@@ -123,6 +144,14 @@ pub(crate) struct Participant {
     pub(super) audio: Audio,
     pub(super) audio_mute: bool,
     pub(super) video_mute: bool,
+    /// The camera that it publishes.
+    pub(super) camera: Option<StreamId>,
+    /// Whether it is told who publishes: in video calls only some time after its join (9.7).
+    pub(super) sees_video: bool,
+    /// What it is subscribed to.
+    pub(super) watches: BTreeMap<StreamId, ViewerId>,
+    /// The size of a picture that it has reported last (6.20), in pixels.
+    pub(super) reported_pixels: Option<u32>,
     /// Whether the others were told that it is connected: once per participant (12.13).
     pub(super) announced: bool,
 }
@@ -156,29 +185,78 @@ pub(crate) enum Audio {
     Up,
 }
 
-/// The telephone call that a room was made for.
+/// One published video.
+pub(crate) struct Stream {
+    pub(super) room: RoomId,
+    pub(super) owner: ParticipantId,
+    /// What subscribers name: the owner's session, or the screen's own (8.5).
+    pub(super) session: String,
+    pub(super) source: Source,
+    /// Whether the media plane has answered.
+    pub(super) open: bool,
+    /// The announced picture size (6.11, 6.20).
+    pub(super) pixels: u32,
+    pub(super) viewers: BTreeSet<ViewerId>,
+}
+
+/// Where a video comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Source {
+    Camera,
+    Screen,
+}
+
+/// One subscription.
+pub(crate) struct Viewer {
+    pub(super) stream: StreamId,
+    pub(super) owner: ParticipantId,
+    pub(super) stage: Watching,
+}
+
+/// The stages of a subscription (6.13).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Watching {
+    /// The media plane owes the offer.
+    Opening,
+    /// The client owes the answer.
+    Offered,
+    /// Both are there.
+    Answered,
+}
+
+/// The call that a room was made for. The caller, a telephone or an app, is a participant from the beginning.
 pub(crate) struct Call {
-    pub(super) telephone: TelephoneId,
-    /// The telephone's participant.
     pub(super) caller: ParticipantId,
     /// The user who is called.
     pub(super) callee: String,
+    /// The session of the callee that was heard of last: the one that the caller is told about at the end.
+    pub(super) heard_of: Option<String>,
     /// Whether a session that rang has declined.
     pub(super) declined: bool,
     pub(super) stage: Stage,
 }
 
-/// The stages of a telephone call; `calls` draws them.
+/// The stages of a call as its callee sees it; `calls` draws them.
 pub(crate) enum Stage {
-    /// These sockets ring; never empty.
+    /// These sockets ring: none while an app calls a user without a session (9.6).
     Ringing(BTreeSet<SocketId>),
     /// This one has answered.
     Answered(SocketId),
-    /// The app is in the room without audio.
+    /// The callee is in the room; somebody's audio is missing.
     Joined,
-    /// Bridged.
+    /// Both hear each other.
     Talking,
-    /// One party is gone: the telephone, with the app still in the room (12.7), or the app, a moment before the
-    /// telephone goes too.
+    /// One party is gone, and the other one, an app, is still in the room (12.7); or it goes in a moment.
     Over,
+}
+
+impl Stage {
+    /// The callee's sockets that know of the call and are not in its room.
+    pub(super) fn outside(&self) -> Vec<SocketId> {
+        match self {
+            Self::Ringing(sockets) => sockets.iter().copied().collect(),
+            Self::Answered(socket) => vec![*socket],
+            Self::Joined | Self::Talking | Self::Over => Vec::new(),
+        }
+    }
 }

@@ -1,10 +1,10 @@
 //! Rooms: making, destroying, joining, leaving, expiry (6.4, 6.5, 6.7, 10.7, 10.8).
 
-use super::people::{Audio, Line, Participant, Place, Room, Stage};
+use super::people::{Audio, Line, Participant, Place, Room};
 use super::{Hub, Owner};
 use crate::effects::{Effect, Now};
 use crate::fault::Fault;
-use crate::fields::{Fields, LONG_LIMIT, NAME_LIMIT, RoomSecret};
+use crate::fields::{Fields, GivenSecret, LONG_LIMIT, NAME_LIMIT, RoomSecret};
 use crate::ids::{ParticipantId, RoomId, SocketId};
 use crate::outgoing::Reply;
 use crate::timers::Timer;
@@ -69,6 +69,7 @@ impl Hub {
             keep_until: None,
             destroyed: false,
             call: None,
+            screen: None,
             participants: BTreeMap::new(),
         };
         self.next_room += 1;
@@ -83,6 +84,24 @@ impl Hub {
             .get(&id)
             .filter(|room| room.service == service && room.is_open());
         room.ok_or(Fault::NoSuchRoom)
+    }
+
+    /// The room and participant of a session that is in a room.
+    pub(super) fn inside(&self, socket: SocketId) -> Result<(RoomId, ParticipantId), Fault> {
+        match self.session(socket)?.place {
+            Place::Inside { room, me } => Ok((room, me)),
+            _ => Err(Fault::NotInRoom),
+        }
+    }
+
+    pub(super) fn participant(&self, id: ParticipantId) -> Option<&Participant> {
+        let room = self.places.get(&id)?;
+        self.rooms.get(room)?.participants.get(&id)
+    }
+
+    pub(super) fn participant_mut(&mut self, id: ParticipantId) -> Option<&mut Participant> {
+        let room = self.places.get(&id)?;
+        self.rooms.get_mut(room)?.participants.get_mut(&id)
     }
 
     /// `WS_DESTROY_ROOM_REQ` (6.5, 10.7): whoever is inside goes on, nobody else gets in.
@@ -102,40 +121,90 @@ impl Hub {
         Ok(Reply::new().with("room_id", id.to_string()))
     }
 
-    /// `WS_JOIN_ROOM_REQ` (6.7). A call's room admits the session that has answered the call, and no other (12.18).
+    /// `WS_JOIN_ROOM_REQ` (6.7). A call's room admits the session that has offered or answered the call, and no other
+    /// (12.18).
     pub(super) fn join_room(&mut self, socket: SocketId, fields: &Fields, now: Now) -> Result<Reply, Fault> {
         let id = fields.room()?;
         let given = fields.secret()?;
         let user_name = fields.given("user_name", NAME_LIMIT)?.map(str::to_owned);
         let session = self.session(socket)?;
         let (own, user_id, place) = (session.id.clone(), session.user_id.clone(), session.place);
-        if place != Place::Answered(id) {
-            let room = self.open_room(id, session.service)?;
-            if let Some(secret) = &room.secret {
-                let given = given.ok_or(Fault::SecretMissing)?;
-                if !secret.matches(&given) {
-                    return Err(Fault::SecretWrong);
-                }
-            }
+        let called = match place {
+            Place::Calling { room, me } if room == id => Some(me),
+            _ => None,
+        };
+        if called.is_none() && place != Place::Answered(id) {
+            let service = session.service;
+            self.check_secret(socket, id, service, given, now)?;
+            let room = self.open_room(id, service)?;
             if room.participants.len() >= self.settings.most_participants {
                 return Err(Fault::RoomFull);
             }
             self.give_up_call(socket, place, now);
         }
         let user_name = user_name.unwrap_or_else(|| self.dice.letters());
-        let me = self.add_participant(id, own, user_id, user_name, Line::App(socket));
+        let me = match called {
+            Some(me) => {
+                if let Some(participant) = self.participant_mut(me) {
+                    participant.user_name = user_name;
+                }
+                me
+            }
+            None => self.add_participant(id, own, user_id, user_name, Line::App(socket)),
+        };
         self.set_place(socket, Place::Inside { room: id, me });
-        self.call_joined(id, now);
+        self.call_joined(id, me, now);
         let room = self.rooms.get(&id).ok_or(Fault::NoSuchRoom)?;
         let reply = Reply::new()
             .with("room_id", room.wire.clone())
             .with("room_type", room.kind.word())
-            .with("screen", false);
+            .with("screen", self.screen_runs(id));
         Ok(match self.numbers.of(Owner::Room(id)) {
             // 12.33
             Some(number) => reply.with("call_number", number.expose()),
             None => reply,
         })
+    }
+
+    /// Whether the session may enter the room as far as its secret goes. Whoever guesses too often is barred for a
+    /// while: six digits are soon guessed otherwise. A right secret does not wipe out the wrong ones, or guessers
+    /// would join a room of their own in between.
+    fn check_secret(
+        &mut self,
+        socket: SocketId,
+        id: RoomId,
+        service: usize,
+        given: Option<GivenSecret>,
+        now: Now,
+    ) -> Result<(), Fault> {
+        if let Some(until) = self
+            .session(socket)?
+            .barred_until
+            .filter(|until| *until > now.instant)
+        {
+            let left = until - now.instant;
+            let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+            return Err(Fault::TooManySecrets { seconds });
+        }
+        let Some(secret) = &self.open_room(id, service)?.secret else {
+            return Ok(());
+        };
+        if secret.matches(&given.ok_or(Fault::SecretMissing)?) {
+            return Ok(());
+        }
+        let (most, bar) = (self.settings.wrong_secrets, self.settings.secret_bar);
+        let session = self
+            .connections
+            .get_mut(&socket)
+            .and_then(|one| one.session.as_mut());
+        if let Some(session) = session {
+            session.wrong_secrets += 1;
+            if session.wrong_secrets >= most {
+                session.wrong_secrets = 0;
+                session.barred_until = Some(now.instant + bar);
+            }
+        }
+        Err(Fault::SecretWrong)
     }
 
     pub(super) fn add_participant(
@@ -148,7 +217,7 @@ impl Hub {
     ) -> ParticipantId {
         let id = ParticipantId(self.next_participant);
         self.next_participant += 1;
-        let participant = Participant {
+        let mut participant = Participant {
             id,
             session,
             user_id,
@@ -157,9 +226,14 @@ impl Hub {
             audio: Audio::None,
             audio_mute: false,
             video_mute: false,
+            camera: None,
+            sees_video: true,
+            watches: BTreeMap::new(),
+            reported_pixels: None,
             announced: false,
         };
         if let Some(room) = self.rooms.get_mut(&room) {
+            participant.sees_video = room.kind != RoomType::VideoCall;
             room.participants.insert(id, participant);
             self.places.insert(id, room.id);
             self.timers.clear(Timer::EmptyRoom(room.id));
@@ -172,6 +246,7 @@ impl Hub {
 
     /// Takes a participant out and tells the rest (9.14 step 4); then sees what becomes of the call or room.
     pub(super) fn remove_participant(&mut self, room_id: RoomId, id: ParticipantId, now: Now) {
+        self.end_video(room_id, id);
         let Some(room) = self.rooms.get_mut(&room_id) else {
             return;
         };
@@ -179,6 +254,7 @@ impl Hub {
             return;
         };
         self.places.remove(&id);
+        self.timers.clear(Timer::ShowVideo(id));
         if let Line::Telephone(call) = participant.line {
             self.telephones.remove(&call);
         }
@@ -191,22 +267,51 @@ impl Hub {
             texts.push(room.about(&participant).chat(ChatAction::Leave, None, now.unix));
         }
         let mut sockets = room.sockets(None);
-        if let Some(Stage::Ringing(ringing)) = room.call.as_ref().map(|call| &call.stage) {
-            sockets.extend(ringing);
-        }
-        if let Some(Stage::Answered(socket)) = room.call.as_ref().map(|call| &call.stage) {
-            sockets.push(*socket);
-        }
+        let outside = room.call.as_ref().map(|call| call.stage.outside());
+        sockets.extend(outside.into_iter().flatten());
         for socket in sockets {
             for text in &texts {
                 self.send(socket, text.clone());
             }
         }
         if self.rooms.get(&room_id).is_some_and(|room| room.call.is_some()) {
-            self.call_lost_a_party(room_id, participant.line, now);
+            self.call_lost_a_party(room_id, now);
         } else {
             self.watch_if_empty(room_id, now);
         }
+    }
+
+    /// What a participant watches and publishes ends (9.14 step 5).
+    fn end_video(&mut self, room: RoomId, id: ParticipantId) {
+        let Some(participant) = self.participant(id) else {
+            return;
+        };
+        let viewers: Vec<_> = participant.watches.values().copied().collect();
+        let camera = participant.camera;
+        for viewer in viewers {
+            self.close_viewer(viewer);
+        }
+        if let Some(camera) = camera {
+            self.close_stream(camera);
+        }
+        self.end_screen(room, id);
+    }
+
+    /// Tells the others of a room that a participant is connected and in the chat (12.13, 12.14): once.
+    pub(super) fn announce(&mut self, room_id: RoomId, id: ParticipantId, now: Now) {
+        let Some(room) = self.rooms.get_mut(&room_id) else {
+            return;
+        };
+        let Some(participant) = room.participants.get_mut(&id).filter(|one| !one.announced) else {
+            return;
+        };
+        participant.announced = true;
+        let Some(participant) = room.participants.get(&id) else {
+            return;
+        };
+        let about = room.about(participant);
+        let texts = [about.connected(), about.chat(ChatAction::Join, None, now.unix)];
+        self.tell_room(room_id, id, &texts);
     }
 
     /// Sends to all app participants but `except`.
@@ -244,6 +349,7 @@ impl Hub {
     pub(super) fn remove_room(&mut self, id: RoomId, now: Now) {
         self.timers.clear(Timer::EmptyRoom(id));
         self.timers.clear(Timer::Call(id));
+        self.timers.clear(Timer::CallerJoins(id));
         self.numbers.release(Owner::Room(id), now.instant);
         self.rooms.remove(&id);
     }

@@ -1,6 +1,6 @@
 //! Sessions: beginning, heartbeat, numbers of their own, end (6.1, 2.1, 6.2, 6.23).
 
-use super::people::{Audio, Place, Session, Stage};
+use super::people::{Audio, Place, Session};
 use super::{CLOSE_LEFT, CLOSE_LOST, CLOSE_SHUTDOWN, Hub};
 use crate::effects::{Effect, EndReason, Now, TelephoneNotice};
 use crate::fault::Fault;
@@ -30,26 +30,25 @@ impl Hub {
             return Err(Fault::TooManySessions);
         }
         let id = self.dice.session(now.unix);
-        // No relay is offered, but the SDKs cannot make their peers without non-empty values (8.2, 11.13).
-        let (turn_id, turn_secret) = (self.dice.letters(), self.dice.letters());
+        let (turn_id, turn_secret) = self.turn_credentials(&user_id, now);
         let connection = self.connections.get_mut(&socket).ok_or(Fault::NoSession)?;
         connection.session = Some(Session {
             id: id.clone(),
             service,
             user_id: user_id.clone(),
             place: Place::Idle,
+            wrong_secrets: 0,
+            barred_until: None,
         });
         self.sessions.insert(id, socket);
-        self.users
-            .entry((service, user_id.clone()))
-            .or_default()
-            .insert(socket);
+        let user = (service, user_id.clone());
+        self.users.entry(user.clone()).or_default().insert(socket);
         self.timers.clear(Timer::NoSession(socket));
         if fields.flag("heartbeat") {
             self.timers
                 .set(Timer::Heartbeat(socket), now.instant + self.settings.heartbeat);
         }
-        self.ring_newcomer(socket, service, &user_id);
+        self.ring_newcomer(socket, &user);
         Ok(Reply::new()
             .with("user_id", user_id)
             .with("turn_id", turn_id)
@@ -133,8 +132,8 @@ impl Hub {
         let mut reply = Reply::new();
         match place {
             Place::Inside { room, .. } => reply = reply.with("room_id", room.to_string()),
-            Place::Rung(room) => self.stop_ringing(socket, room, true, now),
-            Place::Idle | Place::Answered(_) => {}
+            Place::Rung(room) => self.decline(socket, room, now),
+            Place::Idle | Place::Answered(_) | Place::Calling { .. } => {}
         }
         self.end_session(socket, Some(CLOSE_LEFT), now);
         Ok(reply)
@@ -153,7 +152,9 @@ impl Hub {
                 Place::Idle => {}
                 Place::Rung(room) => self.stop_ringing(socket, room, false, now),
                 Place::Answered(room) => self.give_up_answered(room, now),
-                Place::Inside { room, me } => self.remove_participant(room, me, now),
+                Place::Calling { room, me } | Place::Inside { room, me } => {
+                    self.remove_participant(room, me, now);
+                }
             }
             self.numbers.release(Owner::Session(socket), now.instant);
             self.sessions.remove(&session.id);
@@ -170,26 +171,6 @@ impl Hub {
         }
     }
 
-    /// A session begins while a call rings for its user: it rings too (9.1).
-    fn ring_newcomer(&mut self, socket: SocketId, service: usize, user_id: &str) {
-        let sockets = self.users.get(&(service, user_id.to_owned()));
-        let mut places = sockets
-            .into_iter()
-            .flatten()
-            .filter_map(|other| Some(self.session_of(*other)?.place));
-        let rung = places.find_map(|place| match place {
-            Place::Rung(room) => Some(room),
-            _ => None,
-        });
-        let Some(room_id) = rung else { return };
-        if let Some(call) = self.rooms.get_mut(&room_id).and_then(|room| room.call.as_mut())
-            && let Stage::Ringing(sockets) = &mut call.stage
-        {
-            sockets.insert(socket);
-            self.ring_socket(socket, room_id);
-        }
-    }
-
     /// Ends everything (shutdown).
     pub(super) fn shut_down(&mut self, now: Now) {
         let calls: Vec<TelephoneId> = self.telephones.keys().copied().collect();
@@ -197,6 +178,12 @@ impl Hub {
             self.end_telephone(call, Some(TelephoneNotice::Ended(EndReason::Shutdown)), now);
         }
         // The sockets close together: nobody is left to be told who else goes.
+        for viewer in self.viewers.keys().copied() {
+            self.effects.push(Effect::CloseViewer { viewer });
+        }
+        for stream in self.streams.keys().copied() {
+            self.effects.push(Effect::CloseStream { stream });
+        }
         for participant in self.rooms.values().flat_map(|room| room.participants.values()) {
             if participant.audio != Audio::None {
                 self.effects.push(Effect::ClosePeer {
@@ -213,6 +200,9 @@ impl Hub {
         self.users.clear();
         self.rooms.clear();
         self.places.clear();
+        self.ringing.clear();
+        self.streams.clear();
+        self.viewers.clear();
         self.timers = Timers::default();
         self.numbers = NumberBook::new(self.settings.ended_number);
     }

@@ -157,12 +157,23 @@ fn response(cmd: &str, message: &Value) {
         }
         "WS_PUBLISH_LIST_RSP" | "WS_SCREEN_LIST_RSP" => {
             text(message, &["room_id"]);
-            list(message, person);
+            list(message, |entry| {
+                person(entry);
+                if cmd == "WS_PUBLISH_LIST_RSP" {
+                    flag(entry, &["audio_mute", "video_mute"]);
+                    assert_eq!(entry["track"], "video");
+                }
+            });
         }
         "WS_PUBLISH_RSP" => {
             text(message, &["track"]);
             text(&message["jsep"], &["type", "sdp"]);
         }
+        "WS_SCREEN_SHARE_RSP" if !failed => {
+            text(message, &["track"]);
+            text(&message["jsep"], &["type", "sdp"]);
+        }
+        "WS_OFFER_CALL_RSP" if !failed => text(message, &["room_id"]),
         "WS_SUBSCRIBE_RSP" => {
             text(message, &["subscribe"]);
             text(&message["jsep"], &["type", "sdp"]);
@@ -200,7 +211,12 @@ fn notification(cmd: &str, message: &Value) {
             );
         }
         "WS_RINGBACK_NOTI" => text(message, &["caller", "callee", "call_type"]),
-        "WS_CALL_CONNECTED_NOTI" | "WS_LEAVE_NOTI" | "WS_KICKOUT_NOTI" => {
+        "WS_CALL_CONNECTED_NOTI"
+        | "WS_BROADCAST_NOTI"
+        | "WS_LEAVE_NOTI"
+        | "WS_KICKOUT_NOTI"
+        | "WS_SCREEN_SHARE_NOTI"
+        | "WS_SCREEN_UNSHARE_NOTI" => {
             text(message, &["user_id", "room_type", "call_type"]);
         }
         "WS_MUTE_NOTI" | "WS_UNMUTE_NOTI" => {

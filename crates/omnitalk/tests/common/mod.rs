@@ -9,14 +9,18 @@
 pub mod checklist;
 
 use omnigate_omnitalk::{
-    Effect, Hub, HubSettings, Now, ParticipantId, RoomId, Secret, Service, SocketId, TelephoneId,
-    TelephoneNotice,
+    Effect, Hub, HubSettings, Now, ParticipantId, RoomId, Secret, Service, SocketId, StreamId, TelephoneId,
+    TelephoneNotice, ViewerId,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 pub const START: u64 = 1_700_000_000;
+
+pub fn video_offer(track: &str) -> Value {
+    json!({ "track": track, "jsep": { "type": "offer", "sdp": "v=0" }, "resolution": 921_600 })
+}
 
 pub fn settings() -> HubSettings {
     let keyed = |id: &str, key: &str, key_required| Service {
@@ -34,6 +38,13 @@ pub fn settings() -> HubSettings {
     }
 }
 
+/// What of a video the media plane answers for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Video {
+    Stream(StreamId),
+    Viewer(ViewerId),
+}
+
 pub struct World {
     pub hub: Hub,
     pub now: Now,
@@ -46,6 +57,20 @@ pub struct World {
     pub open_peers: BTreeSet<ParticipantId>,
     pub offers: Vec<String>,
     pub muted: Vec<(ParticipantId, bool)>,
+    /// The streams that the media plane has, and whether each is muted.
+    pub streams: BTreeMap<StreamId, bool>,
+    /// The stream for which a socket's request was opened last.
+    pub published: BTreeMap<u64, StreamId>,
+    /// The viewers that the media plane has: what each sees, and the client's answer once it is there.
+    pub viewers: BTreeMap<ViewerId, (StreamId, Option<String>)>,
+    /// The viewer for which a socket's request was opened last.
+    pub watching: BTreeMap<u64, ViewerId>,
+    /// Streams and viewers that the media plane owes an answer for.
+    pub unanswered_video: BTreeSet<Video>,
+    /// The rate of the last audio peer.
+    pub rate: u32,
+    /// The pixels of the last stream.
+    pub pixels: u32,
     pub notices: BTreeMap<u64, VecDeque<TelephoneNotice>>,
     /// Peers that the media plane owes an answer for.
     pub unanswered: BTreeSet<ParticipantId>,
@@ -74,6 +99,13 @@ impl World {
             open_peers: BTreeSet::new(),
             offers: Vec::new(),
             muted: Vec::new(),
+            streams: BTreeMap::new(),
+            published: BTreeMap::new(),
+            viewers: BTreeMap::new(),
+            watching: BTreeMap::new(),
+            unanswered_video: BTreeSet::new(),
+            rate: 0,
+            pixels: 0,
             notices: BTreeMap::new(),
             unanswered: BTreeSet::new(),
             kinds: BTreeSet::new(),
@@ -101,8 +133,12 @@ impl World {
                     assert_eq!(self.closed.insert(socket.0, code), None, "closed twice");
                 }
                 Effect::OpenPeer {
-                    participant, offer, ..
+                    participant,
+                    offer,
+                    max_playback_rate_hz,
+                    ..
                 } => {
+                    self.rate = max_playback_rate_hz;
                     assert!(self.open_peers.insert(participant), "opened twice");
                     self.offers.push(offer);
                     self.unanswered.insert(participant);
@@ -124,6 +160,58 @@ impl World {
                     assert!(self.open_peers.contains(&participant));
                     self.muted.push((participant, muted));
                 }
+                Effect::OpenStream {
+                    stream,
+                    offer,
+                    pixels,
+                    ..
+                } => {
+                    assert!(self.streams.insert(stream, false).is_none(), "opened twice");
+                    self.offers.push(offer);
+                    self.pixels = pixels;
+                    if let Some(by) = by {
+                        self.published.insert(by, stream);
+                    }
+                    self.owe(by, Video::Stream(stream), "v=0\r\n...");
+                }
+                Effect::CloseStream { stream } => {
+                    self.unanswered_video.remove(&Video::Stream(stream));
+                    assert!(
+                        self.streams.remove(&stream).is_some(),
+                        "closed a stream that is not open"
+                    );
+                    assert!(
+                        self.viewers.values().all(|(sees, _)| *sees != stream),
+                        "a viewer outlives its stream"
+                    );
+                }
+                Effect::SetStreamMuted { stream, muted } => {
+                    let state = self.streams.get_mut(&stream).expect("an open stream");
+                    assert_ne!(*state, muted, "muted or unmuted twice");
+                    *state = muted;
+                }
+                Effect::OpenViewer { viewer, stream, .. } => {
+                    assert!(self.streams.contains_key(&stream));
+                    assert!(
+                        self.viewers.insert(viewer, (stream, None)).is_none(),
+                        "opened twice"
+                    );
+                    if let Some(by) = by {
+                        self.watching.insert(by, viewer);
+                    }
+                    self.owe(by, Video::Viewer(viewer), "v=0\r\n...");
+                }
+                Effect::AnswerViewer { viewer, answer } => {
+                    let (_, answered) = self.viewers.get_mut(&viewer).expect("an open viewer");
+                    assert_eq!(answered.replace(answer), None, "answered twice");
+                }
+                Effect::CloseViewer { viewer } => {
+                    self.unanswered_video.remove(&Video::Viewer(viewer));
+                    assert!(
+                        self.viewers.remove(&viewer).is_some(),
+                        "closed a viewer that is not open"
+                    );
+                }
                 Effect::Telephone { call, notice } => {
                     self.notices.entry(call.0).or_default().push_back(notice);
                 }
@@ -138,6 +226,41 @@ impl World {
         }
         let effects = self.hub.peer_answered(participant, answer, self.now);
         self.apply(by, effects);
+    }
+
+    fn owe(&mut self, by: Option<u64>, video: Video, sdp: &str) {
+        self.unanswered_video.insert(video);
+        if self.answers {
+            self.answer_video(by, video, Ok(sdp.to_owned()));
+        }
+    }
+
+    /// The media plane answers for a stream or viewer; with an error it has none any more.
+    pub fn answer_video(&mut self, by: Option<u64>, video: Video, answer: Result<String, String>) {
+        if self.unanswered_video.remove(&video) && answer.is_err() {
+            match video {
+                Video::Stream(stream) => drop(self.streams.remove(&stream)),
+                Video::Viewer(viewer) => drop(self.viewers.remove(&viewer)),
+            }
+        }
+        let effects = match video {
+            Video::Stream(stream) => self.hub.stream_answered(stream, answer, self.now),
+            Video::Viewer(viewer) => self.hub.viewer_offered(viewer, answer, self.now),
+        };
+        self.apply(by, effects);
+    }
+
+    /// The transport of a stream or viewer is lost.
+    pub fn lose_video(&mut self, video: Video) {
+        let effects = match video {
+            Video::Stream(stream) => self.hub.stream_gone(stream, self.now),
+            Video::Viewer(viewer) => self.hub.viewer_gone(viewer, self.now),
+        };
+        self.apply(None, effects);
+        match video {
+            Video::Stream(stream) => drop(self.streams.remove(&stream)),
+            Video::Viewer(viewer) => drop(self.viewers.remove(&viewer)),
+        }
     }
 
     pub fn connect(&mut self, who: u64) {
@@ -213,6 +336,33 @@ impl World {
     pub fn publish(&mut self, who: u64) {
         let fields = json!({ "track": "audio", "jsep": { "type": "offer", "sdp": "v=0" } });
         self.ok(who, "WS_PUBLISH_REQ", fields);
+    }
+
+    /// Publishes a camera.
+    pub fn camera(&mut self, who: u64) -> StreamId {
+        self.ok(who, "WS_PUBLISH_REQ", video_offer("video"));
+        self.published[&who]
+    }
+
+    /// Shares a screen; gives its session.
+    pub fn screen(&mut self, who: u64) -> String {
+        let response = self.ok(who, "WS_SCREEN_SHARE_REQ", video_offer("video"));
+        response["session"].as_str().unwrap().to_owned()
+    }
+
+    pub fn subscribe(&mut self, who: u64, session: &str) -> ViewerId {
+        let response = self.ok(who, "WS_SUBSCRIBE_REQ", json!({ "subscribe": session }));
+        assert_eq!(response["jsep"]["type"], "offer");
+        self.watching[&who]
+    }
+
+    /// The client's answer to a subscription.
+    pub fn complete(&mut self, who: u64, session: &str) {
+        self.send(
+            who,
+            &json!({ "cmd": "WS_SUBSCRIBE_COMP", "session": self.sessions[&who], "subscribe": session,
+            "jsep": { "type": "answer", "sdp": "v=0 client" } }),
+        );
     }
 
     pub fn up(&mut self, who: u64) {

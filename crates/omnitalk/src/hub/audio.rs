@@ -1,0 +1,122 @@
+//! Audio: publish, the transport's coming and going, mute (6.11, 6.18, 10.5).
+
+use super::owed::Awaited;
+use super::people::{Audio, Participant};
+use super::{Handled, Hub};
+use crate::effects::{Effect, Now};
+use crate::fault::Fault;
+use crate::fields::Fields;
+use crate::ids::{ParticipantId, SocketId};
+use crate::outgoing::Reply;
+use crate::timers::Timer;
+use crate::words::{RoomType, Track};
+
+/// What an app is asked to send at most: everything that it has, in Hz.
+const FULL_RATE: u32 = 48_000;
+/// The same where only a telephone listens.
+const TELEPHONE_RATE: u32 = 8_000;
+
+impl Hub {
+    /// `WS_PUBLISH_REQ` for audio (6.11).
+    pub(super) fn publish_audio(&mut self, socket: SocketId, fields: &Fields) -> Handled {
+        let offer = fields.offer()?.to_owned();
+        let (room_id, me) = self.inside(socket)?;
+        let room = self.rooms.get_mut(&room_id).ok_or(Fault::NotInRoom)?;
+        let kind = room.kind;
+        let participant = room.participants.get_mut(&me).ok_or(Fault::NotInRoom)?;
+        if participant.audio != Audio::None {
+            return Err(Fault::AlreadyPublished("Audio"));
+        }
+        participant.audio = Audio::Opening;
+        self.effects.push(Effect::OpenPeer {
+            participant: me,
+            room: room_id,
+            offer,
+            max_playback_rate_hz: if kind == RoomType::SipCall {
+                TELEPHONE_RATE
+            } else {
+                FULL_RATE
+            },
+        });
+        Ok(Awaited::Peer(me).into())
+    }
+
+    /// The media plane has answered for the audio peer, or not.
+    pub(super) fn peer_ready(
+        &mut self,
+        id: ParticipantId,
+        answer: Result<String, Fault>,
+        now: Now,
+    ) -> Result<Reply, Fault> {
+        let participant = self.participant_mut(id).ok_or(Fault::NotInRoom)?;
+        participant.audio = if answer.is_ok() { Audio::Open } else { Audio::None };
+        let sdp = answer?;
+        if !participant.sees_video {
+            self.timers
+                .set(Timer::ShowVideo(id), now.instant + self.settings.video_wait);
+        }
+        if self.participant(id).is_some_and(|one| one.audio_mute) {
+            self.effects.push(Effect::SetMuted {
+                participant: id,
+                muted: true,
+            });
+        }
+        Ok(Reply::published(Track::Audio, &sdp))
+    }
+
+    /// The audio peer of an app is up.
+    pub(super) fn audio_up(&mut self, id: ParticipantId, now: Now) {
+        let Some(participant) = self.participant_mut(id).filter(|one| one.audio == Audio::Open) else {
+            return;
+        };
+        participant.audio = Audio::Up;
+        let Some(room_id) = self.places.get(&id).copied() else {
+            return;
+        };
+        if self.rooms.get(&room_id).is_some_and(|room| room.call.is_some()) {
+            self.bridge(room_id);
+        } else {
+            self.announce(room_id, id, now);
+        }
+    }
+
+    /// The audio peer of an app is lost.
+    pub(super) fn audio_gone(&mut self, id: ParticipantId) {
+        let answered = |one: &&mut Participant| matches!(one.audio, Audio::Open | Audio::Up);
+        if let Some(participant) = self.participant_mut(id).filter(answered) {
+            participant.audio = Audio::None;
+        }
+    }
+
+    /// `WS_MUTE_REQ` and `WS_UNMUTE_REQ` (9.11). Doing it twice succeeds and tells nobody (11.1).
+    pub(super) fn mute(&mut self, socket: SocketId, fields: &Fields, muted: bool) -> Result<Reply, Fault> {
+        let track = fields.track()?;
+        let (room_id, me) = self.inside(socket)?;
+        let participant = self.participant_mut(me).ok_or(Fault::NotInRoom)?;
+        let state = match track {
+            Track::Audio => &mut participant.audio_mute,
+            Track::Video => &mut participant.video_mute,
+        };
+        let changed = *state != muted;
+        *state = muted;
+        if changed {
+            let has_peer = matches!(participant.audio, Audio::Open | Audio::Up);
+            let camera = participant.camera;
+            match track {
+                Track::Audio if has_peer => self.effects.push(Effect::SetMuted {
+                    participant: me,
+                    muted,
+                }),
+                Track::Audio => {}
+                Track::Video => self.mute_camera(camera, muted),
+            }
+            if let Some(room) = self.rooms.get(&room_id)
+                && let Some(participant) = room.participants.get(&me)
+            {
+                let texts = [room.about(participant).muted(muted, track)];
+                self.tell_room(room_id, me, &texts);
+            }
+        }
+        Ok(Reply::new().with("track", track.word()))
+    }
+}

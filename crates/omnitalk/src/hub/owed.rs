@@ -1,0 +1,136 @@
+//! Responses that wait for the media plane: a publish for the SDP answer, a subscription for the SDP offer (6.11 to
+//! 6.13). A socket owes at most one at a time, because its requests are answered in their order (3.2).
+
+use super::people::Audio;
+use super::{Hub, Outcome};
+use crate::effects::{Effect, Now};
+use crate::fault::Fault;
+use crate::ids::{ParticipantId, SocketId, StreamId, ViewerId};
+use crate::incoming::Request;
+use crate::outgoing::{self, Reply};
+use crate::timers::Timer;
+
+/// What the media plane is to answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Awaited {
+    /// The SDP answer of the participant's audio peer.
+    Peer(ParticipantId),
+    /// The SDP answer of a camera or screen.
+    Stream(StreamId),
+    /// The SDP offer of a subscription.
+    Viewer(ViewerId),
+}
+
+impl From<Awaited> for Outcome {
+    fn from(awaited: Awaited) -> Self {
+        Self::Later(awaited)
+    }
+}
+
+/// A request whose response waits.
+pub(crate) struct Owed {
+    pub(super) request: Request,
+    pub(super) awaited: Awaited,
+}
+
+impl Hub {
+    pub(super) fn owe(&mut self, socket: SocketId, request: Request, awaited: Awaited, now: Now) {
+        if let Some(connection) = self.connections.get_mut(&socket) {
+            connection.owed = Some(Owed { request, awaited });
+            self.timers
+                .set(Timer::Answer(socket), now.instant + self.settings.answer_time);
+        }
+    }
+
+    /// The socket whose response waits for this; `None` when what was to be opened is gone again.
+    fn awaiting(&self, awaited: Awaited) -> Option<SocketId> {
+        let owner = match awaited {
+            Awaited::Peer(participant) => participant,
+            Awaited::Stream(stream) => self.streams.get(&stream)?.owner,
+            Awaited::Viewer(viewer) => self.viewers.get(&viewer)?.owner,
+        };
+        self.participant(owner)?.line.socket()
+    }
+
+    /// The media plane has answered. An answer that nobody waits for any more is ignored.
+    pub(super) fn media_answered(&mut self, awaited: Awaited, answer: Result<String, String>, now: Now) {
+        if let Some(socket) = self.awaiting(awaited) {
+            self.settle(socket, awaited, answer.map_err(Fault::NoAnswer), now);
+        }
+    }
+
+    /// The media plane took too long: the client is about to give up (11.17).
+    pub(super) fn answer_overdue(&mut self, socket: SocketId, now: Now) {
+        let Some(owed) = self.connections.get(&socket).and_then(|one| one.owed.as_ref()) else {
+            return;
+        };
+        let awaited = owed.awaited;
+        // A subscription whose publisher has gone meanwhile is closed already.
+        let fault = if self.awaiting(awaited).is_some() {
+            self.effects.push(match awaited {
+                Awaited::Peer(participant) => Effect::ClosePeer { participant },
+                Awaited::Stream(stream) => Effect::CloseStream { stream },
+                Awaited::Viewer(viewer) => Effect::CloseViewer { viewer },
+            });
+            Fault::NoAnswer("it took too long".to_owned())
+        } else {
+            Fault::VideoEnded
+        };
+        self.settle(socket, awaited, Err(fault), now);
+    }
+
+    /// Sends the response that was owed, then handles the requests that have waited behind it.
+    fn settle(&mut self, socket: SocketId, awaited: Awaited, answer: Result<String, Fault>, now: Now) {
+        let Some(connection) = self.connections.get_mut(&socket) else {
+            return;
+        };
+        let Some(owed) = connection.owed.take_if(|owed| owed.awaited == awaited) else {
+            return;
+        };
+        self.timers.clear(Timer::Answer(socket));
+        let mark = self.effects.len();
+        let handled = match awaited {
+            Awaited::Peer(participant) => self.peer_ready(participant, answer, now),
+            Awaited::Stream(stream) => self.stream_ready(stream, answer),
+            Awaited::Viewer(viewer) => self.viewer_ready(viewer, answer, now),
+        };
+        let own = self.own_id(socket);
+        self.respond(mark, socket, &own, &owed.request, &handled);
+        self.handle_waiting(socket, now);
+    }
+
+    /// Sends a response, before everything that handling its request has brought about since `mark`.
+    pub(super) fn respond(
+        &mut self,
+        mark: usize,
+        socket: SocketId,
+        own: &str,
+        request: &Request,
+        handled: &Result<Reply, Fault>,
+    ) {
+        let text = match handled {
+            Ok(reply) => outgoing::success(request, own, reply),
+            Err(fault) => outgoing::failure(request, own, &fault.to_string()),
+        };
+        self.effects.insert(mark, Effect::Send { socket, text });
+    }
+
+    /// Whether exactly this is owed to exactly this socket.
+    pub(super) fn owes(&self, socket: Option<SocketId>, awaited: Awaited) -> bool {
+        let connection = socket.and_then(|socket| self.connections.get(&socket));
+        connection
+            .and_then(|one| one.owed.as_ref())
+            .is_some_and(|owed| owed.awaited == awaited)
+    }
+
+    /// Whether what is owed is still on its way; a subscription may have lost its publisher.
+    pub(super) fn on_its_way(&self, awaited: Awaited) -> bool {
+        match awaited {
+            Awaited::Peer(id) => self
+                .participant(id)
+                .is_some_and(|one| one.audio == Audio::Opening),
+            Awaited::Stream(id) => self.streams.get(&id).is_some_and(|stream| !stream.open),
+            Awaited::Viewer(_) => true,
+        }
+    }
+}

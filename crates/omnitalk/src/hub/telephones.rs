@@ -1,0 +1,122 @@
+//! Telephones: calling a person (9.9), entering a room (9.10), hanging up.
+
+use super::Hub;
+use super::people::Line;
+use crate::effects::{Effect, Now, RefusedReason, TelephoneNotice};
+use crate::fields::NAME_LIMIT;
+use crate::ids::{ParticipantId, RoomId, SocketId, TelephoneId};
+use crate::words::RoomType;
+use std::collections::BTreeSet;
+
+/// The user id of a caller who withholds the number (12.25).
+const ANONYMOUS: &str = "anonymous";
+
+impl Hub {
+    pub(super) fn notify(&mut self, call: TelephoneId, notice: TelephoneNotice) {
+        self.effects.push(Effect::Telephone { call, notice });
+    }
+
+    pub(super) fn ring_user(
+        &mut self,
+        call: TelephoneId,
+        service_id: &str,
+        user_id: &str,
+        caller: &str,
+        now: Now,
+    ) {
+        if self.telephones.contains_key(&call) {
+            return;
+        }
+        match self.try_to_ring(call, service_id, user_id, caller, now) {
+            Ok((room, participant, sockets)) => {
+                self.notify(call, TelephoneNotice::Ringing { room, participant });
+                self.begin_call(room, participant, user_id, &sockets, now);
+            }
+            Err(reason) => self.notify(call, TelephoneNotice::Refused(reason)),
+        }
+    }
+
+    /// Unlike an app, a telephone does not wait for a user without a session.
+    fn try_to_ring(
+        &mut self,
+        telephone: TelephoneId,
+        service_id: &str,
+        user_id: &str,
+        caller: &str,
+        now: Now,
+    ) -> Result<(RoomId, ParticipantId, BTreeSet<SocketId>), RefusedReason> {
+        let service = self
+            .settings
+            .services
+            .iter()
+            .position(|service| service.id == service_id);
+        let service = service.ok_or(RefusedReason::NoSession)?;
+        let all = self
+            .users
+            .get(&(service, user_id.to_owned()))
+            .ok_or(RefusedReason::NoSession)?;
+        let idle = self.idle(all);
+        if idle.is_empty() {
+            return Err(RefusedReason::Busy);
+        }
+        let room = self
+            .new_room(service, RoomType::SipCall, now)
+            .map_err(|_| RefusedReason::RoomFull)?;
+        Ok((room, self.add_telephone(room, telephone, caller, now), idle))
+    }
+
+    fn add_telephone(&mut self, room: RoomId, call: TelephoneId, caller: &str, now: Now) -> ParticipantId {
+        let name: String = caller
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(NAME_LIMIT / 2)
+            .collect();
+        let name = if name.trim().is_empty() {
+            ANONYMOUS.to_owned()
+        } else {
+            name
+        };
+        let session = self.dice.session(now.unix);
+        self.add_participant(room, session, name.clone(), name, Line::Telephone(call))
+    }
+
+    pub(super) fn admit_telephone(&mut self, call: TelephoneId, room_id: RoomId, caller: &str, now: Now) {
+        if self.telephones.contains_key(&call) {
+            return;
+        }
+        let refused = match self.rooms.get(&room_id).filter(|room| room.is_open()) {
+            None => Some(RefusedReason::NoRoom),
+            Some(room) if room.participants.len() >= self.settings.most_participants => {
+                Some(RefusedReason::RoomFull)
+            }
+            Some(_) => None,
+        };
+        if let Some(reason) = refused {
+            self.notify(call, TelephoneNotice::Refused(reason));
+            return;
+        }
+        let participant = self.add_telephone(room_id, call, caller, now);
+        self.notify(
+            call,
+            TelephoneNotice::Admitted {
+                room: room_id,
+                participant,
+            },
+        );
+        self.announce(room_id, participant, now);
+    }
+
+    /// The telephone goes, by itself (no notice) or by our doing.
+    pub(super) fn end_telephone(&mut self, call: TelephoneId, notice: Option<TelephoneNotice>, now: Now) {
+        let Some(participant) = self.telephones.get(&call).copied() else {
+            return;
+        };
+        let Some(room) = self.places.get(&participant).copied() else {
+            return;
+        };
+        if let Some(notice) = notice {
+            self.notify(call, notice);
+        }
+        self.remove_participant(room, participant, now);
+    }
+}

@@ -1,0 +1,624 @@
+//! Calls from one app to another: every way in which one can go.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "a test may panic"
+)]
+
+mod common;
+
+use common::{World, settings};
+use omnigate_omnitalk::{Figures, HubSettings};
+use serde_json::{Value, json};
+
+fn offer(callee: &str) -> Value {
+    json!({ "call_type": "audiocall", "caller": "alice", "callee": callee, "record": false })
+}
+
+/// Alice's offer; gives the room.
+fn call(world: &mut World, callee: &str) -> String {
+    let response = world.ok(1, "WS_OFFER_CALL_REQ", offer(callee));
+    response["room_id"].as_str().unwrap().to_owned()
+}
+
+/// Alice (1) is in the call's room with her audio up; Bob's devices ring. What they were told so far is read.
+fn ringing(devices: &[u64]) -> (World, String) {
+    let mut world = World::new();
+    world.login(1, "alice");
+    for device in devices {
+        world.login(*device, "bob");
+    }
+    let room = call(&mut world, "bob");
+    assert_eq!(world.cmds(1), ["WS_RINGBACK_NOTI"]);
+    for device in devices {
+        assert_eq!(world.cmds(*device), ["WS_RINGING_NOTI"]);
+    }
+    world.enter(1, &room);
+    (world, room)
+}
+
+/// Alice (1) talks with Bob (2).
+fn talking() -> (World, String) {
+    let (mut world, room) = ringing(&[2]);
+    world.ok(2, "WS_ANSWER_CALL_REQ", json!({}));
+    world.enter(2, &room);
+    for who in [1, 2] {
+        assert_eq!(world.cmds(who), ["WS_CALL_CONNECTED_NOTI"]);
+    }
+    (world, room)
+}
+
+/// The one message is a LEAVE about this user; gives the session in it.
+fn left(world: &mut World, who: u64, user: &str) -> String {
+    let told = world.drain(who);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(
+        (&told[0]["cmd"], &told[0]["user_id"]),
+        (&json!("WS_LEAVE_NOTI"), &json!(user))
+    );
+    told[0]["session"].as_str().unwrap().to_owned()
+}
+
+fn nothing_but_sessions(world: &World, sessions: usize) {
+    let expected = Figures {
+        sockets: sessions,
+        sessions,
+        ..Figures::default()
+    };
+    assert_eq!(world.hub.figures(), expected);
+    world.hub.audit().unwrap();
+}
+
+#[test]
+fn the_caller_hears_ringback_and_the_callee_rings() {
+    let mut world = World::new();
+    let alice = world.login(1, "alice");
+    world.login(2, "bob");
+    let room = call(&mut world, "bob");
+    let told = world.drain(1).remove(0);
+    assert_eq!(told["cmd"], "WS_RINGBACK_NOTI");
+    assert_eq!(told["session"], alice, "its own session (12.24)");
+    let told = world.drain(2).remove(0);
+    for (field, value) in [
+        ("cmd", "WS_RINGING_NOTI"),
+        ("session", &alice),
+        ("user_id", "alice"),
+        ("caller", "alice"),
+        ("callee", "bob"),
+        ("room_id", &room),
+        ("room_type", "audiocall"),
+        ("call_type", "audiocall"),
+        ("track", "audio"),
+    ] {
+        assert_eq!(told[field], value, "{field}");
+    }
+}
+
+#[test]
+fn nobody_calls_in_another_ones_name() {
+    let mut world = World::new();
+    world.login(1, "alice");
+    world.login(2, "bob");
+    let mut fields = offer("bob");
+    fields["caller"] = "the bank".into();
+    world.ok(1, "WS_OFFER_CALL_REQ", fields);
+    assert_eq!(world.drain(2)[0]["caller"], "alice");
+}
+
+#[test]
+fn an_offer_that_asks_for_a_recording_is_an_offer() {
+    let mut world = World::new();
+    world.login(1, "alice");
+    world.login(2, "bob");
+    let mut fields = offer("bob");
+    fields["record"] = true.into();
+    world.ok(1, "WS_OFFER_CALL_REQ", fields);
+    assert_eq!(world.cmds(2), ["WS_RINGING_NOTI"]);
+}
+
+#[test]
+fn each_side_is_told_of_the_other_when_both_are_up() {
+    let (mut world, room) = ringing(&[2]);
+    world.ok(2, "WS_ANSWER_CALL_REQ", json!({}));
+    world.join(2, &room);
+    world.publish(2);
+    assert!(world.drain(1).is_empty() && world.drain(2).is_empty());
+    world.up(2);
+    let (alice, bob) = (world.sessions[&1].clone(), world.sessions[&2].clone());
+    for (who, other) in [(1, &bob), (2, &alice)] {
+        let told = world.drain(who);
+        assert_eq!(told.len(), 1);
+        assert_eq!(
+            (&told[0]["cmd"], &told[0]["session"]),
+            (&json!("WS_CALL_CONNECTED_NOTI"), &json!(other))
+        );
+    }
+    assert_eq!(world.rate, 48_000, "no telephone, no limit to the sound");
+}
+
+#[test]
+fn a_caller_whose_audio_comes_last_completes_the_call() {
+    let mut world = World::new();
+    world.login(1, "alice");
+    world.login(2, "bob");
+    let room = call(&mut world, "bob");
+    world.ok(2, "WS_ANSWER_CALL_REQ", json!({}));
+    world.enter(2, &room);
+    world.drain(1);
+    world.drain(2);
+    world.join(1, &room);
+    world.publish(1);
+    assert!(world.drain(2).is_empty());
+    world.up(1);
+    assert_eq!(world.cmds(1), ["WS_CALL_CONNECTED_NOTI"]);
+    assert_eq!(world.cmds(2), ["WS_CALL_CONNECTED_NOTI"]);
+}
+
+#[test]
+fn after_a_hang_up_the_other_side_has_five_seconds() {
+    let (mut world, _) = talking();
+    let alice = world.sessions[&1].clone();
+    world.ok(1, "WS_LEAVE_REQ", json!({}));
+    assert_eq!(world.closed[&1], 1000);
+    assert_eq!(left(&mut world, 2, "alice"), alice);
+    world.wait(4);
+    assert!(!world.closed.contains_key(&2));
+    world.wait(1);
+    assert_eq!(world.closed[&2], 1000);
+    nothing_but_sessions(&world, 0);
+}
+
+#[test]
+fn the_other_side_may_leave_by_itself_and_a_lost_socket_is_a_hang_up() {
+    let (mut world, _) = talking();
+    world.disconnect(2);
+    left(&mut world, 1, "bob");
+    world.ok(1, "WS_LEAVE_REQ", json!({}));
+    nothing_but_sessions(&world, 0);
+    assert_eq!(world.hub.next_deadline(), None);
+}
+
+#[test]
+fn the_first_of_several_devices_wins_and_the_others_are_cancelled() {
+    let (mut world, room) = ringing(&[2, 3, 4]);
+    let alice = world.sessions[&1].clone();
+    assert_eq!(world.ok(3, "WS_ANSWER_CALL_REQ", offer("bob"))["room_id"], room);
+    for other in [2, 4] {
+        let told = world.drain(other);
+        assert_eq!(told.len(), 1);
+        assert_eq!(
+            (&told[0]["cmd"], &told[0]["session"]),
+            (&json!("WS_CANCEL_NOTI"), &json!(alice))
+        );
+        world.fails(other, "WS_ANSWER_CALL_REQ", offer("bob"));
+        world.fails(other, "WS_JOIN_ROOM_REQ", json!({ "room_id": room }));
+    }
+    world.enter(3, &room);
+    assert_eq!(world.cmds(1), ["WS_CALL_CONNECTED_NOTI"]);
+}
+
+#[test]
+fn a_caller_who_hangs_up_cancels_the_call() {
+    for joined in [true, false] {
+        let mut world = World::new();
+        let alice = world.login(1, "alice");
+        world.login(2, "bob");
+        let room = call(&mut world, "bob");
+        world.drain(1);
+        world.drain(2);
+        if joined {
+            world.enter(1, &room);
+        }
+        world.ok(1, "WS_LEAVE_REQ", json!({}));
+        assert_eq!(left(&mut world, 2, "alice"), alice);
+        world.fails(2, "WS_ANSWER_CALL_REQ", json!({}));
+        nothing_but_sessions(&world, 1);
+    }
+}
+
+#[test]
+fn a_callee_who_leaves_declines_and_loses_its_session() {
+    let (mut world, _) = ringing(&[2]);
+    let bob = world.sessions[&2].clone();
+    world.ok(2, "WS_LEAVE_REQ", json!({}));
+    assert_eq!(world.closed[&2], 1000);
+    assert!(world.drain(2).is_empty());
+    assert_eq!(left(&mut world, 1, "bob"), bob);
+    world.wait(5);
+    assert_eq!(
+        world.closed[&1], 1000,
+        "the caller does not sit there alone (12.7)"
+    );
+    nothing_but_sessions(&world, 0);
+}
+
+#[test]
+fn a_callee_who_rejects_declines_and_keeps_its_session() {
+    let (mut world, _) = ringing(&[2]);
+    world.ok(2, "WS_REJECT_CALL_REQ", json!({}));
+    left(&mut world, 1, "bob");
+    world.ok(1, "WS_LEAVE_REQ", json!({}));
+    assert!(world.drain(2).is_empty());
+    nothing_but_sessions(&world, 1);
+}
+
+#[test]
+fn a_caller_who_has_not_joined_yet_is_idle_after_a_decline() {
+    let mut world = World::new();
+    world.login(1, "alice");
+    world.login(2, "bob");
+    let room = call(&mut world, "bob");
+    world.drain(1);
+    world.ok(2, "WS_REJECT_CALL_REQ", json!({}));
+    left(&mut world, 1, "bob");
+    world.fails(1, "WS_JOIN_ROOM_REQ", json!({ "room_id": room }));
+    nothing_but_sessions(&world, 2);
+    call(&mut world, "bob");
+}
+
+#[test]
+fn one_device_that_declines_leaves_the_others_ringing() {
+    let (mut world, _) = ringing(&[2, 3]);
+    world.ok(2, "WS_REJECT_CALL_REQ", json!({}));
+    assert!(world.drain(1).is_empty());
+    world.disconnect(3);
+    left(&mut world, 1, "bob");
+}
+
+#[test]
+fn without_an_answer_both_are_told_after_a_minute() {
+    let (mut world, _) = ringing(&[2]);
+    let (alice, bob) = (world.sessions[&1].clone(), world.sessions[&2].clone());
+    world.wait(59);
+    assert!(world.drain(1).is_empty());
+    world.wait(1);
+    assert_eq!(left(&mut world, 1, "bob"), bob);
+    assert_eq!(left(&mut world, 2, "alice"), alice);
+    world.wait(5);
+    nothing_but_sessions(&world, 1);
+}
+
+#[test]
+fn a_call_to_a_user_without_a_session_waits_for_one() {
+    let (mut world, room) = ringing(&[]);
+    world.wait(30);
+    world.login(2, "bob");
+    let told = world.drain(2);
+    assert_eq!(
+        (told.len(), &told[0]["cmd"]),
+        (1, &json!("WS_RINGING_NOTI")),
+        "after the session's response"
+    );
+    world.login(3, "bob");
+    assert_eq!(world.cmds(3), ["WS_RINGING_NOTI"]);
+    assert_eq!(world.ok(2, "WS_ANSWER_CALL_REQ", offer("bob"))["room_id"], room);
+    assert_eq!(world.cmds(3), ["WS_CANCEL_NOTI"]);
+    world.login(4, "bob");
+    assert!(world.drain(4).is_empty(), "it has been answered");
+}
+
+#[test]
+fn a_user_who_never_comes_is_told_of_with_a_session_all_the_same() {
+    let (mut world, _) = ringing(&[]);
+    world.wait(60);
+    assert_ne!(left(&mut world, 1, "bob"), world.sessions[&1]);
+    world.wait(5);
+    nothing_but_sessions(&world, 0);
+}
+
+#[test]
+fn a_callee_whose_socket_dies_may_come_back_and_answer() {
+    let (mut world, room) = ringing(&[2]);
+    world.disconnect(2);
+    assert!(world.drain(1).is_empty());
+    world.login(3, "bob");
+    assert_eq!(world.cmds(3), ["WS_RINGING_NOTI"]);
+    world.ok(3, "WS_ANSWER_CALL_REQ", json!({}));
+    world.enter(3, &room);
+    assert_eq!(world.cmds(1), ["WS_CALL_CONNECTED_NOTI"]);
+}
+
+#[test]
+fn a_busy_callee_fails_the_offer_and_nothing_rings() {
+    let (mut world, _) = ringing(&[2]);
+    world.login(3, "carol");
+    let mut fields = offer("bob");
+    fields["caller"] = "carol".into();
+    assert!(
+        world
+            .fails(3, "WS_OFFER_CALL_REQ", fields.clone())
+            .contains("busy"),
+        "it rings"
+    );
+    fields["callee"] = "alice".into();
+    assert!(
+        world.fails(3, "WS_OFFER_CALL_REQ", fields).contains("busy"),
+        "in a call"
+    );
+    assert!(world.drain(1).is_empty() && world.drain(2).is_empty());
+    assert_eq!(world.hub.figures().rooms, 1);
+    world.login(4, "bob");
+    world.drain(4);
+    world.ok(4, "WS_REJECT_CALL_REQ", json!({}));
+    world.ok(
+        3,
+        "WS_OFFER_CALL_REQ",
+        json!({ "call_type": "audiocall", "callee": "bob" }),
+    );
+    assert_eq!(world.cmds(4), ["WS_RINGING_NOTI"], "one idle device is enough");
+    assert!(world.drain(2).is_empty());
+}
+
+#[test]
+fn a_second_call_to_a_user_without_a_session_is_busy() {
+    let (mut world, _) = ringing(&[]);
+    world.login(3, "carol");
+    assert!(world.fails(3, "WS_OFFER_CALL_REQ", offer("bob")).contains("busy"));
+}
+
+#[test]
+fn nobody_calls_themselves_or_answers_themselves() {
+    let mut world = World::new();
+    world.login(1, "alice");
+    world.login(2, "alice");
+    assert!(
+        world
+            .fails(1, "WS_OFFER_CALL_REQ", offer("alice"))
+            .contains("callee")
+    );
+    assert!(world.drain(2).is_empty());
+    let (mut world, _) = ringing(&[2]);
+    let own = json!({ "call_type": "audiocall", "caller": "bob" });
+    assert!(world.fails(2, "WS_ANSWER_CALL_REQ", own).contains("caller"));
+}
+
+#[test]
+fn users_of_another_service_are_not_reached() {
+    let mut world = World::new();
+    world.login(1, "alice");
+    world.connect(2);
+    world.ok(
+        2,
+        "WS_SESSION_REQ",
+        json!({ "service_id": "OPEN", "user_id": "bob" }),
+    );
+    call(&mut world, "bob");
+    assert!(
+        world.drain(2).is_empty(),
+        "the call waits for a bob of this service"
+    );
+}
+
+#[test]
+fn a_bad_offer_names_the_field() {
+    let mut world = World::new();
+    world.login(1, "alice");
+    for (fields, field) in [
+        (json!({ "callee": "bob" }), "call_type"),
+        (json!({ "call_type": "audioroom", "callee": "bob" }), "call_type"),
+        (json!({ "call_type": "audiocall" }), "callee"),
+        (
+            json!({ "call_type": "audiocall", "callee": "b".repeat(129) }),
+            "callee",
+        ),
+    ] {
+        let reason = world.fails(1, "WS_OFFER_CALL_REQ", fields);
+        assert!(reason.contains(field), "{reason}");
+    }
+    nothing_but_sessions(&world, 1);
+}
+
+#[test]
+fn an_offer_beyond_the_most_rooms_fails_and_leaves_nothing() {
+    let mut world = World::with(HubSettings {
+        most_rooms: 0,
+        ..settings()
+    });
+    world.login(1, "alice");
+    world.login(2, "bob");
+    world.fails(1, "WS_OFFER_CALL_REQ", offer("bob"));
+    assert!(world.drain(1).is_empty() && world.drain(2).is_empty());
+    nothing_but_sessions(&world, 2);
+}
+
+#[test]
+fn the_call_type_of_an_answer_must_be_the_calls() {
+    let (mut world, _) = ringing(&[2]);
+    let wrong = json!({ "call_type": "videocall", "caller": "alice" });
+    assert!(world.fails(2, "WS_ANSWER_CALL_REQ", wrong).contains("call_type"));
+    world.ok(2, "WS_ACCEPT_CALL_REQ", offer("bob"));
+}
+
+#[test]
+fn a_caller_who_never_joins_ends_the_call_after_ten_seconds() {
+    let mut world = World::new();
+    let alice = world.login(1, "alice");
+    world.login(2, "bob");
+    let room = call(&mut world, "bob");
+    world.drain(1);
+    world.drain(2);
+    world.wait(9);
+    assert!(world.drain(2).is_empty());
+    world.wait(1);
+    assert_eq!(left(&mut world, 2, "alice"), alice);
+    left(&mut world, 1, "bob");
+    world.fails(1, "WS_JOIN_ROOM_REQ", json!({ "room_id": room }));
+    nothing_but_sessions(&world, 2);
+}
+
+#[test]
+fn a_caller_who_never_joins_leaves_a_callee_who_has_five_seconds() {
+    let mut world = World::new();
+    world.login(1, "alice");
+    world.login(2, "bob");
+    let room = call(&mut world, "bob");
+    world.ok(2, "WS_ANSWER_CALL_REQ", json!({}));
+    world.enter(2, &room);
+    world.drain(1);
+    world.drain(2);
+    world.wait(10);
+    left(&mut world, 1, "bob");
+    left(&mut world, 2, "alice");
+    world.hub.audit().unwrap();
+    world.wait(5);
+    nothing_but_sessions(&world, 1);
+}
+
+#[test]
+fn a_callee_who_answers_and_never_joins_ends_the_call_after_ten_seconds() {
+    let (mut world, room) = ringing(&[2]);
+    world.ok(2, "WS_ANSWER_CALL_REQ", json!({}));
+    world.wait(10);
+    left(&mut world, 1, "bob");
+    left(&mut world, 2, "alice");
+    world.fails(2, "WS_JOIN_ROOM_REQ", json!({ "room_id": room }));
+    world.wait(5);
+    nothing_but_sessions(&world, 1);
+}
+
+#[test]
+fn a_callee_who_answers_and_dies_or_goes_elsewhere_ends_the_call() {
+    let (mut world, _) = ringing(&[2]);
+    let bob = world.sessions[&2].clone();
+    world.ok(2, "WS_ANSWER_CALL_REQ", json!({}));
+    world.disconnect(2);
+    assert_eq!(left(&mut world, 1, "bob"), bob);
+    let (mut world, _) = ringing(&[2]);
+    world.login(3, "carol");
+    let other = world.create(3, json!({}));
+    world.ok(2, "WS_ANSWER_CALL_REQ", json!({}));
+    world.join(2, &other);
+    left(&mut world, 1, "bob");
+    assert!(world.drain(2).is_empty());
+}
+
+#[test]
+fn a_caller_who_joins_another_room_or_calls_again_gives_the_call_up() {
+    let mut world = World::new();
+    world.login(1, "alice");
+    world.login(2, "bob");
+    world.login(3, "carol");
+    let other = world.create(3, json!({}));
+    call(&mut world, "bob");
+    world.drain(2);
+    call(&mut world, "carol");
+    assert_eq!(world.cmds(2), ["WS_LEAVE_NOTI"]);
+    assert_eq!(world.cmds(3), ["WS_RINGING_NOTI"]);
+    world.join(1, &other);
+    assert_eq!(world.cmds(3), ["WS_LEAVE_NOTI"]);
+    assert_eq!(world.hub.figures().rooms, 1);
+    world.hub.audit().unwrap();
+}
+
+#[test]
+fn who_rings_and_calls_somebody_else_declines() {
+    let (mut world, _) = ringing(&[2]);
+    world.login(3, "carol");
+    world.ok(
+        2,
+        "WS_OFFER_CALL_REQ",
+        json!({ "call_type": "audiocall", "callee": "carol" }),
+    );
+    left(&mut world, 1, "bob");
+    assert_eq!(world.cmds(3), ["WS_RINGING_NOTI"]);
+}
+
+#[test]
+fn a_call_without_audio_goes_on_until_somebody_leaves() {
+    let (mut world, room) = ringing(&[2]);
+    world.ok(2, "WS_ANSWER_CALL_REQ", json!({}));
+    world.join(2, &room);
+    world.wait(3600);
+    assert!(
+        world.closed.is_empty(),
+        "a participant without audio is legal (11.14)"
+    );
+}
+
+#[test]
+fn a_call_room_is_not_listed_and_admits_nobody_else() {
+    let (mut world, room) = talking();
+    world.login(3, "carol");
+    assert_eq!(world.ok(3, "WS_ROOM_LIST_REQ", json!({}))["count"], 0);
+    for cmd in ["WS_JOIN_ROOM_REQ", "WS_DESTROY_ROOM_REQ", "WS_MAKE_SIPNUM_REQ"] {
+        world.fails(3, cmd, json!({ "room_id": room }));
+    }
+}
+
+#[test]
+fn sessions_in_a_call_are_listed_as_busy() {
+    let mut world = World::new();
+    world.login(1, "alice");
+    world.login(2, "bob");
+    world.login(3, "carol");
+    world.ok(
+        1,
+        "WS_OFFER_CALL_REQ",
+        json!({ "call_type": "videocall", "callee": "bob" }),
+    );
+    let list = world.ok(3, "WS_SESSION_LIST_REQ", json!({}));
+    for entry in list["list"].as_array().unwrap() {
+        assert_eq!(
+            (&entry["state"], &entry["call_type"]),
+            (&json!("busy"), &json!("videocall"))
+        );
+    }
+}
+
+#[test]
+fn a_telephone_does_not_reach_a_user_who_calls() {
+    let mut world = World::new();
+    world.login(1, "alice");
+    call(&mut world, "bob");
+    assert_eq!(
+        format!("{:?}", world.ring(1, "alice", "0101").unwrap()),
+        "Refused(Busy)"
+    );
+}
+
+#[test]
+fn chat_and_mute_work_in_a_call() {
+    let (mut world, _) = talking();
+    world.ok(
+        1,
+        "WS_MESSAGE_REQ",
+        json!({ "action": "send", "message": "hi", "transaction": "1" }),
+    );
+    world.ok(1, "WS_MUTE_REQ", json!({ "track": "audio" }));
+    assert_eq!(world.cmds(2), ["WS_MESSAGE_NOTI", "WS_MUTE_NOTI"]);
+    let list = world.ok(2, "WS_PARTI_LIST_REQ", json!({}));
+    assert_eq!(
+        (&list["count"], &list["list"][0]["call_type"]),
+        (&json!(1), &json!("audiocall"))
+    );
+}
+
+#[test]
+fn kicking_the_other_side_out_ends_the_call() {
+    let (mut world, _) = talking();
+    let bob = world.sessions[&2].clone();
+    world.ok(1, "WS_KICKOUT_REQ", json!({ "target": bob }));
+    assert_eq!(world.closed[&2], 4000);
+    left(&mut world, 1, "bob");
+    world.wait(5);
+    nothing_but_sessions(&world, 0);
+}
+
+#[test]
+fn shutdown_ends_calls_in_every_stage() {
+    let (mut world, _) = talking();
+    world.login(3, "carol");
+    world.login(4, "dave");
+    world.ok(
+        3,
+        "WS_OFFER_CALL_REQ",
+        json!({ "call_type": "audiocall", "callee": "dave" }),
+    );
+    let effects = world.hub.close_all(world.now);
+    world.apply(None, effects);
+    assert_eq!(world.hub.figures(), Figures::default());
+    assert!(world.open_peers.is_empty());
+    assert_eq!(world.hub.next_deadline(), None);
+    world.hub.audit().unwrap();
+}
