@@ -17,6 +17,10 @@ const COMMANDS: usize = 4096;
 /// Frames that may wait for a slow client; then its socket is closed.
 const OUTBOX: usize = 256;
 
+/// The rate that apps are asked to send at most, Hz. With 8 000 where only a phone listens, decoding would cost a third,
+/// and the phone would hear 0.2 PESQ less.
+const PLAYBACK_RATE: u32 = 48_000;
+
 /// What goes to one socket's task.
 #[derive(Debug)]
 pub(super) enum ToSocket {
@@ -230,11 +234,10 @@ impl HubTask {
                     participant,
                     room,
                     offer,
-                    max_playback_rate_hz,
                 } => {
                     let answer = self
                         .media
-                        .open_peer(participant, room, &offer, max_playback_rate_hz)
+                        .open_peer(participant, room, &offer, PLAYBACK_RATE)
                         .map_err(|e| e.to_string());
                     if let Err(reason) = &answer {
                         debug!(?participant, %reason, "audio offer refused");

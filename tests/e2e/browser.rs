@@ -108,6 +108,18 @@ impl Tab<'_> {
         self.run_with(body, json!({}))
     }
 
+    /// Why the body is rejected; panics when it is not.
+    pub fn refusal(&self, body: &str) -> String {
+        let caught = format!(
+            "return await (async () => {{ {body} }})().then(() => null, (e) => String(e?.message ?? e?.reason ?? e))"
+        );
+        let reason = self.run(&caught);
+        reason
+            .as_str()
+            .unwrap_or_else(|| panic!("not refused: {body}"))
+            .to_owned()
+    }
+
     /// As `run`, with `args` too.
     pub fn run_with(&self, body: &str, args: Value) -> Value {
         let c = self.browser.chromium;
@@ -147,6 +159,12 @@ impl Tab<'_> {
         self.run_with("rig.tone(args)", json!(hertz));
     }
 
+    /// A new room; its id.
+    pub fn new_room(&self, room_type: &str) -> String {
+        let made = self.run_with("return await sdk.createRoom(args)", json!(room_type));
+        made["room_id"].as_str().unwrap().to_owned()
+    }
+
     pub fn join(&self, room: &str) {
         self.run_with("await sdk.joinRoom(args)", json!(room));
     }
@@ -167,6 +185,12 @@ impl Tab<'_> {
             }
         }
         panic!("not heard within 10 s: {hertz:?} Hz are at {levels:.0?} dB");
+    }
+
+    /// Waits until this frequency is heard no more.
+    pub fn wait_for_silence(&self, hertz: f64) {
+        let quiet = (0..40).any(|_| level_at(&self.listen(0.25), 48_000, hertz) < -50.0);
+        assert!(quiet, "{hertz} Hz is still heard after 10 s");
     }
 
     /// The next `seconds` of what is heard, at 48 kHz.

@@ -73,10 +73,7 @@ fn app_in_its_room<'a>(
     user: &str,
 ) -> (Tab<'a>, String, String) {
     let app = browser.app(service, sdk, user);
-    let room = app.run("return await sdk.createRoom('audioroom')")["room_id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let room = app.new_room("audioroom");
     let number = app.sip_number(Some(&room));
     app.join(&room);
     (app, room, number)

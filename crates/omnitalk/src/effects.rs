@@ -42,8 +42,6 @@ pub enum Effect {
         room: RoomId,
         /// The SDP offer.
         offer: String,
-        /// The rate, in Hz, that the app is asked to send at most: a telephone carries no more than 8000.
-        max_playback_rate_hz: u32,
     },
     /// Drop the audio peer (also one that has not answered yet).
     ClosePeer {
@@ -130,13 +128,11 @@ impl fmt::Debug for Effect {
                 participant,
                 room,
                 offer,
-                max_playback_rate_hz,
             } => f
                 .debug_struct("OpenPeer")
                 .field("participant", participant)
                 .field("room", room)
                 .field("offer_bytes", &offer.len())
-                .field("max_playback_rate_hz", max_playback_rate_hz)
                 .finish(),
             Self::ClosePeer { participant } => f
                 .debug_struct("ClosePeer")

@@ -356,13 +356,6 @@ fn an_app_without_audio_loses_the_call_after_the_audio_time() {
 }
 
 #[test]
-fn an_app_that_only_a_telephone_hears_is_asked_for_no_more_than_a_telephone_carries() {
-    let (mut world, _) = joined();
-    world.publish(1);
-    assert_eq!(world.rate, 8_000);
-}
-
-#[test]
 fn connected_names_the_telephone() {
     let (mut world, room) = joined();
     world.publish(1);

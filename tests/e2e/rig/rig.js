@@ -17,10 +17,94 @@ const rig = (() => {
 
   const context = new AudioContext({ sampleRate: 48000 });
   const microphone = new MediaStreamAudioDestinationNode(context, { channelCount: 1 });
-  navigator.mediaDevices.getUserMedia = async () => {
+  navigator.mediaDevices.getUserMedia = async (wishes) => {
+    if (wishes?.video) {
+      const size = (wish, usual) => wish?.exact ?? wish?.ideal ?? usual;
+      const { deviceId, width, height } = wishes.video;
+      const device = deviceId?.exact ?? "camera";
+      return new MediaStream([picture(device, size(width, 640), size(height, 480))]);
+    }
     await context.resume();
     return new MediaStream([microphone.stream.getAudioTracks()[0].clone()]);
   };
+  navigator.mediaDevices.getDisplayMedia = async () => new MediaStream([picture("screen", 960, 540)]);
+
+  // The colours of each camera's left and right half.
+  const paints = { camera: ["#c03020", "#2040c0"], screen: ["#209040", "#c0a020"] };
+
+  /** A camera's track: two halves, and a spot that moves. */
+  function picture(device, width, height) {
+    const track = new MediaStreamTrackGenerator({ kind: "video" });
+    const writer = track.writable.getWriter();
+    const canvas = new OffscreenCanvas(width, height);
+    const pen = canvas.getContext("2d");
+    let drawn = 0;
+    const timer = setInterval(() => {
+      if (track.readyState === "ended") return clearInterval(timer);
+      const [left, right] = paints[device] ?? paints.camera;
+      pen.fillStyle = left;
+      pen.fillRect(0, 0, width / 2, height);
+      pen.fillStyle = right;
+      pen.fillRect(width / 2, 0, width / 2, height);
+      pen.fillStyle = "#808080";
+      pen.fillRect((drawn++ * 8) % width, height - 24, 24, 24);
+      writer.write(new VideoFrame(canvas, { timestamp: performance.now() * 1000 })).catch(() => clearInterval(timer));
+    }, 66);
+    return track;
+  }
+
+  /** The track that a video element shows, as soon as it shows one. */
+  function shown(tag) {
+    return within(() => `video in ${tag} ${state()}`, 20, (resolve) => {
+      const timer = setInterval(() => {
+        const track = document.querySelector(`video#${tag}`)?.srcObject?.getVideoTracks()[0];
+        if (!track) return;
+        clearInterval(timer);
+        resolve(track);
+      }, 20);
+    });
+  }
+
+  /** Decodes `count` frames of what a video element shows; the last one's size and the colours of its halves. */
+  async function watch(tag, count = 10) {
+    const track = (await shown(tag)).clone();
+    const reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
+    let frames = 0;
+    const last = async () => {
+      for (;;) {
+        const { value: frame } = await reader.read();
+        if (++frames === count) return frame;
+        frame.close();
+      }
+    };
+    const frame = await within(() => `${count} frames in ${tag}; came ${frames} ${state()}`, 20, (resolve) => last().then(resolve));
+    const [width, height] = [frame.displayWidth, frame.displayHeight];
+    const pen = new OffscreenCanvas(width, height).getContext("2d");
+    pen.drawImage(frame, 0, 0);
+    frame.close();
+    track.stop();
+    const colour = (x) => [...pen.getImageData(Math.round(x * width), Math.round(height / 3), 1, 1).data].slice(0, 3);
+    return { width, height, left: colour(0.25), right: colour(0.75) };
+  }
+
+  /** How many frames a video element gets within `ms`. */
+  async function frames(tag, ms) {
+    const track = (await shown(tag)).clone();
+    const reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
+    let count = 0;
+    const reading = (async () => {
+      for (;;) {
+        const { value: frame, done } = await reader.read();
+        if (done) return;
+        count++;
+        frame.close();
+      }
+    })();
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    track.stop();
+    await reading;
+    return count;
+  }
 
   /** A steady tone from the microphone. */
   function tone(hertz, amplitude = 0.25) {
@@ -164,5 +248,5 @@ const rig = (() => {
     }
   }
 
-  return { wanted, tone, speak, listen, samples, event, begin, run, state };
+  return { wanted, tone, speak, listen, samples, paints, watch, frames, event, begin, run, state };
 })();

@@ -9,12 +9,7 @@ use crate::fields::Fields;
 use crate::ids::{ParticipantId, SocketId};
 use crate::outgoing::Reply;
 use crate::timers::Timer;
-use crate::words::{RoomType, Track};
-
-/// What an app is asked to send at most: everything that it has, in Hz.
-const FULL_RATE: u32 = 48_000;
-/// The same where only a telephone listens.
-const TELEPHONE_RATE: u32 = 8_000;
+use crate::words::Track;
 
 impl Hub {
     /// `WS_PUBLISH_REQ` for audio (6.11).
@@ -22,7 +17,6 @@ impl Hub {
         let offer = fields.offer()?.to_owned();
         let (room_id, me) = self.inside(socket)?;
         let room = self.rooms.get_mut(&room_id).ok_or(Fault::NotInRoom)?;
-        let kind = room.kind;
         let participant = room.participants.get_mut(&me).ok_or(Fault::NotInRoom)?;
         if participant.audio != Audio::None {
             return Err(Fault::AlreadyPublished("Audio"));
@@ -32,11 +26,6 @@ impl Hub {
             participant: me,
             room: room_id,
             offer,
-            max_playback_rate_hz: if kind == RoomType::SipCall {
-                TELEPHONE_RATE
-            } else {
-                FULL_RATE
-            },
         });
         Ok(Awaited::Peer(me).into())
     }

@@ -67,8 +67,6 @@ pub struct World {
     pub watching: BTreeMap<u64, ViewerId>,
     /// Streams and viewers that the media plane owes an answer for.
     pub unanswered_video: BTreeSet<Video>,
-    /// The rate of the last audio peer.
-    pub rate: u32,
     /// The pixels of the last stream.
     pub pixels: u32,
     pub notices: BTreeMap<u64, VecDeque<TelephoneNotice>>,
@@ -104,7 +102,6 @@ impl World {
             viewers: BTreeMap::new(),
             watching: BTreeMap::new(),
             unanswered_video: BTreeSet::new(),
-            rate: 0,
             pixels: 0,
             notices: BTreeMap::new(),
             unanswered: BTreeSet::new(),
@@ -133,12 +130,8 @@ impl World {
                     assert_eq!(self.closed.insert(socket.0, code), None, "closed twice");
                 }
                 Effect::OpenPeer {
-                    participant,
-                    offer,
-                    max_playback_rate_hz,
-                    ..
+                    participant, offer, ..
                 } => {
-                    self.rate = max_playback_rate_hz;
                     assert!(self.open_peers.insert(participant), "opened twice");
                     self.offers.push(offer);
                     self.unanswered.insert(participant);
