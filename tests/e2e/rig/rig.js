@@ -53,6 +53,16 @@ const rig = (() => {
     return track;
   }
 
+  /** What the SDK takes for a view: the element's id, or a native view that takes a stream's URL. */
+  function view(tag) {
+    if (wanted.get("sdk") === "ts") return tag;
+    return {
+      set streamURL(url) {
+        document.querySelector(`video#${tag}`).srcObject = window.streamOf(url);
+      },
+    };
+  }
+
   /** The track that a video element shows, as soon as it shows one. */
   function shown(tag) {
     return within(() => `video in ${tag} ${state()}`, 20, (resolve) => {
@@ -248,5 +258,5 @@ const rig = (() => {
     }
   }
 
-  return { wanted, tone, speak, listen, samples, paints, watch, frames, event, begin, run, state };
+  return { wanted, tone, speak, listen, samples, paints, view, watch, frames, event, begin, run, state };
 })();
