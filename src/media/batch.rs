@@ -44,6 +44,10 @@ pub(crate) struct Moment {
 
 impl Moment {
     /// Reads both clocks; once a turn, not once a packet.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the kernel's arrival times are wall clock"
+    )]
     pub(crate) fn read() -> Moment {
         Moment {
             now: Instant::now(),
@@ -106,6 +110,7 @@ impl Batch {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test may wait")]
 mod tests {
     use super::*;
 

@@ -11,7 +11,13 @@
 //! ```
 //!
 //! A [`room::Room`] owns its members and lives on one shard; a caller in the IVR is a room of one. No locks, no
-//! async, no logging a packet here.
+//! async, no logging a packet here: lints say so.
+
+#![deny(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros
+)]
 
 mod app;
 mod batch;

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const UNIX_EPOCH_SECONDS: u64 = 2_208_988_800;
 
 /// Now: 32 bits of seconds, 32 bits of fraction.
+#[allow(clippy::disallowed_methods, reason = "read once, at the start")]
 pub(crate) fn now() -> u64 {
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     after(UNIX_EPOCH_SECONDS << 32, unix)

@@ -1,5 +1,11 @@
 //! The control plane's side of the media plane.
 
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "nothing here runs a packet"
+)]
+
 use super::app::{App, PeerPort};
 use super::command::{Command, LegEvent, LegId, PeerEvent, Playback, PlaybackId};
 use super::leg::{Leg, LegSeed};

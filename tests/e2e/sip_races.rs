@@ -57,6 +57,20 @@ fn a_lost_ack_makes_the_200_come_again_until_it_is_acknowledged() {
 }
 
 #[test]
+fn a_200_that_is_never_acknowledged_ends_in_a_bye_after_half_a_minute() {
+    // 64 times T1 (RFC 3261 section 13.3.1.4): the one test that has to wait for the real clock.
+    let service = Service::start("");
+    let peer = Peer::new(service.sip_udp);
+    peer.send(peer.invite("").as_bytes());
+    let bye = |all: &[String]| all.iter().any(|m| m.starts_with("BYE "));
+    let got = peer.collect(Duration::from_secs(45), bye);
+    assert!(bye(&got), "no BYE");
+    let oks = got.iter().filter(|m| status(m) == 200).count();
+    assert!((8..=12).contains(&oks), "the 200 came {oks} times");
+    service.until("the end is classified", || service.last_reason() == "no_ack");
+}
+
+#[test]
 fn cancel_at_once_is_answered_and_leaves_nothing_behind() {
     let service = Service::start("");
     for _ in 0..10 {

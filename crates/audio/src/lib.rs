@@ -4,6 +4,8 @@
 //! slices; a *frame* is 20 ms unless an item says otherwise. Levels are in dBov: 0 dBov is the power of a full-scale
 //! square wave (RFC 6464), so a full-scale sine is at -3 dBov. Nothing allocates per frame once it is constructed.
 
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
 pub mod comfort_noise;
 pub mod dtmf;
 pub mod error;

@@ -21,6 +21,8 @@
 //! assert!(matches!(&effects[..], [Effect::Send { text, .. }] if text.contains("WS_SESSION_RSP")));
 //! ```
 
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
 mod effects;
 mod fault;
 mod fields;

@@ -5,6 +5,8 @@
 //! ICE-lite: it announces complete candidates, needs none of the client's and learns the client's address
 //! from its connectivity checks (RFC 8445 section 2.5).
 
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
 mod dtls;
 mod peer;
 mod sdp;

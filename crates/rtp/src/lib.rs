@@ -3,6 +3,8 @@
 //! Time comes in as [`std::time::Instant`]; nothing here reads a clock. Nothing allocates per packet in the steady
 //! state: buffers grow to their size once and are reused.
 
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
 mod delay;
 pub mod digits;
 pub mod jitter;

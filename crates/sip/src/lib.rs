@@ -9,6 +9,8 @@
 //!                                                     Dialog ◀──┴──▶ Negotiator (SDP)
 //! ```
 
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
 pub mod call;
 pub mod dialog;
 pub mod framing;
