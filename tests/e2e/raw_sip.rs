@@ -24,6 +24,11 @@ impl Peer {
         )
     }
 
+    /// Where requests within a dialog are to come.
+    pub fn contact(&self) -> String {
+        format!("Contact: <sip:a@{}>", self.socket.local_addr().unwrap())
+    }
+
     pub fn send(&self, bytes: &[u8]) {
         self.socket.send_to(bytes, self.to).unwrap();
     }
