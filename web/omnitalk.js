@@ -1,15 +1,13 @@
-// A small client of the Omnitalk 2.1 signaling protocol: audio rooms, telephone numbers, incoming calls.
+// The Omnitalk 2.1 API for browsers, as one ES module without dependencies: rooms, video, calls, chat, telephone numbers.
 //
-// Method and event names are those of the vendor's API. A session ends with `leave()`: the server then closes the
-// socket, `close` is emitted, and `createSession()` may be called again on the same object.
+// Method and event names are those of the vendor's API; where that takes ids of HTML elements, this gives streams. Types
+// and one example a method: omnitalk.d.ts. A session ends with `leave()`: the server then closes the socket, `close` is
+// emitted, and `createSession()` may be called again on the same object.
 
-import { Peer, openMicrophone } from './peer.js';
+import { AudioPeer, VideoPeer, ViewerPeer, openCamera, openMicrophone, openScreen, stop } from './peer.js';
+import { OmnitalkError, Wire } from './wire.js';
 
-const REQUEST_TIMEOUT_MS = 5000;
-const CONNECT_TIMEOUT_MS = 10000;
-// The server asks for a sign of life every 20 s and gives up after 60 s; so do we.
-const SILENCE_LIMIT_MS = 65000;
-const SILENCE_CHECK_MS = 5000;
+export { OmnitalkError };
 
 const EVENTS = {
   WS_RINGING_NOTI: 'RINGING_EVENT',
@@ -26,49 +24,49 @@ const EVENTS = {
   WS_CANCEL_NOTI: 'CANCEL_EVENT',
 };
 
-/**
- * Every rejection of this client. `code` is one of:
- * `connect` (no socket), `closed` (socket ended meanwhile), `timeout` (no answer in 5 s), `refused` (the server said
- * no, `message` is its reason), `state` (not possible now), `microphone-*` (see peer.js).
- */
-export class OmnitalkError extends Error {
-  constructor(code, message) {
-    super(message || code);
-    this.name = 'OmnitalkError';
-    this.code = code;
-  }
-}
+const RESOLUTIONS = {
+  QVGA: [320, 240],
+  VGA: [640, 480],
+  SD: [720, 480],
+  HD: [1280, 720],
+  FHD: [1920, 1080],
+  '2K': [2560, 1440],
+  '4K': [3840, 2160],
+};
+
+/** Unix seconds of a Date, or nothing. */
+const seconds = (date) => (date ? Math.floor(date.getTime() / 1000) : undefined);
 
 export class Omnitalk {
   #serviceId;
   #serviceKey;
   #url;
   #audio;
-  #socket = null;
-  #session = '';
+  #iceServers;
+  #wire = null;
   #userId = '';
-  #roomId = '';
+  #room = null; // {id, type}
   #ringing = null;
-  #peer = null;
+  #audioPeer = null;
   #microphone = null;
-  #pending = new Map(); // response cmd → requests in the order sent; the server answers in this order
+  #camera = null; // {peer, stream}
+  #screen = null;
+  #viewers = new Map(); // publisher's or screen's session → ViewerPeer
+  #devices = { audio: undefined, video: undefined };
+  #resolution = RESOLUTIONS.SD;
+  #transaction = 0;
   #handlers = new Map();
-  #watch = 0;
 
-  /**
-   * @param {string} serviceId
-   * @param {string} [serviceKey]
-   * @param {{url?: string, audio?: HTMLAudioElement}} [options] `audio` plays what the others say
-   */
   constructor(serviceId, serviceKey, options = {}) {
     this.#serviceId = serviceId;
     this.#serviceKey = serviceKey;
     this.#url = options.url ?? `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`;
     this.#audio = options.audio ?? new Audio();
+    this.#iceServers = options.iceServers ?? [];
   }
 
   get session() {
-    return this.#session;
+    return this.#wire?.session ?? '';
   }
 
   get userId() {
@@ -76,31 +74,43 @@ export class Omnitalk {
   }
 
   get roomId() {
-    return this.#roomId;
+    return this.#room?.id ?? '';
   }
 
-  /** The microphone, while it is open: for a level meter. */
   get localStream() {
     return this.#microphone;
   }
 
-  /**
-   * Events of section 4 of the protocol, `close` ({code, reason}), and two of our own: `media` ({state}, the state of
-   * the sound connection or `microphone-ended`) and `playback-blocked` (the browser wants a tap first).
-   */
+  get cameraStream() {
+    return this.#camera?.stream ?? null;
+  }
+
+  get screenStream() {
+    return this.#screen?.stream ?? null;
+  }
+
   on(eventName, handler) {
     const list = this.#handlers.get(eventName) ?? [];
     this.#handlers.set(eventName, [...list, handler]);
     return this;
   }
 
-  /** Connects and signs in: `{session, user_id}`. */
+  // -- session ------------------------------------------------------------------------------------------------------
+
   async createSession(userId) {
-    if (this.#socket) throw new OmnitalkError('state', 'A session exists already');
-    await this.#connect();
-    const socket = this.#socket;
+    if (this.#wire) throw new OmnitalkError('state', 'A session exists already');
+    const wire = await Wire.open(this.#url, {
+      notified: (message) => this.#notified(message),
+      trickled: (message) => this.#trickled(message),
+      closed: (how) => this.#closed(wire, how),
+    });
+    if (this.#wire) {
+      wire.end({ code: 1000, reason: '' });
+      throw new OmnitalkError('state', 'A session exists already');
+    }
+    this.#wire = wire;
     try {
-      const answer = await this.#request('SESSION', {
+      const answer = await wire.request('SESSION', {
         service_id: this.#serviceId,
         service_key: this.#serviceKey || undefined,
         sdk: 'web',
@@ -108,47 +118,92 @@ export class Omnitalk {
         heartbeat: true,
         user_id: userId || undefined,
       });
-      this.#session = answer.session;
+      wire.session = answer.session;
       this.#userId = answer.user_id;
       return { session: answer.session, user_id: answer.user_id };
     } catch (error) {
-      if (this.#socket === socket) this.#end({ code: 1000, reason: '' }, false);
+      wire.end({ code: 1000, reason: '' });
       throw error;
     }
   }
 
-  /** A number for this session, or for a room: `{call_number, room_id?}`. Only before joining. */
   makeSipNumber(callNumber, roomId) {
     return this.#request('MAKE_SIPNUM', { call_number: callNumber || undefined, room_id: roomId || undefined });
   }
 
-  /** `{room_id}`. Creating does not join. */
-  createRoom(roomType, subject, secret) {
+  sessionList(page = 1) {
+    return this.#request('SESSION_LIST', { page });
+  }
+
+  async leave() {
+    const wire = this.#wire;
+    if (!wire) return;
+    this.#releaseMedia();
+    try {
+      await wire.request('LEAVE');
+    } finally {
+      // A server that has answered closes by itself; this is for the one that does not.
+      setTimeout(() => wire.end({ code: 1000, reason: '' }), 2000);
+    }
+  }
+
+  // -- rooms --------------------------------------------------------------------------------------------------------
+
+  createRoom(roomType, subject, secret, startDate, endDate) {
     return this.#request('CREATE_ROOM', {
       room_type: roomType,
       subject: subject || undefined,
       secret: secret || undefined,
+      start_date: seconds(startDate),
+      end_date: seconds(endDate),
     });
   }
 
-  /** `{list, count, page, room_type}`, ten to a page. */
+  destroyRoom(roomId) {
+    return this.#request('DESTROY_ROOM', { room_id: roomId });
+  }
+
   roomList(roomType = 'all', page = 1) {
     return this.#request('ROOM_LIST', { room_type: roomType, page });
   }
 
-  /** `{list, count, page, room_id}`: the others in the room, ten to a page. */
-  partiList(page = 1) {
-    return this.#request('PARTI_LIST', { room_id: this.#roomId || undefined, page });
-  }
-
-  /** Joins and publishes the microphone: `{room_id, room_type, call_number?}`. */
   async joinRoom(roomId, secret, userName) {
     // The microphone first: whoever refuses it has not joined anything yet.
     await this.openMicrophone();
     return this.#entering(() => this.#join(roomId, secret, userName));
   }
 
-  /** Answers the call that rings, joins its room and publishes the microphone. */
+  partiList(page = 1) {
+    return this.#request('PARTI_LIST', { room_id: this.roomId || undefined, page });
+  }
+
+  publishList(page = 1) {
+    return this.#request('PUBLISH_LIST', { room_id: this.roomId || undefined, page });
+  }
+
+  screenList() {
+    return this.#request('SCREEN_LIST', { room_id: this.roomId || undefined });
+  }
+
+  kickOut(session) {
+    return this.#request('KICKOUT', { target: session });
+  }
+
+  // -- calls --------------------------------------------------------------------------------------------------------
+
+  async offerCall(callType, callee) {
+    await this.openMicrophone();
+    return this.#entering(async () => {
+      const { room_id: roomId } = await this.#request('OFFER_CALL', {
+        call_type: callType,
+        caller: this.#userId,
+        callee,
+        record: false,
+      });
+      return this.#enterCall(callType, roomId);
+    });
+  }
+
   async answerCall(callType = this.#ringing?.call_type, caller = this.#ringing?.caller) {
     if (!caller) throw new OmnitalkError('refused', 'No call rings for this session');
     await this.openMicrophone();
@@ -159,11 +214,10 @@ export class Omnitalk {
         callee: this.#userId,
       });
       this.#ringing = null;
-      return this.#join(roomId);
+      return this.#enterCall(callType, roomId);
     });
   }
 
-  /** Declines the call that rings and keeps the session with its number, unlike `leave()`. */
   async rejectCall() {
     const ringing = this.#ringing;
     this.#ringing = null;
@@ -174,65 +228,192 @@ export class Omnitalk {
     });
   }
 
-  /** Mutes at the server, for everybody, and stops sending sound. */
+  async #enterCall(callType, roomId) {
+    const joined = await this.#join(roomId);
+    // A call without a camera is still a call.
+    if (callType === 'videocall') await this.publish().catch((error) => this.#emit('camera-failed', error));
+    return joined;
+  }
+
+  // -- video --------------------------------------------------------------------------------------------------------
+
+  async publish() {
+    if (this.#camera) throw new OmnitalkError('state', 'The camera is published already');
+    const stream = await openCamera(this.#devices.video, this.#resolution);
+    const answer = await this.#sendVideo(stream, 'PUBLISH', (peer) => {
+      this.#camera = { peer, stream };
+    });
+    return { session: answer.session, stream };
+  }
+
+  async screenShare() {
+    if (this.#screen) throw new OmnitalkError('state', 'The screen is shared already');
+    const stream = await openScreen();
+    const answer = await this.#sendVideo(stream, 'SCREEN_SHARE', (peer) => {
+      this.#screen = { peer, stream };
+    });
+    // The browser's own "stop sharing".
+    stream.getVideoTracks()[0].addEventListener('ended', () => {
+      if (this.#screen?.stream === stream) this.screenUnshare().catch(() => {});
+      this.#emit('screen-ended', {});
+    });
+    return { session: answer.session, stream };
+  }
+
+  async screenUnshare() {
+    this.#closeVideo('screen');
+    await this.#request('SCREEN_UNSHARE');
+  }
+
+  async subscribe(session) {
+    const { jsep, screen } = await this.#request('SUBSCRIBE', { subscribe: session }, 'subscribe');
+    this.#viewers.get(session)?.close();
+    const peer = new ViewerPeer({
+      iceServers: this.#iceServers,
+      candidate: (candidate) => this.#trickle('video', candidate, session),
+    });
+    this.#viewers.set(session, peer);
+    const answer = await peer.answer(jsep);
+    this.#wire?.send({ cmd: 'WS_SUBSCRIBE_COMP', session: this.session, subscribe: session, jsep: answer.jsep });
+    peer.described();
+    return { session: this.session, publisher_session: session, screen, stream: answer.stream };
+  }
+
+  async unsubscribe(session) {
+    this.#forget(session);
+    await this.#request('UNSUBSCRIBE', { subscribe: session }, 'subscribe');
+    return { session: this.session, publisher_session: session };
+  }
+
+  async setResolution(name) {
+    const size = RESOLUTIONS[name];
+    if (!size) throw new OmnitalkError('state', `Resolution ${name}: one of ${Object.keys(RESOLUTIONS).join(', ')}`);
+    this.#resolution = size;
+    const [width, height] = size;
+    await this.#camera?.stream.getVideoTracks()[0]?.applyConstraints({ width: { ideal: width }, height: { ideal: height } });
+    await this.#request('RESOLUTION', { resolution: width * height });
+  }
+
+  // -- devices ------------------------------------------------------------------------------------------------------
+
+  async getDeviceList() {
+    const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
+    const of = (kind) => all.filter((one) => one.kind === kind).map(({ deviceId, label }) => ({ deviceId, label }));
+    return { audioinput: of('audioinput'), audiooutput: of('audiooutput'), videoinput: of('videoinput') };
+  }
+
+  async setAudioInput(deviceId) {
+    this.#devices.audio = deviceId;
+    const old = this.#microphone;
+    if (!old) return;
+    const stream = await openMicrophone(deviceId);
+    const [track] = stream.getAudioTracks();
+    track.enabled = old.getAudioTracks()[0]?.enabled ?? true;
+    await this.#audioPeer?.replace(track);
+    this.#hold(stream);
+    stop(old);
+  }
+
+  async setAudioOutput(deviceId) {
+    if (!this.#audio.setSinkId) throw new OmnitalkError('state', 'This browser cannot choose the loudspeaker');
+    await this.#audio.setSinkId(deviceId);
+  }
+
+  async setVideoDevice(deviceId) {
+    this.#devices.video = deviceId;
+    if (!this.#camera) return;
+    const stream = await openCamera(deviceId, this.#resolution);
+    const [track] = stream.getVideoTracks();
+    track.enabled = this.#camera.stream.getVideoTracks()[0]?.enabled ?? true;
+    await this.#camera.peer.replace(track);
+    stop(this.#camera.stream);
+    this.#camera.stream = stream;
+  }
+
+  // -- mute ---------------------------------------------------------------------------------------------------------
+
   async setMute(track = 'audio') {
-    this.#enableMicrophone(false);
+    this.#enable(track, false);
     try {
       await this.#request('MUTE', { track });
     } catch (error) {
-      this.#enableMicrophone(true);
+      this.#enable(track, true);
       throw error;
     }
   }
 
   async setUnmute(track = 'audio') {
     await this.#request('UNMUTE', { track });
-    this.#enableMicrophone(true);
+    this.#enable(track, true);
   }
 
-  /** Ends room, call and session; `close` follows. */
-  async leave() {
-    const socket = this.#socket;
-    if (!socket) return;
-    this.#releaseMedia();
-    try {
-      await this.#request('LEAVE', {});
-    } finally {
-      // A server that has answered closes by itself; this is for the one that does not.
-      setTimeout(() => {
-        if (this.#socket === socket) this.#end({ code: 1000, reason: '' });
-      }, 2000);
-    }
+  #enable(track, on) {
+    const stream = track === 'audio' ? this.#microphone : this.#camera?.stream;
+    for (const one of stream?.getTracks() ?? []) one.enabled = on;
   }
 
-  /** Asks for the microphone ahead of time. */
+  // -- chat ---------------------------------------------------------------------------------------------------------
+
+  sendMessage(message) {
+    return this.#message({ action: 'send', message });
+  }
+
+  sendWhisper(message, session) {
+    return this.#message({ action: 'whisper', message, to_user: session });
+  }
+
+  messageList() {
+    return this.#message({ action: 'list' });
+  }
+
+  #message(fields) {
+    this.#transaction += 1;
+    return this.#request('MESSAGE', { ...fields, transaction: String(this.#transaction) }, 'transaction');
+  }
+
+  // -- recording ----------------------------------------------------------------------------------------------------
+
+  recordingStart() {
+    return this.#request('RECORDING', { action: 'start', track: 'audio' });
+  }
+
+  recordingStop() {
+    return this.#request('RECORDING', { action: 'stop', track: 'audio' });
+  }
+
+  // -- microphone and loudspeaker -----------------------------------------------------------------------------------
+
   async openMicrophone() {
     if (this.#microphone?.getTracks().some((track) => track.readyState === 'live')) return;
-    const socket = this.#socket;
-    const opened = await openMicrophone().catch((error) => {
+    const wire = this.#wire;
+    const opened = await openMicrophone(this.#devices.audio).catch((error) => {
       throw new OmnitalkError(error.code, error.message);
     });
-    if (!socket || this.#socket !== socket) {
-      for (const track of opened.getTracks()) track.stop();
+    if (!wire || this.#wire !== wire) {
+      stop(opened);
       throw new OmnitalkError('closed');
     }
-    this.#microphone = opened;
-    for (const track of opened.getTracks()) {
-      track.addEventListener('ended', () => this.#emit('media', { state: 'microphone-ended' }));
-    }
+    this.#hold(opened);
   }
 
-  /** Gives the microphone back that `openMicrophone` has opened, if nothing came of it. */
   closeMicrophone() {
-    if (!this.#roomId) this.#releaseMedia();
+    if (!this.#room) this.#releaseMedia();
   }
 
-  /** Tries once more to play the others' sound, from within a click. */
   resumePlayback() {
     return this.#audio.play();
   }
 
-  // -- joining ------------------------------------------------------------------------------------------------------
+  #hold(microphone) {
+    this.#microphone = microphone;
+    for (const track of microphone.getTracks()) {
+      track.addEventListener('ended', () => {
+        if (this.#microphone === microphone) this.#emit('media', { state: 'microphone-ended' });
+      });
+    }
+  }
+
+  // -- inside -------------------------------------------------------------------------------------------------------
 
   // Whoever could not enter does not keep the microphone open. Inside without sound, `leave()` is what remains.
   async #entering(enter) {
@@ -250,27 +431,59 @@ export class Omnitalk {
       secret: secret || undefined,
       user_name: userName || undefined,
     });
-    this.#roomId = joined.room_id;
-    await this.#publish();
+    this.#room = { id: joined.room_id, type: joined.room_type };
+    const peer = new AudioPeer(this.#microphone, {
+      iceServers: this.#iceServers,
+      candidate: (candidate) => this.#trickle('audio', candidate),
+      stream: (stream) => this.#play(stream),
+      state: (state) => {
+        if (this.#audioPeer === peer) this.#emit('media', { state });
+      },
+    });
+    this.#audioPeer = peer;
+    await this.#negotiate(peer, 'PUBLISH', { track: 'audio' }, () => this.#audioPeer === peer);
     return joined;
   }
 
-  async #publish() {
-    const peer = new Peer(this.#microphone, {
-      candidate: (candidate) => this.#send({ cmd: 'WS_TRICKLE', session: this.#session, track: 'audio', candidate }),
-      stream: (stream) => this.#play(stream),
-      state: (state) => {
-        if (this.#peer === peer) this.#emit('media', { state });
-      },
+  async #sendVideo(stream, request, keep) {
+    const peer = new VideoPeer(stream, {
+      iceServers: this.#iceServers,
+      candidate: (candidate) => this.#trickle('video', candidate),
     });
-    this.#peer = peer;
+    keep(peer);
+    const { width = this.#resolution[0], height = this.#resolution[1] } = stream.getVideoTracks()[0].getSettings();
+    const isOurs = () => this.#camera?.peer === peer || this.#screen?.peer === peer;
+    try {
+      return await this.#negotiate(peer, request, { track: 'video', resolution: width * height }, isOurs);
+    } catch (error) {
+      if (this.#camera?.peer === peer) this.#closeVideo('camera');
+      if (this.#screen?.peer === peer) this.#closeVideo('screen');
+      throw error;
+    }
+  }
+
+  async #negotiate(peer, request, fields, isWanted) {
     const jsep = await peer.offer();
-    const answering = this.#request('PUBLISH', { track: 'audio', jsep });
-    peer.offered();
+    const answering = this.#request(request, { ...fields, jsep });
+    peer.described();
     const answer = await answering;
-    // The call may have ended while the answer was on its way.
-    if (this.#peer !== peer) throw new OmnitalkError('closed');
+    // All may have ended while the answer was on its way.
+    if (!isWanted()) throw new OmnitalkError('closed');
     await peer.accept(answer.jsep);
+    return answer;
+  }
+
+  #closeVideo(which) {
+    const one = which === 'camera' ? this.#camera : this.#screen;
+    if (which === 'camera') this.#camera = null;
+    else this.#screen = null;
+    one?.peer.close();
+    stop(one?.stream);
+  }
+
+  #forget(session) {
+    this.#viewers.get(session)?.close();
+    this.#viewers.delete(session);
   }
 
   #play(stream) {
@@ -280,126 +493,39 @@ export class Omnitalk {
     });
   }
 
-  #enableMicrophone(on) {
-    for (const track of this.#microphone?.getAudioTracks() ?? []) track.enabled = on;
-  }
-
   #releaseMedia() {
-    const peer = this.#peer;
-    this.#peer = null;
+    const peer = this.#audioPeer;
+    this.#audioPeer = null;
     peer?.close();
-    for (const track of this.#microphone?.getTracks() ?? []) track.stop();
+    this.#closeVideo('camera');
+    this.#closeVideo('screen');
+    for (const session of [...this.#viewers.keys()]) this.#forget(session);
+    const microphone = this.#microphone;
     this.#microphone = null;
+    stop(microphone);
     this.#audio.srcObject = null;
   }
 
-  // -- the socket ---------------------------------------------------------------------------------------------------
-
-  #connect() {
-    return new Promise((resolve, reject) => {
-      let socket;
-      try {
-        socket = new WebSocket(this.#url);
-      } catch (error) {
-        reject(new OmnitalkError('connect', error.message));
-        return;
-      }
-      this.#socket = socket;
-      let lastHeard = Date.now();
-      let isOpen = false;
-      const giveUp = () => {
-        if (this.#socket === socket) this.#socket = null;
-        socket.close();
-        reject(new OmnitalkError('connect'));
-      };
-      const timer = setTimeout(giveUp, CONNECT_TIMEOUT_MS);
-      socket.onopen = () => {
-        clearTimeout(timer);
-        isOpen = true;
-        lastHeard = Date.now();
-        this.#watch = setInterval(() => {
-          if (Date.now() - lastHeard > SILENCE_LIMIT_MS) this.#end({ code: 4001, reason: 'silence' });
-        }, SILENCE_CHECK_MS);
-        resolve();
-      };
-      socket.onmessage = ({ data }) => {
-        if (this.#socket !== socket) return;
-        lastHeard = Date.now();
-        this.#receive(data);
-      };
-      socket.onclose = ({ code, reason }) => {
-        clearTimeout(timer);
-        if (!isOpen) {
-          giveUp();
-        } else if (this.#socket === socket) {
-          this.#end({ code, reason });
-        }
-      };
-    });
+  #trickle(track, candidate, subscribe) {
+    this.#wire?.send({ cmd: 'WS_TRICKLE', session: this.session, track, candidate, subscribe });
   }
 
-  #end(how, tell = true) {
-    const socket = this.#socket;
-    clearInterval(this.#watch);
-    const hadSession = this.#session !== '';
-    this.#socket = null;
-    this.#session = '';
-    this.#roomId = '';
+  #trickled({ session, track, candidate }) {
+    if (session !== this.session) this.#viewers.get(session)?.addCandidate(candidate);
+    else (track === 1 ? this.#audioPeer : this.#camera?.peer)?.addCandidate(candidate);
+  }
+
+  #request(name, fields, echo) {
+    return this.#wire?.request(name, fields, echo) ?? Promise.reject(new OmnitalkError('closed'));
+  }
+
+  #closed(wire, how) {
+    if (this.#wire !== wire) return;
+    this.#wire = null;
+    this.#room = null;
     this.#ringing = null;
     this.#releaseMedia();
-    if (socket) socket.close();
-    const waiting = [...this.#pending.values()].flat();
-    this.#pending.clear();
-    for (const request of waiting) request.fail(new OmnitalkError('closed'));
-    if (tell && hadSession) this.#emit('close', how);
-  }
-
-  #send(message) {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
-    this.#socket.send(JSON.stringify(message));
-    return true;
-  }
-
-  #request(name, fields) {
-    return new Promise((resolve, reject) => {
-      const key = `WS_${name}_RSP`;
-      const message = { cmd: `WS_${name}_REQ`, session: this.#session || undefined, ...fields };
-      if (!this.#send(message)) {
-        reject(new OmnitalkError('closed'));
-        return;
-      }
-      // An expired request keeps its place in the queue, so that its late answer is not taken for the next one's.
-      const timer = setTimeout(() => reject(new OmnitalkError('timeout')), REQUEST_TIMEOUT_MS);
-      const request = {
-        settle: ({ cmd, result, reason, ...rest }) => {
-          clearTimeout(timer);
-          if (result === 'success') resolve(rest);
-          else reject(new OmnitalkError('refused', reason));
-        },
-        fail: (error) => {
-          clearTimeout(timer);
-          reject(error);
-        },
-      };
-      const queue = this.#pending.get(key);
-      if (queue) queue.push(request);
-      else this.#pending.set(key, [request]);
-    });
-  }
-
-  #receive(data) {
-    let message;
-    try {
-      message = JSON.parse(data);
-    } catch {
-      return;
-    }
-    if (typeof message?.cmd !== 'string') return;
-    if (message.event) this.#notified(message);
-    else if (message.cmd === 'WS_HEARTBEAT_REQ') {
-      this.#send({ cmd: 'WS_HEARTBEAT_RSP', timestamp: message.timestamp, session: message.session });
-    } else if (message.cmd === 'WS_TRICKLE') this.#peer?.addCandidate(message.candidate);
-    else this.#pending.get(message.cmd)?.shift()?.settle(message);
+    if (wire.session) this.#emit('close', how);
   }
 
   #notified({ cmd, event, ...about }) {
@@ -409,6 +535,7 @@ export class Omnitalk {
     if (name === 'CANCEL_EVENT' || (name === 'LEAVE_EVENT' && about.session === this.#ringing?.session)) {
       this.#ringing = null;
     }
+    if (name === 'LEAVE_EVENT' || name === 'SCREEN_UNSHARE_EVENT') this.#forget(about.session);
     this.#emit(name, about);
   }
 

@@ -1,22 +1,21 @@
-// The one peer connection of a participant: microphone out, mix of the others in.
+// Peer connections: the audio one (microphone out, mix of the others in), one for each own camera or screen, one for
+// each video that is watched. And the devices that feed them.
 
-/** Opens the microphone. Fails with `code`: `microphone-insecure`, `-refused`, `-missing`, `-busy`. */
-export async function openMicrophone() {
-  if (!navigator.mediaDevices?.getUserMedia) throw failure('microphone-insecure');
+/** Opens microphone, camera or screen. Fails with `code`: `microphone-insecure`, `-refused`, `-missing`, `-busy` … */
+async function open(what, ask) {
+  if (!navigator.mediaDevices?.getUserMedia) throw failure(`${what}-insecure`);
   try {
-    return await navigator.mediaDevices.getUserMedia({
-      audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true },
-    });
+    return await ask();
   } catch (error) {
     switch (error.name) {
       case 'NotAllowedError':
       case 'SecurityError':
-        throw failure('microphone-refused', error.message);
+        throw failure(`${what}-refused`, error.message);
       case 'NotFoundError':
       case 'OverconstrainedError':
-        throw failure('microphone-missing', error.message);
+        throw failure(`${what}-missing`, error.message);
       default:
-        throw failure('microphone-busy', error.message);
+        throw failure(`${what}-busy`, error.message);
     }
   }
 }
@@ -25,56 +24,67 @@ function failure(code, message) {
   return Object.assign(new Error(message ?? code), { code });
 }
 
-export class Peer {
-  #pc;
-  #channel;
-  #early = []; // candidates gathered before the offer was sent
-  #offered = false;
+const exactly = (deviceId) => (deviceId ? { exact: deviceId } : undefined);
+
+export function openMicrophone(deviceId) {
+  const audio = { deviceId: exactly(deviceId), echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+  return open('microphone', () => navigator.mediaDevices.getUserMedia({ audio }));
+}
+
+export function openCamera(deviceId, [width, height]) {
+  const video = { deviceId: exactly(deviceId), width: { ideal: width }, height: { ideal: height } };
+  return open('camera', () => navigator.mediaDevices.getUserMedia({ video }));
+}
+
+export function openScreen() {
+  return open('screen', () => navigator.mediaDevices.getDisplayMedia({ video: true }));
+}
+
+export function stop(stream) {
+  for (const track of stream?.getTracks() ?? []) track.stop();
+}
+
+/** What every connection has: candidates that never overtake the description they belong to, and an end. */
+class Connection {
+  pc;
+  #early = [];
+  #described = false;
   #tell;
 
-  /**
-   * @param {MediaStream} microphone
-   * @param {{candidate: Function, stream: Function, state: Function}} tell
-   */
-  constructor(microphone, tell) {
+  /** @param {{candidate: Function, state?: Function, iceServers?: RTCIceServer[]}} tell */
+  constructor(tell) {
     this.#tell = tell;
-    // The server is reachable at the address that it puts into its answer: no STUN or TURN is needed.
-    this.#pc = new RTCPeerConnection();
-    const [track] = microphone.getAudioTracks();
-    this.#pc.addTrack(track, microphone);
-    // Part of the protocol, and it has to exist before the offer.
-    this.#channel = this.#pc.createDataChannel('renegotiation');
-    this.#channel.onmessage = ({ data }) => this.#renegotiate(data).catch(console.error);
-    this.#pc.onicecandidate = ({ candidate }) => this.#gathered(candidate);
-    this.#pc.ontrack = ({ streams, track: remote }) => tell.stream(streams[0] ?? new MediaStream([remote]));
-    this.#pc.onconnectionstatechange = () => tell.state(this.#pc.connectionState);
+    // The server is reachable at the addresses in its descriptions: no STUN is needed. TURN is for others' networks.
+    this.pc = new RTCPeerConnection({ iceServers: tell.iceServers ?? [] });
+    this.pc.onicecandidate = ({ candidate }) => this.#gathered(candidate);
+    this.pc.onconnectionstatechange = () => this.#tell.state?.(this.pc.connectionState);
   }
 
-  /** The offer, without candidates. */
-  async offer() {
-    const { type, sdp } = await this.#pc.createOffer();
-    await this.#pc.setLocalDescription({ type, sdp });
-    return { type, sdp };
-  }
-
-  /** The offer is on its way: candidates may follow, they must never overtake it. */
-  offered() {
-    this.#offered = true;
+  /** Our description is on its way: candidates may follow. */
+  described() {
+    this.#described = true;
     for (const candidate of this.#early.splice(0)) this.#tell.candidate(candidate);
   }
 
   async accept(jsep) {
-    await this.#pc.setRemoteDescription(jsep);
+    await this.pc.setRemoteDescription(jsep);
   }
 
   addCandidate(candidate) {
     if (!candidate?.candidate) return;
-    this.#pc.addIceCandidate(candidate).catch(() => {}); // the answer carries all candidates; these are extra
+    this.pc.addIceCandidate(candidate).catch(() => {}); // the description carries all candidates; these are extra
+  }
+
+  /** Sends this track from now on instead of the one of its kind. */
+  async replace(track) {
+    const sender = this.pc.getSenders().find((one) => one.track?.kind === track.kind);
+    await sender?.replaceTrack(track);
   }
 
   close() {
-    this.#tell = { candidate() {}, stream() {}, state() {} };
-    this.#pc.close();
+    this.#tell = { candidate() {} };
+    this.pc.ontrack = null;
+    this.pc.close();
   }
 
   #gathered(found) {
@@ -86,17 +96,68 @@ export class Peer {
           sdpMLineIndex: found.sdpMLineIndex,
         }
       : { type: 'candidate', completed: true };
-    if (this.#offered) this.#tell.candidate(candidate);
+    if (this.#described) this.#tell.candidate(candidate);
     else this.#early.push(candidate);
+  }
+}
+
+const plain = ({ type, sdp }) => ({ type, sdp });
+
+/** A connection that we offer: audio, camera, screen. */
+class Offering extends Connection {
+  /** The offer, without candidates. */
+  async offer() {
+    const offer = await this.pc.createOffer();
+    await this.pc.setLocalDescription(offer);
+    return plain(offer);
+  }
+}
+
+/** Microphone out, mix of the others in. */
+export class AudioPeer extends Offering {
+  #channel;
+
+  /** @param {{candidate: Function, stream: Function, state: Function}} tell */
+  constructor(microphone, tell) {
+    super(tell);
+    const [track] = microphone.getAudioTracks();
+    this.pc.addTrack(track, microphone);
+    // Part of the protocol, and it has to exist before the offer.
+    this.#channel = this.pc.createDataChannel('renegotiation');
+    this.#channel.onmessage = ({ data }) => this.#renegotiate(data).catch(console.error);
+    this.pc.ontrack = ({ streams, track: remote }) => tell.stream(streams[0] ?? new MediaStream([remote]));
   }
 
   // The server may add a track by a full new offer over the data channel.
   async #renegotiate(data) {
     const message = JSON.parse(data);
     if (message.cmd !== 'DCH_ADD_TRACK') return;
-    await this.#pc.setRemoteDescription(message.jsep);
-    await this.#pc.setLocalDescription(await this.#pc.createAnswer());
-    const { type, sdp } = this.#pc.localDescription;
-    this.#channel.send(JSON.stringify({ cmd: 'DCH_ADD_TRACK_COMP', call_id: message.call_idx, jsep: { type, sdp } }));
+    await this.pc.setRemoteDescription(message.jsep);
+    await this.pc.setLocalDescription(await this.pc.createAnswer());
+    const jsep = plain(this.pc.localDescription);
+    this.#channel.send(JSON.stringify({ cmd: 'DCH_ADD_TRACK_COMP', call_id: message.call_idx, jsep }));
+  }
+}
+
+/** A camera or a screen out. */
+export class VideoPeer extends Offering {
+  constructor(stream, tell) {
+    super(tell);
+    const [track] = stream.getVideoTracks();
+    this.pc.addTransceiver(track, { direction: 'sendonly', streams: [stream] });
+  }
+}
+
+/** Somebody's video in; the server offers. */
+export class ViewerPeer extends Connection {
+  /** Takes the offer: the answer, and the stream that will show. */
+  async answer(jsep) {
+    const shown = new Promise((resolve) => {
+      this.pc.ontrack = ({ streams, track }) => resolve(streams[0] ?? new MediaStream([track]));
+    });
+    await this.accept(jsep);
+    const answer = await this.pc.createAnswer();
+    await this.pc.setLocalDescription(answer);
+    return { jsep: plain(answer), stream: await shown };
   }
 }

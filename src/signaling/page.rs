@@ -25,6 +25,7 @@ fn file(path: &str) -> Response {
         Some("css") => "text/css; charset=utf-8",
         Some("json") => "application/json",
         Some("svg") => "image/svg+xml",
+        Some("ts") => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     };
     let headers = [
