@@ -7,7 +7,7 @@ use mio::net::UdpSocket;
 use omnigate_audio::level::TalkDetector;
 use omnigate_audio::mix::Limiter;
 use omnigate_omnitalk::ParticipantId;
-use omnigate_rtc::{AudioPacket, Peer, Sink, TransportState};
+use omnigate_rtc::{AudioPacket, AudioSink, Peer, Sink, TransportState};
 use omnigate_rtp::RtpPacket;
 use omnigate_rtp::playout::{PayloadKind, Playout};
 use std::net::SocketAddr;
@@ -199,6 +199,15 @@ impl Sink for AppSink<'_> {
         }
     }
 
+    fn transport(&mut self, state: TransportState) {
+        self.port.tell(match state {
+            TransportState::Up => PeerEvent::Up(self.participant),
+            TransportState::Gone => PeerEvent::Gone(self.participant),
+        });
+    }
+}
+
+impl AudioSink for AppSink<'_> {
     fn audio(&mut self, p: AudioPacket<'_>) {
         let packet = RtpPacket {
             ssrc: p.ssrc,
@@ -209,12 +218,5 @@ impl Sink for AppSink<'_> {
             payload: p.payload,
         };
         self.playout.push(self.now, &packet, PayloadKind::Opus);
-    }
-
-    fn transport(&mut self, state: TransportState) {
-        self.port.tell(match state {
-            TransportState::Up => PeerEvent::Up(self.participant),
-            TransportState::Gone => PeerEvent::Gone(self.participant),
-        });
     }
 }
