@@ -11,17 +11,24 @@
 //!                           └── KeyFrameRequests, bitrate ◀─────────┘
 //! ```
 
+pub mod bitrate;
 mod codec;
 mod dtls;
 mod error;
 mod factory;
+mod forward;
+mod keyframe;
 mod peer;
 mod sdp;
 pub mod stun;
 mod transport;
+mod video;
 
 pub use codec::{CodecSet, NotACodec, VideoCodec, codec_order};
 pub use error::{MAX_SDP, PeerError};
 pub use factory::PeerFactory;
+pub use forward::{Forwarder, Place, VideoPacket};
+pub use keyframe::{KEY_FRAME_INTERVAL, KeyFrameRequests, starts_key_frame};
 pub use peer::{AudioPacket, AudioSink, Peer};
 pub use transport::{Sink, TransportState};
+pub use video::{Publisher, VideoSink, Viewer, offered_codecs};
