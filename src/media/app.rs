@@ -26,9 +26,15 @@ pub(crate) struct PeerPort {
 }
 
 impl PeerPort {
-    fn tell(&self, event: PeerEvent) {
+    pub(super) fn tell(&self, event: PeerEvent) {
         if self.events.try_send(event).is_err() {
             ShardFigures::count(&self.figures.events_lost);
+        }
+    }
+
+    pub(super) fn transmit(&self, destination: SocketAddr, datagram: &[u8]) {
+        if self.socket.send_to(datagram, destination).is_ok() {
+            ShardFigures::count(&self.figures.webrtc_sent);
         }
     }
 }
@@ -194,9 +200,7 @@ struct AppSink<'a> {
 
 impl Sink for AppSink<'_> {
     fn transmit(&mut self, destination: SocketAddr, datagram: &[u8]) {
-        if self.port.socket.send_to(datagram, destination).is_ok() {
-            ShardFigures::count(&self.port.figures.webrtc_sent);
-        }
+        self.port.transmit(destination, datagram);
     }
 
     fn transport(&mut self, state: TransportState) {

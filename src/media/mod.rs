@@ -10,7 +10,8 @@
 //! ```
 //!
 //! A [`room::Room`] owns its members and lives on one shard; a caller in the IVR is a room of one. No locks, no
-//! async, no logging a packet here.
+//! async, no logging a packet here. Video is not mixed but forwarded: [`video::Videos`] holds the streams of a shard and
+//! their viewers, which need no tick.
 
 mod app;
 mod command;
@@ -22,8 +23,11 @@ mod outbound;
 mod plane;
 mod ports;
 mod room;
+mod routes;
 mod shard;
 mod stats;
+mod video;
+mod video_plane;
 
 pub(crate) use outbound::law;
 

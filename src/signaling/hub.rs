@@ -162,6 +162,7 @@ impl HubTask {
                     let effects = match event {
                         PeerEvent::Up(p) => self.hub.peer_up(p, now()),
                         PeerEvent::Gone(p) => self.hub.peer_gone(p, now()),
+                        PeerEvent::StreamGone(_) | PeerEvent::ViewerGone(_) => continue,
                     };
                     self.carry_out(effects);
                 }

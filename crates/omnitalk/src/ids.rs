@@ -14,6 +14,14 @@ pub struct TelephoneId(pub u64);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct ParticipantId(pub u64);
 
+/// One published video: a camera or a screen. Never used twice.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct StreamId(pub u64);
+
+/// One subscription of one session to one stream. Never used twice.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct ViewerId(pub u64);
+
 /// A room. Only the lower 112 bits are used: the wire form is 28 lower-case hex digits (section 1).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RoomId(pub u128);

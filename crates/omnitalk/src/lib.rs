@@ -39,6 +39,6 @@ pub use effects::{
     Effect, EndReason, Figures, LookUp, Now, RefusedReason, Target, TargetKind, TelephoneNotice,
 };
 pub use hub::Hub;
-pub use ids::{ParticipantId, RoomId, SocketId, TelephoneId};
+pub use ids::{ParticipantId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
 pub use masked::{CallNumber, NotACallNumber, Secret};
 pub use settings::{HubSettings, Service};

@@ -338,14 +338,13 @@ impl Viewer {
         self.transport.drain(now, sink, |_, event| heard.event(event));
     }
 
-    /// Tells the bandwidth estimator what the stream needs, bit/s: it probes up to there, and while nothing is sent
-    /// (`hold`) keeps probing with padding, so that a paused viewer's estimate can rise.
-    pub fn wish(&mut self, bits: u64, hold: bool) {
-        let least = if hold { bits } else { 0 };
+    /// Tells the bandwidth estimator what the stream may need, bit/s: it probes up to `most`, and fills up to `least`
+    /// with padding, so that the estimate of a paused viewer can rise. [`Viewer::timeout`] is due then.
+    pub fn wish(&mut self, most: u64, least: u64) {
         self.transport
             .rtc
             .bwe()
-            .set_bitrate(Bitrate::bps(least), Bitrate::bps(bits));
+            .set_bitrate(Bitrate::bps(least), Bitrate::bps(most));
     }
 
     /// What the connection is measured to carry, bit/s; `None` before any feedback.

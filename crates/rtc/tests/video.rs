@@ -93,7 +93,7 @@ fn the_publisher_is_told_a_bitrate_and_a_viewer_is_measured() {
     world.run(seconds(1), true);
     let now = world.now;
     world.publisher.limit(400_000, now, &mut world.publisher_out);
-    world.viewer.wish(1_500_000, false);
+    world.viewer.wish(1_500_000, 0);
     world.run(seconds(5), true);
     let told = world.sender.estimate.unwrap();
     assert!((390_000..410_000).contains(&told), "{told}");
