@@ -83,6 +83,7 @@ fn a_packet_from_phone_to_phone_allocates_nothing() {
         rtp_ports: 45_000..=45_998,
         webrtc_port: 0,
         shards: 1,
+        video_codecs: Vec::new(),
         silence_timeout: Duration::from_secs(30),
     };
     let (events, _peers) = mpsc::channel(16);

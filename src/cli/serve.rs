@@ -167,6 +167,7 @@ fn media_settings(settings: &Settings, advertise: IpAddr) -> MediaSettings {
             settings.media.shards
         },
         silence_timeout: Duration::from_secs(settings.media.rtp_timeout_seconds),
+        video_codecs: settings.media.video_codecs.clone(),
     }
 }
 

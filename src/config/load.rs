@@ -19,6 +19,7 @@ const KEYS: &[&str] = &[
     "media.webrtc_port",
     "media.shards",
     "media.rtp_timeout_seconds",
+    "media.video_codecs",
     "trunk[].name",
     "trunk[].allow",
     "trunk[].numbers",
@@ -261,6 +262,12 @@ fn check(s: &Settings, faults: &mut Vec<Fault>) {
             fault(&format!("trunk[{i}].name"), format!("`{}` occurs twice", t.name));
         }
     }
+    if s.media.video_codecs.is_empty() {
+        fault(
+            "media.video_codecs",
+            "is empty; name at least one of vp8, h264, vp9".into(),
+        );
+    }
     for (i, service) in s.service.iter().enumerate() {
         if service.id.is_empty() {
             fault(&format!("service[{i}].id"), "is empty".into());
@@ -398,6 +405,23 @@ mod tests {
         assert!(!format!("{s:?}").contains("hush"));
         std::fs::remove_file(dir).unwrap();
         assert!(faults("[api]\ntoken = { env = \"OMNIGATE_NO_SUCH\" }")[0].contains("OMNIGATE_NO_SUCH"));
+    }
+
+    #[test]
+    fn video_codecs_are_an_ordered_list_and_an_unknown_one_has_its_nearest_named() {
+        use omnigate_rtc::VideoCodec::{H264, Vp8};
+        let order = |toml: &str| load_text(toml, []).unwrap().media.video_codecs;
+        assert_eq!(order("[media]\nvideo_codecs = [\"h264\", \"vp8\"]"), [H264, Vp8]);
+        assert_eq!(order("[media]\nvideo_codecs = \"h264,vp8\""), [H264, Vp8]);
+        assert_eq!(order("").len(), 3);
+        let all = faults("[media]\nvideo_codecs = [\"vp8\", \"H.264\"]");
+        assert!(
+            all[0].starts_with("media.video_codecs")
+                && all[0].contains("`H.264`")
+                && all[0].contains("`h264`?"),
+            "{all:?}"
+        );
+        assert!(faults("[media]\nvideo_codecs = []")[0].starts_with("media.video_codecs"));
     }
 
     #[test]

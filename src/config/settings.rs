@@ -2,6 +2,7 @@
 
 use super::secret::Secret;
 use ipnet::IpNet;
+use omnigate_rtc::VideoCodec;
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -167,6 +168,9 @@ pub struct Media {
     pub shards: usize,
     /// A leg without RTP for this many seconds, while not on hold, ends.
     pub rtp_timeout_seconds: u64,
+    /// Video codecs, the preferred one first.
+    #[serde(deserialize_with = "video_codecs")]
+    pub video_codecs: Vec<VideoCodec>,
 }
 
 impl Default for Media {
@@ -180,6 +184,7 @@ impl Default for Media {
             webrtc_port: 40_000,
             shards: 0,
             rtp_timeout_seconds: 30,
+            video_codecs: VideoCodec::ALL.to_vec(),
         }
     }
 }
@@ -445,6 +450,23 @@ impl Default for Shutdown {
     fn default() -> Shutdown {
         Shutdown { drain_seconds: 30 }
     }
+}
+
+/// Names of video codecs; a fault says which is nearest.
+fn video_codecs<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Vec<VideoCodec>, D::Error> {
+    let names: Vec<String> = one_or_many(d)?;
+    let codec = |name: &String| {
+        name.parse().map_err(|e| {
+            let nearest = VideoCodec::ALL
+                .into_iter()
+                .min_by_key(|c| strsim::damerau_levenshtein(c.name(), &name.to_ascii_lowercase()))
+                .filter(|c| strsim::damerau_levenshtein(c.name(), &name.to_ascii_lowercase()) <= 2)
+                .map(|c| format!("; did you mean `{c}`?"))
+                .unwrap_or_default();
+            serde::de::Error::custom(format!("`{name}` {e}{nearest}"))
+        })
+    };
+    names.iter().map(codec).collect()
 }
 
 /// A list, or one value in its place.

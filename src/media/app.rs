@@ -7,7 +7,7 @@ use mio::net::UdpSocket;
 use omnigate_audio::level::TalkDetector;
 use omnigate_audio::mix::Limiter;
 use omnigate_omnitalk::ParticipantId;
-use omnigate_rtc::{AudioPacket, Peer, Sink, TransportState};
+use omnigate_rtc::{AudioPacket, AudioSink, Peer, Sink, TransportState};
 use omnigate_rtp::RtpPacket;
 use omnigate_rtp::playout::{PayloadKind, Playout};
 use std::net::SocketAddr;
@@ -26,9 +26,15 @@ pub(crate) struct PeerPort {
 }
 
 impl PeerPort {
-    fn tell(&self, event: PeerEvent) {
+    pub(super) fn tell(&self, event: PeerEvent) {
         if self.events.try_send(event).is_err() {
             ShardFigures::count(&self.figures.events_lost);
+        }
+    }
+
+    pub(super) fn transmit(&self, destination: SocketAddr, datagram: &[u8]) {
+        if self.socket.send_to(datagram, destination).is_ok() {
+            ShardFigures::count(&self.figures.webrtc_sent);
         }
     }
 }
@@ -194,11 +200,18 @@ struct AppSink<'a> {
 
 impl Sink for AppSink<'_> {
     fn transmit(&mut self, destination: SocketAddr, datagram: &[u8]) {
-        if self.port.socket.send_to(datagram, destination).is_ok() {
-            ShardFigures::count(&self.port.figures.webrtc_sent);
-        }
+        self.port.transmit(destination, datagram);
     }
 
+    fn transport(&mut self, state: TransportState) {
+        self.port.tell(match state {
+            TransportState::Up => PeerEvent::Up(self.participant),
+            TransportState::Gone => PeerEvent::Gone(self.participant),
+        });
+    }
+}
+
+impl AudioSink for AppSink<'_> {
     fn audio(&mut self, p: AudioPacket<'_>) {
         let packet = RtpPacket {
             ssrc: p.ssrc,
@@ -209,12 +222,5 @@ impl Sink for AppSink<'_> {
             payload: p.payload,
         };
         self.playout.push(self.now, &packet, PayloadKind::Opus);
-    }
-
-    fn transport(&mut self, state: TransportState) {
-        self.port.tell(match state {
-            TransportState::Up => PeerEvent::Up(self.participant),
-            TransportState::Gone => PeerEvent::Gone(self.participant),
-        });
     }
 }

@@ -3,9 +3,10 @@
 use super::app::App;
 use super::leg::Leg;
 use super::room::RoomKey;
+use super::video::{Stream, Viewing};
 use omnigate_audio::dtmf::Key;
 use omnigate_audio::tone::Tone;
-use omnigate_omnitalk::{ParticipantId, RoomId};
+use omnigate_omnitalk::{ParticipantId, RoomId, StreamId, ViewerId};
 use omnigate_rtp::digits::Source;
 use omnigate_sip::Agreed;
 use std::net::SocketAddr;
@@ -53,6 +54,18 @@ pub(crate) enum Command {
     RemovePeer(ParticipantId),
     /// Takes a peer's audio out of every mix, or back in.
     MutePeer(ParticipantId, bool),
+    /// Takes a published video.
+    AddStream(Box<Stream>),
+    /// Ends a published video and its viewers.
+    CloseStream(StreamId),
+    /// Forwards nothing of a stream, or goes on.
+    MuteStream(StreamId, bool),
+    /// Takes a viewer of a stream.
+    AddViewer(StreamId, Box<Viewing>),
+    /// A viewer's answer to our offer.
+    AnswerViewer(ViewerId, String),
+    /// Ends a viewer.
+    CloseViewer(ViewerId),
     /// Ends the thread.
     Stop,
 }
@@ -107,4 +120,8 @@ pub enum PeerEvent {
     Up(ParticipantId),
     /// The transport is lost.
     Gone(ParticipantId),
+    /// A publisher's transport is lost.
+    StreamGone(StreamId),
+    /// A viewer's transport is lost, or its answer was of no use.
+    ViewerGone(ViewerId),
 }

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! A [`room::Room`] owns its members and lives on one shard; a caller in the IVR is a room of one. No locks, no
-//! async, no logging a packet here: lints say so.
+//! async, no logging a packet here: lints say so. Video is not mixed but forwarded: [`video::Videos`] holds the
+//! streams of a shard and their viewers, which need no tick.
 
 #![deny(
     clippy::disallowed_methods,
@@ -30,8 +31,11 @@ mod outbound;
 mod plane;
 mod ports;
 mod room;
+mod routes;
 mod shard;
 mod stats;
+mod video;
+mod video_plane;
 
 pub(crate) use outbound::law;
 

@@ -12,10 +12,11 @@ use super::leg::{Leg, LegSeed};
 use super::ports::PortPool;
 use super::shard::{Shard, ShardSender};
 use super::stats::{MediaFigures, ShardFigures};
+use super::video_plane::VideoBook;
 use crate::sync::lock;
 use mio::Poll;
 use omnigate_omnitalk::{ParticipantId, RoomId};
-use omnigate_rtc::{PeerError, PeerFactory};
+use omnigate_rtc::{PeerError, PeerFactory, VideoCodec};
 use omnigate_rtp::playout::{Playout, PlayoutSettings};
 use omnigate_sip::{Agreed, LocalMedia};
 use rand::RngExt;
@@ -49,6 +50,8 @@ pub struct MediaSettings {
     pub shards: usize,
     /// A leg without RTP for this long, while not on hold, is reported silent.
     pub silence_timeout: Duration,
+    /// Video codecs, the preferred one first.
+    pub video_codecs: Vec<VideoCodec>,
 }
 
 /// Why the media plane refuses.
@@ -65,6 +68,9 @@ pub enum MediaError {
     /// The shard's queue is full or it has ended.
     #[error("media thread does not take orders")]
     Busy,
+    /// There is no such stream in the room.
+    #[error("no such stream")]
+    NoStream,
     /// The peer's offer was refused.
     #[error(transparent)]
     Peer(#[from] PeerError),
@@ -75,14 +81,15 @@ pub enum MediaError {
 
 /// All shards.
 pub struct MediaPlane {
-    shards: Vec<ShardSender>,
+    pub(super) shards: Vec<ShardSender>,
     figures: Vec<Arc<ShardFigures>>,
     webrtc_ports: Vec<u16>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     ports: Mutex<PortPool>,
     peers: Mutex<HashMap<ParticipantId, usize>>,
-    factory: PeerFactory,
-    settings: MediaSettings,
+    pub(super) video: Mutex<VideoBook>,
+    pub(super) factory: PeerFactory,
+    pub(super) settings: MediaSettings,
     next_leg: AtomicU64,
     next_playback: AtomicU64,
 }
@@ -148,6 +155,7 @@ impl MediaPlane {
             threads: Mutex::new(threads),
             ports: Mutex::new(PortPool::new(settings.rtp_ports.clone())),
             peers: Mutex::new(HashMap::new()),
+            video: Mutex::default(),
             factory: PeerFactory::new()?,
             settings,
             next_leg: AtomicU64::new(1),
@@ -160,8 +168,15 @@ impl MediaPlane {
         &self.webrtc_ports
     }
 
-    fn shard_of_room(&self, room: RoomId) -> usize {
+    pub(super) fn shard_of_room(&self, room: RoomId) -> usize {
         (room.0 % self.shards.len() as u128) as usize
+    }
+
+    /// The announced addresses of a shard's WebRTC port.
+    pub(super) fn candidates(&self, shard: usize) -> Vec<SocketAddr> {
+        let port = self.webrtc_ports[shard];
+        let all = self.settings.advertise.iter();
+        all.map(|ip| SocketAddr::new(*ip, port)).collect()
     }
 
     /// Opens the media of a phone call, silent until [`LegHandle::set_media`]. `peer` chooses the family of
@@ -238,13 +253,7 @@ impl MediaPlane {
         max_playback_rate: u32,
     ) -> Result<String, MediaError> {
         let shard = self.shard_of_room(room);
-        let port = self.webrtc_ports[shard];
-        let candidates: Vec<SocketAddr> = self
-            .settings
-            .advertise
-            .iter()
-            .map(|ip| SocketAddr::new(*ip, port))
-            .collect();
+        let candidates = self.candidates(shard);
         let (peer, answer) = self
             .factory
             .answer(offer, &candidates, max_playback_rate, Instant::now())?;

@@ -6,11 +6,12 @@ use super::command::{Command, LegEvent, LegId};
 use super::leg::Leg;
 use super::ntp;
 use super::room::{Room, RoomKey};
+use super::routes::{PeerKey, Routes};
 use super::stats::ShardFigures;
+use super::video::Videos;
 use crossbeam_channel::{Receiver, Sender};
 use mio::{Events, Interest, Poll, Token, Waker};
 use omnigate_omnitalk::{ParticipantId, RoomId};
-use omnigate_rtc::stun;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::net::SocketAddr;
@@ -27,8 +28,6 @@ const PEER_SCAN: Duration = Duration::from_millis(5);
 const MAX_LAG: Duration = Duration::from_millis(200);
 /// Rooms share this many moments within a tick: few wake-ups, and not all work at once.
 const PHASES: u32 = 8;
-/// Most addresses known for one peer.
-const MAX_ADDRESSES: usize = 8;
 /// Largest datagram read, bytes.
 const MAX_DATAGRAM: usize = 2048;
 
@@ -63,8 +62,8 @@ pub(crate) struct Shard {
     rooms: HashMap<RoomKey, Room>,
     legs: HashMap<LegId, RoomKey>,
     peers: HashMap<ParticipantId, RoomKey>,
-    addresses: HashMap<SocketAddr, ParticipantId>,
-    ufrags: HashMap<String, ParticipantId>,
+    videos: Videos,
+    routes: Routes,
     ticks: BinaryHeap<Reverse<(Instant, RoomKey)>>,
     next_scan: Instant,
     phase: u32,
@@ -95,8 +94,8 @@ impl Shard {
             rooms: HashMap::new(),
             legs: HashMap::new(),
             peers: HashMap::new(),
-            addresses: HashMap::new(),
-            ufrags: HashMap::new(),
+            videos: Videos::default(),
+            routes: Routes::default(),
             ticks: BinaryHeap::new(),
             next_scan: now,
             phase: 0,
@@ -144,8 +143,12 @@ impl Shard {
     /// None without a room: an idle shard sleeps.
     fn next_deadline(&self) -> Option<Instant> {
         let tick = self.ticks.peek().map(|Reverse((at, _))| *at);
-        let scan = (!self.peers.is_empty()).then_some(self.next_scan);
+        let scan = self.has_peers().then_some(self.next_scan);
         tick.into_iter().chain(scan).min()
+    }
+
+    fn has_peers(&self) -> bool {
+        !self.peers.is_empty() || !self.videos.is_empty()
     }
 
     fn receive_rtcp(&mut self, token: usize, now: Instant) {
@@ -180,19 +183,18 @@ impl Shard {
     }
 
     fn webrtc_datagram(&mut self, source: SocketAddr, datagram: &[u8], now: Instant) {
-        // A check names its peer; everything else is known by its address.
-        let named = stun::local_ufrag(datagram)
-            .and_then(|u| self.ufrags.get(u))
-            .copied();
-        let Some(participant) = named.or_else(|| self.addresses.get(&source).copied()) else {
+        let Some((key, named)) = self.routes.find(source, datagram) else {
             return;
         };
-        self.feed_app(participant, source, datagram, now);
-        if named.is_some() && self.addresses.get(&source) != Some(&participant) {
-            let known = self.addresses.values().filter(|p| **p == participant).count();
-            if known < MAX_ADDRESSES {
-                self.addresses.insert(source, participant);
+        match key {
+            PeerKey::Audio(participant) => self.feed_app(participant, source, datagram, now),
+            PeerKey::Stream(_) | PeerKey::Viewer(_) => {
+                let (port, routes) = (&self.port, &mut self.routes);
+                self.videos.receive(key, source, datagram, now, port, routes);
             }
+        }
+        if named {
+            self.routes.learn(source, key);
         }
     }
 
@@ -214,7 +216,7 @@ impl Shard {
 
     fn scan_peers(&mut self) {
         let now = Instant::now();
-        if self.peers.is_empty() || now < self.next_scan {
+        if !self.has_peers() || now < self.next_scan {
             return;
         }
         self.next_scan = now + PEER_SCAN;
@@ -234,6 +236,7 @@ impl Shard {
         for participant in lost {
             self.lose_peer(participant);
         }
+        self.videos.scan(now, &self.port, &mut self.routes);
     }
 
     fn tick_rooms(&mut self) {
@@ -305,6 +308,29 @@ impl Shard {
                     app.muted = muted;
                 }
             }
+            Command::AddStream(stream) => {
+                self.videos.add_stream(stream, &self.port, &mut self.routes);
+                self.next_scan = now;
+            }
+            Command::CloseStream(stream) => {
+                self.videos
+                    .close_stream(stream, now, &self.port, &mut self.routes);
+            }
+            Command::MuteStream(stream, muted) => {
+                self.videos.mute(stream, muted, now, &self.port, &mut self.routes);
+            }
+            Command::AddViewer(stream, viewing) => {
+                self.videos
+                    .add_viewer(stream, viewing, &self.port, &mut self.routes);
+            }
+            Command::AnswerViewer(viewer, answer) => {
+                self.videos
+                    .answer(viewer, &answer, now, &self.port, &mut self.routes);
+            }
+            Command::CloseViewer(viewer) => {
+                self.videos
+                    .close_viewer(viewer, now, &self.port, &mut self.routes);
+            }
             Command::Stop => {}
         }
     }
@@ -375,7 +401,7 @@ impl Shard {
     fn put_app(&mut self, room: RoomId, app: Box<App>, now: Instant) {
         let participant = app.participant;
         self.port.figures.peers.fetch_add(1, Relaxed);
-        self.ufrags.insert(app.ufrag().to_owned(), participant);
+        self.routes.add(app.ufrag(), PeerKey::Audio(participant));
         self.peers.insert(participant, RoomKey::Room(room));
         let room = self.room(RoomKey::Room(room), now);
         room.apps.push(app);
@@ -385,8 +411,7 @@ impl Shard {
 
     fn take_app(&mut self, participant: ParticipantId) -> Option<Box<App>> {
         let room_key = self.peers.remove(&participant)?;
-        self.addresses.retain(|_, p| *p != participant);
-        self.ufrags.retain(|_, p| *p != participant);
+        self.routes.remove(PeerKey::Audio(participant));
         self.port.figures.peers.fetch_sub(1, Relaxed);
         let room = self.rooms.get_mut(&room_key)?;
         let index = room.apps.iter().position(|a| a.participant == participant);

@@ -32,6 +32,16 @@ pub struct ShardFigures {
     pub peers: AtomicU64,
     /// Rooms here, callers in the IVR included.
     pub rooms: AtomicU64,
+    /// Published videos here.
+    pub streams: AtomicU64,
+    /// Viewers of videos here.
+    pub viewers: AtomicU64,
+    /// Video packets received from publishers.
+    pub video_received: AtomicU64,
+    /// Video packets forwarded to viewers, one each.
+    pub video_forwarded: AtomicU64,
+    /// Key frames asked of publishers.
+    pub key_frames_requested: AtomicU64,
     /// Members removed after a bug.
     pub failures: AtomicU64,
     /// Events that found the control plane's queue full.
@@ -82,6 +92,16 @@ pub struct MediaFigures {
     pub peers: u64,
     /// Rooms.
     pub rooms: u64,
+    /// Published videos.
+    pub streams: u64,
+    /// Viewers of videos.
+    pub viewers: u64,
+    /// Video packets received from publishers.
+    pub video_received: u64,
+    /// Video packets forwarded to viewers.
+    pub video_forwarded: u64,
+    /// Key frames asked of publishers.
+    pub key_frames_requested: u64,
     /// Members removed after a bug.
     pub failures: u64,
     /// Commands waiting.
@@ -108,6 +128,11 @@ impl MediaFigures {
         self.legs += s.legs.load(Relaxed);
         self.peers += s.peers.load(Relaxed);
         self.rooms += s.rooms.load(Relaxed);
+        self.streams += s.streams.load(Relaxed);
+        self.viewers += s.viewers.load(Relaxed);
+        self.video_received += s.video_received.load(Relaxed);
+        self.video_forwarded += s.video_forwarded.load(Relaxed);
+        self.key_frames_requested += s.key_frames_requested.load(Relaxed);
         self.failures += s.failures.load(Relaxed);
         self.events_lost += s.events_lost.load(Relaxed);
     }

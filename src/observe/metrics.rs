@@ -195,9 +195,11 @@ impl Metrics {
         let _ = encode(&mut out, &self.registry);
         let tail = out.strip_suffix("# EOF\n").map(str::len);
         out.truncate(tail.unwrap_or(out.len()));
-        let gauges: [(&str, u64, &str); 14] = [
+        let gauges: [(&str, u64, &str); 16] = [
             ("media_legs", media.legs, "Phone legs"),
             ("media_peers", media.peers, "WebRTC peers"),
+            ("media_streams", media.streams, "Published videos"),
+            ("media_viewers", media.viewers, "Viewers of videos"),
             ("media_rooms", media.rooms, "Mixers, callers in the IVR included"),
             (
                 "media_command_queue",
@@ -238,7 +240,7 @@ impl Metrics {
         for (name, value, help) in gauges {
             family(&mut out, name, "gauge", "", value, help);
         }
-        let counters: [(&str, u64, &str); 6] = [
+        let counters: [(&str, u64, &str); 9] = [
             (
                 "rtp_received_packets",
                 media.rtp_received,
@@ -264,6 +266,21 @@ impl Metrics {
                 "webrtc_sent_packets",
                 media.webrtc_sent,
                 "Datagrams sent from WebRTC ports",
+            ),
+            (
+                "video_received_packets",
+                media.video_received,
+                "Video packets from publishers",
+            ),
+            (
+                "video_forwarded_packets",
+                media.video_forwarded,
+                "Video packets to viewers, one each",
+            ),
+            (
+                "video_key_frame_requests",
+                media.key_frames_requested,
+                "Key frames asked of publishers",
             ),
         ];
         for (name, value, help) in counters {

@@ -171,6 +171,14 @@ impl HubTask {
                     let effects = match event {
                         PeerEvent::Up(p) => self.hub.peer_up(p, now()),
                         PeerEvent::Gone(p) => self.hub.peer_gone(p, now()),
+                        PeerEvent::StreamGone(stream) => {
+                            self.media.close_stream(stream);
+                            self.hub.stream_gone(stream, now())
+                        }
+                        PeerEvent::ViewerGone(viewer) => {
+                            self.media.close_viewer(viewer);
+                            self.hub.viewer_gone(viewer, now())
+                        }
                     };
                     self.carry_out(effects);
                 }
@@ -244,18 +252,32 @@ impl HubTask {
                     }
                     put_first(&mut queue, self.hub.peer_answered(participant, answer, now()));
                 }
-                Effect::OpenStream { stream, .. } => {
-                    let none = Err("video is not available yet".to_owned());
-                    put_first(&mut queue, self.hub.stream_answered(stream, none, now()));
+                Effect::OpenStream {
+                    stream,
+                    room,
+                    offer,
+                    pixels,
+                } => {
+                    let answer = self
+                        .media
+                        .open_stream(stream, room, &offer, pixels)
+                        .map_err(|e| e.to_string());
+                    if let Err(reason) = &answer {
+                        debug!(?stream, %reason, "video offer refused");
+                    }
+                    put_first(&mut queue, self.hub.stream_answered(stream, answer, now()));
                 }
-                Effect::OpenViewer { viewer, .. } => {
-                    let none = Err("video is not available yet".to_owned());
-                    put_first(&mut queue, self.hub.viewer_offered(viewer, none, now()));
+                Effect::OpenViewer { viewer, stream, room } => {
+                    let offer = self
+                        .media
+                        .open_viewer(viewer, stream, room)
+                        .map_err(|e| e.to_string());
+                    put_first(&mut queue, self.hub.viewer_offered(viewer, offer, now()));
                 }
-                Effect::CloseStream { .. }
-                | Effect::SetStreamMuted { .. }
-                | Effect::AnswerViewer { .. }
-                | Effect::CloseViewer { .. } => {}
+                Effect::CloseStream { stream } => self.media.close_stream(stream),
+                Effect::SetStreamMuted { stream, muted } => self.media.mute_stream(stream, muted),
+                Effect::AnswerViewer { viewer, answer } => self.media.answer_viewer(viewer, answer),
+                Effect::CloseViewer { viewer } => self.media.close_viewer(viewer),
                 Effect::ClosePeer { participant } => self.media.close_peer(participant),
                 Effect::SetMuted { participant, muted } => self.media.mute_peer(participant, muted),
                 Effect::Telephone { call, notice } => {

@@ -14,6 +14,7 @@ mod rooms_with_browsers;
 mod sdk_calls;
 mod sdk_rooms;
 mod sdk_sessions;
+mod sdk_video;
 mod sip_dialogs;
 mod sip_races;
 mod sip_torture;

@@ -61,7 +61,9 @@ fn a_200_that_is_never_acknowledged_ends_in_a_bye_after_half_a_minute() {
     // 64 times T1 (RFC 3261 section 13.3.1.4): the one test that has to wait for the real clock.
     let service = Service::start("media.rtp_timeout_seconds = 60\n");
     let peer = Peer::new(service.sip_udp);
-    let invite = peer.invite("").replace("Contact: <sip:a@127.0.0.1>", &peer.contact());
+    let invite = peer
+        .invite("")
+        .replace("Contact: <sip:a@127.0.0.1>", &peer.contact());
     peer.send(invite.as_bytes());
     let bye = |all: &[String]| all.iter().any(|m| m.starts_with("BYE "));
     let got = peer.collect(Duration::from_secs(45), bye);

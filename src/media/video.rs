@@ -1,0 +1,496 @@
+//! The video of a shard: streams, their viewers, and the way from one to the others.
+
+use super::app::PeerPort;
+use super::command::PeerEvent;
+use super::routes::{PeerKey, Routes};
+use super::stats::ShardFigures;
+use omnigate_omnitalk::{StreamId, ViewerId};
+use omnigate_rtc::bitrate::{self, Pace};
+use omnigate_rtc::{
+    Forwarder, KeyFrameRequests, Publisher, Sink, TransportState, VideoPacket, VideoSink, Viewer,
+    starts_key_frame,
+};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+/// How often a publisher's bitrate and its viewers' pauses are decided.
+const SHARE_EVERY: Duration = Duration::from_millis(500);
+/// Most viewers of one stream.
+const MAX_VIEWERS: usize = 1_000;
+
+/// One published video and who views it.
+pub(crate) struct Stream {
+    id: StreamId,
+    publisher: Publisher,
+    muted: bool,
+    requests: KeyFrameRequests,
+    cap: u64,
+    next_share: Instant,
+    viewers: Vec<Box<Viewing>>,
+}
+
+/// One viewer of a stream.
+pub(crate) struct Viewing {
+    id: ViewerId,
+    viewer: Viewer,
+    forwarder: Forwarder,
+    /// Since the connection is up.
+    pace: Option<Pace>,
+}
+
+/// All streams of a shard.
+#[derive(Default)]
+pub(crate) struct Videos {
+    streams: HashMap<StreamId, Box<Stream>>,
+    viewers: HashMap<ViewerId, StreamId>,
+    /// Packets on their way from a publisher to its viewers; empty between steps.
+    packets: Vec<VideoPacket>,
+}
+
+/// What died in a step.
+#[derive(Default)]
+struct Dead {
+    publisher: bool,
+    viewers: Vec<ViewerId>,
+}
+
+impl Stream {
+    /// `pixels`: width times height of the pictures.
+    pub(crate) fn new(id: StreamId, publisher: Publisher, pixels: u32, now: Instant) -> Stream {
+        Stream {
+            id,
+            publisher,
+            muted: false,
+            requests: KeyFrameRequests::default(),
+            cap: bitrate::cap(pixels),
+            next_share: now,
+            viewers: Vec::new(),
+        }
+    }
+
+    /// A step of the publisher, with what follows for the viewers.
+    fn publish(
+        &mut self,
+        port: &PeerPort,
+        packets: &mut Vec<VideoPacket>,
+        now: Instant,
+        step: impl FnOnce(&mut Publisher, &mut StreamSink<'_>),
+    ) -> Dead {
+        let mut dead = Dead::default();
+        let mut sink = StreamSink {
+            id: self.id,
+            port,
+            packets,
+        };
+        let publisher = &mut self.publisher;
+        dead.publisher = catch_unwind(AssertUnwindSafe(|| step(publisher, &mut sink))).is_err();
+        self.forward(port, packets, now, &mut dead);
+        self.ask(port, packets, now, &mut dead);
+        dead
+    }
+
+    fn forward(&mut self, port: &PeerPort, packets: &mut Vec<VideoPacket>, now: Instant, dead: &mut Dead) {
+        for packet in packets.drain(..) {
+            ShardFigures::count(&port.figures.video_received);
+            if starts_key_frame(self.publisher.codec(), &packet.payload) {
+                self.requests.arrived();
+            }
+            if self.muted {
+                continue;
+            }
+            for viewing in &mut self.viewers {
+                if catch_unwind(AssertUnwindSafe(|| viewing.forward(&packet, now, port))).is_err() {
+                    dead.viewers.push(viewing.id);
+                }
+            }
+        }
+    }
+
+    /// Hands the viewers' wishes for a key frame to the publisher, as often as it may be asked.
+    fn ask(&mut self, port: &PeerPort, packets: &mut Vec<VideoPacket>, now: Instant, dead: &mut Dead) {
+        let mut wanted = false;
+        for viewing in &mut self.viewers {
+            wanted |= viewing.wants_key_frame(now);
+        }
+        if wanted && !self.muted {
+            self.requests.want();
+        }
+        if self.muted || !self.publisher.is_up() || !self.requests.due(now) {
+            return;
+        }
+        ShardFigures::count(&port.figures.key_frames_requested);
+        let mut sink = StreamSink {
+            id: self.id,
+            port,
+            packets,
+        };
+        let publisher = &mut self.publisher;
+        let step = AssertUnwindSafe(|| publisher.request_key_frame(now, &mut sink));
+        dead.publisher |= catch_unwind(step).is_err();
+    }
+
+    /// A step of one viewer, with what follows for the publisher.
+    fn view(
+        &mut self,
+        id: ViewerId,
+        port: &PeerPort,
+        packets: &mut Vec<VideoPacket>,
+        now: Instant,
+        step: impl FnOnce(&mut Viewing, &mut ViewerSink<'_>),
+    ) -> Dead {
+        let mut dead = Dead::default();
+        let Some(viewing) = self.viewers.iter_mut().find(|v| v.id == id) else {
+            return dead;
+        };
+        let mut sink = ViewerSink { id, port };
+        if catch_unwind(AssertUnwindSafe(|| step(viewing, &mut sink))).is_err() {
+            dead.viewers.push(id);
+        }
+        self.ask(port, packets, now, &mut dead);
+        dead
+    }
+
+    /// Lets timers run.
+    fn scan(&mut self, port: &PeerPort, packets: &mut Vec<VideoPacket>, now: Instant) -> Dead {
+        let share = now >= self.next_share;
+        let rate = if share {
+            self.next_share = now + SHARE_EVERY;
+            let mut estimates: Vec<u64> = self.viewers.iter().filter_map(|v| v.counted(now)).collect();
+            Some(bitrate::share(&mut estimates, self.cap))
+        } else {
+            None
+        };
+        let mut lost = Vec::new();
+        for viewing in &mut self.viewers {
+            let cap = self.cap;
+            let step = AssertUnwindSafe(|| viewing.scan(rate, cap, now, port));
+            if catch_unwind(step).is_err() {
+                lost.push(viewing.id);
+            }
+        }
+        let mut dead = self.publish(port, packets, now, |publisher, sink| {
+            if let Some(rate) = rate {
+                publisher.limit(rate, now, sink);
+            }
+            if !publisher.is_gone() && publisher.deadline() <= now {
+                publisher.timeout(now, sink);
+            }
+        });
+        dead.viewers.extend(lost);
+        dead
+    }
+}
+
+impl Viewing {
+    /// `forwarder` starts at random numbers.
+    pub(crate) fn new(id: ViewerId, viewer: Viewer, forwarder: Forwarder) -> Viewing {
+        Viewing {
+            id,
+            viewer,
+            forwarder,
+            pace: None,
+        }
+    }
+
+    fn is_paused(&self) -> bool {
+        self.pace.as_ref().is_none_or(Pace::is_paused)
+    }
+
+    fn counted(&self, now: Instant) -> Option<u64> {
+        self.pace.as_ref()?.counted(self.viewer.estimate(), now)
+    }
+
+    fn forward(&mut self, packet: &VideoPacket, now: Instant, port: &PeerPort) {
+        if self.is_paused() || !self.viewer.is_up() {
+            return;
+        }
+        if let Some(place) = self.forwarder.place(packet, now) {
+            ShardFigures::count(&port.figures.video_forwarded);
+            let mut sink = ViewerSink { id: self.id, port };
+            self.viewer.send(packet, place, now, &mut sink);
+        }
+    }
+
+    fn wants_key_frame(&mut self, now: Instant) -> bool {
+        if !self.viewer.is_up() {
+            return false;
+        }
+        self.pace.get_or_insert_with(|| Pace::new(now));
+        let asked = self.viewer.take_key_frame_request();
+        !self.is_paused() && (asked || self.forwarder.is_waiting())
+    }
+
+    fn scan(&mut self, rate: Option<u64>, cap: u64, now: Instant, port: &PeerPort) {
+        if self.viewer.is_gone() {
+            return;
+        }
+        let mut due = self.viewer.deadline() <= now;
+        if let (Some(rate), Some(pace)) = (rate, &mut self.pace) {
+            let (estimate, backlog) = (self.viewer.estimate(), self.viewer.backlog(now));
+            pace.judge(estimate, backlog, rate, now);
+            let paused = pace.is_paused();
+            if paused {
+                self.forwarder.stop();
+            }
+            self.viewer.wish(cap, if paused { rate } else { 0 });
+            due = true;
+        }
+        if due {
+            self.viewer.timeout(now, &mut ViewerSink { id: self.id, port });
+        }
+    }
+}
+
+impl Videos {
+    /// True when there is nothing to look after.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.streams.is_empty()
+    }
+
+    pub(crate) fn add_stream(&mut self, stream: Box<Stream>, port: &PeerPort, routes: &mut Routes) {
+        routes.add(stream.publisher.ufrag(), PeerKey::Stream(stream.id));
+        port.figures.streams.fetch_add(1, Relaxed);
+        self.streams.insert(stream.id, stream);
+    }
+
+    /// A viewer whose stream has gone meanwhile is gone too.
+    pub(crate) fn add_viewer(
+        &mut self,
+        stream: StreamId,
+        viewing: Box<Viewing>,
+        port: &PeerPort,
+        routes: &mut Routes,
+    ) {
+        let id = viewing.id;
+        match self.streams.get_mut(&stream) {
+            Some(stream) if stream.viewers.len() < MAX_VIEWERS => {
+                routes.add(viewing.viewer.ufrag(), PeerKey::Viewer(id));
+                port.figures.viewers.fetch_add(1, Relaxed);
+                self.viewers.insert(id, stream.id);
+                stream.viewers.push(viewing);
+            }
+            _ => port.tell(PeerEvent::ViewerGone(id)),
+        }
+    }
+
+    /// Ends a stream and its viewers.
+    pub(crate) fn close_stream(&mut self, id: StreamId, now: Instant, port: &PeerPort, routes: &mut Routes) {
+        let Some(mut stream) = self.take_stream(id, port, routes) else {
+            return;
+        };
+        for viewing in &mut stream.viewers {
+            viewing.close(now, port);
+        }
+        let mut sink = StreamSink {
+            id,
+            port,
+            packets: &mut self.packets,
+        };
+        let _ = catch_unwind(AssertUnwindSafe(|| stream.publisher.close(now, &mut sink)));
+        self.packets.clear();
+    }
+
+    pub(crate) fn close_viewer(&mut self, id: ViewerId, now: Instant, port: &PeerPort, routes: &mut Routes) {
+        if let Some(mut viewing) = self.take_viewer(id, port, routes) {
+            viewing.close(now, port);
+        }
+    }
+
+    /// Forwards nothing of a stream, or goes on at a key frame.
+    pub(crate) fn mute(
+        &mut self,
+        id: StreamId,
+        muted: bool,
+        now: Instant,
+        port: &PeerPort,
+        routes: &mut Routes,
+    ) {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        if stream.muted == muted {
+            return;
+        }
+        stream.muted = muted;
+        for viewing in &mut stream.viewers {
+            viewing.forwarder.stop();
+        }
+        let mut dead = Dead::default();
+        stream.ask(port, &mut self.packets, now, &mut dead);
+        self.bury(id, dead, port, routes);
+    }
+
+    /// Takes a viewer's answer.
+    pub(crate) fn answer(
+        &mut self,
+        id: ViewerId,
+        answer: &str,
+        now: Instant,
+        port: &PeerPort,
+        routes: &mut Routes,
+    ) {
+        let mut refused = false;
+        self.view(id, now, port, routes, |viewing, _| {
+            refused = viewing.viewer.answered(answer, now).is_err();
+        });
+        if refused {
+            self.lose_viewer(id, port, routes);
+        }
+    }
+
+    /// A datagram of a publisher or viewer.
+    pub(crate) fn receive(
+        &mut self,
+        key: PeerKey,
+        source: SocketAddr,
+        datagram: &[u8],
+        now: Instant,
+        port: &PeerPort,
+        routes: &mut Routes,
+    ) {
+        match key {
+            PeerKey::Stream(id) => {
+                let Some(stream) = self.streams.get_mut(&id) else {
+                    return;
+                };
+                let dead = stream.publish(port, &mut self.packets, now, |publisher, sink| {
+                    publisher.receive(source, datagram, now, sink)
+                });
+                self.bury(id, dead, port, routes);
+            }
+            PeerKey::Viewer(id) => self.view(id, now, port, routes, |viewing, sink| {
+                viewing.viewer.receive(source, datagram, now, sink)
+            }),
+            PeerKey::Audio(_) => {}
+        }
+    }
+
+    /// Lets all timers run.
+    pub(crate) fn scan(&mut self, now: Instant, port: &PeerPort, routes: &mut Routes) {
+        let mut dead = Vec::new();
+        for (id, stream) in &mut self.streams {
+            let lost = stream.scan(port, &mut self.packets, now);
+            if lost.publisher || !lost.viewers.is_empty() {
+                dead.push((*id, lost));
+            }
+        }
+        for (id, lost) in dead {
+            self.bury(id, lost, port, routes);
+        }
+    }
+
+    fn view(
+        &mut self,
+        id: ViewerId,
+        now: Instant,
+        port: &PeerPort,
+        routes: &mut Routes,
+        step: impl FnOnce(&mut Viewing, &mut ViewerSink<'_>),
+    ) {
+        let Some(of) = self.viewers.get(&id).copied() else {
+            return;
+        };
+        if let Some(stream) = self.streams.get_mut(&of) {
+            let dead = stream.view(id, port, &mut self.packets, now, step);
+            self.bury(of, dead, port, routes);
+        }
+    }
+
+    /// Removes who panicked: a bug costs one peer (a publisher's also its viewers), not the shard.
+    fn bury(&mut self, id: StreamId, dead: Dead, port: &PeerPort, routes: &mut Routes) {
+        for viewer in dead.viewers {
+            ShardFigures::count(&port.figures.failures);
+            self.lose_viewer(viewer, port, routes);
+        }
+        if dead.publisher {
+            ShardFigures::count(&port.figures.failures);
+            self.packets.clear();
+            port.tell(PeerEvent::StreamGone(id));
+            for viewing in self
+                .take_stream(id, port, routes)
+                .into_iter()
+                .flat_map(|s| s.viewers)
+            {
+                port.tell(PeerEvent::ViewerGone(viewing.id));
+            }
+        }
+    }
+
+    fn lose_viewer(&mut self, id: ViewerId, port: &PeerPort, routes: &mut Routes) {
+        if self.take_viewer(id, port, routes).is_some() {
+            port.tell(PeerEvent::ViewerGone(id));
+        }
+    }
+
+    fn take_stream(&mut self, id: StreamId, port: &PeerPort, routes: &mut Routes) -> Option<Box<Stream>> {
+        let stream = self.streams.remove(&id)?;
+        routes.remove(PeerKey::Stream(id));
+        port.figures.streams.fetch_sub(1, Relaxed);
+        for viewing in &stream.viewers {
+            self.viewers.remove(&viewing.id);
+            routes.remove(PeerKey::Viewer(viewing.id));
+            port.figures.viewers.fetch_sub(1, Relaxed);
+        }
+        Some(stream)
+    }
+
+    fn take_viewer(&mut self, id: ViewerId, port: &PeerPort, routes: &mut Routes) -> Option<Box<Viewing>> {
+        let of = self.viewers.remove(&id)?;
+        routes.remove(PeerKey::Viewer(id));
+        port.figures.viewers.fetch_sub(1, Relaxed);
+        let viewers = &mut self.streams.get_mut(&of)?.viewers;
+        let index = viewers.iter().position(|v| v.id == id)?;
+        Some(viewers.swap_remove(index))
+    }
+}
+
+impl Viewing {
+    fn close(&mut self, now: Instant, port: &PeerPort) {
+        let mut sink = ViewerSink { id: self.id, port };
+        let _ = catch_unwind(AssertUnwindSafe(|| self.viewer.close(now, &mut sink)));
+    }
+}
+
+struct StreamSink<'a> {
+    id: StreamId,
+    port: &'a PeerPort,
+    packets: &'a mut Vec<VideoPacket>,
+}
+
+impl Sink for StreamSink<'_> {
+    fn transmit(&mut self, destination: SocketAddr, datagram: &[u8]) {
+        self.port.transmit(destination, datagram);
+    }
+
+    fn transport(&mut self, state: TransportState) {
+        if state == TransportState::Gone {
+            self.port.tell(PeerEvent::StreamGone(self.id));
+        }
+    }
+}
+
+impl VideoSink for StreamSink<'_> {
+    fn video(&mut self, packet: VideoPacket) {
+        self.packets.push(packet);
+    }
+}
+
+struct ViewerSink<'a> {
+    id: ViewerId,
+    port: &'a PeerPort,
+}
+
+impl Sink for ViewerSink<'_> {
+    fn transmit(&mut self, destination: SocketAddr, datagram: &[u8]) {
+        self.port.transmit(destination, datagram);
+    }
+
+    fn transport(&mut self, state: TransportState) {
+        if state == TransportState::Gone {
+            self.port.tell(PeerEvent::ViewerGone(self.id));
+        }
+    }
+}
