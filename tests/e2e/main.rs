@@ -5,9 +5,11 @@
 mod app;
 mod audio;
 mod browser;
+mod browser_client;
 mod calls_to_people;
 mod gateway_of_itself;
 mod harness;
+mod lossy;
 mod raw_rtp;
 mod raw_sip;
 mod rooms_with_browsers;

@@ -12,8 +12,25 @@ const rig = (() => {
     if (url !== "wss://lbs.omnitalk.io/ws") throw new Error(`unexpected address ${url}`);
     const socket = new NativeSocket(service);
     sockets.push(socket);
+    // A network path of the test's own: the service's descriptions name that port instead.
+    Object.defineProperty(socket, "onmessage", {
+      set: (handler) => socket.addEventListener("message", (message) => handler(detoured(message))),
+    });
     return socket;
   };
+
+  // {from, to}: ports.
+  let detour = null;
+  function detoured(message) {
+    if (!detour) return message;
+    const data = message.data.replaceAll(` 127.0.0.1 ${detour.from} typ host`, ` 127.0.0.1 ${detour.to} typ host`);
+    return new MessageEvent("message", { data });
+  }
+
+  /** The service's media port, as its first description has it. */
+  function mediaPort() {
+    return Number(/ 127\.0\.0\.1 (\d+) typ host/.exec(connections.find((c) => c.remoteDescription).remoteDescription.sdp)[1]);
+  }
 
   const context = new AudioContext({ sampleRate: 48000 });
   const microphone = new MediaStreamAudioDestinationNode(context, { channelCount: 1 });
@@ -95,6 +112,16 @@ const rig = (() => {
     track.stop();
     const colour = (x) => [...pen.getImageData(Math.round(x * width), Math.round(height / 3), 1, 1).data].slice(0, 3);
     return { width, height, left: colour(0.25), right: colour(0.75) };
+  }
+
+  /** The browser's own figures of the video that comes in. */
+  async function received() {
+    for (const connection of connections) {
+      for (const report of (await connection.getStats()).values()) {
+        if (report.type === "inbound-rtp" && report.kind === "video") return report;
+      }
+    }
+    return null;
   }
 
   /** How many frames a video element gets within `ms`. */
@@ -258,5 +285,5 @@ const rig = (() => {
     }
   }
 
-  return { wanted, tone, speak, listen, samples, paints, view, watch, frames, event, begin, run, state };
+  return { wanted, tone, speak, listen, samples, paints, view, mediaPort, goBy: (ports) => (detour = ports), watch, frames, received, event, begin, run, state };
 })();
