@@ -102,6 +102,30 @@ fn the_publisher_is_told_a_bitrate_and_a_viewer_is_measured() {
 }
 
 #[test]
+fn a_narrow_link_shows_in_the_estimate_and_so_does_its_end() {
+    let mut world = World::new(VideoCodec::Vp8);
+    world.size = 1000;
+    world.run(seconds(2), false);
+    // About 700 kbit/s of media.
+    world.viewer.wish(1_700_000, 0);
+    world.run(seconds(6), true);
+    let wide = world.viewer.estimate().unwrap();
+    assert!(wide > 700_000, "{wide}");
+    world.narrow = Some(300_000);
+    world.run(seconds(10), true);
+    let narrow = world.viewer.estimate().unwrap();
+    assert!(narrow < 500_000, "{narrow}");
+    // Paused: padding alone finds out that the link is free again.
+    world.muted = true;
+    world.forwarder.stop();
+    world.narrow = None;
+    world.viewer.wish(1_700_000, 700_000);
+    world.run(seconds(30), true);
+    let freed = world.viewer.estimate().unwrap();
+    assert!(freed > 600_000, "{freed}");
+}
+
+#[test]
 fn the_answer_only_receives_and_the_offer_names_a_stream() {
     let now = Instant::now();
     let factory = PeerFactory::new().unwrap();

@@ -4,7 +4,7 @@ use omnigate_rtc::{
     Forwarder, KeyFrameRequests, PeerFactory, Publisher, Sink, TransportState, VideoCodec, VideoPacket,
     VideoSink, Viewer, starts_key_frame,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -131,7 +131,14 @@ pub struct World {
     /// Packets lost, of 1000.
     pub loss: u64,
     random: u64,
-    wire: VecDeque<(Instant, To, Vec<u8>)>,
+    /// By the moment of arrival.
+    wire: BTreeMap<(Instant, u64), (To, Vec<u8>)>,
+    posted: u64,
+    /// What the link to the watcher carries, bit/s, with a second's worth of queue; `None`: everything.
+    pub narrow: Option<u64>,
+    link_free: Instant,
+    /// Payload of each media packet, bytes.
+    pub size: usize,
     pub publisher_out: Out,
     pub viewer_out: Out,
     codec: VideoCodec,
@@ -182,7 +189,11 @@ impl World {
             dropped: 0,
             loss: 0,
             random: 88_172_645_463_325_252,
-            wire: VecDeque::new(),
+            wire: BTreeMap::new(),
+            posted: 0,
+            narrow: None,
+            link_free: now,
+            size: 300,
             publisher_out: Out::default(),
             viewer_out: Out::default(),
             codec,
@@ -208,7 +219,17 @@ impl World {
             if self.lost() {
                 self.dropped += 1;
             } else {
-                self.wire.push_back((self.now + DELAY, to, datagram));
+                let mut at = self.now + DELAY;
+                if let (Some(bits), To::Watcher) = (self.narrow, to) {
+                    let start = self.link_free.max(self.now);
+                    if start > self.now + Duration::from_secs(1) {
+                        continue;
+                    }
+                    self.link_free = start + Duration::from_secs(datagram.len() as u64 * 8) / bits as u32;
+                    at = self.link_free + DELAY;
+                }
+                self.posted += 1;
+                self.wire.insert((at, self.posted), (to, datagram));
             }
         }
     }
@@ -223,7 +244,7 @@ impl World {
             let number = self.sent.len() as u32;
             let mut payload = vec![if part == 0 { 0x10 } else { 0 }, u8::from(!key)];
             payload.extend(number.to_be_bytes());
-            payload.resize(300, part);
+            payload.resize(self.size, part);
             self.sent.insert(number, self.sequence);
             let now = self.now;
             let mut api = self.sender.rtc.direct_api();
@@ -243,8 +264,8 @@ impl World {
     pub fn step(&mut self, media: bool) {
         self.now += STEP;
         let now = self.now;
-        while self.wire.front().is_some_and(|(at, ..)| *at <= now) {
-            let (_, to, datagram) = self.wire.pop_front().unwrap();
+        while let Some(first) = self.wire.first_entry().filter(|e| e.key().0 <= now) {
+            let (to, datagram) = first.remove();
             let mut out = Vec::new();
             match to {
                 To::Publisher => {
