@@ -1,9 +1,9 @@
 //! One browser or app in a room.
 
+use super::batch::BatchSocket;
 use super::command::PeerEvent;
 use super::opus_out::OpusOut;
 use super::stats::ShardFigures;
-use mio::net::UdpSocket;
 use omnigate_audio::level::TalkDetector;
 use omnigate_audio::mix::Limiter;
 use omnigate_omnitalk::ParticipantId;
@@ -20,7 +20,7 @@ const TICK_TIMESTAMP: u32 = 960;
 
 /// The shard's WebRTC port and where its peers report.
 pub(crate) struct PeerPort {
-    pub(crate) socket: UdpSocket,
+    pub(crate) socket: Arc<BatchSocket>,
     pub(crate) events: Sender<PeerEvent>,
     pub(crate) figures: Arc<ShardFigures>,
 }

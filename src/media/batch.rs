@@ -13,7 +13,7 @@ const BATCH: usize = 8;
 /// Bytes a datagram, or a run of equal ones that the kernel has joined (UDP GRO).
 const BUFFER: usize = 65_536;
 /// Most system calls for one socket and turn: a flood stays in the kernel and is dropped there.
-const MOST_CALLS: usize = 16;
+const MOST_CALLS: usize = 64;
 /// An arrival is never dated back further; the wall clock may have been set meanwhile.
 const OLDEST: Duration = Duration::from_millis(200);
 

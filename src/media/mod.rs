@@ -3,10 +3,10 @@
 //! ```text
 //!   control plane (tokio)                       shard (one OS thread, about one a core)
 //!   ─────────────────────                       ─────────────────────────────────────────
-//!   MediaPlane ── Command ──▶ bounded channel ─▶ poll: browsers' packets ▶ demultiplex ▶ jitter buffers
+//!   MediaPlane ── Command ──▶ bounded channel ─▶ every 4 ms: browsers' packets ▶ demultiplex ▶ jitter buffers
 //!   LegHandle                 + waker            every 20 ms a room: phones' packets ▶ jitter buffers,
 //!      ▲                                           pull ▶ decode ▶ mix ▶ encode ▶ send
-//!      ▲                                                 │
+//!      │                                                 │
 //!      └────────── LegEvent, PeerEvent ◀─────────────────┘
 //! ```
 //!

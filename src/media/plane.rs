@@ -7,6 +7,7 @@
 )]
 
 use super::app::{App, PeerPort};
+use super::batch::BatchSocket;
 use super::command::{Command, LegEvent, LegId, PeerEvent, Playback, PlaybackId};
 use super::leg::{Leg, LegSeed};
 use super::ports::PortPool;
@@ -113,9 +114,6 @@ impl MediaPlane {
             };
             let socket = UdpSocket::bind((settings.bind, port)).map_err(socket_error("media.webrtc_port"))?;
             let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(WEBRTC_BUFFER);
-            socket
-                .set_nonblocking(true)
-                .map_err(socket_error("media.webrtc_port"))?;
             webrtc_ports.push(
                 socket
                     .local_addr()
@@ -126,7 +124,7 @@ impl MediaPlane {
             let waker = Arc::new(Shard::waker(&poll).map_err(socket_error("media thread"))?);
             let counters = Arc::new(ShardFigures::default());
             let peer_port = PeerPort {
-                socket: mio::net::UdpSocket::from_std(socket),
+                socket: Arc::new(BatchSocket::new(socket).map_err(socket_error("media.webrtc_port"))?),
                 events: events.clone(),
                 figures: counters.clone(),
             };
