@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use str0m::media::{Direction, MediaKind};
@@ -54,21 +54,67 @@ impl Session {
         session
     }
 
+    pub fn id(&self) -> &Value {
+        &self.id
+    }
+
     /// Sends a request; its response.
-    pub fn ask(&mut self, command: &str, mut fields: Value) -> Value {
-        fields["cmd"] = json!(format!("WS_{command}_REQ"));
+    pub fn ask(&mut self, command: &str, fields: Value) -> Value {
+        self.ask_and_hear(command, fields, &mut |_| {})
+    }
+
+    /// As `ask`; what comes before the response goes to `hear`.
+    pub fn ask_and_hear(&mut self, command: &str, fields: Value, hear: &mut impl FnMut(&Value)) -> Value {
+        self.tell(&format!("WS_{command}_REQ"), fields);
+        loop {
+            let Some(message) = self.read() else { continue };
+            if message["cmd"] == format!("WS_{command}_RSP") {
+                assert_eq!(message["result"], "success", "{command}: {}", message["reason"]);
+                return message;
+            }
+            hear(&message);
+        }
+    }
+
+    /// Hears for a while.
+    pub fn hear_for(&mut self, time: Duration, hear: &mut impl FnMut(&Value)) {
+        let until = Instant::now() + time;
+        while let wait = until.saturating_duration_since(Instant::now())
+            && !wait.is_zero()
+        {
+            self.wait_at_most(Some(wait));
+            if let Some(message) = self.read() {
+                hear(&message);
+            }
+        }
+        self.wait_at_most(None);
+    }
+
+    /// Sends a message that has no response.
+    pub fn tell(&mut self, command: &str, mut fields: Value) {
+        fields["cmd"] = json!(command);
         if !self.id.is_null() {
             fields["session"] = self.id.clone();
         }
         self.socket.send(Message::text(fields.to_string())).unwrap();
-        loop {
-            if let Ok(Message::Text(text)) = self.socket.read() {
-                let answer: Value = serde_json::from_str(&text).unwrap();
-                if answer["cmd"] == format!("WS_{command}_RSP") {
-                    assert_eq!(answer["result"], "success", "{command}: {}", answer["reason"]);
-                    return answer;
-                }
+    }
+
+    fn wait_at_most(&mut self, time: Option<Duration>) {
+        if let MaybeTlsStream::Plain(stream) = self.socket.get_ref() {
+            stream.set_read_timeout(time).unwrap();
+        }
+    }
+
+    fn read(&mut self) -> Option<Value> {
+        match self.socket.read() {
+            Ok(Message::Text(text)) => Some(serde_json::from_str(&text).unwrap()),
+            Ok(_) => None,
+            Err(tokio_tungstenite::tungstenite::Error::Io(e))
+                if e.kind() == std::io::ErrorKind::WouldBlock =>
+            {
+                None
             }
+            Err(e) => panic!("socket: {e}"),
         }
     }
 
@@ -82,6 +128,7 @@ impl Session {
 
     /// Joins and publishes; `voice` runs until the app is dropped.
     pub fn join(mut self, room: &str, voice: impl Voice) -> App {
+        let asked = Instant::now();
         self.ask("JOIN_ROOM", json!({"room_id": room}));
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let mut rtc = RtcConfig::new()
@@ -98,6 +145,7 @@ impl Session {
         rtc.sdp_api().accept_answer(pending, sdp).unwrap();
         let ended = Arc::new(AtomicBool::new(false));
         let up = Arc::new(AtomicBool::new(false));
+        let first_heard = Arc::new(OnceLock::new());
         let media = Media {
             rtc,
             mid,
@@ -105,10 +153,13 @@ impl Session {
             voice,
             up: up.clone(),
             ended: ended.clone(),
+            first_heard: first_heard.clone(),
         };
         let thread = std::thread::spawn(move || media.run());
         App {
             _session: self,
+            asked,
+            first_heard,
             up,
             ended,
             thread: Some(thread),
@@ -119,6 +170,8 @@ impl Session {
 /// An app in a room.
 pub struct App {
     _session: Session,
+    asked: Instant,
+    first_heard: Arc<OnceLock<Instant>>,
     up: Arc<AtomicBool>,
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -130,6 +183,20 @@ impl App {
         while !self.up.load(Relaxed) {
             assert!(Instant::now() < until, "an app's audio does not come up");
             std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl App {
+    /// From asking to join until the first packet of audio.
+    pub fn time_to_audio(&self) -> Duration {
+        let until = Instant::now() + Duration::from_secs(15);
+        loop {
+            if let Some(at) = self.first_heard.get() {
+                return *at - self.asked;
+            }
+            assert!(Instant::now() < until, "no audio within 15 s");
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 }
@@ -150,6 +217,7 @@ struct Media<V> {
     voice: V,
     up: Arc<AtomicBool>,
     ended: Arc<AtomicBool>,
+    first_heard: Arc<OnceLock<Instant>>,
 }
 
 impl<V: Voice> Media<V> {
@@ -195,7 +263,11 @@ impl<V: Voice> Media<V> {
             match self.rtc.poll_output().unwrap() {
                 Output::Transmit(t) => drop(self.socket.send_to(&t.contents, t.destination)),
                 Output::Event(Event::Connected) => self.up.store(true, Relaxed),
-                Output::Event(Event::RtpPacket(p)) => self.voice.hear(Instant::now(), &p.payload),
+                Output::Event(Event::RtpPacket(p)) => {
+                    let now = Instant::now();
+                    self.first_heard.get_or_init(|| now);
+                    self.voice.hear(now, &p.payload);
+                }
                 Output::Event(_) => {}
                 Output::Timeout(t) if t <= Instant::now() => {
                     self.rtc.handle_input(Input::Timeout(Instant::now())).unwrap();

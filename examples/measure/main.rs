@@ -1,5 +1,6 @@
 //! Measures a running service with test phones and apps: `cargo run --release --example measure [PART]`,
-//! PART being `floor`, `menu`, `phones`, `pairs`, `apps` or `delay`; without it all.
+//! PART being `floor`, `menu`, `phones`, `pairs`, `apps`, `delay`,
+//! `signaling`, `video` or `crowd`; without it all.
 //!
 //! CPU is that of the service's process alone (`/proc/PID/stat`), memory its resident set; the phones are
 //! `omnigate phone` processes on the same machine, the apps are threads of this program.
@@ -10,6 +11,8 @@ mod app;
 mod delay;
 mod dialler;
 mod floor;
+mod signaling;
+mod video;
 
 use app::{App, Loop, Session};
 use omnigate_audio::opus::{Encoder, EncoderSettings};
@@ -86,6 +89,17 @@ fn main() {
         for (members, speakers) in [(2, 1), (10, 1), (10, 3), (50, 1), (50, 3)] {
             apps(service_id, members, speakers);
         }
+    }
+    if wanted("signaling") {
+        signaling::idle_sessions(HTTP, service_id, 2_000);
+        signaling::requests(HTTP, service_id, 200, 200);
+        joins(50);
+    }
+    if wanted("video") {
+        video::measure(HTTP, service_id, 10);
+    }
+    if wanted("crowd") {
+        signaling::crowd(HTTP, service_id, 200, Duration::from_secs(300));
     }
     if wanted("delay") {
         delay::measure(HTTP, SIP);
@@ -201,6 +215,31 @@ fn apps(service: u32, members: usize, speakers: usize) {
         "room of {members} apps, {speakers} speaking: {:.3} ms CPU a second and member, {} KiB resident a member",
         per_second * 1000.0 / members as f64,
         (resident(service) - before) / members as i64
+    );
+}
+
+/// How long it takes to join a room and hear it.
+fn joins(count: usize) {
+    let packets = opus(&speech());
+    let room =
+        Session::open(HTTP).ask("CREATE_ROOM", serde_json::json!({"room_type": "audioroom"}))["room_id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+    let speaker = Session::open(HTTP).join(&room, Loop(packets.clone(), 0));
+    speaker.wait_until_up();
+    let mut times: Vec<Duration> = (0..count)
+        .map(|_| {
+            Session::open(HTTP)
+                .join(&room, Loop(packets.clone(), 0))
+                .time_to_audio()
+        })
+        .collect();
+    times.sort();
+    println!(
+        "join to first audio: p50 {:.1} ms, p99 {:.1} ms of {count}",
+        times[count / 2].as_secs_f64() * 1000.0,
+        times[count - 1 - count / 100].as_secs_f64() * 1000.0
     );
 }
 
