@@ -72,12 +72,24 @@ impl Browser {
 
     /// Opens an app that talks to `service` and is signed in as `user`.
     pub fn app(&self, service: &Service, sdk: Sdk, user: &str) -> Tab<'_> {
+        self.app_with(service, sdk, user, "")
+    }
+
+    /// The same without UDP: media goes by TCP to this TURN server, with the credentials that the SDK got.
+    pub fn app_over_relay(&self, service: &Service, user: &str, turn: SocketAddr) -> Tab<'_> {
+        self.app_with(service, Sdk::TypeScript, user, &format!("&turn={turn}"))
+    }
+
+    fn app_with(&self, service: &Service, sdk: Sdk, user: &str, wishes: &str) -> Tab<'_> {
         let c = self.chromium;
         let name = match sdk {
             Sdk::TypeScript => "ts",
             Sdk::ReactNative => "rn",
         };
-        let page = format!("http://{}/page.html?sdk={name}&service={}", c.files, service.http);
+        let page = format!(
+            "http://{}/page.html?sdk={name}&service={}{wishes}",
+            c.files, service.http
+        );
         let window = c.runtime.block_on(async {
             let window = c.client.new_window(true).await.unwrap().handle;
             c.client.switch_to_window(window.clone()).await.unwrap();
