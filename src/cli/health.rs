@@ -26,14 +26,15 @@ pub(super) fn run(address: &str) -> Result<(), Failure> {
     };
     let host = host.trim_end_matches('/');
     let target = host.to_socket_addrs()?.next().ok_or("ADDRESS names no host")?;
+    let over_tls = || Ok::<_, Failure>(ask(encrypted(connect(target)?, target)?, host)?);
     let answer = match tls {
+        Some(true) => over_tls()?,
         Some(false) => ask(connect(target)?, host)?,
-        Some(true) => ask(encrypted(connect(target)?, target)?, host)?,
+        // A listener with TLS answers a plain request with an alert, or just closes.
         None => match ask(connect(target)?, host) {
-            // A listener with TLS answers a plain request with an alert, or just closes.
-            Ok(answer) if !answer.starts_with("HTTP/") => ask(encrypted(connect(target)?, target)?, host)?,
-            Err(fault) if fault.kind() == ErrorKind::ConnectionReset => {
-                ask(encrypted(connect(target)?, target)?, host)?
+            Ok(answer) if !answer.starts_with("HTTP/") => over_tls()?,
+            Err(fault) if matches!(fault.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
+                over_tls()?
             }
             other => other?,
         },
@@ -52,10 +53,8 @@ fn connect(target: SocketAddr) -> std::io::Result<TcpStream> {
 }
 
 fn ask(mut stream: impl Read + Write, host: &str) -> std::io::Result<String> {
-    write!(
-        stream,
-        "GET /readyz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
-    )?;
+    let request = format!("GET /readyz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.take(ANSWER).read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
