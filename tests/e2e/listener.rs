@@ -129,7 +129,14 @@ fn get_on(mut stream: TcpStream, path: &str) -> String {
     answer
 }
 
-fn upgrade(service: &Service, origin: Option<&str>) -> Result<(), (u16, HeaderMap, String)> {
+#[derive(Debug, PartialEq)]
+struct Refusal {
+    status: u16,
+    headers: HeaderMap,
+    body: String,
+}
+
+fn upgrade(service: &Service, origin: Option<&str>) -> Result<(), Box<Refusal>> {
     let uri: Uri = format!("ws://{}/ws", service.http).parse().unwrap();
     let mut request = ClientRequestBuilder::new(uri);
     if let Some(origin) = origin {
@@ -139,11 +146,11 @@ fn upgrade(service: &Service, origin: Option<&str>) -> Result<(), (u16, HeaderMa
         Ok(_) => Ok(()),
         Err(Error::Http(answer)) => {
             let body = answer.body().clone().unwrap_or_default();
-            Err((
-                answer.status().as_u16(),
-                answer.headers().clone(),
-                String::from_utf8_lossy(&body).into_owned(),
-            ))
+            Err(Box::new(Refusal {
+                status: answer.status().as_u16(),
+                headers: answer.headers().clone(),
+                body: String::from_utf8_lossy(&body).into_owned(),
+            }))
         }
         Err(fault) => panic!("{fault}"),
     }
@@ -241,12 +248,15 @@ fn pages_of_other_origins_open_no_websocket() {
     assert_eq!(upgrade(&service, Some("https://app.example.com")), Ok(()));
     assert_eq!(upgrade(&service, Some("https://a.b.example.org")), Ok(()));
     for origin in ["https://evil.example", "http://app.example.com", "null"] {
-        let (status, headers, body) = upgrade(&service, Some(origin)).unwrap_err();
+        let refusal = upgrade(&service, Some(origin)).unwrap_err();
         assert_eq!(
-            (status, &headers["content-type"]),
+            (refusal.status, &refusal.headers["content-type"]),
             (403, &"application/problem+json".parse().unwrap())
         );
-        assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["status"], 403);
+        assert_eq!(
+            serde_json::from_str::<Value>(&refusal.body).unwrap()["status"],
+            403
+        );
     }
     assert_eq!(
         service.metric("omnigate_http_refused_total{kind=\"origin\"}"),
@@ -284,9 +294,9 @@ fn an_address_opens_only_so_many_sessions_a_minute() {
     let service = Service::start("[http.limits]\nloopback = true\nsessions_per_minute = 2\n");
     assert_eq!(upgrade(&service, None), Ok(()));
     assert_eq!(upgrade(&service, None), Ok(()));
-    let (status, headers, _) = upgrade(&service, None).unwrap_err();
-    assert_eq!(status, 429);
-    let seconds: u64 = headers["retry-after"].to_str().unwrap().parse().unwrap();
+    let refusal = upgrade(&service, None).unwrap_err();
+    assert_eq!(refusal.status, 429);
+    let seconds: u64 = refusal.headers["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((1..=31).contains(&seconds), "{seconds}");
     assert_eq!(
         service.metric("omnigate_http_refused_total{kind=\"sessions\"}"),
