@@ -37,7 +37,7 @@ enum Command {
     Phone(phone::PhoneArguments),
     /// Ask a running service whether it is ready; for container health checks.
     Health {
-        /// Address of the service.
+        /// Address of the service, with or without http:// or https://.
         #[arg(default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
         address: String,
     },

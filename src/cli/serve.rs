@@ -6,15 +6,15 @@ use crate::directory::{Directory, HttpDirectory};
 use crate::gateway::{CallRegistry, Gateway, GatewayParts, Prompts};
 use crate::media::{MediaPlane, MediaSettings};
 use crate::observe::{self, Health, Metrics, Notify};
-use crate::signaling::{AppState, HubHandle};
+use crate::signaling::{AppState, Certificates, HubHandle, Limits, Listening};
 use crate::sip::{Endpoint, EndpointSettings, SourceFilter, Trunks};
-use omnigate_omnitalk::{HubSettings, Secret, Service};
+use omnigate_omnitalk::{HubSettings, Secret, Service, TurnSettings};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -30,7 +30,9 @@ pub(super) async fn run(path: Option<&Path>) -> Result<(), Failure> {
     observe::init_tracing(&settings.log);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let hang_up = signal(SignalKind::hangup())?;
     let service = start(&settings).await?;
+    tokio::spawn(reload(hang_up, service.certificates.clone()));
     say(&service.ready_line());
     Notify::ready();
     if let Some(interval) = observe::watchdog_interval() {
@@ -55,8 +57,22 @@ pub(super) async fn run(path: Option<&Path>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Reads the certificate again on SIGHUP, and when its files change.
+async fn reload(mut hang_up: Signal, certificates: Option<Arc<Certificates>>) {
+    if let Some(certificates) = &certificates {
+        tokio::spawn(certificates.clone().watch());
+    }
+    while hang_up.recv().await.is_some() {
+        match &certificates {
+            Some(certificates) => certificates.reload(),
+            None => info!("SIGHUP: there is no certificate to read again"),
+        }
+    }
+}
+
 struct Running {
     http: std::net::SocketAddr,
+    certificates: Option<Arc<Certificates>>,
     endpoint: Arc<Endpoint>,
     gateway: Arc<Gateway>,
     hub: HubHandle,
@@ -67,6 +83,7 @@ struct Running {
 
 async fn start(settings: &Settings) -> Result<Running, Failure> {
     let prompts = Prompts::load(settings.ivr.prompts.as_deref())?;
+    let certificates = Certificates::load(&settings.http.tls)?.map(Arc::new);
     let (metrics, health) = (Arc::new(Metrics::new()), Arc::new(Health::default()));
     let calls = Arc::new(CallRegistry::default());
     let advertise = settings.sip.advertise.unwrap_or_else(own_address);
@@ -105,15 +122,23 @@ async fn start(settings: &Settings) -> Result<Running, Failure> {
         metrics,
         health: health.clone(),
         api_token: settings.api.token.clone(),
+        origins: settings.http.origins.clone(),
+        limits: Arc::new(Limits::new(settings.http.limits.clone())),
         next_socket: AtomicU64::new(1),
     });
     let stop_http = CancellationToken::new();
-    let http = crate::signaling::serve(settings.http.listen, app, stop_http.clone()).await?;
+    let listening = Listening {
+        listen: settings.http.listen,
+        certificates: certificates.clone(),
+        stop: stop_http.clone(),
+    };
+    let http = crate::signaling::serve(listening, app).await?;
     tokio::spawn(gateway.clone().run(incoming));
     health.set_ready();
     info!(%http, %advertise, webrtc = ?media.webrtc_ports(), "serving");
     Ok(Running {
         http,
+        certificates,
         endpoint,
         gateway,
         hub,
@@ -131,7 +156,12 @@ impl Running {
             .iter()
             .map(|(transport, address)| format!("{}://{address}", transport.to_string().to_ascii_lowercase()))
             .collect();
-        format!("omnigate ready http={} sip={}", self.http, sip.join(","))
+        let scheme = if self.certificates.is_some() {
+            "https://"
+        } else {
+            ""
+        };
+        format!("omnigate ready http={scheme}{} sip={}", self.http, sip.join(","))
     }
 
     async fn drain(&self, limit: Duration) {
@@ -182,6 +212,12 @@ fn hub_settings(settings: &Settings) -> HubSettings {
         heartbeat: Duration::from_secs(settings.rooms.heartbeat_seconds),
         ring_time: Duration::from_secs(settings.ivr.ring_seconds),
         empty_room: Duration::from_secs(settings.rooms.empty_seconds),
+        wrong_secrets: settings.rooms.wrong_secrets,
+        secret_bar: Duration::from_secs(settings.rooms.secret_bar_seconds),
+        turn: settings.turn.secret.as_ref().map(|secret| TurnSettings {
+            secret: Secret::new(secret.expose()),
+            lifetime: Duration::from_secs(settings.turn.lifetime_seconds),
+        }),
         ..HubSettings::default()
     }
 }

@@ -9,6 +9,17 @@ use std::path::Path;
 /// Every key, for nearest-name hints. `[]` stands for an entry of a list.
 const KEYS: &[&str] = &[
     "http.listen",
+    "http.tls.certificate",
+    "http.tls.key",
+    "http.origins",
+    "http.limits.connections",
+    "http.limits.total_connections",
+    "http.limits.connections_per_second",
+    "http.limits.connections_burst",
+    "http.limits.sessions_per_minute",
+    "http.limits.requests_per_second",
+    "http.limits.requests_burst",
+    "http.limits.loopback",
     "sip.listen",
     "sip.advertise",
     "sip.packets_per_second",
@@ -44,8 +55,12 @@ const KEYS: &[&str] = &[
     "recording.dir",
     "store.url",
     "api.token",
+    "turn.secret",
+    "turn.lifetime_seconds",
     "rooms.empty_seconds",
     "rooms.heartbeat_seconds",
+    "rooms.wrong_secrets",
+    "rooms.secret_bar_seconds",
     "log.level",
     "log.format",
     "shutdown.drain_seconds",
@@ -57,6 +72,7 @@ const SECRETS: &[&str] = &[
     "service[].webhook.secret",
     "directory.token",
     "api.token",
+    "turn.secret",
 ];
 
 /// Reads `path` (or `OMNIGATE_CONFIG`, or nothing) and the environment.
@@ -273,7 +289,8 @@ fn check(s: &Settings, faults: &mut Vec<Fault>) {
             fault(&format!("service[{i}].id"), "is empty".into());
         }
     }
-    let ranges: [(&str, u64, u64, u64); 8] = [
+    let limits = &s.http.limits;
+    let ranges: [(&str, u64, u64, u64); 18] = [
         ("ivr.first_digit_seconds", s.ivr.first_digit_seconds, 1, 120),
         ("ivr.inter_digit_seconds", s.ivr.inter_digit_seconds, 1, 60),
         ("ivr.tries", u64::from(s.ivr.tries), 1, 10),
@@ -292,11 +309,72 @@ fn check(s: &Settings, faults: &mut Vec<Fault>) {
             1,
             1_000_000,
         ),
+        ("http.limits.connections", limits.connections.into(), 1, 1_000_000),
+        (
+            "http.limits.total_connections",
+            limits.total_connections.into(),
+            1,
+            1_000_000,
+        ),
+        (
+            "http.limits.connections_per_second",
+            limits.connections_per_second.into(),
+            1,
+            1_000_000,
+        ),
+        (
+            "http.limits.connections_burst",
+            limits.connections_burst.into(),
+            1,
+            1_000_000,
+        ),
+        (
+            "http.limits.sessions_per_minute",
+            limits.sessions_per_minute.into(),
+            1,
+            1_000_000,
+        ),
+        (
+            "http.limits.requests_per_second",
+            limits.requests_per_second.into(),
+            1,
+            1_000_000,
+        ),
+        (
+            "http.limits.requests_burst",
+            limits.requests_burst.into(),
+            1,
+            1_000_000,
+        ),
+        ("turn.lifetime_seconds", s.turn.lifetime_seconds, 1, 31_536_000),
+        ("rooms.wrong_secrets", s.rooms.wrong_secrets.into(), 1, 1_000_000),
+        ("rooms.secret_bar_seconds", s.rooms.secret_bar_seconds, 1, 86_400),
     ];
     for (key, value, low, high) in ranges {
         if !(low..=high).contains(&value) {
             fault(key, format!("{value} is not within {low} to {high}"));
         }
+    }
+    match (&s.http.tls.certificate, &s.http.tls.key) {
+        (Some(_), None) => fault(
+            "http.tls.key",
+            "is missing: http.tls.certificate needs its private key beside it".into(),
+        ),
+        (None, Some(_)) => fault(
+            "http.tls.certificate",
+            "is missing: http.tls.key needs its certificate beside it".into(),
+        ),
+        _ => {}
+    }
+    if s.turn
+        .secret
+        .as_ref()
+        .is_some_and(|secret| secret.expose().is_empty())
+    {
+        fault(
+            "turn.secret",
+            "is empty; it is the TURN server's static-auth-secret".into(),
+        );
     }
     if let Some(url) = &s.directory.url
         && !(url.starts_with("http://") || url.starts_with("https://"))
@@ -422,6 +500,35 @@ mod tests {
             "{all:?}"
         );
         assert!(faults("[media]\nvideo_codecs = []")[0].starts_with("media.video_codecs"));
+    }
+
+    #[test]
+    fn half_of_a_key_pair_names_the_missing_half() {
+        assert!(faults("[http.tls]\ncertificate = \"a.pem\"")[0].starts_with("http.tls.key: is missing"));
+        assert!(faults("[http.tls]\nkey = \"a.pem\"")[0].starts_with("http.tls.certificate: is missing"));
+    }
+
+    #[test]
+    fn an_origin_that_is_none_is_shown_and_explained() {
+        let all = faults("[http]\norigins = [\"https://good.example\", \"good.example\"]");
+        assert!(
+            all[0].starts_with("http.origins")
+                && all[0].contains("`good.example`")
+                && all[0].contains("https://"),
+            "{all:?}"
+        );
+        let env = [(
+            "OMNIGATE__HTTP__ORIGINS".to_owned(),
+            "https://a.example, https://*.b.example".to_owned(),
+        )];
+        assert_eq!(load_text("", env).unwrap().http.origins.len(), 2);
+    }
+
+    #[test]
+    fn the_turn_secret_never_shows() {
+        let s = load_text("[turn]\nsecret = \"hush\"", []).unwrap();
+        assert!(!format!("{s:?}").contains("hush"));
+        assert!(faults("[turn]\nsecret = \"\"")[0].starts_with("turn.secret: is empty"));
     }
 
     #[test]

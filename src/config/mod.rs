@@ -2,10 +2,12 @@
 
 mod faults;
 mod load;
+mod origin;
 mod secret;
 mod settings;
 
 pub use faults::{Fault, Faults};
 pub use load::{load, load_text};
+pub use origin::{OriginFault, OriginPattern};
 pub use secret::Secret;
 pub use settings::*;

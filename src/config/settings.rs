@@ -1,5 +1,6 @@
 //! All settings with their defaults. `config/omnigate.toml` documents them one by one.
 
+use super::origin::OriginPattern;
 use super::secret::Secret;
 use ipnet::IpNet;
 use omnigate_rtc::VideoCodec;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub store: Store,
     /// `/api/v1`.
     pub api: Api,
+    /// An external TURN server.
+    pub turn: Turn,
     /// Rooms and sessions.
     pub rooms: Rooms,
     /// Logs.
@@ -52,6 +55,7 @@ impl Default for Settings {
             recording: Recording::default(),
             store: Store::default(),
             api: Api::default(),
+            turn: Turn::default(),
             rooms: Rooms::default(),
             log: Log::default(),
             shutdown: Shutdown::default(),
@@ -65,12 +69,69 @@ impl Default for Settings {
 pub struct Http {
     /// Address and port.
     pub listen: SocketAddr,
+    /// With both files: HTTPS and WSS only.
+    pub tls: Tls,
+    /// Origins whose pages may open WebSockets; empty: any.
+    #[serde(deserialize_with = "one_or_many")]
+    pub origins: Vec<OriginPattern>,
+    /// What one address may take.
+    pub limits: HttpLimits,
 }
 
 impl Default for Http {
     fn default() -> Http {
         Http {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            tls: Tls::default(),
+            origins: Vec::new(),
+            limits: HttpLimits::default(),
+        }
+    }
+}
+
+/// `http.tls.*`: both or neither.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Tls {
+    /// PEM file: the certificate, then those of the authorities between.
+    pub certificate: Option<PathBuf>,
+    /// PEM file: its private key.
+    pub key: Option<PathBuf>,
+}
+
+/// `http.limits.*`. An address is an IPv4 address or an IPv6 /64 network.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct HttpLimits {
+    /// Open connections of one address.
+    pub connections: u32,
+    /// Open connections of all addresses.
+    pub total_connections: u32,
+    /// New connections a second of one address, in the long run.
+    pub connections_per_second: u32,
+    /// New connections of one address at once.
+    pub connections_burst: u32,
+    /// New WebSockets a minute of one address, and as many at once.
+    pub sessions_per_minute: u32,
+    /// Messages a second of one WebSocket, in the long run.
+    pub requests_per_second: u32,
+    /// Messages of one WebSocket at once.
+    pub requests_burst: u32,
+    /// Counts this machine's own addresses as well.
+    pub loopback: bool,
+}
+
+impl Default for HttpLimits {
+    fn default() -> HttpLimits {
+        HttpLimits {
+            connections: 200,
+            total_connections: 20_000,
+            connections_per_second: 20,
+            connections_burst: 100,
+            sessions_per_minute: 200,
+            requests_per_second: 50,
+            requests_burst: 200,
+            loopback: false,
         }
     }
 }
@@ -378,6 +439,25 @@ pub struct Api {
     pub token: Option<Secret>,
 }
 
+/// `turn.*`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct Turn {
+    /// The TURN server's `static-auth-secret`; `None`: no TURN server.
+    pub secret: Option<Secret>,
+    /// How long a session's credentials are valid, seconds.
+    pub lifetime_seconds: u64,
+}
+
+impl Default for Turn {
+    fn default() -> Turn {
+        Turn {
+            secret: None,
+            lifetime_seconds: 86_400,
+        }
+    }
+}
+
 /// `rooms.*`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
@@ -386,6 +466,10 @@ pub struct Rooms {
     pub empty_seconds: u64,
     /// Heartbeat of sessions, seconds.
     pub heartbeat_seconds: u64,
+    /// Wrong room secrets of one session before its joins are barred.
+    pub wrong_secrets: u32,
+    /// How long they are barred, seconds.
+    pub secret_bar_seconds: u64,
 }
 
 impl Default for Rooms {
@@ -393,6 +477,8 @@ impl Default for Rooms {
         Rooms {
             empty_seconds: 600,
             heartbeat_seconds: 20,
+            wrong_secrets: 10,
+            secret_bar_seconds: 60,
         }
     }
 }

@@ -32,6 +32,7 @@ pub struct Metrics {
     digits: Family<Label, Counter>,
     lookups: Family<Label, Counter>,
     sip_dropped: Family<Label, Counter>,
+    http_refused: Family<Label, Counter>,
     loss: Histogram,
     jitter: Histogram,
     guess_alarm: Counter,
@@ -64,6 +65,7 @@ impl Metrics {
             digits: Family::default(),
             lookups: Family::default(),
             sip_dropped: Family::default(),
+            http_refused: Family::default(),
             loss: Histogram::new([0.0, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3]),
             jitter: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2]),
             guess_alarm: Counter::default(),
@@ -102,6 +104,11 @@ impl Metrics {
             "sip_dropped",
             "SIP messages not handed on, by reason",
             m.sip_dropped.clone(),
+        );
+        registry.register(
+            "http_refused",
+            "Connections and WebSockets not served, by reason",
+            m.http_refused.clone(),
         );
         registry.register("rtp_loss_ratio", "Share of RTP lost, a call", m.loss.clone());
         registry.register_with_unit(
@@ -176,6 +183,11 @@ impl Metrics {
     /// A SIP message not handed on.
     pub fn sip_dropped(&self, reason: &str) {
         self.sip_dropped.get_or_create(&label(reason)).inc();
+    }
+
+    /// A connection or WebSocket not served.
+    pub fn http_refused(&self, reason: &str) {
+        self.http_refused.get_or_create(&label(reason)).inc();
     }
 
     /// Quality of an ended leg.

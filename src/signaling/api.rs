@@ -12,7 +12,8 @@ use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-fn problem(status: StatusCode, title: &str, detail: &str) -> Response {
+/// An error's answer.
+pub(super) fn problem(status: StatusCode, title: &str, detail: &str) -> Response {
     let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
     (
         status,

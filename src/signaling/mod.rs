@@ -2,9 +2,14 @@
 
 mod api;
 mod hub;
+mod limits;
+mod listener;
 mod page;
 mod server;
 mod socket;
+mod tls;
 
 pub use hub::{HubHandle, RoomPort};
-pub use server::{AppState, HttpError, serve};
+pub use limits::Limits;
+pub use server::{AppState, HttpError, Listening, serve};
+pub use tls::{Certificates, TlsError};

@@ -1,22 +1,26 @@
 //! The HTTP listener and its routes.
 
 use super::hub::HubHandle;
-use super::{api, page, socket};
-use crate::config::Secret;
+use super::limits::Limits;
+use super::tls::Certificates;
+use super::{api, listener, page, socket};
+use crate::config::{OriginPattern, Secret};
 use crate::gateway::CallRegistry;
 use crate::media::MediaPlane;
 use crate::observe::{Health, Metrics};
 use axum::Router;
-use axum::extract::{State, WebSocketUpgrade};
-use axum::http::{StatusCode, header};
+use axum::extract::{ConnectInfo, State, WebSocketUpgrade};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use omnigate_omnitalk::SocketId;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tracing::info;
 
 /// Largest signaling message, bytes; SDP of a browser is a tenth of it.
 const MAX_FRAME: usize = 128 * 1024;
@@ -35,6 +39,10 @@ pub struct AppState {
     pub health: Arc<Health>,
     /// Bearer token of the API.
     pub api_token: Option<Secret>,
+    /// Origins whose pages may open WebSockets; empty: any.
+    pub origins: Vec<OriginPattern>,
+    /// What one address may take.
+    pub limits: Arc<Limits>,
     /// Numbers sockets.
     pub next_socket: AtomicU64,
 }
@@ -47,12 +55,19 @@ pub struct HttpError {
     source: std::io::Error,
 }
 
-/// Opens the listener and serves until `stop`; the bound address.
-pub async fn serve(
-    listen: SocketAddr,
-    app: Arc<AppState>,
-    stop: CancellationToken,
-) -> Result<SocketAddr, HttpError> {
+/// Where and how the listener serves.
+pub struct Listening {
+    /// Address and port; 0: any.
+    pub listen: SocketAddr,
+    /// With it: TLS only.
+    pub certificates: Option<Arc<Certificates>>,
+    /// Ends it.
+    pub stop: CancellationToken,
+}
+
+/// Opens the listener and serves until it is stopped; the bound address.
+pub async fn serve(listening: Listening, app: Arc<AppState>) -> Result<SocketAddr, HttpError> {
+    let listen = listening.listen;
     let failed = |source| HttpError {
         address: listen,
         source,
@@ -72,13 +87,15 @@ pub async fn serve(
         .route("/metrics", get(metrics))
         .route("/{*path}", get(page::asset))
         .merge(guarded)
-        .with_state(app)
-        .into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(async move {
-        let _ = axum::serve(listener, router)
-            .with_graceful_shutdown(stop.cancelled_owned())
-            .await;
-    });
+        .with_state(app.clone());
+    let serving = listener::Serving {
+        router,
+        certificates: listening.certificates,
+        limits: app.limits.clone(),
+        metrics: app.metrics.clone(),
+        stop: listening.stop,
+    };
+    tokio::spawn(Arc::new(serving).run(listener));
     Ok(address)
 }
 
@@ -106,11 +123,50 @@ async fn metrics(State(app): State<Arc<AppState>>) -> Response {
         .into_response()
 }
 
-async fn websocket(State(app): State<Arc<AppState>>, upgrade: WebSocketUpgrade) -> Response {
+async fn websocket(
+    State(app): State<Arc<AppState>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    if let Some(origin) = headers.get(header::ORIGIN)
+        && !allowed(&app.origins, origin.as_bytes())
+    {
+        let origin = String::from_utf8_lossy(origin.as_bytes());
+        info!(%peer, %origin, "WebSocket refused: the origin is not in http.origins");
+        app.metrics.http_refused("origin");
+        return api::problem(
+            StatusCode::FORBIDDEN,
+            "Forbidden",
+            "pages of this origin may not connect here",
+        );
+    }
+    if let Err(wait) = app.limits.session(peer.ip(), Instant::now()) {
+        app.metrics.http_refused("sessions");
+        return too_many(wait);
+    }
     let id = SocketId(app.next_socket.fetch_add(1, Relaxed));
     let hub = app.hub.clone();
+    let pace = app.limits.messages();
     upgrade
         .max_message_size(MAX_FRAME)
         .max_frame_size(MAX_FRAME)
-        .on_upgrade(move |socket| socket::run(socket, id, hub))
+        .on_upgrade(move |socket| socket::run(socket, id, hub, pace))
+}
+
+/// Native apps send no origin and are not asked for one; a page cannot leave it out.
+fn allowed(origins: &[OriginPattern], origin: &[u8]) -> bool {
+    origins.is_empty() || str::from_utf8(origin).is_ok_and(|o| origins.iter().any(|known| known.matches(o)))
+}
+
+/// 429, with the time after which it is worth another try.
+pub(super) fn too_many(wait: Duration) -> Response {
+    let mut response = api::problem(
+        StatusCode::TOO_MANY_REQUESTS,
+        "Too Many Requests",
+        "this address connects too often; see Retry-After",
+    );
+    let seconds = wait.as_secs() + 1;
+    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    response
 }

@@ -1,19 +1,21 @@
 //! One WebSocket.
 
 use super::hub::{HubHandle, ToSocket};
+use super::limits::{Bucket, Pace};
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::{SinkExt, StreamExt};
 use omnigate_omnitalk::SocketId;
-use std::time::Duration;
-use tokio::time::timeout;
+use std::time::{Duration, Instant};
+use tokio::time::{sleep_until, timeout};
 
 /// A client that does not take a frame for this long is cut off.
 const WRITE: Duration = Duration::from_secs(10);
 /// After our close frame the client has this long to close as well.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Carries frames between a socket and the hub until one side ends.
-pub(super) async fn run(socket: WebSocket, id: SocketId, hub: HubHandle) {
+/// Carries frames between a socket and the hub until one side ends. A client that is faster than `pace` is read later,
+/// so that its own connection fills up; nothing of it is dropped.
+pub(super) async fn run(socket: WebSocket, id: SocketId, hub: HubHandle, pace: Pace) {
     let mut outbox = hub.connected(id).await;
     let (mut writer, mut reader) = socket.split();
     let writing = tokio::spawn(async move {
@@ -35,9 +37,15 @@ pub(super) async fn run(socket: WebSocket, id: SocketId, hub: HubHandle) {
         let _ = timeout(WRITE, writer.close()).await;
     });
     let mut writing = writing;
+    let mut budget = Bucket::full(pace, Instant::now());
+    let mut read_from = Instant::now();
     loop {
+        let next = async {
+            sleep_until(read_from.into()).await;
+            reader.next().await
+        };
         tokio::select! {
-            message = reader.next() => match message {
+            message = next => match message {
                 Some(Ok(Message::Text(text))) => hub.received(id, text.to_string()).await,
                 Some(Ok(Message::Binary(bytes))) => hub.received(id, String::from_utf8_lossy(&bytes).into_owned()).await,
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
@@ -50,6 +58,8 @@ pub(super) async fn run(socket: WebSocket, id: SocketId, hub: HubHandle) {
                 return;
             }
         }
+        let now = Instant::now();
+        read_from = now + budget.borrow(pace, now);
     }
     hub.disconnected(id).await;
     writing.abort();

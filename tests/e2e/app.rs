@@ -10,6 +10,8 @@ use tokio_tungstenite::tungstenite::{Message, WebSocket, connect};
 pub struct App {
     socket: WebSocket<MaybeTlsStream<TcpStream>>,
     pub session: String,
+    /// `WS_SESSION_RSP`.
+    pub welcome: Value,
     backlog: Vec<Value>,
 }
 
@@ -22,6 +24,7 @@ impl App {
         let mut app = App {
             socket,
             session: String::new(),
+            welcome: Value::Null,
             backlog: Vec::new(),
         };
         let hello = json!({"cmd": "WS_SESSION_REQ", "service_id": "demo", "service_key": "demo", "sdk": "JS", "ver": "2.1.3", "heartbeat": true, "user_id": user});
@@ -29,18 +32,26 @@ impl App {
         let answer = app.wait_for("WS_SESSION_RSP");
         assert_eq!(answer["result"], "success");
         app.session = answer["session"].as_str().unwrap().to_owned();
+        app.welcome = answer;
         app
     }
 
     /// Sends a request and waits for its response.
     pub fn request(&mut self, command: &str, fields: Value) -> Value {
-        let mut message = json!({"cmd": format!("WS_{command}_REQ"), "session": self.session});
-        message
-            .as_object_mut()
-            .unwrap()
-            .extend(fields.as_object().unwrap().clone());
-        self.socket.send(Message::text(message.to_string())).unwrap();
+        self.send_all(command, [fields]);
         self.wait_for(&format!("WS_{command}_RSP"))
+    }
+
+    /// Sends requests and waits for none.
+    pub fn send_all(&mut self, command: &str, requests: impl IntoIterator<Item = Value>) {
+        for fields in requests {
+            let mut message = json!({"cmd": format!("WS_{command}_REQ"), "session": self.session});
+            message
+                .as_object_mut()
+                .unwrap()
+                .extend(fields.as_object().unwrap().clone());
+            self.socket.send(Message::text(message.to_string())).unwrap();
+        }
     }
 
     pub fn personal_number(&mut self) -> String {

@@ -72,13 +72,22 @@ impl Browser {
 
     /// Opens an app that talks to `service` and is signed in as `user`.
     pub fn app(&self, service: &Service, sdk: Sdk, user: &str) -> Tab<'_> {
+        self.app_with(service, sdk, user, "")
+    }
+
+    /// The same without UDP: media goes by TCP to this TURN server, with the credentials that the SDK got.
+    pub fn app_over_relay(&self, service: &Service, user: &str, turn: SocketAddr) -> Tab<'_> {
+        self.app_with(service, Sdk::TypeScript, user, &format!("&turn={turn}"))
+    }
+
+    fn app_with(&self, service: &Service, sdk: Sdk, user: &str, wishes: &str) -> Tab<'_> {
         let name = match sdk {
             Sdk::TypeScript => "ts",
             Sdk::ReactNative => "rn",
         };
         let files = self.chromium.files;
         let tab = self.open(&format!(
-            "http://{files}/page.html?sdk={name}&service={}",
+            "http://{files}/page.html?sdk={name}&service={}{wishes}",
             service.http
         ));
         let session = tab.run_with("return await sdk.createSession(args.user)", json!({"user": user}));

@@ -17,6 +17,8 @@ pub struct Service {
     pub sip_udp: SocketAddr,
     pub sip_tcp: SocketAddr,
     pub dir: PathBuf,
+    /// What it said when it was ready.
+    pub ready: String,
 }
 
 impl Service {
@@ -58,6 +60,7 @@ impl Service {
                 )
             });
             let rest = &line[at + prefix.len()..];
+            let rest = rest.strip_prefix("https://").unwrap_or(rest);
             rest.split([' ', ',', '\n']).next().unwrap().parse().unwrap()
         };
         let (http, sip_udp, sip_tcp) = (address("http="), address("udp://"), address("tcp://"));
@@ -67,6 +70,7 @@ impl Service {
             sip_udp,
             sip_tcp,
             dir,
+            ready: line,
         }
     }
 

@@ -183,9 +183,19 @@ const rig = (() => {
     }
   }
 
+  // A client whose network lets no UDP through. The SDKs know one TURN server only, and want UDP as well; the credentials
+  // are those that they were given.
+  const relay = wanted.get("turn");
+  function relayed(configuration) {
+    const server = configuration.iceServers.find((s) => String(s.urls).startsWith("turn:"));
+    const iceServers = [{ ...server, urls: `turn:${relay}?transport=tcp` }];
+    return { ...configuration, iceServers, iceTransportPolicy: "relay" };
+  }
+
   const connections = [];
   window.RTCPeerConnection = new Proxy(window.RTCPeerConnection, {
     construct(target, args, newTarget) {
+      if (relay) args = [relayed(args[0])];
       const connection = Reflect.construct(target, args, newTarget);
       connections.push(connection);
       connection.addEventListener("track", ({ track }) => {
@@ -234,6 +244,20 @@ const rig = (() => {
     let text = "";
     for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
     return btoa(text);
+  }
+
+  /** How the media of each connected peer leaves this page: kind of candidate, and the protocol to the relay if any. */
+  async function ways() {
+    const all = [];
+    for (const connection of connections) {
+      const stats = await connection.getStats();
+      for (const { type, selectedCandidatePairId } of stats.values()) {
+        if (type !== "transport" || !selectedCandidatePairId) continue;
+        const local = stats.get(stats.get(selectedCandidatePairId).localCandidateId);
+        all.push([local.candidateType, local.relayProtocol].filter(Boolean).join("/"));
+      }
+    }
+    return all;
   }
 
   // What the SDK tells the app; `close` counts as an event of that name.
@@ -285,5 +309,8 @@ const rig = (() => {
     }
   }
 
-  return { wanted, tone, speak, listen, samples, paints, view, mediaPort, goBy: (ports) => (detour = ports), watch, frames, received, event, begin, run, state };
+  const goBy = (ports) => (detour = ports);
+  return {
+    wanted, tone, speak, listen, samples, paints, view, mediaPort, goBy, watch, frames, received, event, begin, run, state, ways,
+  };
 })();

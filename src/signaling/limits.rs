@@ -1,0 +1,326 @@
+//! What one client address may take: open connections, new connections, new WebSockets; and the pace of one WebSocket.
+//!
+//! One table for all three, so that an address costs one entry, which goes once nothing is open and its budgets are full.
+
+use crate::config::HttpLimits;
+use crate::sync::lock;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Entries at which idle ones are dropped. Those that remain have open connections or came a moment ago.
+const PRUNE: usize = 4096;
+
+/// A budget that refills steadily.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bucket {
+    tokens: f64,
+    at: Instant,
+}
+
+/// How a [`Bucket`] refills.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// Tokens a second.
+    pub rate: f64,
+    /// Most tokens.
+    pub burst: f64,
+}
+
+impl Bucket {
+    pub(super) fn full(pace: Pace, now: Instant) -> Bucket {
+        Bucket {
+            tokens: pace.burst,
+            at: now,
+        }
+    }
+
+    fn refill(&mut self, pace: Pace, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.at).as_secs_f64();
+        self.tokens = (self.tokens + elapsed * pace.rate).min(pace.burst);
+        self.at = now;
+    }
+
+    /// Takes one, or says how long to wait for one.
+    pub(super) fn take(&mut self, pace: Pace, now: Instant) -> Result<(), Duration> {
+        self.refill(pace, now);
+        if self.tokens < 1.0 {
+            return Err(Duration::from_secs_f64((1.0 - self.tokens) / pace.rate));
+        }
+        self.tokens -= 1.0;
+        Ok(())
+    }
+
+    /// Takes one on credit; how long to wait until it is paid back.
+    pub(super) fn borrow(&mut self, pace: Pace, now: Instant) -> Duration {
+        self.refill(pace, now);
+        self.tokens -= 1.0;
+        Duration::from_secs_f64((-self.tokens).max(0.0) / pace.rate)
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    open: u32,
+    connections: Bucket,
+    /// An answer costs as well, over TLS most of all: there are as many 429 as connections.
+    refusals: Bucket,
+    sessions: Bucket,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    open: u32,
+    entries: HashMap<IpAddr, Entry>,
+    prune_at: usize,
+}
+
+/// All addresses and what they have.
+#[derive(Debug)]
+pub struct Limits {
+    settings: HttpLimits,
+    table: Mutex<Table>,
+}
+
+/// An open connection's place; given back on drop.
+#[derive(Debug)]
+pub(super) struct Place {
+    limits: Arc<Limits>,
+    address: IpAddr,
+    /// Set: the address opens connections too fast; it may come back after this time.
+    pub(super) too_fast: Option<Duration>,
+}
+
+impl Limits {
+    /// Nothing is open yet.
+    pub fn new(settings: HttpLimits) -> Limits {
+        Limits {
+            settings,
+            table: Mutex::default(),
+        }
+    }
+
+    /// The pace of one WebSocket's messages.
+    pub(super) fn messages(&self) -> Pace {
+        Pace {
+            rate: f64::from(self.settings.requests_per_second),
+            burst: f64::from(self.settings.requests_burst),
+        }
+    }
+
+    fn connections(&self) -> Pace {
+        Pace {
+            rate: f64::from(self.settings.connections_per_second),
+            burst: f64::from(self.settings.connections_burst),
+        }
+    }
+
+    fn sessions(&self) -> Pace {
+        Pace {
+            rate: f64::from(self.settings.sessions_per_minute) / 60.0,
+            burst: f64::from(self.settings.sessions_per_minute),
+        }
+    }
+
+    /// A reverse proxy, a health check and tests come from this machine.
+    fn exempt(&self, address: IpAddr) -> bool {
+        address.is_loopback() && !self.settings.loopback
+    }
+
+    /// A connection was opened. `None`: it is to be closed without a word, since too many are open, or a warning
+    /// (`too_fast`) does not help.
+    pub(super) fn connect(self: &Arc<Limits>, from: IpAddr, now: Instant) -> Option<Place> {
+        let address = network(from);
+        let mut table = lock(&self.table);
+        if table.open >= self.settings.total_connections {
+            return None;
+        }
+        let mut too_fast = None;
+        if !self.exempt(address) {
+            let entry = self.entry(&mut table, address, now);
+            if entry.open >= self.settings.connections {
+                return None;
+            }
+            too_fast = entry.connections.take(self.connections(), now).err();
+            if too_fast.is_some() {
+                entry.refusals.take(self.connections(), now).ok()?;
+            }
+            entry.open += 1;
+        }
+        table.open += 1;
+        Some(Place {
+            limits: self.clone(),
+            address,
+            too_fast,
+        })
+    }
+
+    /// A WebSocket is asked for; `Err`: how long to wait.
+    pub(super) fn session(&self, from: IpAddr, now: Instant) -> Result<(), Duration> {
+        let address = network(from);
+        if self.exempt(address) {
+            return Ok(());
+        }
+        let mut table = lock(&self.table);
+        self.entry(&mut table, address, now)
+            .sessions
+            .take(self.sessions(), now)
+    }
+
+    fn entry<'a>(&self, table: &'a mut Table, address: IpAddr, now: Instant) -> &'a mut Entry {
+        let (connections, sessions) = (self.connections(), self.sessions());
+        if table.entries.len() >= table.prune_at.max(PRUNE) {
+            table.entries.retain(|_, e| {
+                e.connections.refill(connections, now);
+                e.sessions.refill(sessions, now);
+                // Warnings are given after connections only, and refill as fast.
+                e.open > 0 || e.connections.tokens < connections.burst || e.sessions.tokens < sessions.burst
+            });
+            // Looks at all again only when as many have come as there are.
+            table.prune_at = table.entries.len() * 2;
+        }
+        table.entries.entry(address).or_insert_with(|| Entry {
+            open: 0,
+            connections: Bucket::full(connections, now),
+            refusals: Bucket::full(connections, now),
+            sessions: Bucket::full(sessions, now),
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut table = lock(&self.limits.table);
+        table.open = table.open.saturating_sub(1);
+        if let Some(entry) = table.entries.get_mut(&self.address) {
+            entry.open = entry.open.saturating_sub(1);
+        }
+    }
+}
+
+/// What counts as one client: an IPv4 address, an IPv6 /64 (RFC 6177: the least that a site has).
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) if !v6.is_loopback() => {
+            IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)))
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(settings: HttpLimits) -> Arc<Limits> {
+        Arc::new(Limits::new(settings))
+    }
+
+    fn host(n: u32) -> IpAddr {
+        IpAddr::V4(std::net::Ipv4Addr::from_bits(0xC633_0000 + n))
+    }
+
+    #[test]
+    fn a_place_is_free_again_after_a_connection_ends() {
+        let limits = limits(HttpLimits {
+            connections: 2,
+            total_connections: 3,
+            ..HttpLimits::default()
+        });
+        let now = Instant::now();
+        let first = limits.connect(host(1), now).unwrap();
+        let _second = limits.connect(host(1), now).unwrap();
+        assert!(limits.connect(host(1), now).is_none());
+        let _other = limits.connect(host(2), now).unwrap();
+        assert!(limits.connect(host(3), now).is_none(), "the total is reached");
+        drop(first);
+        assert!(limits.connect(host(1), now).is_some());
+    }
+
+    #[test]
+    fn who_connects_too_fast_hears_when_to_come_back() {
+        let limits = limits(HttpLimits {
+            connections_per_second: 10,
+            connections_burst: 5,
+            ..HttpLimits::default()
+        });
+        let now = Instant::now();
+        let places: Vec<_> = (0..10).map(|_| limits.connect(host(1), now).unwrap()).collect();
+        assert!(places[..5].iter().all(|p| p.too_fast.is_none()));
+        assert_eq!(places[5].too_fast, Some(Duration::from_millis(100)));
+        assert!(
+            limits.connect(host(1), now).is_none(),
+            "nor are there more warnings than connections"
+        );
+        let later = now + Duration::from_millis(101);
+        assert!(limits.connect(host(1), later).unwrap().too_fast.is_none());
+    }
+
+    #[test]
+    fn the_addresses_of_one_ipv6_network_are_one_client() {
+        assert_eq!(
+            network("2001:db8::1".parse().unwrap()),
+            network("2001:db8::ffff:2".parse().unwrap())
+        );
+        assert_ne!(
+            network("2001:db8::1".parse().unwrap()),
+            network("2001:db8:0:1::1".parse().unwrap())
+        );
+        assert_eq!(
+            network("::ffff:192.0.2.1".parse().unwrap()),
+            IpAddr::from([192, 0, 2, 1])
+        );
+        assert!(network("::1".parse().unwrap()).is_loopback());
+    }
+
+    #[test]
+    fn this_machine_is_not_limited_unless_wanted() {
+        let loopback = IpAddr::from([127, 0, 0, 1]);
+        let one = HttpLimits {
+            connections: 1,
+            sessions_per_minute: 1,
+            ..HttpLimits::default()
+        };
+        let now = Instant::now();
+        let free = limits(one.clone());
+        let _places = [
+            free.connect(loopback, now).unwrap(),
+            free.connect(loopback, now).unwrap(),
+        ];
+        assert!((0..9).all(|_| free.session(loopback, now).is_ok()));
+        let strict = limits(HttpLimits {
+            loopback: true,
+            ..one
+        });
+        let _place = strict.connect(loopback, now).unwrap();
+        assert!(strict.connect(loopback, now).is_none());
+        assert!(strict.session(loopback, now).is_ok());
+        assert_eq!(strict.session(loopback, now), Err(Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn the_table_forgets_addresses_that_have_nothing() {
+        let limits = limits(HttpLimits::default());
+        let now = Instant::now();
+        let kept = limits.connect(host(0), now).unwrap();
+        for n in 1..200_000 {
+            let _ = limits.connect(host(n), now + Duration::from_millis(u64::from(n) * 10));
+        }
+        let entries = lock(&limits.table).entries.len();
+        assert!(entries <= PRUNE, "{entries}");
+        assert!(lock(&limits.table).entries.contains_key(&kept.address));
+    }
+
+    #[test]
+    fn a_debt_is_waited_off_at_the_pace() {
+        let pace = Pace {
+            rate: 10.0,
+            burst: 2.0,
+        };
+        let now = Instant::now();
+        let mut bucket = Bucket::full(pace, now);
+        let waits: Vec<_> = (0..4).map(|_| bucket.borrow(pace, now).as_millis()).collect();
+        assert_eq!(waits, [0, 0, 100, 200]);
+    }
+}
