@@ -24,6 +24,8 @@ use tracing::info;
 
 /// Largest signaling message, bytes; SDP of a browser is a tenth of it.
 const MAX_FRAME: usize = 128 * 1024;
+/// Read buffer of a WebSocket, bytes: most messages are far smaller, and most sockets are idle.
+const READ_BUFFER: usize = 4 * 1024;
 
 /// What the routes need.
 pub struct AppState {
@@ -149,6 +151,7 @@ async fn websocket(
     let hub = app.hub.clone();
     let pace = app.limits.messages();
     upgrade
+        .read_buffer_size(READ_BUFFER)
         .max_message_size(MAX_FRAME)
         .max_frame_size(MAX_FRAME)
         .on_upgrade(move |socket| socket::run(socket, id, hub, pace))

@@ -434,11 +434,32 @@ fn kicking_the_telephone_out_of_a_call_ends_it() {
     assert_eq!(world.closed[&1], 1000);
 }
 
-#[test]
-fn a_lost_transport_does_not_end_the_call() {
+/// The transport of the app in a bridged call is lost.
+fn lost_transport() -> World {
     let (mut world, _) = bridged();
-    let effects = world.hub.peer_gone(world.peers[&1], world.now);
+    let peer = world.peers[&1];
+    let effects = world.hub.peer_gone(peer, world.now);
     assert!(effects.is_empty());
+    world.open_peers.remove(&peer);
+    world.wait(19);
+    assert_eq!(notice(&mut world), None);
+    world
+}
+
+#[test]
+fn a_telephone_does_not_listen_for_ever_to_an_app_whose_transport_is_lost() {
+    let mut world = lost_transport();
+    world.wait(2);
+    assert_eq!(notice(&mut world).as_deref(), Some("Ended(NoAudio)"));
+}
+
+#[test]
+fn a_transport_that_comes_again_in_time_keeps_the_call() {
+    let mut world = lost_transport();
+    world.publish(1);
+    world.up(1);
+    world.drain(1);
+    world.wait(60);
     assert_eq!(notice(&mut world), None);
 }
 

@@ -63,6 +63,7 @@ impl Hub {
             return;
         };
         if self.rooms.get(&room_id).is_some_and(|room| room.call.is_some()) {
+            self.audio_is_back(room_id);
             self.bridge(room_id);
         } else {
             self.announce(room_id, id, now);
@@ -70,11 +71,16 @@ impl Hub {
     }
 
     /// The audio peer of an app is lost.
-    pub(super) fn audio_gone(&mut self, id: ParticipantId) {
+    pub(super) fn audio_gone(&mut self, id: ParticipantId, now: Now) {
         let answered = |one: &&mut Participant| matches!(one.audio, Audio::Open | Audio::Up);
-        if let Some(participant) = self.participant_mut(id).filter(answered) {
-            participant.audio = Audio::None;
-        }
+        let Some(participant) = self.participant_mut(id).filter(answered) else {
+            return;
+        };
+        participant.audio = Audio::None;
+        let Some(room_id) = self.places.get(&id).copied() else {
+            return;
+        };
+        self.audio_missing(room_id, now);
     }
 
     /// `WS_MUTE_REQ` and `WS_UNMUTE_REQ` (9.11). Doing it twice succeeds and tells nobody (11.1).

@@ -280,7 +280,11 @@ impl Hub {
                 (caller && all == 1 && place == Some(Place::Answered(id)), true)
             }
             Stage::Joined => (caller && all == 2, phone),
-            Stage::Talking => (caller && all == 2 && !self.caller_is_outside(room), false),
+            Stage::Talking => {
+                let silent = |one: &Participant| one.line.socket().is_some() && one.audio != Audio::Up;
+                let waits = phone && room.participants.values().any(silent);
+                (caller && all == 2 && !self.caller_is_outside(room), waits)
+            }
             Stage::Over => (!phone && all == 1 && !self.caller_is_outside(room), true),
         };
         ensure(fits, "a call's parties do not fit its stage")?;

@@ -253,6 +253,34 @@ impl Hub {
         self.set_stage(room_id, Stage::Joined);
     }
 
+    /// An app in a call has lost its audio. A telephone hears nothing from now on, and does not wait for ever either.
+    pub(super) fn audio_missing(&mut self, room_id: RoomId, now: Now) {
+        if self.telephone_talks(room_id) {
+            self.timers
+                .set(Timer::Call(room_id), now.instant + self.settings.audio_time);
+        }
+    }
+
+    /// It has it again.
+    pub(super) fn audio_is_back(&mut self, room_id: RoomId) {
+        if self.telephone_talks(room_id) {
+            self.timers.clear(Timer::Call(room_id));
+        }
+    }
+
+    fn telephone_talks(&self, room_id: RoomId) -> bool {
+        self.rooms.get(&room_id).is_some_and(|room| {
+            let talking = room
+                .call
+                .as_ref()
+                .is_some_and(|call| matches!(call.stage, Stage::Talking));
+            talking
+                && room
+                    .caller()
+                    .is_some_and(|c| matches!(c.line, Line::Telephone(_)))
+        })
+    }
+
     /// Somebody's audio is up. When both are (12.13): bridge, and tell each app whom it talks to.
     pub(super) fn bridge(&mut self, room_id: RoomId) {
         let Some(room) = self.rooms.get_mut(&room_id) else {
@@ -319,14 +347,14 @@ impl Hub {
         let notice = match room.call.as_ref().map(|call| &call.stage) {
             Some(Stage::Ringing(_)) => TelephoneNotice::NoAnswer,
             Some(Stage::Answered(_)) => TelephoneNotice::Ended(EndReason::NotJoined),
-            Some(Stage::Joined) => TelephoneNotice::Ended(EndReason::NoAudio),
+            Some(Stage::Joined | Stage::Talking) => TelephoneNotice::Ended(EndReason::NoAudio),
             Some(Stage::Over) => {
                 for socket in room.sockets(None) {
                     self.end_session(socket, Some(CLOSE_LEFT), now);
                 }
                 return;
             }
-            Some(Stage::Talking) | None => return,
+            None => return,
         };
         self.end_call(room_id, notice, now);
     }

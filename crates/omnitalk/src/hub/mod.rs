@@ -302,9 +302,10 @@ impl Hub {
         self.take_effects()
     }
 
-    /// The participant's audio peer is lost. The participant stays until its socket ends; it may publish again.
-    pub fn peer_gone(&mut self, participant: ParticipantId, _now: Now) -> Vec<Effect> {
-        self.audio_gone(participant);
+    /// The participant's audio peer is lost. The participant stays until its socket ends; it may publish again. A
+    /// telephone that was talking to it waits for that as long as it waits for audio at the start.
+    pub fn peer_gone(&mut self, participant: ParticipantId, now: Now) -> Vec<Effect> {
+        self.audio_gone(participant, now);
         self.take_effects()
     }
 
