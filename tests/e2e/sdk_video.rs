@@ -39,6 +39,15 @@ fn sees(viewer: &Tab<'_>, element: &str, [left, right]: [[i64; 3]; 2]) -> Value 
     seen
 }
 
+/// Two in a room; the first publishes, under the session given too, and the second has its picture.
+fn bob_sees_ann<'a>(browser: &'a Browser, service: &Service) -> (Tab<'a>, Tab<'a>, Value) {
+    let (ann, bob) = two_in_a_room(browser, service, "videoroom");
+    let session = ann.run("return await sdk.publish('own')")["session"].clone();
+    subscribe(&bob, &session, "first");
+    sees(&bob, "first", CAMERA);
+    (ann, bob, session)
+}
+
 fn publishes_and_is_seen(room_type: &str) {
     let browser = Browser::take();
     let service = Service::start("");
@@ -113,10 +122,7 @@ fn four_apps_publish_and_each_sees_another() {
 fn unsubscribe_stops_the_video() {
     let browser = Browser::take();
     let service = Service::start("");
-    let (ann, bob) = two_in_a_room(&browser, &service, "videoroom");
-    let session = ann.run("return await sdk.publish('own')")["session"].clone();
-    subscribe(&bob, &session, "first");
-    sees(&bob, "first", CAMERA);
+    let (ann, bob, session) = bob_sees_ann(&browser, &service);
     bob.run_with("await sdk.unsubscribe(args)", session.clone());
     service.until("nobody watches", || {
         service.metric("omnigate_signaling_viewers") == 0.0
@@ -130,10 +136,7 @@ fn unsubscribe_stops_the_video() {
 fn set_mute_stops_a_camera_for_everybody_and_set_unmute_brings_it_back() {
     let browser = Browser::take();
     let service = Service::start("");
-    let (ann, bob) = two_in_a_room(&browser, &service, "videoroom");
-    let session = ann.run("return await sdk.publish('own')")["session"].clone();
-    subscribe(&bob, &session, "first");
-    sees(&bob, "first", CAMERA);
+    let (ann, bob, session) = bob_sees_ann(&browser, &service);
     ann.run("await sdk.setMute('video')");
     bob.event("MUTE_EVENT", json!({"track": "video", "session": session}));
     assert_eq!(
@@ -151,10 +154,7 @@ fn set_mute_stops_a_camera_for_everybody_and_set_unmute_brings_it_back() {
 fn set_video_device_and_set_resolution_change_what_is_seen() {
     let browser = Browser::take();
     let service = Service::start("");
-    let (ann, bob) = two_in_a_room(&browser, &service, "videoroom");
-    let session = ann.run("return await sdk.publish('own')")["session"].clone();
-    subscribe(&bob, &session, "first");
-    sees(&bob, "first", CAMERA);
+    let (ann, bob, session) = bob_sees_ann(&browser, &service);
     ann.run("rig.paints.second = ['#208080', '#a02090']; await sdk.setVideoDevice('second')");
     bob.run("await rig.watch('first', 20)");
     sees(&bob, "first", OTHER);
@@ -220,10 +220,7 @@ fn a_publisher_whose_path_loses_one_packet_in_twenty_is_seen_without_a_gap() {
 fn a_publisher_who_leaves_is_gone_from_the_list() {
     let browser = Browser::take();
     let service = Service::start("");
-    let (ann, bob) = two_in_a_room(&browser, &service, "videoroom");
-    let session = ann.run("return await sdk.publish('own')")["session"].clone();
-    subscribe(&bob, &session, "first");
-    sees(&bob, "first", CAMERA);
+    let (ann, bob, session) = bob_sees_ann(&browser, &service);
     ann.close();
     bob.event("LEAVE_EVENT", json!({"session": session}));
     assert_eq!(bob.run("return await sdk.publishList()")["count"], 0);
