@@ -9,6 +9,7 @@ use omnigate_omnitalk::{
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, warn};
 
@@ -295,12 +296,17 @@ impl HubTask {
 
     /// A client that does not read its frames is cut off; it never delays others.
     fn send(&mut self, socket: SocketId, frame: ToSocket) {
-        let full = self
-            .sockets
-            .get(&socket)
-            .is_some_and(|s| s.try_send(frame).is_err());
-        if full && self.sockets.remove(&socket).is_some() {
-            warn!(?socket, "client does not read; socket dropped");
+        let Some(sender) = self.sockets.get(&socket) else {
+            return;
+        };
+        match sender.try_send(frame) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                warn!(?socket, "client does not read; socket dropped");
+                self.sockets.remove(&socket);
+            }
+            // It has just ended by itself; that is reported on its own.
+            Err(TrySendError::Closed(_)) => drop(self.sockets.remove(&socket)),
         }
     }
 }
