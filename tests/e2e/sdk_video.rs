@@ -122,7 +122,7 @@ fn four_apps_publish_and_each_sees_another() {
 fn unsubscribe_stops_the_video() {
     let browser = Browser::take();
     let service = Service::start("");
-    let (ann, bob, session) = bob_sees_ann(&browser, &service);
+    let (_ann, bob, session) = bob_sees_ann(&browser, &service);
     bob.run_with("await sdk.unsubscribe(args)", session.clone());
     service.until("nobody watches", || {
         service.metric("omnigate_signaling_viewers") == 0.0
@@ -154,7 +154,7 @@ fn set_mute_stops_a_camera_for_everybody_and_set_unmute_brings_it_back() {
 fn set_video_device_and_set_resolution_change_what_is_seen() {
     let browser = Browser::take();
     let service = Service::start("");
-    let (ann, bob, session) = bob_sees_ann(&browser, &service);
+    let (ann, bob, _) = bob_sees_ann(&browser, &service);
     ann.run("rig.paints.second = ['#208080', '#a02090']; await sdk.setVideoDevice('second')");
     bob.run("await rig.watch('first', 20)");
     sees(&bob, "first", OTHER);
