@@ -1,39 +1,13 @@
 // From the state to the document. Nothing here talks to the server.
 
+import { canShareScreens, renderStage } from './stage.js';
+import { renderChat } from './chat.js';
+import { renderDevices } from './devices.js';
+import { $, button, clock, element, keyed, nameOf, roomName, say, setOpen, text } from './dom.js';
 import { language, t } from './i18n.js';
 
-export const $ = (id) => document.getElementById(id);
-
 const VIEWS = { 'sign-in': 'sign-in-view', lobby: 'lobby-view', live: 'live-view', lost: 'lost-view' };
-
-/** What a user is called on the page: telephones may withhold their number. */
-export const nameOf = (id) => (!id || id === 'anonymous' ? t('withheld') : id);
-
-export const roomName = (room) => room.subject || t('unnamedRoom', { id: room.room_id.slice(0, 6) });
-
-/** Seconds as 1:05 or 1:02:05. */
-export function clock(seconds) {
-  const two = (value) => String(value).padStart(2, '0');
-  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
-  return hours ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
-}
-
-/** A `[key, values]` text; a value may be a function, asked in the language of the moment. */
-export function say([key, values = {}]) {
-  const asked = Object.entries(values).map(([name, value]) => [name, typeof value === 'function' ? value() : value]);
-  return t(key, Object.fromEntries(asked));
-}
-
-function text(node, value) {
-  if (node.textContent !== value) node.textContent = value; // an unchanged live region stays silent
-}
-
-function element(tag, className, content) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (content !== undefined) node.textContent = content;
-  return node;
-}
+const ROOM_TYPES = { audioroom: 'typeAudio', videoroom: 'typeVideo', webinar: 'typeWebinar' };
 
 /** Texts that never change but with the language. */
 export function renderLanguage() {
@@ -53,14 +27,18 @@ export function render(state) {
       ? `${liveTitle(state.live)} · Omnigate`
       : t('title');
   $('sign-out').hidden = state.screen !== 'lobby';
+  $('devices-lobby').hidden = state.screen !== 'lobby';
   renderNotice(state);
   renderSignIn(state);
   renderLobby(state);
   if (state.live) renderLive(state.live);
   renderIncoming(state);
-  for (const button of document.querySelectorAll('main button:not(.copy, .close), #sign-out, dialog button')) {
-    button.disabled = Boolean(state.busy);
+  renderKicking(state);
+  renderDevices(state);
+  for (const one of document.querySelectorAll('main button:not(.copy, .close), #sign-out, dialog button')) {
+    one.disabled = Boolean(state.busy);
   }
+  if (state.live?.switching) for (const id of ['mute', 'camera', 'screen']) $(id).disabled = true;
 }
 
 function statusText(state) {
@@ -69,8 +47,8 @@ function statusText(state) {
   if (screen === 'lost') return t('statusLost');
   if (incoming) return t('statusRinging', { caller: nameOf(incoming.caller) });
   if (screen === 'live') {
-    if (!isConnected(live)) return t('statusConnecting');
-    return live.kind === 'call' ? t('statusInCall', { caller: nameOf(live.caller) }) : t('statusInRoom');
+    if (!isConnected(live)) return t(live.outgoing ? 'statusCalling' : 'statusConnecting', { who: nameOf(live.other) });
+    return live.kind === 'call' ? t('statusInCall', { caller: nameOf(live.other) }) : t('statusInRoom');
   }
   if (state.busy === 'session') return t('signingIn');
   const doing = t(number ? 'statusWaiting' : 'statusReady');
@@ -100,38 +78,32 @@ function renderNumber(output, number) {
   output.setAttribute('aria-label', [...number].join(' '));
 }
 
+// -- lobby ------------------------------------------------------------------------------------------------------------
+
 function renderLobby(state) {
   $('number-none').hidden = Boolean(state.number);
   $('number-some').hidden = !state.number;
   renderNumber($('number'), state.number ?? '');
-  keyed($('rooms'), state.rooms ?? [], (room) => room.room_id, newRoom, fillRoom);
+  const rooms = (state.rooms ?? []).filter((room) => room.room_type in ROOM_TYPES);
+  keyed($('rooms'), rooms, (room) => room.room_id, newRoom, fillRoom);
   const empty = state.roomsFailed ? 'roomsUnknown' : 'noRooms';
-  $('rooms-empty').hidden = !state.roomsFailed && (state.rooms === null || state.rooms.length > 0);
+  $('rooms-empty').hidden = !state.roomsFailed && (state.rooms === null || rooms.length > 0);
   text($('rooms-empty'), t(empty));
   text($('lost-body'), t(state.shutdown ? 'lostShutdown' : 'lostBody'));
-}
-
-// Keeps the rows that stay, so that focus and what is typed in them survive an update.
-function keyed(list, items, keyOf, create, fill) {
-  const old = new Map([...list.children].map((row) => [row.dataset.key, row]));
-  items.forEach((item, index) => {
-    const key = keyOf(item);
-    let row = old.get(key);
-    old.delete(key);
-    if (!row) {
-      row = create(item);
-      row.dataset.key = key;
-    }
-    if (list.children[index] !== row) list.insertBefore(row, list.children[index] ?? null);
-    fill(row, item);
+  const free = new Set(state.people.filter((one) => one.state === 'active').map((one) => one.user_id));
+  free.delete(state.userId);
+  keyed($('people'), [...free].sort(), (id) => id, () => element('option'), (option, id) => {
+    option.value = id;
   });
-  for (const row of old.values()) row.remove();
+  text($('people-free'), t(free.size ? 'peopleFree' : 'peopleNone', { count: free.size }));
 }
 
 function newRoom(room) {
   const row = element('li');
   const about = element('div', 'grow');
-  about.append(element('span', 'name'), element('span', 'detail'));
+  const head = element('span', 'row-head');
+  head.append(element('span', 'name'), element('span', 'type'));
+  about.append(head, element('span', 'detail'));
   const entry = element('div', 'entry');
   row.append(about, entry);
   if (room.secret) {
@@ -141,9 +113,7 @@ function newRoom(room) {
     secret.dataset.testid = 'join-secret';
     entry.append(secret);
   }
-  const join = element('button');
-  join.type = 'button';
-  join.dataset.testid = 'join';
+  const join = button('', 'join');
   join.dataset.room = room.room_id;
   entry.append(join);
   return row;
@@ -152,7 +122,10 @@ function newRoom(room) {
 function fillRoom(row, room) {
   const name = roomName(room);
   text(row.querySelector('.name'), name);
+  text(row.querySelector('.type'), t(ROOM_TYPES[room.room_type]));
+  row.querySelector('.type').dataset.type = room.room_type;
   const details = [t('people', { count: room.count })];
+  if (room.secret) details.push(t('needsSecret'));
   if (room.sip_number) details.push(t('phoneNumber', { number: `${room.sip_number.slice(0, 3)} ${room.sip_number.slice(3)}` }));
   text(row.querySelector('.detail'), details.join(' · '));
   const secret = row.querySelector('input');
@@ -165,28 +138,67 @@ function fillRoom(row, room) {
   join.setAttribute('aria-label', t('joinRoom', { room: name }));
 }
 
-const liveTitle = (live) => (live.kind === 'call' ? t('callWith', { caller: nameOf(live.caller) }) : roomName(live.room));
+// -- call and room ----------------------------------------------------------------------------------------------------
+
+const liveTitle = (live) => (live.kind === 'call' ? t('callWith', { caller: nameOf(live.other) }) : roomName(live.room));
+
+function stateOf(live) {
+  if (isConnected(live)) return live.media === 'disconnected' ? 'interrupted' : 'connected';
+  if (!live.outgoing) return 'connecting';
+  if (!live.rang) return 'calling';
+  return live.isAbsent ? 'ringingAbsent' : 'ringingThere';
+}
 
 function renderLive(live) {
   const isRoom = live.kind === 'room';
   text($('live-title'), liveTitle(live));
   $('live-view').dataset.kind = live.kind;
-  const state = !isConnected(live) ? 'connecting' : live.media === 'disconnected' ? 'interrupted' : 'connected';
-  text($('live-state'), t(state));
-  $('live-state').dataset.state = state;
+  $('live-view').dataset.video = String(live.hasVideo);
+  const now = stateOf(live);
+  text($('live-state'), t(now, { who: nameOf(live.other) }));
+  $('live-state').dataset.state = now;
+  $('live-pulse').hidden = !['calling', 'ringingThere', 'ringingAbsent'].includes(now);
   renderDuration(live);
+  renderStage(live);
   $('room-part').hidden = !isRoom;
-  if (isRoom) {
-    $('room-number-part').hidden = !live.room.sip_number;
-    $('room-number-none').hidden = Boolean(live.room.sip_number);
-    renderNumber($('room-number'), live.room.sip_number ?? '');
-    const self = { session: 'self', user_name: live.name, audio_mute: live.muted, isSelf: true };
-    keyed($('participants'), [self, ...live.participants], (who) => who.session, newPerson, fillPerson);
-    text($('coming-going'), live.lastMove ? say(live.lastMove) : '');
-  }
-  text($('mute'), t(live.muted ? 'unmute' : 'mute'));
-  $('mute').dataset.muted = String(live.muted);
-  text($('leave'), t(isRoom ? 'leaveRoom' : 'hangUp'));
+  $('side').hidden = !isRoom;
+  if (isRoom) renderRoom(live);
+  renderControls(live);
+}
+
+function renderRoom(live) {
+  $('room-number-part').hidden = !live.room.sip_number;
+  $('room-number-none').hidden = Boolean(live.room.sip_number);
+  renderNumber($('room-number'), live.room.sip_number ?? '');
+  const self = {
+    session: 'self',
+    user_name: live.name,
+    audio_mute: live.muted,
+    isSelf: true,
+  };
+  keyed($('participants'), [self, ...live.participants], (who) => who.session, newPerson, fillPerson);
+  text($('coming-going'), live.lastMove ? say(live.lastMove) : '');
+  $('side').dataset.panel = live.panel;
+  for (const panel of ['people', 'chat']) $(`show-${panel}`).setAttribute('aria-pressed', String(live.panel === panel));
+  text($('people-count'), String(live.participants.length + 1));
+  const { unread } = live.chat;
+  $('unread').hidden = unread === 0;
+  text($('unread-count'), String(unread));
+  text($('unread-text'), t('unread', { count: unread }));
+  renderChat(live);
+}
+
+function renderControls(live) {
+  text($('mute-text'), t(live.muted ? 'unmute' : 'mute'));
+  $('mute').dataset.off = String(live.muted);
+  $('camera').hidden = !live.hasVideo;
+  text($('camera-text'), t(live.camera === 'on' ? 'cameraOff' : 'cameraOn'));
+  $('camera').dataset.off = String(live.camera !== 'on');
+  $('screen').hidden = !live.hasVideo || live.kind === 'call' || !canShareScreens();
+  text($('screen-text'), t(live.sharing ? 'screenStop' : 'screenShare'));
+  $('screen').dataset.on = String(live.sharing);
+  const isCancel = live.outgoing && !isConnected(live);
+  text($('leave-text'), t(live.kind === 'room' ? 'leaveRoom' : isCancel ? 'cancelCall' : 'hangUp'));
 }
 
 export function renderDuration(live) {
@@ -194,11 +206,19 @@ export function renderDuration(live) {
   text($('duration'), shown);
 }
 
-function newPerson() {
+function newPerson(who) {
   const row = element('li');
   const symbol = element('span', 'symbol');
   symbol.setAttribute('aria-hidden', 'true');
-  row.append(symbol, element('span', 'name grow'), element('span', 'mark'));
+  const about = element('span', 'grow');
+  about.append(element('span', 'name'), element('span', 'mark'));
+  row.append(symbol, about);
+  if (who.isSelf) return row;
+  const deeds = element('span', 'deeds');
+  if (who.call_type !== 'sipcall') deeds.append(button('small', 'whisper'));
+  deeds.append(button('small', 'kick'));
+  for (const one of deeds.children) one.dataset.session = who.session;
+  row.append(deeds);
   return row;
 }
 
@@ -211,6 +231,12 @@ function fillPerson(row, who) {
   text(row.querySelector('.name'), who.isSelf && who.user_name ? `${name} (${t('you')})` : name);
   const marks = [isPhone && t('phone'), who.audio_mute && t('muted')].filter(Boolean);
   text(row.querySelector('.mark'), marks.join(', '));
+  const words = { whisper: ['whisper', 'whisperToSomebody'], kick: ['kick', 'kickSomebody'] };
+  for (const one of row.querySelectorAll('button')) {
+    const [short, long] = words[one.dataset.testid];
+    text(one, t(short));
+    one.setAttribute('aria-label', t(long, { who: name }));
+  }
 }
 
 export function renderLevel(level) {
@@ -218,12 +244,21 @@ export function renderLevel(level) {
   $('level').setAttribute('aria-valuenow', String(Math.round(level * 100)));
 }
 
+// -- dialogs ----------------------------------------------------------------------------------------------------------
+
 function renderIncoming({ incoming }) {
-  const dialog = $('incoming');
+  const titles = { videocall: 'incomingVideo', audiocall: 'incomingAudio', sipcall: 'incomingPhone' };
+  text($('incoming-title'), t(titles[incoming?.callType] ?? 'incoming'));
+  $('incoming').dataset.type = incoming?.callType ?? '';
+  text($('answer'), t(incoming?.callType === 'videocall' ? 'answerVideo' : 'answer'));
   text($('incoming-caller'), incoming ? nameOf(incoming.caller) : '');
   const problem = incoming?.problem;
   $('incoming-error').hidden = !problem;
   text($('incoming-error'), problem ? say(problem) : '');
-  if (incoming && !dialog.open) dialog.showModal();
-  if (!incoming && dialog.open) dialog.close();
+  setOpen($('incoming'), Boolean(incoming));
+}
+
+function renderKicking({ kicking }) {
+  if (kicking) text($('kick-title'), t('kickQuestion', { who: nameOf(kicking.who) }));
+  setOpen($('kick-dialog'), Boolean(kicking));
 }

@@ -1,0 +1,182 @@
+// Cameras and screens: the own ones going out, those of the others as they come and go, and the tiles that show them.
+
+import { $, element, keyed, nameOf, text } from './dom.js';
+import { explain, t } from './i18n.js';
+import { publishCamera } from './devices.js';
+import { switching } from './live.js';
+import { allPages } from './rooms.js';
+import { complain, inform, state, update } from './state.js';
+
+const OWN_CAMERA = 'own-camera';
+const OWN_SCREEN = 'own-screen';
+
+// -- what others show -------------------------------------------------------------------------------------------------
+
+/** We are inside: shows what is on the air already. A call has told its one camera by an event. */
+export async function enterStage() {
+  const { live, omnitalk } = state;
+  if (!live?.hasVideo) return;
+  showOwnCamera();
+  if (live.kind !== 'room') return;
+  try {
+    const cameras = await allPages((page) => omnitalk.publishList(page));
+    const screens = (await omnitalk.screenList()).list;
+    for (const one of cameras) if (!live.tiles.has(one.session)) watch(one, false);
+    for (const one of screens) if (!live.tiles.has(one.session)) watch(one, true);
+  } catch (error) {
+    if (error.code !== 'closed') console.warn('publishList', error);
+  }
+}
+
+/** Subscribes to a camera or screen, and shows it. */
+export async function watch({ session, user_id: userId, user_name: userName, audio_mute, video_mute }, screen) {
+  const { live, omnitalk } = state;
+  if (!live?.hasVideo) return;
+  const name = live.kind === 'call' ? live.other : userName || userId;
+  const tile = { session, name, screen, stream: null, audioMuted: Boolean(audio_mute), videoMuted: Boolean(video_mute) };
+  live.tiles.set(session, tile);
+  update();
+  try {
+    tile.stream = (await omnitalk.subscribe(session)).stream;
+  } catch (error) {
+    if (live.tiles.get(session) === tile) live.tiles.delete(session);
+    // Refused: it has ended in between.
+    if (state.live === live && !['closed', 'refused'].includes(error.code)) complain(explain(error));
+  }
+  if (state.live === live) update();
+}
+
+export function removeTile(session) {
+  if (state.live?.tiles.delete(session)) update();
+}
+
+/** Somebody else's microphone or camera was muted, or is back. */
+export function othersMuted({ session, track }, muted) {
+  const { live } = state;
+  if (!live) return;
+  const tile = live.tiles.get(session);
+  if (tile) tile[track === 'video' ? 'videoMuted' : 'audioMuted'] = muted;
+  const who = live.participants.find((one) => one.session === session);
+  if (who) who[track === 'video' ? 'video_mute' : 'audio_mute'] = muted;
+  update();
+}
+
+// -- what we show -----------------------------------------------------------------------------------------------------
+
+function showOwn(session, screen) {
+  state.live.tiles.set(session, { session, screen, own: true });
+}
+
+function showOwnCamera() {
+  const { live, omnitalk } = state;
+  if (live.camera !== 'none' || !omnitalk.cameraStream) return;
+  live.camera = 'on';
+  showOwn(OWN_CAMERA, false);
+}
+
+export const toggleCamera = () =>
+  switching(async (live) => {
+    const { omnitalk } = state;
+    if (live.camera === 'none') {
+      await publishCamera();
+      if (state.live === live) showOwnCamera();
+    } else if (live.camera === 'on') {
+      await omnitalk.setMute('video');
+      live.camera = 'off';
+    } else {
+      await omnitalk.setUnmute('video');
+      live.camera = 'on';
+    }
+  });
+
+/** A video call goes on without a camera; where the remembered one is gone, with any. */
+export function cameraFailed(error) {
+  if (error.code === 'closed' || !state.live) return;
+  if (error.code === 'camera-missing') {
+    toggleCamera();
+    return;
+  }
+  complain(explain(error));
+  update();
+}
+
+export const toggleScreen = () =>
+  switching(async (live) => {
+    const { omnitalk } = state;
+    if (live.sharing) {
+      screenEnded();
+      await omnitalk.screenUnshare();
+      return;
+    }
+    try {
+      await omnitalk.screenShare();
+    } catch (error) {
+      if (error.code !== 'screen-refused') throw error;
+      inform(['screenRefused']); // mostly: somebody has thought better of it
+      return;
+    }
+    if (state.live !== live) return;
+    live.sharing = true;
+    showOwn(OWN_SCREEN, true);
+  });
+
+export function screenEnded() {
+  if (!state.live) return;
+  state.live.sharing = false;
+  removeTile(OWN_SCREEN);
+  update();
+}
+
+export const canShareScreens = () => Boolean(navigator.mediaDevices?.getDisplayMedia);
+
+// -- tiles ------------------------------------------------------------------------------------------------------------
+
+export function renderStage(live) {
+  const stage = $('stage');
+  stage.hidden = !live.hasVideo;
+  $('stage-empty').hidden = !live.hasVideo || live.tiles.size > 0;
+  text($('stage-empty'), t(live.kind === 'call' ? 'stageEmptyCall' : 'stageEmpty'));
+  const order = (tile) => (tile.screen ? 0 : tile.own ? 2 : 1);
+  const tiles = live.hasVideo ? [...live.tiles.values()].sort((one, other) => order(one) - order(other)) : [];
+  stage.dataset.screen = String(tiles.some((tile) => tile.screen));
+  stage.dataset.tiles = String(tiles.length);
+  keyed(stage, tiles, (tile) => tile.session, newTile, (node, tile) => fillTile(node, tile, live));
+}
+
+function newTile() {
+  const node = element('li', 'tile');
+  const video = element('video');
+  video.autoplay = true;
+  video.playsInline = true;
+  video.muted = true; // sound comes from elsewhere, and only silent video starts by itself
+  const away = element('span', 'away');
+  away.setAttribute('aria-hidden', 'true');
+  const about = element('p', 'about');
+  about.append(element('span', 'name'), element('span', 'mark'));
+  node.append(video, away, about);
+  node.dataset.testid = 'tile';
+  return node;
+}
+
+function streamOf(tile) {
+  if (!tile.own) return tile.stream;
+  return tile.screen ? state.omnitalk?.screenStream : state.omnitalk?.cameraStream;
+}
+
+function fillTile(node, tile, live) {
+  const name = tile.own ? t('you') : nameOf(tile.name);
+  const audioMuted = !tile.screen && (tile.own ? live.muted : tile.audioMuted);
+  const videoMuted = !tile.screen && (tile.own ? live.camera === 'off' : tile.videoMuted);
+  node.dataset.kind = tile.screen ? 'screen' : 'camera';
+  node.dataset.own = String(Boolean(tile.own));
+  node.dataset.off = String(videoMuted);
+  node.dataset.muted = String(audioMuted);
+  const video = node.querySelector('video');
+  const stream = streamOf(tile) ?? null;
+  if (video.srcObject !== stream) video.srcObject = stream;
+  video.setAttribute('aria-label', tile.screen ? t('screenOf', { who: name }) : t('cameraOf', { who: name }));
+  text(node.querySelector('.away'), [...name][0]?.toUpperCase() ?? '');
+  text(node.querySelector('.name'), tile.screen ? t('screenOf', { who: name }) : name);
+  const marks = [audioMuted && t('muted'), videoMuted && t('cameraIsOff')].filter(Boolean);
+  text(node.querySelector('.mark'), marks.join(', '));
+}
