@@ -82,6 +82,7 @@ fn a_packet_from_phone_to_phone_allocates_nothing() {
         advertise: vec![LOCALHOST],
         rtp_ports: 45_000..=45_998,
         webrtc_port: 0,
+        webrtc_tcp: true,
         shards: 1,
         video_codecs: Vec::new(),
         silence_timeout: Duration::from_secs(30),

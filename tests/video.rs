@@ -1,15 +1,17 @@
-//! The media plane forwards a browser's video to another one, over sockets on this machine.
+//! The media plane forwards a browser's video to another one, over UDP and TCP sockets on this machine.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use omnigate::media::{MediaError, MediaPlane, MediaSettings, PeerEvent};
 use omnigate_omnitalk::{RoomId, StreamId, ViewerId};
 use omnigate_rtc::VideoCodec;
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use omnigate_rtc::framing::{self, Deframer};
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::media::{Direction, MediaKind, Mid};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::RtpWrite;
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 use tokio::sync::mpsc;
@@ -26,6 +28,7 @@ fn plane(codecs: &[VideoCodec]) -> (Arc<MediaPlane>, mpsc::Receiver<PeerEvent>) 
         advertise: vec![local],
         rtp_ports: 41_000..=41_010,
         webrtc_port: 0,
+        webrtc_tcp: true,
         shards: 2,
         silence_timeout: Duration::from_secs(30),
         video_codecs: codecs.to_vec(),
@@ -34,9 +37,83 @@ fn plane(codecs: &[VideoCodec]) -> (Arc<MediaPlane>, mpsc::Receiver<PeerEvent>) 
     (MediaPlane::start(settings, sender).unwrap(), events)
 }
 
+/// A browser's way to the service.
+enum Net {
+    Udp(UdpSocket),
+    Tcp(TcpStream, Deframer),
+}
+
+impl Net {
+    fn udp() -> Net {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        Net::Udp(socket)
+    }
+
+    fn tcp(port: u16) -> Net {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        Net::Tcp(stream, Deframer::default())
+    }
+
+    fn local(&self) -> SocketAddr {
+        match self {
+            Net::Udp(socket) => socket.local_addr().unwrap(),
+            Net::Tcp(stream, _) => stream.local_addr().unwrap(),
+        }
+    }
+
+    fn protocol(&self) -> Protocol {
+        match self {
+            Net::Udp(_) => Protocol::Udp,
+            Net::Tcp(..) => Protocol::Tcp,
+        }
+    }
+
+    fn candidate(&self) -> Candidate {
+        let active = Candidate::builder().tcp().tcptype(TcpType::Active);
+        match self {
+            Net::Udp(_) => Candidate::host(self.local(), "udp").unwrap(),
+            Net::Tcp(..) => active.host(self.local()).build().unwrap(),
+        }
+    }
+
+    /// What has arrived, with its source.
+    fn receive(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
+        let (mut buffer, mut all) = ([0; 2048], Vec::new());
+        match self {
+            Net::Udp(socket) => {
+                while let Ok((length, source)) = socket.recv_from(&mut buffer) {
+                    all.push((source, buffer[..length].to_vec()));
+                }
+            }
+            Net::Tcp(stream, deframer) => {
+                while let Ok(length @ 1..) = stream.read(&mut buffer) {
+                    let source = stream.peer_addr().unwrap();
+                    deframer
+                        .push(&buffer[..length], |d| all.push((source, d.to_vec())))
+                        .unwrap();
+                }
+            }
+        }
+        all
+    }
+
+    fn send(&mut self, datagram: &[u8], destination: SocketAddr) {
+        match self {
+            Net::Udp(socket) => drop(socket.send_to(datagram, destination)),
+            Net::Tcp(stream, _) => {
+                assert_eq!(stream.peer_addr().unwrap(), destination);
+                let header = framing::header(datagram.len()).unwrap();
+                drop(stream.write_all(&[&header, datagram].concat()));
+            }
+        }
+    }
+}
+
 struct Browser {
     rtc: Rtc,
-    socket: UdpSocket,
+    net: Net,
     mid: Option<Mid>,
     connected: bool,
     key_frames_asked: usize,
@@ -46,16 +123,18 @@ struct Browser {
 
 impl Browser {
     fn new(change: impl FnOnce(RtcConfig) -> RtcConfig) -> Browser {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        socket.set_nonblocking(true).unwrap();
+        Browser::by(Net::udp(), change)
+    }
+
+    fn by(net: Net, change: impl FnOnce(RtcConfig) -> RtcConfig) -> Browser {
         let config = RtcConfig::new()
             .set_crypto_provider(Arc::new(str0m_aws_lc_rs::default_provider()))
             .set_rtp_mode(true);
         let mut rtc = change(config).build(Instant::now());
-        rtc.add_local_candidate(Candidate::host(socket.local_addr().unwrap(), "udp").unwrap());
+        rtc.add_local_candidate(net.candidate());
         Browser {
             rtc,
-            socket,
+            net,
             mid: None,
             connected: false,
             key_frames_asked: 0,
@@ -72,13 +151,12 @@ impl Browser {
     }
 
     fn step(&mut self) {
-        let mut buffer = [0; 2048];
-        while let Ok((length, source)) = self.socket.recv_from(&mut buffer) {
+        for (source, datagram) in self.net.receive() {
             let receive = Receive {
-                proto: Protocol::Udp,
+                proto: self.net.protocol(),
                 source,
-                destination: self.socket.local_addr().unwrap(),
-                contents: buffer[..length].try_into().unwrap(),
+                destination: self.net.local(),
+                contents: datagram.as_slice().try_into().unwrap(),
             };
             let _ = self.rtc.handle_input(Input::Receive(Instant::now(), receive));
             self.drain();
@@ -90,7 +168,13 @@ impl Browser {
     fn drain(&mut self) {
         while self.rtc.is_alive() {
             match self.rtc.poll_output().unwrap() {
-                Output::Transmit(t) => drop(self.socket.send_to(&t.contents, t.destination)),
+                Output::Transmit(t) => {
+                    assert_eq!(t.proto, self.net.protocol());
+                    // What goes from an earlier connection is lost.
+                    if t.source == self.net.local() {
+                        self.net.send(&t.contents, t.destination);
+                    }
+                }
                 Output::Timeout(_) => return,
                 Output::Event(Event::Connected) => self.connected = true,
                 Output::Event(Event::KeyframeRequest(_)) => self.key_frames_asked += 1,
@@ -146,10 +230,7 @@ fn a_published_video_reaches_a_viewer_from_a_key_frame_on_and_stops_while_muted(
     let (plane, mut events) = plane(&VideoCodec::ALL);
     let (mut a, mut b) = (Browser::new(|c| c), Browser::new(|c| c));
     publish(&plane, STREAM, &mut a);
-    let offer = plane.open_viewer(VIEWER, STREAM, ROOM).unwrap();
-    let offer = SdpOffer::from_sdp_string(&offer).unwrap();
-    let answer = b.rtc.sdp_api().accept_offer(offer).unwrap();
-    plane.answer_viewer(VIEWER, answer.to_sdp_string());
+    view(&plane, &mut b);
 
     assert!(until(&mut a, &mut b, |_, b| b.received.len() > 10));
     assert_eq!(b.received[0][1], 0, "a key frame");
@@ -182,6 +263,98 @@ fn a_published_video_reaches_a_viewer_from_a_key_frame_on_and_stops_while_muted(
     assert!(until(&mut a, &mut b, |a, _| !a.rtc.is_alive()), "DTLS close");
     let figures = plane.figures();
     assert_eq!((figures.streams, figures.viewers, figures.failures), (0, 0, 0));
+    plane.stop();
+}
+
+/// Makes the browser a viewer of the stream.
+fn view(plane: &MediaPlane, browser: &mut Browser) {
+    let offer = plane.open_viewer(VIEWER, STREAM, ROOM).unwrap();
+    let offer = SdpOffer::from_sdp_string(&offer).unwrap();
+    let answer = browser.rtc.sdp_api().accept_offer(offer).unwrap();
+    plane.answer_viewer(VIEWER, answer.to_sdp_string());
+}
+
+#[test]
+fn video_reaches_a_viewer_where_there_is_only_tcp() {
+    let (plane, mut events) = plane(&VideoCodec::ALL);
+    // The shard of the room, which both would know from its candidate.
+    let port = plane.webrtc_ports()[ROOM.0 as usize % 2];
+    let by_tcp = || Browser::by(Net::tcp(port), |c| c);
+    let (mut a, mut b) = (by_tcp(), by_tcp());
+    publish(&plane, STREAM, &mut a);
+    view(&plane, &mut b);
+    assert!(until(&mut a, &mut b, |_, b| b.received.len() > 50));
+    assert_eq!(b.received[0][1], 0, "a key frame");
+    assert_eq!(plane.figures().tcp_connections, 2);
+
+    // The viewer's connection breaks: it makes another one, and the video goes on.
+    let broken = b.net.candidate();
+    b.net = Net::tcp(port);
+    b.rtc.direct_api().invalidate_candidate(&broken);
+    b.rtc.add_local_candidate(b.net.candidate());
+    let before = b.received.len();
+    // Both paths are equal, so the stack keeps to the first until 15 s without a check have passed there.
+    let mut recovered = || until(&mut a, &mut b, |_, b| b.received.len() > before + 20);
+    assert!((0..4).any(|_| recovered()));
+    assert_eq!(plane.figures().tcp_connections, 2);
+
+    plane.close_viewer(VIEWER);
+    plane.close_stream(STREAM);
+    let ended = until(&mut a, &mut b, |a, _| !a.rtc.is_alive());
+    assert!(ended && events.try_recv().is_err());
+    assert_eq!(plane.figures().failures, 0);
+    plane.stop();
+}
+
+#[test]
+fn tcp_and_udp_of_the_same_address_are_two_paths() {
+    let (plane, _events) = plane(&VideoCodec::ALL);
+    let port = plane.webrtc_ports()[ROOM.0 as usize % 2];
+    let (tcp, udp) = (0..100)
+        .find_map(|_| {
+            let tcp = Net::tcp(port);
+            let udp = UdpSocket::bind(tcp.local()).ok()?;
+            udp.set_nonblocking(true).unwrap();
+            Some((tcp, Net::Udp(udp)))
+        })
+        .unwrap();
+    let (mut a, mut b) = (Browser::by(tcp, |c| c), Browser::by(udp, |c| c));
+    publish(&plane, STREAM, &mut a);
+    view(&plane, &mut b);
+    assert!(until(&mut a, &mut b, |_, b| b.received.len() > 20));
+    plane.stop();
+}
+
+#[test]
+fn tcp_of_strangers_is_closed_and_their_number_is_bounded() {
+    let (plane, _events) = plane(&VideoCodec::ALL);
+    let port = plane.webrtc_ports()[0];
+    let connect = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    let closed = |mut stream: &TcpStream| {
+        stream.set_read_timeout(Some(Duration::from_secs(15))).unwrap();
+        let end = stream.read(&mut [0; 16]);
+        matches!(&end, Ok(0)) || end.is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionReset)
+    };
+    // Another protocol, and a datagram of nobody's.
+    for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0, 4, 0x80, 0, 0, 1]] {
+        let mut stream = connect();
+        let start = Instant::now();
+        stream.write_all(bytes).unwrap();
+        assert!(closed(&stream) && start.elapsed() < Duration::from_secs(5));
+    }
+    let start = Instant::now();
+    let many: Vec<TcpStream> = (0..80).map(|_| connect()).collect();
+    assert!(closed(&many[79]) && start.elapsed() < Duration::from_secs(5));
+    assert_eq!(plane.figures().tcp_connections, 64);
+    // A check for somebody who is not here does not keep a connection.
+    let mut check = vec![0, 1, 0, 8, 0x21, 0x12, 0xa4, 0x42];
+    check.extend([0; 12]);
+    check.extend(*b"\0\x06\0\x03a:b\0");
+    let framed = [&framing::header(check.len()).unwrap()[..], &check].concat();
+    (&many[0]).write_all(&framed).unwrap();
+    assert!(closed(&many[0]) && start.elapsed() > Duration::from_secs(8));
+    assert!(closed(&many[63]));
+    assert_eq!(plane.figures().tcp_connections, 0);
     plane.stop();
 }
 

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use omnigate_rtc::{PeerFactory, VideoCodec, stun};
+use omnigate_rtc::{Path, PeerFactory, VideoCodec, stun};
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -10,7 +10,8 @@ static FACTORY: OnceLock<PeerFactory> = OnceLock::new();
 
 fuzz_target!(|data: &[u8]| {
     let factory = FACTORY.get_or_init(|| PeerFactory::new().expect("a certificate"));
-    let candidates = [([127, 0, 0, 1], 40_000).into()];
+    let address = ([127, 0, 0, 1], 40_000).into();
+    let candidates = [Path::Udp(address), Path::Tcp(address)];
     let now = Instant::now();
     let _ = stun::local_ufrag(data);
     let text = String::from_utf8_lossy(data);

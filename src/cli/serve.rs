@@ -191,6 +191,7 @@ fn media_settings(settings: &Settings, advertise: IpAddr) -> MediaSettings {
         },
         rtp_ports: settings.media.rtp_ports.first..=settings.media.rtp_ports.last,
         webrtc_port: settings.media.webrtc_port,
+        webrtc_tcp: settings.media.webrtc_tcp,
         shards: if settings.media.shards == 0 {
             cores
         } else {

@@ -28,6 +28,7 @@ const KEYS: &[&str] = &[
     "media.advertise",
     "media.rtp_ports",
     "media.webrtc_port",
+    "media.webrtc_tcp",
     "media.shards",
     "media.rtp_timeout_seconds",
     "media.video_codecs",
@@ -422,6 +423,7 @@ mod tests {
             (10, 5, 3, 60)
         );
         assert_eq!(s.media.webrtc_port, 40_000);
+        assert!(s.media.webrtc_tcp);
     }
 
     #[test]

@@ -225,6 +225,8 @@ pub struct Media {
     pub rtp_ports: PortRange,
     /// First WebRTC port, one a shard from there; 0: any free port.
     pub webrtc_port: u16,
+    /// Takes WebRTC over TCP on the same port numbers.
+    pub webrtc_tcp: bool,
     /// Media threads; 0: number of cores.
     pub shards: usize,
     /// A leg without RTP for this many seconds, while not on hold, ends.
@@ -243,6 +245,7 @@ impl Default for Media {
                 last: 29_999,
             },
             webrtc_port: 40_000,
+            webrtc_tcp: true,
             shards: 0,
             rtp_timeout_seconds: 30,
             video_codecs: VideoCodec::ALL.to_vec(),

@@ -4,13 +4,14 @@ use super::batch::BatchSocket;
 use super::command::PeerEvent;
 use super::opus_out::OpusOut;
 use super::stats::ShardFigures;
+use super::tcp::TcpPort;
 use omnigate_audio::level::TalkDetector;
 use omnigate_audio::mix::Limiter;
 use omnigate_omnitalk::ParticipantId;
-use omnigate_rtc::{AudioPacket, AudioSink, Peer, Sink, TransportState};
+use omnigate_rtc::{AudioPacket, AudioSink, Path, Peer, Sink, TransportState};
 use omnigate_rtp::RtpPacket;
 use omnigate_rtp::playout::{PayloadKind, Playout};
-use std::net::SocketAddr;
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc::Sender;
@@ -21,6 +22,7 @@ const TICK_TIMESTAMP: u32 = 960;
 /// The shard's WebRTC port and where its peers report.
 pub(crate) struct PeerPort {
     pub(crate) socket: Arc<BatchSocket>,
+    pub(crate) tcp: RefCell<TcpPort>,
     pub(crate) events: Sender<PeerEvent>,
     pub(crate) figures: Arc<ShardFigures>,
 }
@@ -32,8 +34,12 @@ impl PeerPort {
         }
     }
 
-    pub(super) fn transmit(&self, destination: SocketAddr, datagram: &[u8]) {
-        if self.socket.send_to(datagram, destination).is_ok() {
+    pub(super) fn transmit(&self, destination: Path, datagram: &[u8]) {
+        let sent = match destination {
+            Path::Udp(address) => self.socket.send_to(datagram, address).is_ok(),
+            Path::Tcp(address) => self.tcp.borrow_mut().send(address, datagram),
+        };
+        if sent {
             ShardFigures::count(&self.figures.webrtc_sent);
         }
     }
@@ -108,7 +114,7 @@ impl App {
         self.encoder = None;
     }
 
-    pub(crate) fn receive(&mut self, source: SocketAddr, datagram: &[u8], now: Instant, port: &PeerPort) {
+    pub(crate) fn receive(&mut self, source: Path, datagram: &[u8], now: Instant, port: &PeerPort) {
         let mut sink = AppSink {
             participant: self.participant,
             playout: &mut self.playout,
@@ -199,7 +205,7 @@ struct AppSink<'a> {
 }
 
 impl Sink for AppSink<'_> {
-    fn transmit(&mut self, destination: SocketAddr, datagram: &[u8]) {
+    fn transmit(&mut self, destination: Path, datagram: &[u8]) {
         self.port.transmit(destination, datagram);
     }
 

@@ -34,8 +34,10 @@ mod room;
 mod routes;
 mod shard;
 mod stats;
+mod tcp;
 mod video;
 mod video_plane;
+mod webrtc_port;
 
 pub(crate) use outbound::law;
 

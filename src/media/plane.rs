@@ -13,17 +13,20 @@ use super::leg::{Leg, LegSeed};
 use super::ports::PortPool;
 use super::shard::{Shard, ShardSender};
 use super::stats::{MediaFigures, ShardFigures};
+use super::tcp::TcpPort;
 use super::video_plane::VideoBook;
+use super::webrtc_port::{Announced, WebrtcPort};
 use crate::sync::lock;
 use mio::Poll;
 use omnigate_omnitalk::{ParticipantId, RoomId};
-use omnigate_rtc::{PeerError, PeerFactory, VideoCodec};
+use omnigate_rtc::{Path, PeerError, PeerFactory, VideoCodec};
 use omnigate_rtp::playout::{Playout, PlayoutSettings};
 use omnigate_sip::{Agreed, LocalMedia};
 use rand::RngExt;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -33,8 +36,6 @@ use tokio::sync::mpsc;
 
 /// Places in a shard's command queue.
 const COMMANDS: usize = 4096;
-/// Receive buffer asked for on a WebRTC port, bytes: a burst of 50 packets of each of 100 peers.
-const WEBRTC_BUFFER: usize = 4 << 20;
 
 /// How the media plane is set up.
 #[derive(Debug, Clone)]
@@ -47,6 +48,8 @@ pub struct MediaSettings {
     pub rtp_ports: RangeInclusive<u16>,
     /// First WebRTC port; one a shard from there. 0: any free port.
     pub webrtc_port: u16,
+    /// Takes ICE over TCP (RFC 6544) on the same port numbers.
+    pub webrtc_tcp: bool,
     /// Number of shards, at least 1.
     pub shards: usize,
     /// A leg without RTP for this long, while not on hold, is reported silent.
@@ -84,7 +87,7 @@ pub enum MediaError {
 pub struct MediaPlane {
     pub(super) shards: Vec<ShardSender>,
     figures: Vec<Arc<ShardFigures>>,
-    webrtc_ports: Vec<u16>,
+    webrtc_ports: Vec<Announced>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     ports: Mutex<PortPool>,
     peers: Mutex<HashMap<ParticipantId, usize>>,
@@ -107,24 +110,19 @@ impl MediaPlane {
         let (mut senders, mut figures, mut webrtc_ports, mut shards) = (vec![], vec![], vec![], vec![]);
         for index in 0..settings.shards.max(1) {
             let poll = Poll::new().map_err(socket_error("media thread"))?;
-            let port = if settings.webrtc_port == 0 {
-                0
-            } else {
-                settings.webrtc_port.saturating_add(index as u16)
-            };
-            let socket = UdpSocket::bind((settings.bind, port)).map_err(socket_error("media.webrtc_port"))?;
-            let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(WEBRTC_BUFFER);
-            webrtc_ports.push(
-                socket
-                    .local_addr()
-                    .map_err(socket_error("media.webrtc_port"))?
-                    .port(),
-            );
+            let port = WebrtcPort::open(&settings, index).map_err(socket_error("media.webrtc_port"))?;
+            webrtc_ports.push(port.announced);
             let (sender, commands) = crossbeam_channel::bounded(COMMANDS);
             let waker = Arc::new(Shard::waker(&poll).map_err(socket_error("media thread"))?);
             let counters = Arc::new(ShardFigures::default());
+            let registry = poll
+                .registry()
+                .try_clone()
+                .map_err(socket_error("media thread"))?;
+            let tcp = TcpPort::new(port.tcp, registry, counters.clone(), now);
             let peer_port = PeerPort {
-                socket: Arc::new(BatchSocket::new(socket).map_err(socket_error("media.webrtc_port"))?),
+                socket: Arc::new(BatchSocket::new(port.udp).map_err(socket_error("media.webrtc_port"))?),
+                tcp: RefCell::new(tcp.map_err(socket_error("media.webrtc_port"))?),
                 events: events.clone(),
                 figures: counters.clone(),
             };
@@ -162,8 +160,8 @@ impl MediaPlane {
     }
 
     /// The WebRTC port of each shard.
-    pub fn webrtc_ports(&self) -> &[u16] {
-        &self.webrtc_ports
+    pub fn webrtc_ports(&self) -> Vec<u16> {
+        self.webrtc_ports.iter().map(|p| p.port).collect()
     }
 
     pub(super) fn shard_of_room(&self, room: RoomId) -> usize {
@@ -171,10 +169,8 @@ impl MediaPlane {
     }
 
     /// The announced addresses of a shard's WebRTC port.
-    pub(super) fn candidates(&self, shard: usize) -> Vec<SocketAddr> {
-        let port = self.webrtc_ports[shard];
-        let all = self.settings.advertise.iter();
-        all.map(|ip| SocketAddr::new(*ip, port)).collect()
+    pub(super) fn candidates(&self, shard: usize) -> Vec<Path> {
+        self.webrtc_ports[shard].candidates(&self.settings)
     }
 
     /// Opens the media of a phone call, silent until [`LegHandle::set_media`]. `peer` chooses the family of

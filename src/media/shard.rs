@@ -8,13 +8,14 @@ use super::ntp;
 use super::room::{Room, RoomKey};
 use super::routes::{PeerKey, Routes};
 use super::stats::ShardFigures;
+use super::tcp;
 use super::video::Videos;
 use crossbeam_channel::{Receiver, Sender};
 use mio::{Events, Interest, Poll, Token, Waker};
 use omnigate_omnitalk::{ParticipantId, RoomId};
+use omnigate_rtc::{Path, stun};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -127,7 +128,11 @@ impl Shard {
             for event in &events {
                 match event.token() {
                     WAKER => {}
-                    Token(t) => self.receive_rtcp(t, now),
+                    tcp::LISTENER => self.port.tcp.borrow_mut().acceptable(),
+                    token => match tcp::connection_of(token) {
+                        Some(n) => self.port.tcp.borrow_mut().ready(n, event.is_writable()),
+                        None => self.receive_rtcp(token.0, now),
+                    },
                 }
             }
             while let Ok(command) = self.commands.try_recv() {
@@ -138,17 +143,21 @@ impl Shard {
             }
             if self.has_peers() {
                 self.receive_webrtc();
+                self.receive_tcp(self.read_until);
+            } else {
+                self.receive_tcp(now);
             }
             self.tick_rooms();
             self.scan_peers();
         }
     }
 
-    /// None without a room: an idle shard sleeps.
+    /// None without a room or connection: an idle shard sleeps.
     fn next_deadline(&self) -> Option<Instant> {
         let tick = self.ticks.peek().map(|Reverse((at, _))| *at);
         let scan = self.has_peers().then_some(self.next_scan);
-        tick.into_iter().chain(scan).min()
+        let tcp = self.port.tcp.borrow().deadline();
+        tick.into_iter().chain(scan).chain(tcp).min()
     }
 
     fn has_peers(&self) -> bool {
@@ -183,14 +192,39 @@ impl Shard {
         let read_until = std::mem::replace(&mut self.read_until, moment.now);
         batch.receive(&socket, &moment, |source, arrival, datagram| {
             ShardFigures::count(&self.port.figures.webrtc_received);
-            self.webrtc_datagram(source, datagram, arrival.max(read_until));
+            self.webrtc_datagram(Path::Udp(source), datagram, arrival.max(read_until));
         });
         self.batch = Some(batch);
     }
 
-    fn webrtc_datagram(&mut self, source: SocketAddr, datagram: &[u8], now: Instant) {
+    fn receive_tcp(&mut self, now: Instant) {
+        let ready = self.port.tcp.borrow_mut().turn(now);
+        for number in ready {
+            let Some(mut reading) = self.port.tcp.borrow_mut().begin(number) else {
+                continue;
+            };
+            let (source, mut sane) = (Path::Tcp(reading.source), true);
+            while sane && self.port.tcp.borrow_mut().read(&mut reading) {
+                let framed = reading.datagrams(|datagram| {
+                    ShardFigures::count(&self.port.figures.webrtc_received);
+                    // A check may come late, for a peer that has just gone; nothing else comes from a stranger.
+                    sane &= self.webrtc_datagram(source, datagram, now) || stun::is_stun(datagram);
+                });
+                sane &= framed;
+            }
+            self.port.tcp.borrow_mut().end(reading, sane);
+        }
+        let mut tcp = self.port.tcp.borrow_mut();
+        tcp.sweep(now, |address| self.routes.knows(Path::Tcp(address)));
+        for address in tcp.take_closed() {
+            self.routes.forget(Path::Tcp(address));
+        }
+    }
+
+    /// False for a datagram of nobody.
+    fn webrtc_datagram(&mut self, source: Path, datagram: &[u8], now: Instant) -> bool {
         let Some((key, named)) = self.routes.find(source, datagram) else {
-            return;
+            return false;
         };
         match key {
             PeerKey::Audio(participant) => self.feed_app(participant, source, datagram, now),
@@ -202,9 +236,10 @@ impl Shard {
         if named {
             self.routes.learn(source, key);
         }
+        true
     }
 
-    fn feed_app(&mut self, participant: ParticipantId, source: SocketAddr, datagram: &[u8], now: Instant) {
+    fn feed_app(&mut self, participant: ParticipantId, source: Path, datagram: &[u8], now: Instant) {
         let Some(app) = find_app(&mut self.rooms, &self.peers, participant) else {
             return;
         };

@@ -19,6 +19,8 @@ pub struct ShardFigures {
     pub webrtc_received: AtomicU64,
     /// Datagrams sent from the WebRTC port.
     pub webrtc_sent: AtomicU64,
+    /// TCP connections of browsers here.
+    pub tcp_connections: AtomicU64,
     /// Packets lost on legs that have ended.
     pub rtp_lost: AtomicU64,
     /// Ticks done.
@@ -80,6 +82,8 @@ pub struct MediaFigures {
     pub webrtc_received: u64,
     /// Datagrams sent from WebRTC ports.
     pub webrtc_sent: u64,
+    /// TCP connections of browsers.
+    pub tcp_connections: u64,
     /// Ticks done.
     pub ticks: u64,
     /// Sum of tick lateness, seconds.
@@ -120,6 +124,7 @@ impl MediaFigures {
         self.rtp_lost += s.rtp_lost.load(Relaxed);
         self.webrtc_received += s.webrtc_received.load(Relaxed);
         self.webrtc_sent += s.webrtc_sent.load(Relaxed);
+        self.tcp_connections += s.tcp_connections.load(Relaxed);
         self.ticks += s.ticks.load(Relaxed);
         self.lateness_seconds += s.lateness_us.load(Relaxed) as f64 / 1e6;
         for (sum, bucket) in self.lateness.iter_mut().zip(&s.lateness) {

@@ -7,11 +7,10 @@ use super::stats::ShardFigures;
 use omnigate_omnitalk::{StreamId, ViewerId};
 use omnigate_rtc::bitrate::{self, Pace};
 use omnigate_rtc::{
-    Forwarder, KeyFrameRequests, Publisher, Sink, TransportState, VideoPacket, VideoSink, Viewer,
+    Forwarder, KeyFrameRequests, Path, Publisher, Sink, TransportState, VideoPacket, VideoSink, Viewer,
     starts_key_frame,
 };
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -345,7 +344,7 @@ impl Videos {
     pub(crate) fn receive(
         &mut self,
         key: PeerKey,
-        source: SocketAddr,
+        source: Path,
         datagram: &[u8],
         now: Instant,
         port: &PeerPort,
@@ -461,7 +460,7 @@ struct StreamSink<'a> {
 }
 
 impl Sink for StreamSink<'_> {
-    fn transmit(&mut self, destination: SocketAddr, datagram: &[u8]) {
+    fn transmit(&mut self, destination: Path, datagram: &[u8]) {
         self.port.transmit(destination, datagram);
     }
 
@@ -484,7 +483,7 @@ struct ViewerSink<'a> {
 }
 
 impl Sink for ViewerSink<'_> {
-    fn transmit(&mut self, destination: SocketAddr, datagram: &[u8]) {
+    fn transmit(&mut self, destination: Path, datagram: &[u8]) {
         self.port.transmit(destination, datagram);
     }
 

@@ -207,9 +207,14 @@ impl Metrics {
         let _ = encode(&mut out, &self.registry);
         let tail = out.strip_suffix("# EOF\n").map(str::len);
         out.truncate(tail.unwrap_or(out.len()));
-        let gauges: [(&str, u64, &str); 16] = [
+        let gauges: [(&str, u64, &str); 17] = [
             ("media_legs", media.legs, "Phone legs"),
             ("media_peers", media.peers, "WebRTC peers"),
+            (
+                "webrtc_tcp_connections",
+                media.tcp_connections,
+                "TCP connections on WebRTC ports",
+            ),
             ("media_streams", media.streams, "Published videos"),
             ("media_viewers", media.viewers, "Viewers of videos"),
             ("media_rooms", media.rooms, "Mixers, callers in the IVR included"),

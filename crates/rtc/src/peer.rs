@@ -2,10 +2,10 @@
 
 use crate::error::PeerError;
 use crate::factory::PeerFactory;
+use crate::path::Path;
 use crate::sdp;
 use crate::transport::{Sink, Transport, bounded};
 use rand::RngExt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 use str0m::change::SdpOffer;
@@ -44,7 +44,7 @@ impl PeerFactory {
     pub fn answer(
         &self,
         offer: &str,
-        candidates: &[SocketAddr],
+        candidates: &[Path],
         max_playback_rate: u32,
         now: Instant,
     ) -> Result<(Peer, String), PeerError> {
@@ -110,7 +110,7 @@ impl Peer {
     }
 
     /// Feeds a datagram from `source`.
-    pub fn receive(&mut self, source: SocketAddr, datagram: &[u8], now: Instant, sink: &mut impl AudioSink) {
+    pub fn receive(&mut self, source: Path, datagram: &[u8], now: Instant, sink: &mut impl AudioSink) {
         let pt = self.pt;
         self.transport
             .receive(source, datagram, now, sink, |sink, event| hear(pt, sink, event));

@@ -1,11 +1,11 @@
 //! What all peers share: ICE, DTLS and the driving of the stack.
 
 use crate::error::{MAX_SDP, PeerError};
+use crate::path::Path;
 use rand::RngExt;
-use std::net::SocketAddr;
 use std::time::Instant;
-use str0m::net::{DatagramRecv, Protocol, Receive};
-use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, Rtc, RtcConfig};
+use str0m::net::{DatagramRecv, Receive};
+use str0m::{Event, IceConnectionState, IceCreds, Input, Output, Rtc, RtcConfig};
 
 /// Most outputs taken from one peer for one input: a bound against endless loops.
 const MAX_OUTPUTS: usize = 512;
@@ -21,8 +21,8 @@ pub enum TransportState {
 
 /// Takes what every peer puts out.
 pub trait Sink {
-    /// A datagram to send from the peer's port.
-    fn transmit(&mut self, destination: SocketAddr, datagram: &[u8]);
+    /// A datagram to send from the peer's port, by UDP or on the TCP connection of that address.
+    fn transmit(&mut self, destination: Path, datagram: &[u8]);
     /// The transport came up or is gone.
     fn transport(&mut self, state: TransportState);
 }
@@ -32,7 +32,7 @@ pub trait Sink {
 pub(crate) struct Transport {
     pub(crate) rtc: Rtc,
     ufrag: String,
-    local: Vec<SocketAddr>,
+    local: Vec<Path>,
     next: Instant,
     up: bool,
     gone: bool,
@@ -40,11 +40,7 @@ pub(crate) struct Transport {
 
 impl Transport {
     /// A peer with fresh ICE credentials that announces `candidates`.
-    pub(crate) fn new(
-        config: RtcConfig,
-        candidates: &[SocketAddr],
-        now: Instant,
-    ) -> Result<Transport, PeerError> {
+    pub(crate) fn new(config: RtcConfig, candidates: &[Path], now: Instant) -> Result<Transport, PeerError> {
         let creds = IceCreds {
             ufrag: token(8),
             pass: token(24),
@@ -52,11 +48,11 @@ impl Transport {
         let ufrag = creds.ufrag.clone();
         let mut rtc = config.set_local_ice_credentials(creds).build(now);
         let mut local = Vec::new();
-        for address in candidates {
-            if let Ok(c) = Candidate::host(*address, "udp")
+        for path in candidates {
+            if let Some(c) = path.candidate()
                 && rtc.add_local_candidate(c).is_some()
             {
-                local.push(*address);
+                local.push(*path);
             }
         }
         if local.is_empty() {
@@ -101,7 +97,7 @@ impl Transport {
 
     pub(crate) fn receive<S: Sink>(
         &mut self,
-        source: SocketAddr,
+        source: Path,
         datagram: &[u8],
         now: Instant,
         sink: &mut S,
@@ -114,15 +110,15 @@ impl Transport {
         let Some(destination) = self
             .local
             .iter()
-            .find(|l| l.is_ipv4() == source.is_ipv4())
-            .or(self.local.first())
+            .find(|l| l.reaches(source))
+            .or(self.local.iter().find(|l| l.protocol() == source.protocol()))
         else {
             return;
         };
         let receive = Receive {
-            proto: Protocol::Udp,
-            source,
-            destination: *destination,
+            proto: source.protocol(),
+            source: source.address(),
+            destination: destination.address(),
             contents,
         };
         // A datagram that is refused (a replay, a forged record) is no reason to end the peer.
@@ -155,7 +151,11 @@ impl Transport {
     ) {
         for _ in 0..MAX_OUTPUTS {
             match self.rtc.poll_output() {
-                Ok(Output::Transmit(t)) => sink.transmit(t.destination, &t.contents),
+                Ok(Output::Transmit(t)) => {
+                    if let Some(destination) = Path::of(t.proto, t.destination) {
+                        sink.transmit(destination, &t.contents);
+                    }
+                }
                 Ok(Output::Timeout(t)) if t <= now => {
                     if self.rtc.handle_input(Input::Timeout(now)).is_err() {
                         return self.lose(sink);

@@ -5,10 +5,10 @@ use crate::codec::{CodecSet, VideoCodec};
 use crate::error::PeerError;
 use crate::factory::PeerFactory;
 use crate::forward::{Place, VideoPacket};
+use crate::path::Path;
 use crate::peer::payload_type;
 use crate::sdp;
 use crate::transport::{Sink, Transport, bounded, token};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
@@ -52,7 +52,7 @@ impl PeerFactory {
     pub fn publish(
         &self,
         offer: &str,
-        candidates: &[SocketAddr],
+        candidates: &[Path],
         order: &[VideoCodec],
         now: Instant,
     ) -> Result<(Publisher, String), PeerError> {
@@ -94,7 +94,7 @@ impl PeerFactory {
     pub fn view(
         &self,
         codec: VideoCodec,
-        candidates: &[SocketAddr],
+        candidates: &[Path],
         now: Instant,
     ) -> Result<(Viewer, String), PeerError> {
         let config = config(&self.base, codec).enable_bwe(Some(Bitrate::bps(START)));
@@ -158,7 +158,7 @@ impl Publisher {
     }
 
     /// Feeds a datagram from `source`.
-    pub fn receive(&mut self, source: SocketAddr, datagram: &[u8], now: Instant, sink: &mut impl VideoSink) {
+    pub fn receive(&mut self, source: Path, datagram: &[u8], now: Instant, sink: &mut impl VideoSink) {
         let (pt, ssrc) = (self.pt, &mut self.ssrc);
         self.transport
             .receive(source, datagram, now, sink, |sink, event| {
@@ -306,7 +306,7 @@ impl Viewer {
     }
 
     /// Feeds a datagram from `source`.
-    pub fn receive(&mut self, source: SocketAddr, datagram: &[u8], now: Instant, sink: &mut impl Sink) {
+    pub fn receive(&mut self, source: Path, datagram: &[u8], now: Instant, sink: &mut impl Sink) {
         // The browser may check before its answer is here; it repeats.
         if self.pt.is_some() {
             let heard = &mut self.heard;

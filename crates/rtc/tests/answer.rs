@@ -1,16 +1,16 @@
 //! A browser's offer is answered as the SDKs need it.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
-use omnigate_rtc::{PeerError, PeerFactory};
-use std::net::SocketAddr;
+use omnigate_rtc::{Path, PeerError, PeerFactory};
 use std::time::Instant;
 
 const OFFER: &str = "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\na=extmap-allow-mixed\r\na=msid-semantic: WMS stream\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111 63 9 0 8 13 110 126\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=ice-options:trickle\r\na=fingerprint:sha-256 AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99\r\na=setup:actpass\r\na=mid:0\r\na=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\na=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=sendrecv\r\na=msid:stream track\r\na=rtcp-mux\r\na=rtcp-rsize\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 transport-cc\r\na=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\na=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:13 CN/8000\r\na=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\na=ssrc:1001 cname:c\r\na=ssrc:1001 msid:stream track\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=ice-options:trickle\r\na=fingerprint:sha-256 AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99\r\na=setup:actpass\r\na=mid:1\r\na=sctp-port:5000\r\na=max-message-size:262144\r\n";
 
 fn answer(offer: &str) -> Result<String, PeerError> {
-    let candidates: Vec<SocketAddr> = vec![
-        "192.0.2.1:40000".parse().unwrap(),
-        "198.51.100.1:40000".parse().unwrap(),
+    let candidates = [
+        Path::Udp("192.0.2.1:40000".parse().unwrap()),
+        Path::Udp("198.51.100.1:40000".parse().unwrap()),
+        Path::Tcp("192.0.2.1:40000".parse().unwrap()),
     ];
     PeerFactory::new()
         .unwrap()
@@ -35,6 +35,18 @@ fn the_answer_is_complete_lite_and_names_a_stream() {
     ] {
         assert!(text.contains(wanted), "{wanted} in\n{text}");
     }
+    let candidates: Vec<&str> = text.lines().filter(|l| l.starts_with("a=candidate:")).collect();
+    let (last, others) = candidates.split_last().unwrap();
+    assert!(
+        last.contains(" tcp ") && last.contains(" typ host tcptype passive"),
+        "{last}"
+    );
+    let priority = |line: &str| line.split(' ').nth(3).unwrap().parse::<u32>().unwrap();
+    assert!(
+        others
+            .iter()
+            .all(|l| l.contains(" udp ") && priority(l) > priority(last))
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Browser, SERVER, World, address, offer};
-use omnigate_rtc::{PeerError, PeerFactory, VideoCodec};
+use omnigate_rtc::{Path, PeerError, PeerFactory, VideoCodec};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -132,10 +132,15 @@ fn the_answer_only_receives_and_the_offer_names_a_stream() {
     for codec in VideoCodec::ALL {
         let (offer, _) = offer(&mut Browser::new("198.51.100.9:1", now));
         let (publisher, answer) = factory
-            .publish(&offer.to_sdp_string(), &[address(SERVER)], &[codec], now)
+            .publish(
+                &offer.to_sdp_string(),
+                &[Path::Udp(address(SERVER))],
+                &[codec],
+                now,
+            )
             .unwrap();
         assert_eq!(publisher.codec(), codec);
-        let (_, offer) = factory.view(codec, &[address(SERVER)], now).unwrap();
+        let (_, offer) = factory.view(codec, &[Path::Udp(address(SERVER))], now).unwrap();
         let name = match codec {
             VideoCodec::Vp8 => "VP8/90000",
             VideoCodec::H264 => "H264/90000",
@@ -176,7 +181,7 @@ fn an_offer_of_no_use_is_refused_with_the_field_at_fault() {
     let (good, _) = offer(&mut Browser::new("198.51.100.9:1", now));
     let good = good.to_sdp_string();
     let publish = |offer: &str, order: &[VideoCodec]| {
-        let made = factory.publish(offer, &[address(SERVER)], order, now);
+        let made = factory.publish(offer, &[Path::Udp(address(SERVER))], order, now);
         let e = made.map(|_| ()).unwrap_err();
         assert!(e.to_string().contains("jsep.sdp"), "{e}");
         e
@@ -205,7 +210,9 @@ fn an_answer_of_no_use_is_refused_with_the_field_at_fault() {
     let now = Instant::now();
     let factory = PeerFactory::new().unwrap();
     let answer = |change: &dyn Fn(String) -> String| {
-        let (mut viewer, offer) = factory.view(VideoCodec::Vp8, &[address(SERVER)], now).unwrap();
+        let (mut viewer, offer) = factory
+            .view(VideoCodec::Vp8, &[Path::Udp(address(SERVER))], now)
+            .unwrap();
         let offer = str0m::change::SdpOffer::from_sdp_string(&offer).unwrap();
         let mut browser = Browser::new("198.51.100.9:1", now);
         let answer = browser.rtc.sdp_api().accept_offer(offer).unwrap();

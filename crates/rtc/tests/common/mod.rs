@@ -1,7 +1,7 @@
 //! One browser that publishes, our publisher and viewer, and a browser that views, on a network of made time.
 
 use omnigate_rtc::{
-    Forwarder, KeyFrameRequests, PeerFactory, Publisher, Sink, TransportState, VideoCodec, VideoPacket,
+    Forwarder, KeyFrameRequests, Path, PeerFactory, Publisher, Sink, TransportState, VideoCodec, VideoPacket,
     VideoSink, Viewer, starts_key_frame,
 };
 use std::collections::BTreeMap;
@@ -95,7 +95,7 @@ pub struct Out {
 }
 
 impl Sink for Out {
-    fn transmit(&mut self, _: SocketAddr, datagram: &[u8]) {
+    fn transmit(&mut self, _: Path, datagram: &[u8]) {
         self.datagrams.push(datagram.to_vec());
     }
     fn transport(&mut self, state: TransportState) {
@@ -162,7 +162,7 @@ impl World {
     pub fn new(codec: VideoCodec) -> World {
         let now = Instant::now();
         let factory = PeerFactory::new().unwrap();
-        let candidates = [address(SERVER)];
+        let candidates = [Path::Udp(address(SERVER))];
         let mut sender = Browser::new(SENDER, now);
         let (offer, pending) = offer(&mut sender);
         let (publisher, answer) = factory
@@ -268,13 +268,16 @@ impl World {
             let (to, datagram) = first.remove();
             let mut out = Vec::new();
             match to {
-                To::Publisher => {
-                    self.publisher
-                        .receive(address(SENDER), &datagram, now, &mut self.publisher_out)
+                To::Publisher => self.publisher.receive(
+                    Path::Udp(address(SENDER)),
+                    &datagram,
+                    now,
+                    &mut self.publisher_out,
+                ),
+                To::Viewer => {
+                    self.viewer
+                        .receive(Path::Udp(address(WATCHER)), &datagram, now, &mut self.viewer_out)
                 }
-                To::Viewer => self
-                    .viewer
-                    .receive(address(WATCHER), &datagram, now, &mut self.viewer_out),
                 To::Sender => {
                     self.sender.receive(&datagram, now, &mut out);
                     self.post(To::Publisher, out);
