@@ -10,6 +10,7 @@ mod calls_to_people;
 mod gateway_of_itself;
 mod harness;
 mod lossy;
+mod page;
 mod raw_rtp;
 mod raw_sip;
 mod rooms_with_browsers;
