@@ -178,6 +178,13 @@ fn chat_whispers_and_kick_out() {
     for tab in [&ann, &bob, &eve] {
         tab.evaluate("await until('both lines', () => line('Hello all <b>&amp;') && line('안녕하세요'));");
     }
+    // Where chat and people take turns, what was not seen yet is counted.
+    eve.evaluate(
+        "if (!the('show-chat').checkVisibility()) return;
+        await until('unread', () => the('unread').checkVisibility() && words('unread').startsWith('2'));
+        await click('show-chat');
+        await until('read', () => !the('unread').checkVisibility());",
+    );
     // To one.
     bob.evaluate(
         "await click('show-people');
@@ -276,6 +283,38 @@ fn two_people_call_each_other() {
 }
 
 #[test]
+fn a_telephone_in_a_room_is_marked_and_can_be_removed() {
+    let browser = Browser::take();
+    let service = Service::start("ivr.language = \"en\"\n");
+    let ann = page(&browser, &service, "ann");
+    let number = ann.evaluate(
+        "choose('room-type', 'videoroom');
+        await click('create-room');
+        await until('inside', () => words('live-state') === 'Connected');
+        return words('room-number');",
+    );
+    let arguments = [
+        "--digits",
+        number.as_str().unwrap(),
+        "--for",
+        "60",
+        "--from",
+        "01099998888",
+    ];
+    let phone = service.phone("07012345678", &arguments);
+    ann.evaluate(
+        "await until('the phone is listed', () => row('01099998888')?.textContent.includes('phone'));
+        const who = row('01099998888');
+        if (who.querySelector('[data-testid=whisper]')) throw new Error('a telephone has no chat');
+        await click(() => who.querySelector('[data-testid=kick]'), 'remove the phone');
+        await click('kick-yes');
+        await until('gone', () => !row('01099998888'));",
+    );
+    let report = phone.report();
+    assert_eq!(report["end"], "remote_hung_up", "{report}");
+}
+
+#[test]
 fn devices_are_chosen_and_remembered() {
     let browser = Browser::take();
     let service = Service::start("");
@@ -311,6 +350,7 @@ fn the_page_speaks_korean() {
         await until('Korean', () => document.documentElement.lang === 'ko');
         choose('room-type', 'videoroom');
         if (words('call-video') !== '영상 통화') throw new Error(words('call-video'));
+        await type('subject', '아침 회의');
         await click('create-room');
         await until('inside', () => words('live-state') === '연결됨');
         if (words('camera') !== '카메라 켜기') throw new Error(words('camera'));
