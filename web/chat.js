@@ -141,7 +141,7 @@ function fillLine(row, { kind, own, who, text: words, at }) {
   row.dataset.own = String(Boolean(own));
   const name = nameOf(who);
   const heads = own
-    ? { send: () => t('you'), whisper: () => t('youWhisperedTo', { who: name }) }
+    ? { send: () => t('youAlone'), whisper: () => t('youWhisperedTo', { who: name }) }
     : { send: () => name, whisper: () => t('whisperedToYou', { who: name }) };
   text(row.querySelector('.who'), isWords ? heads[kind]() : '');
   text(row.querySelector('time'), new Date(at).toLocaleTimeString(language(), { hour: 'numeric', minute: '2-digit' }));

@@ -164,7 +164,7 @@ function streamOf(tile) {
 }
 
 function fillTile(node, tile, live) {
-  const name = tile.own ? t('you') : nameOf(tile.name);
+  const name = tile.own ? t('youAlone') : nameOf(tile.name);
   const audioMuted = !tile.screen && (tile.own ? live.muted : tile.audioMuted);
   const videoMuted = !tile.screen && (tile.own ? live.camera === 'off' : tile.videoMuted);
   node.dataset.kind = tile.screen ? 'screen' : 'camera';
