@@ -353,8 +353,17 @@ fn tcp_of_strangers_is_closed_and_their_number_is_bounded() {
     let framed = [&framing::header(check.len()).unwrap()[..], &check].concat();
     (&many[0]).write_all(&framed).unwrap();
     assert!(closed(&many[0]) && start.elapsed() > Duration::from_secs(8));
-    assert!(closed(&many[63]));
-    assert_eq!(plane.figures().tcp_connections, 0);
+    assert!(many.iter().take(64).all(closed));
+    // The last one is counted a moment after its end was seen.
+    let until = Instant::now() + Duration::from_secs(5);
+    while plane.figures().tcp_connections > 0 {
+        assert!(
+            Instant::now() < until,
+            "{} are left",
+            plane.figures().tcp_connections
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
     plane.stop();
 }
 
