@@ -109,6 +109,26 @@ fn a_phone_reaches_a_person(sdk: Sdk) {
     assert_eq!(service.last_reason(), "caller_hung_up");
 }
 
+#[test]
+fn a_person_whose_network_lets_no_udp_through_and_a_phone_hear_each_other() {
+    let browser = Browser::take();
+    let service = english();
+    let app = browser.app(&service, Sdk::TypeScript, "bob");
+    app.run("rig.goBy('tcp')");
+    app.tone(1_000.0);
+    let (caller, _) = call_to(&service, &app);
+    app.wait_for_tones(&[440.0]);
+    assert_hears("app", &app.listen(2.0), 48_000, &[440.0], 1_000.0);
+    let chosen = app.run("return await rig.chosen()");
+    let chosen = chosen.as_array().unwrap();
+    assert!(
+        !chosen.is_empty() && chosen.iter().all(|c| c["protocol"] == "tcp"),
+        "{chosen:?}"
+    );
+    let (heard, _) = caller.hang_up();
+    assert_hears("phone", last(&heard, 1.5), 8_000, &[1_000.0], 440.0);
+}
+
 fn a_phone_enters_a_room(sdk: Sdk) {
     let browser = Browser::take();
     let service = english();

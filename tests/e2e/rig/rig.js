@@ -12,17 +12,21 @@ const rig = (() => {
     if (url !== "wss://lbs.omnitalk.io/ws") throw new Error(`unexpected address ${url}`);
     const socket = new NativeSocket(service);
     sockets.push(socket);
-    // A network path of the test's own: the service's descriptions name that port instead.
+    // A network path of the test's own: the service's descriptions name that port instead, or TCP alone.
     Object.defineProperty(socket, "onmessage", {
       set: (handler) => socket.addEventListener("message", (message) => handler(detoured(message))),
     });
     return socket;
   };
 
-  // {from, to}: ports.
+  // {from, to}: ports; or "tcp".
   let detour = null;
   function detoured(message) {
     if (!detour) return message;
+    if (detour === "tcp") {
+      const data = message.data.replaceAll(/a=candidate:\S+ \d+ udp .*?\\r\\n/g, "");
+      return new MessageEvent("message", { data });
+    }
     const data = message.data.replaceAll(` 127.0.0.1 ${detour.from} typ host`, ` 127.0.0.1 ${detour.to} typ host`);
     return new MessageEvent("message", { data });
   }
@@ -112,6 +116,19 @@ const rig = (() => {
     track.stop();
     const colour = (x) => [...pen.getImageData(Math.round(x * width), Math.round(height / 3), 1, 1).data].slice(0, 3);
     return { width, height, left: colour(0.25), right: colour(0.75) };
+  }
+
+  /** The protocol and the port of the service that each connection has chosen. */
+  async function chosen() {
+    const all = [];
+    for (const connection of connections) {
+      const reports = await connection.getStats();
+      for (const { selectedCandidatePairId: id } of reports.values()) {
+        const remote = id && reports.get(reports.get(id).remoteCandidateId);
+        if (remote) all.push({ protocol: remote.protocol, port: remote.port });
+      }
+    }
+    return all;
   }
 
   /** The browser's own figures of the video that comes in. */
@@ -309,8 +326,8 @@ const rig = (() => {
     }
   }
 
-  const goBy = (ports) => (detour = ports);
+  const goBy = (path) => (detour = path);
   return {
-    wanted, tone, speak, listen, samples, paints, view, mediaPort, goBy, watch, frames, received, event, begin, run, state, ways,
+    wanted, tone, speak, listen, samples, paints, view, mediaPort, goBy, chosen, watch, frames, received, event, begin, run, state, ways,
   };
 })();
