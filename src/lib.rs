@@ -3,7 +3,9 @@
 //! The crates know (SIP calls, RTP, audio, WebRTC peers, the signaling hub: all without I/O); this package
 //! runs: configuration, sockets, servers, threads. `docs/architecture.md` has the map.
 
+mod budget;
 pub mod cli;
+mod client;
 pub mod config;
 pub mod directory;
 pub mod gateway;

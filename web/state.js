@@ -68,5 +68,4 @@ export function leaveWith(notice, kind = 'info') {
   state.omnitalk.leave().catch(() => {}); // `close` follows in any case
 }
 
-
 export const clicks = (id, action) => $(id).addEventListener('click', action);

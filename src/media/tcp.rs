@@ -4,6 +4,7 @@
 //! goes back. Everything a stranger can fill has a bound.
 
 use super::stats::ShardFigures;
+use crate::client::client_of;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use omnigate_rtc::framing::{self, Deframer};
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// Most connections of a shard.
 const MAX_CONNECTIONS: usize = 4096;
-/// Most connections from one IPv4 address or IPv6 network of 64 bits.
+/// Most connections of one client.
 const MAX_A_SOURCE: usize = 64;
 /// Most connections taken in one turn.
 const MAX_ACCEPTS: usize = 64;
@@ -183,7 +184,8 @@ impl TcpPort {
     }
 
     fn add(&mut self, mut stream: TcpStream, address: SocketAddr) {
-        let from = self.sources.get(&network(address.ip())).copied().unwrap_or(0);
+        let client = client_of(address.ip());
+        let from = self.sources.get(&client).copied().unwrap_or(0);
         if self.connections.len() >= MAX_CONNECTIONS
             || from >= MAX_A_SOURCE
             || self.numbers.contains_key(&address)
@@ -212,7 +214,7 @@ impl TcpPort {
         };
         self.connections.insert(number, connection);
         self.numbers.insert(address, number);
-        self.sources.insert(network(address.ip()), from + 1);
+        self.sources.insert(client, from + 1);
         self.figures.tcp_connections.fetch_add(1, Relaxed);
     }
 
@@ -368,22 +370,14 @@ impl TcpPort {
         let _ = self.registry.deregister(&mut c.stream);
         self.numbers.remove(&c.address);
         self.waiting -= c.waiting.len();
-        let network = network(c.address.ip());
-        if let Some(count) = self.sources.get_mut(&network) {
+        let client = client_of(c.address.ip());
+        if let Some(count) = self.sources.get_mut(&client) {
             *count -= 1;
             if *count == 0 {
-                self.sources.remove(&network);
+                self.sources.remove(&client);
             }
         }
         self.closed.push(c.address);
         self.figures.tcp_connections.fetch_sub(1, Relaxed);
-    }
-}
-
-/// What one client is taken to have at most: an IPv4 address, or an IPv6 network of 64 bits.
-fn network(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(ip) => IpAddr::V6((u128::from(ip) >> 64 << 64).into()),
-        ip => ip,
     }
 }

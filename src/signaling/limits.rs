@@ -2,63 +2,17 @@
 //!
 //! One table for all three, so that an address costs one entry, which goes once nothing is open and its budgets are full.
 
+use crate::budget::{Bucket, Pace};
+use crate::client::client_of;
 use crate::config::HttpLimits;
 use crate::sync::lock;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Entries at which idle ones are dropped. Those that remain have open connections or came a moment ago.
 const PRUNE: usize = 4096;
-
-/// A budget that refills steadily.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Bucket {
-    tokens: f64,
-    at: Instant,
-}
-
-/// How a [`Bucket`] refills.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pace {
-    /// Tokens a second.
-    pub rate: f64,
-    /// Most tokens.
-    pub burst: f64,
-}
-
-impl Bucket {
-    pub(super) fn full(pace: Pace, now: Instant) -> Bucket {
-        Bucket {
-            tokens: pace.burst,
-            at: now,
-        }
-    }
-
-    fn refill(&mut self, pace: Pace, now: Instant) {
-        let elapsed = now.saturating_duration_since(self.at).as_secs_f64();
-        self.tokens = (self.tokens + elapsed * pace.rate).min(pace.burst);
-        self.at = now;
-    }
-
-    /// Takes one, or says how long to wait for one.
-    pub(super) fn take(&mut self, pace: Pace, now: Instant) -> Result<(), Duration> {
-        self.refill(pace, now);
-        if self.tokens < 1.0 {
-            return Err(Duration::from_secs_f64((1.0 - self.tokens) / pace.rate));
-        }
-        self.tokens -= 1.0;
-        Ok(())
-    }
-
-    /// Takes one on credit; how long to wait until it is paid back.
-    pub(super) fn borrow(&mut self, pace: Pace, now: Instant) -> Duration {
-        self.refill(pace, now);
-        self.tokens -= 1.0;
-        Duration::from_secs_f64((-self.tokens).max(0.0) / pace.rate)
-    }
-}
 
 #[derive(Debug)]
 struct Entry {
@@ -131,7 +85,7 @@ impl Limits {
     /// A connection was opened. `None`: it is to be closed without a word, since too many are open, or a warning
     /// (`too_fast`) does not help.
     pub(super) fn connect(self: &Arc<Limits>, from: IpAddr, now: Instant) -> Option<Place> {
-        let address = network(from);
+        let address = client_of(from);
         let mut table = lock(&self.table);
         if table.open >= self.settings.total_connections {
             return None;
@@ -158,7 +112,7 @@ impl Limits {
 
     /// A WebSocket is asked for; `Err`: how long to wait.
     pub(super) fn session(&self, from: IpAddr, now: Instant) -> Result<(), Duration> {
-        let address = network(from);
+        let address = client_of(from);
         if self.exempt(address) {
             return Ok(());
         }
@@ -172,10 +126,8 @@ impl Limits {
         let (connections, sessions) = (self.connections(), self.sessions());
         if table.entries.len() >= table.prune_at.max(PRUNE) {
             table.entries.retain(|_, e| {
-                e.connections.refill(connections, now);
-                e.sessions.refill(sessions, now);
                 // Warnings are given after connections only, and refill as fast.
-                e.open > 0 || e.connections.tokens < connections.burst || e.sessions.tokens < sessions.burst
+                e.open > 0 || !e.connections.is_full(connections, now) || !e.sessions.is_full(sessions, now)
             });
             // Looks at all again only when as many have come as there are.
             table.prune_at = table.entries.len() * 2;
@@ -196,16 +148,6 @@ impl Drop for Place {
         if let Some(entry) = table.entries.get_mut(&self.address) {
             entry.open = entry.open.saturating_sub(1);
         }
-    }
-}
-
-/// What counts as one client: an IPv4 address, an IPv6 /64 (RFC 6177: the least that a site has).
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) if !v6.is_loopback() => {
-            IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)))
-        }
-        other => other,
     }
 }
 
@@ -258,23 +200,6 @@ mod tests {
     }
 
     #[test]
-    fn the_addresses_of_one_ipv6_network_are_one_client() {
-        assert_eq!(
-            network("2001:db8::1".parse().unwrap()),
-            network("2001:db8::ffff:2".parse().unwrap())
-        );
-        assert_ne!(
-            network("2001:db8::1".parse().unwrap()),
-            network("2001:db8:0:1::1".parse().unwrap())
-        );
-        assert_eq!(
-            network("::ffff:192.0.2.1".parse().unwrap()),
-            IpAddr::from([192, 0, 2, 1])
-        );
-        assert!(network("::1".parse().unwrap()).is_loopback());
-    }
-
-    #[test]
     fn this_machine_is_not_limited_unless_wanted() {
         let loopback = IpAddr::from([127, 0, 0, 1]);
         let one = HttpLimits {
@@ -310,17 +235,5 @@ mod tests {
         let entries = lock(&limits.table).entries.len();
         assert!(entries <= PRUNE, "{entries}");
         assert!(lock(&limits.table).entries.contains_key(&kept.address));
-    }
-
-    #[test]
-    fn a_debt_is_waited_off_at_the_pace() {
-        let pace = Pace {
-            rate: 10.0,
-            burst: 2.0,
-        };
-        let now = Instant::now();
-        let mut bucket = Bucket::full(pace, now);
-        let waits: Vec<_> = (0..4).map(|_| bucket.borrow(pace, now).as_millis()).collect();
-        assert_eq!(waits, [0, 0, 100, 200]);
     }
 }

@@ -1,7 +1,7 @@
 //! One WebSocket.
 
 use super::hub::{HubHandle, ToSocket};
-use super::limits::{Bucket, Pace};
+use crate::budget::{Bucket, Pace};
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::{SinkExt, StreamExt};
 use omnigate_omnitalk::SocketId;

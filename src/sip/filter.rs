@@ -1,5 +1,6 @@
 //! Who may send, and how much.
 
+use crate::budget::{Bucket, Pace};
 use crate::sync::lock;
 use ipnet::IpNet;
 use std::collections::HashMap;
@@ -14,14 +15,8 @@ const MAX_SOURCES: usize = 10_000;
 #[derive(Debug)]
 pub struct SourceFilter {
     allowed: Vec<IpNet>,
-    rate: f64,
+    pace: Pace,
     buckets: Mutex<HashMap<IpAddr, Bucket>>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Bucket {
-    tokens: f64,
-    at: Instant,
 }
 
 /// Why a packet is not admitted.
@@ -38,7 +33,10 @@ impl SourceFilter {
     pub fn new(allowed: Vec<IpNet>, rate: u32) -> SourceFilter {
         SourceFilter {
             allowed,
-            rate: f64::from(rate),
+            pace: Pace {
+                rate: f64::from(rate),
+                burst: f64::from(rate) * 2.0,
+            },
             buckets: Mutex::new(HashMap::new()),
         }
     }
@@ -55,22 +53,14 @@ impl SourceFilter {
             return Err(Refused::Unknown);
         }
         let mut buckets = lock(&self.buckets);
-        let burst = self.rate * 2.0;
         if buckets.len() >= MAX_SOURCES && !buckets.contains_key(&source) {
-            buckets.retain(|_, b| now.saturating_duration_since(b.at).as_secs() < 10);
+            // Full again: the source has been quiet for two seconds.
+            buckets.retain(|_, b| !b.is_full(self.pace, now));
         }
-        let bucket = buckets.entry(source).or_insert(Bucket {
-            tokens: burst,
-            at: now,
-        });
-        let elapsed = now.saturating_duration_since(bucket.at).as_secs_f64();
-        bucket.tokens = (bucket.tokens + elapsed * self.rate).min(burst);
-        bucket.at = now;
-        if bucket.tokens < 1.0 {
-            return Err(Refused::TooMany);
-        }
-        bucket.tokens -= 1.0;
-        Ok(())
+        let bucket = buckets
+            .entry(source)
+            .or_insert_with(|| Bucket::full(self.pace, now));
+        bucket.take(self.pace, now).map_err(|_| Refused::TooMany)
     }
 }
 
