@@ -1,15 +1,14 @@
-//! An app under load: signaling over a WebSocket, audio by `str0m` on a thread of its own.
+//! An app under load: signaling over a WebSocket, and its audio.
 
+use super::peer::{Media, Peer, Running};
 use serde_json::{Value, json};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::net::TcpStream;
 use std::sync::{Arc, OnceLock};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use str0m::media::{Direction, MediaKind};
-use str0m::net::{Protocol, Receive};
-use str0m::rtp::RtpWrite;
-use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
+use str0m::Rtc;
+use str0m::change::SdpAnswer;
+use str0m::media::{Direction, MediaKind, Mid};
+use str0m::rtp::{RtpPacket, RtpWrite};
 use tokio_tungstenite::tungstenite::stream::MaybeTlsStream;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, connect};
 
@@ -118,51 +117,44 @@ impl Session {
         }
     }
 
+    /// A new room of this type; its id.
+    pub fn new_room(&mut self, room_type: &str) -> String {
+        let made = self.ask("CREATE_ROOM", json!({"room_type": room_type}));
+        made["room_id"].as_str().unwrap().to_owned()
+    }
+
     /// A new audio room and its call number.
     pub fn room_with_number(&mut self) -> (String, String) {
-        let room = self.ask("CREATE_ROOM", json!({"room_type": "audioroom"}))["room_id"].clone();
-        let number = self.ask("MAKE_SIPNUM", json!({"room_id": room}))["call_number"].clone();
-        let text = |v: Value| v.as_str().unwrap().to_owned();
-        (text(room), text(number))
+        let room = self.new_room("audioroom");
+        let number = self.ask("MAKE_SIPNUM", json!({"room_id": room}));
+        (room, number["call_number"].as_str().unwrap().to_owned())
     }
 
     /// Joins and publishes; `voice` runs until the app is dropped.
     pub fn join(mut self, room: &str, voice: impl Voice) -> App {
         let asked = Instant::now();
         self.ask("JOIN_ROOM", json!({"room_id": room}));
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let mut rtc = RtcConfig::new()
-            .set_crypto_provider(Arc::new(str0m_aws_lc_rs::default_provider()))
-            .set_rtp_mode(true)
-            .build(Instant::now());
-        rtc.add_local_candidate(Candidate::host(socket.local_addr().unwrap(), "udp").unwrap());
-        let mut api = rtc.sdp_api();
+        let mut peer = Peer::new();
+        let mut api = peer.rtc.sdp_api();
         let mid = api.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
         let (offer, pending) = api.apply().unwrap();
         let jsep = json!({"type": "offer", "sdp": offer.to_sdp_string()});
         let answer = self.ask("PUBLISH", json!({"track": "audio", "jsep": jsep}));
-        let sdp = str0m::change::SdpAnswer::from_sdp_string(answer["jsep"]["sdp"].as_str().unwrap()).unwrap();
-        rtc.sdp_api().accept_answer(pending, sdp).unwrap();
-        let ended = Arc::new(AtomicBool::new(false));
-        let up = Arc::new(AtomicBool::new(false));
+        let sdp = SdpAnswer::from_sdp_string(answer["jsep"]["sdp"].as_str().unwrap()).unwrap();
+        peer.rtc.sdp_api().accept_answer(pending, sdp).unwrap();
         let first_heard = Arc::new(OnceLock::new());
-        let media = Media {
-            rtc,
-            mid,
-            socket,
+        let running = peer.start(Audio {
             voice,
-            up: up.clone(),
-            ended: ended.clone(),
+            mid,
+            sequence: 1,
+            timestamp: 0,
             first_heard: first_heard.clone(),
-        };
-        let thread = std::thread::spawn(move || media.run());
+        });
         App {
             _session: self,
             asked,
             first_heard,
-            up,
-            ended,
-            thread: Some(thread),
+            running,
         }
     }
 }
@@ -172,22 +164,18 @@ pub struct App {
     _session: Session,
     asked: Instant,
     first_heard: Arc<OnceLock<Instant>>,
-    up: Arc<AtomicBool>,
-    ended: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    running: Running,
 }
 
 impl App {
     pub fn wait_until_up(&self) {
         let until = Instant::now() + Duration::from_secs(15);
-        while !self.up.load(Relaxed) {
+        while !self.running.is_up() {
             assert!(Instant::now() < until, "an app's audio does not come up");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
-}
 
-impl App {
     /// From asking to join until the first packet of audio.
     pub fn time_to_audio(&self) -> Duration {
         let until = Instant::now() + Duration::from_secs(15);
@@ -201,79 +189,29 @@ impl App {
     }
 }
 
-impl Drop for App {
-    fn drop(&mut self) {
-        self.ended.store(true, Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-struct Media<V> {
-    rtc: Rtc,
-    mid: str0m::media::Mid,
-    socket: UdpSocket,
+struct Audio<V> {
     voice: V,
-    up: Arc<AtomicBool>,
-    ended: Arc<AtomicBool>,
+    mid: Mid,
+    sequence: u64,
+    timestamp: u32,
     first_heard: Arc<OnceLock<Instant>>,
 }
 
-impl<V: Voice> Media<V> {
-    fn run(mut self) {
-        let own = self.socket.local_addr().unwrap();
-        let mut next = Instant::now();
-        let (mut sequence, mut timestamp) = (1u64, 0u32);
-        let mut buffer = [0; 2048];
-        while !self.ended.load(Relaxed) {
-            let due = self.drain();
-            let wait = due.min(next).saturating_duration_since(Instant::now());
-            self.socket
-                .set_read_timeout(Some(wait.max(Duration::from_micros(100))))
-                .unwrap();
-            if let Ok((length, source)) = self.socket.recv_from(&mut buffer) {
-                self.feed(own, source, &buffer[..length]);
-            }
-            let now = Instant::now();
-            if now < next {
-                continue;
-            }
-            next += FRAME;
-            timestamp = timestamp.wrapping_add(960);
-            if self.up.load(Relaxed) {
-                sequence += 1;
-                let packet = self.voice.say(now);
-                let write = RtpWrite::new(OPUS.into(), sequence.into(), timestamp, now, packet);
-                if let Some(tx) = self.rtc.direct_api().stream_tx_by_mid(self.mid, None) {
-                    tx.write_rtp(write);
-                }
-            }
+impl<V: Voice> Media for Audio<V> {
+    const PERIOD: Option<Duration> = Some(FRAME);
+
+    fn send(&mut self, rtc: &mut Rtc, now: Instant) {
+        self.sequence += 1;
+        self.timestamp = self.timestamp.wrapping_add(960);
+        let packet = self.voice.say(now);
+        let write = RtpWrite::new(OPUS.into(), self.sequence.into(), self.timestamp, now, packet);
+        if let Some(tx) = rtc.direct_api().stream_tx_by_mid(self.mid, None) {
+            tx.write_rtp(write);
         }
     }
 
-    fn feed(&mut self, own: SocketAddr, source: SocketAddr, datagram: &[u8]) {
-        if let Ok(receive) = Receive::new(Protocol::Udp, source, own, datagram) {
-            let _ = self.rtc.handle_input(Input::Receive(Instant::now(), receive));
-        }
-    }
-
-    fn drain(&mut self) -> Instant {
-        loop {
-            match self.rtc.poll_output().unwrap() {
-                Output::Transmit(t) => drop(self.socket.send_to(&t.contents, t.destination)),
-                Output::Event(Event::Connected) => self.up.store(true, Relaxed),
-                Output::Event(Event::RtpPacket(p)) => {
-                    let now = Instant::now();
-                    self.first_heard.get_or_init(|| now);
-                    self.voice.hear(now, &p.payload);
-                }
-                Output::Event(_) => {}
-                Output::Timeout(t) if t <= Instant::now() => {
-                    self.rtc.handle_input(Input::Timeout(Instant::now())).unwrap();
-                }
-                Output::Timeout(t) => return t,
-            }
-        }
+    fn receive(&mut self, packet: RtpPacket, now: Instant) {
+        self.first_heard.get_or_init(|| now);
+        self.voice.hear(now, &packet.payload);
     }
 }

@@ -8,8 +8,8 @@ use super::app::{FRAME, Session, Voice};
 use super::dialler::Dialler;
 use omnigate_audio::g711::Law;
 use omnigate_audio::opus::{Decoder, Encoder, EncoderSettings};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Frames between pulses: half a second.
@@ -56,7 +56,7 @@ fn one_call(http: &str, sip: &str, call: u64, to_app: &mut Vec<Duration>, to_pho
     app.wait_until_up();
     std::thread::sleep(Duration::from_micros(1700 * call));
     let phone = Dialler::call(sip, &number);
-    let (phone_said, phone_heard) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let (mut phone_said, mut phone_heard) = (Vec::new(), Vec::new());
     let mut onset = Onset::default();
     let frames = PERIOD * (PULSES + WARM_UP) as u64;
     phone.talk(
@@ -64,7 +64,7 @@ fn one_call(http: &str, sip: &str, call: u64, to_app: &mut Vec<Duration>, to_pho
         |frame, now| {
             let pulse = frame % PERIOD == PERIOD / 2;
             if pulse {
-                phone_said.lock().unwrap().push(now);
+                phone_said.push(now);
             }
             let mut codes = [0; SAMPLES];
             Law::Mu.encode(&tone(pulse), &mut codes);
@@ -73,23 +73,13 @@ fn one_call(http: &str, sip: &str, call: u64, to_app: &mut Vec<Duration>, to_pho
         |now, codes| {
             let mut pcm = [0; SAMPLES];
             Law::Mu.decode(codes, &mut pcm);
-            phone_heard.lock().unwrap().extend(onset.find(now, &pcm));
+            phone_heard.extend(onset.find(now, &pcm));
         },
     );
     drop(app);
     let drain = |r: Receiver<Instant>| r.into_iter().collect::<Vec<_>>();
-    pair(
-        &phone_said.into_inner().unwrap(),
-        &drain(app_heard),
-        Duration::ZERO,
-        to_app,
-    );
-    pair(
-        &drain(app_said),
-        &phone_heard.into_inner().unwrap(),
-        lookahead,
-        to_phone,
-    );
+    pair(&phone_said, &drain(app_heard), Duration::ZERO, to_app);
+    pair(&drain(app_said), &phone_heard, lookahead, to_phone);
 }
 
 /// The pulse heard after each pulse said.

@@ -11,6 +11,7 @@ mod app;
 mod delay;
 mod dialler;
 mod floor;
+mod peer;
 mod signaling;
 mod video;
 
@@ -196,11 +197,7 @@ fn pairs(program: &Path, service: u32, count: usize, tone: &Path) {
 /// A room of apps alone.
 fn apps(service: u32, members: usize, speakers: usize) {
     let (voices, silence) = (opus(&speech()), opus(&[0; 16_000]));
-    let room =
-        Session::open(HTTP).ask("CREATE_ROOM", serde_json::json!({"room_type": "audioroom"}))["room_id"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+    let room = Session::open(HTTP).new_room("audioroom");
     let before = resident(service);
     let apps: Vec<App> = (0..members)
         .map(|i| {
@@ -221,11 +218,7 @@ fn apps(service: u32, members: usize, speakers: usize) {
 /// How long it takes to join a room and hear it.
 fn joins(count: usize) {
     let packets = opus(&speech());
-    let room =
-        Session::open(HTTP).ask("CREATE_ROOM", serde_json::json!({"room_type": "audioroom"}))["room_id"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+    let room = Session::open(HTTP).new_room("audioroom");
     let speaker = Session::open(HTTP).join(&room, Loop(packets.clone(), 0));
     speaker.wait_until_up();
     let mut times: Vec<Duration> = (0..count)

@@ -46,12 +46,7 @@ pub fn requests(http: &str, service: u32, clients: usize, each: u64) {
 
 fn rooms(http: &str, count: usize) -> Vec<String> {
     let mut maker = Session::open(http);
-    (0..count)
-        .map(|_| {
-            let made = maker.ask("CREATE_ROOM", json!({"room_type": "audioroom"}));
-            made["room_id"].as_str().unwrap().to_owned()
-        })
-        .collect()
+    (0..count).map(|_| maker.new_room("audioroom")).collect()
 }
 
 /// `clients` in `clients / 10` rooms join, chat and leave at random for `time`. Of one sender, whoever is in the room

@@ -73,6 +73,7 @@ fn every_method_has_an_example_that_runs() {
         let before = match name.as_str() {
             "setMute" | "setUnmute" | "setResolution" | "setVideoDevice" => "await omnitalk.publish();",
             "screenUnshare" => "await omnitalk.screenShare();",
+            // Recording is refused by this server.
             "recordingStop" | "recordingStart" => continue,
             _ => "",
         };

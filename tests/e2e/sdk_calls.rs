@@ -1,7 +1,7 @@
 //! The API reference, method by method, on the published SDKs: 1:1 calls between apps.
 
 use crate::audio::assert_hears;
-use crate::browser::{Browser, Sdk};
+use crate::browser::{Browser, Sdk, Tab};
 use crate::harness::Service;
 use serde_json::json;
 
@@ -44,14 +44,20 @@ fn offer_call_and_answer_call_connect_the_typescript_and_the_react_native_sdk() 
     an_audio_call(Sdk::TypeScript, Sdk::ReactNative);
 }
 
+/// An audio call that rings.
+fn ann_calls_bob<'a>(browser: &'a Browser, service: &Service) -> (Tab<'a>, Tab<'a>) {
+    let ann = browser.app(service, Sdk::TypeScript, "ann");
+    let bob = browser.app(service, Sdk::TypeScript, "bob");
+    ann.run("await sdk.offerCall('audiocall', 'bob')");
+    bob.event("RINGING_EVENT", json!({}));
+    (ann, bob)
+}
+
 #[test]
 fn leave_while_it_rings_declines_a_call() {
     let browser = Browser::take();
     let service = Service::start("");
-    let ann = browser.app(&service, Sdk::TypeScript, "ann");
-    let bob = browser.app(&service, Sdk::TypeScript, "bob");
-    ann.run("await sdk.offerCall('audiocall', 'bob')");
-    bob.event("RINGING_EVENT", json!({}));
+    let (ann, bob) = ann_calls_bob(&browser, &service);
     bob.run("await sdk.leave()");
     ann.event("LEAVE_EVENT", json!({}));
     bob.event("close", json!({}));
@@ -61,10 +67,7 @@ fn leave_while_it_rings_declines_a_call() {
 fn leave_while_it_rings_cancels_a_call() {
     let browser = Browser::take();
     let service = Service::start("");
-    let ann = browser.app(&service, Sdk::TypeScript, "ann");
-    let bob = browser.app(&service, Sdk::TypeScript, "bob");
-    ann.run("await sdk.offerCall('audiocall', 'bob')");
-    bob.event("RINGING_EVENT", json!({}));
+    let (ann, bob) = ann_calls_bob(&browser, &service);
     ann.run("await sdk.leave()");
     bob.event("LEAVE_EVENT", json!({}));
     assert!(!bob.refusal("await sdk.answerCall()").is_empty());

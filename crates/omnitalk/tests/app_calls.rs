@@ -1,4 +1,4 @@
-//! Calls from one app to another: every way in which one can go.
+//! Calls from one app to another: offered, ringing, answered. `app_call_ends` has the ways in which they end.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,67 +8,10 @@
 
 mod common;
 
+use common::app_calls::{call, left, nothing_but_sessions, offer, ringing, talking};
 use common::{World, settings};
-use omnigate_omnitalk::{Figures, HubSettings};
-use serde_json::{Value, json};
-
-fn offer(callee: &str) -> Value {
-    json!({ "call_type": "audiocall", "caller": "alice", "callee": callee, "record": false })
-}
-
-/// Alice's offer; gives the room.
-fn call(world: &mut World, callee: &str) -> String {
-    let response = world.ok(1, "WS_OFFER_CALL_REQ", offer(callee));
-    response["room_id"].as_str().unwrap().to_owned()
-}
-
-/// Alice (1) is in the call's room with her audio up; Bob's devices ring. What they were told so far is read.
-fn ringing(devices: &[u64]) -> (World, String) {
-    let mut world = World::new();
-    world.login(1, "alice");
-    for device in devices {
-        world.login(*device, "bob");
-    }
-    let room = call(&mut world, "bob");
-    assert_eq!(world.cmds(1), ["WS_RINGBACK_NOTI"]);
-    for device in devices {
-        assert_eq!(world.cmds(*device), ["WS_RINGING_NOTI"]);
-    }
-    world.enter(1, &room);
-    (world, room)
-}
-
-/// Alice (1) talks with Bob (2).
-fn talking() -> (World, String) {
-    let (mut world, room) = ringing(&[2]);
-    world.ok(2, "WS_ANSWER_CALL_REQ", json!({}));
-    world.enter(2, &room);
-    for who in [1, 2] {
-        assert_eq!(world.cmds(who), ["WS_CALL_CONNECTED_NOTI"]);
-    }
-    (world, room)
-}
-
-/// The one message is a LEAVE about this user; gives the session in it.
-fn left(world: &mut World, who: u64, user: &str) -> String {
-    let told = world.drain(who);
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(
-        (&told[0]["cmd"], &told[0]["user_id"]),
-        (&json!("WS_LEAVE_NOTI"), &json!(user))
-    );
-    told[0]["session"].as_str().unwrap().to_owned()
-}
-
-fn nothing_but_sessions(world: &World, sessions: usize) {
-    let expected = Figures {
-        sockets: sessions,
-        sessions,
-        ..Figures::default()
-    };
-    assert_eq!(world.hub.figures(), expected);
-    world.hub.audit().unwrap();
-}
+use omnigate_omnitalk::HubSettings;
+use serde_json::json;
 
 #[test]
 fn the_caller_hears_ringback_and_the_callee_rings() {
@@ -155,30 +98,6 @@ fn a_caller_whose_audio_comes_last_completes_the_call() {
 }
 
 #[test]
-fn after_a_hang_up_the_other_side_has_five_seconds() {
-    let (mut world, _) = talking();
-    let alice = world.sessions[&1].clone();
-    world.ok(1, "WS_LEAVE_REQ", json!({}));
-    assert_eq!(world.closed[&1], 1000);
-    assert_eq!(left(&mut world, 2, "alice"), alice);
-    world.wait(4);
-    assert!(!world.closed.contains_key(&2));
-    world.wait(1);
-    assert_eq!(world.closed[&2], 1000);
-    nothing_but_sessions(&world, 0);
-}
-
-#[test]
-fn the_other_side_may_leave_by_itself_and_a_lost_socket_is_a_hang_up() {
-    let (mut world, _) = talking();
-    world.disconnect(2);
-    left(&mut world, 1, "bob");
-    world.ok(1, "WS_LEAVE_REQ", json!({}));
-    nothing_but_sessions(&world, 0);
-    assert_eq!(world.hub.next_deadline(), None);
-}
-
-#[test]
 fn the_first_of_several_devices_wins_and_the_others_are_cancelled() {
     let (mut world, room) = ringing(&[2, 3, 4]);
     let alice = world.sessions[&1].clone();
@@ -195,87 +114,6 @@ fn the_first_of_several_devices_wins_and_the_others_are_cancelled() {
     }
     world.enter(3, &room);
     assert_eq!(world.cmds(1), ["WS_CALL_CONNECTED_NOTI"]);
-}
-
-#[test]
-fn a_caller_who_hangs_up_cancels_the_call() {
-    for joined in [true, false] {
-        let mut world = World::new();
-        let alice = world.login(1, "alice");
-        world.login(2, "bob");
-        let room = call(&mut world, "bob");
-        world.drain(1);
-        world.drain(2);
-        if joined {
-            world.enter(1, &room);
-        }
-        world.ok(1, "WS_LEAVE_REQ", json!({}));
-        assert_eq!(left(&mut world, 2, "alice"), alice);
-        world.fails(2, "WS_ANSWER_CALL_REQ", json!({}));
-        nothing_but_sessions(&world, 1);
-    }
-}
-
-#[test]
-fn a_callee_who_leaves_declines_and_loses_its_session() {
-    let (mut world, _) = ringing(&[2]);
-    let bob = world.sessions[&2].clone();
-    world.ok(2, "WS_LEAVE_REQ", json!({}));
-    assert_eq!(world.closed[&2], 1000);
-    assert!(world.drain(2).is_empty());
-    assert_eq!(left(&mut world, 1, "bob"), bob);
-    world.wait(5);
-    assert_eq!(
-        world.closed[&1], 1000,
-        "the caller does not sit there alone (12.7)"
-    );
-    nothing_but_sessions(&world, 0);
-}
-
-#[test]
-fn a_callee_who_rejects_declines_and_keeps_its_session() {
-    let (mut world, _) = ringing(&[2]);
-    world.ok(2, "WS_REJECT_CALL_REQ", json!({}));
-    left(&mut world, 1, "bob");
-    world.ok(1, "WS_LEAVE_REQ", json!({}));
-    assert!(world.drain(2).is_empty());
-    nothing_but_sessions(&world, 1);
-}
-
-#[test]
-fn a_caller_who_has_not_joined_yet_is_idle_after_a_decline() {
-    let mut world = World::new();
-    world.login(1, "alice");
-    world.login(2, "bob");
-    let room = call(&mut world, "bob");
-    world.drain(1);
-    world.ok(2, "WS_REJECT_CALL_REQ", json!({}));
-    left(&mut world, 1, "bob");
-    world.fails(1, "WS_JOIN_ROOM_REQ", json!({ "room_id": room }));
-    nothing_but_sessions(&world, 2);
-    call(&mut world, "bob");
-}
-
-#[test]
-fn one_device_that_declines_leaves_the_others_ringing() {
-    let (mut world, _) = ringing(&[2, 3]);
-    world.ok(2, "WS_REJECT_CALL_REQ", json!({}));
-    assert!(world.drain(1).is_empty());
-    world.disconnect(3);
-    left(&mut world, 1, "bob");
-}
-
-#[test]
-fn without_an_answer_both_are_told_after_a_minute() {
-    let (mut world, _) = ringing(&[2]);
-    let (alice, bob) = (world.sessions[&1].clone(), world.sessions[&2].clone());
-    world.wait(59);
-    assert!(world.drain(1).is_empty());
-    world.wait(1);
-    assert_eq!(left(&mut world, 1, "bob"), bob);
-    assert_eq!(left(&mut world, 2, "alice"), alice);
-    world.wait(5);
-    nothing_but_sessions(&world, 1);
 }
 
 #[test]
@@ -430,112 +268,6 @@ fn the_call_type_of_an_answer_must_be_the_calls() {
 }
 
 #[test]
-fn a_caller_who_never_joins_ends_the_call_after_ten_seconds() {
-    let mut world = World::new();
-    let alice = world.login(1, "alice");
-    world.login(2, "bob");
-    let room = call(&mut world, "bob");
-    world.drain(1);
-    world.drain(2);
-    world.wait(9);
-    assert!(world.drain(2).is_empty());
-    world.wait(1);
-    assert_eq!(left(&mut world, 2, "alice"), alice);
-    left(&mut world, 1, "bob");
-    world.fails(1, "WS_JOIN_ROOM_REQ", json!({ "room_id": room }));
-    nothing_but_sessions(&world, 2);
-}
-
-#[test]
-fn a_caller_who_never_joins_leaves_a_callee_who_has_five_seconds() {
-    let mut world = World::new();
-    world.login(1, "alice");
-    world.login(2, "bob");
-    let room = call(&mut world, "bob");
-    world.ok(2, "WS_ANSWER_CALL_REQ", json!({}));
-    world.enter(2, &room);
-    world.drain(1);
-    world.drain(2);
-    world.wait(10);
-    left(&mut world, 1, "bob");
-    left(&mut world, 2, "alice");
-    world.hub.audit().unwrap();
-    world.wait(5);
-    nothing_but_sessions(&world, 1);
-}
-
-#[test]
-fn a_callee_who_answers_and_never_joins_ends_the_call_after_ten_seconds() {
-    let (mut world, room) = ringing(&[2]);
-    world.ok(2, "WS_ANSWER_CALL_REQ", json!({}));
-    world.wait(10);
-    left(&mut world, 1, "bob");
-    left(&mut world, 2, "alice");
-    world.fails(2, "WS_JOIN_ROOM_REQ", json!({ "room_id": room }));
-    world.wait(5);
-    nothing_but_sessions(&world, 1);
-}
-
-#[test]
-fn a_callee_who_answers_and_dies_or_goes_elsewhere_ends_the_call() {
-    let (mut world, _) = ringing(&[2]);
-    let bob = world.sessions[&2].clone();
-    world.ok(2, "WS_ANSWER_CALL_REQ", json!({}));
-    world.disconnect(2);
-    assert_eq!(left(&mut world, 1, "bob"), bob);
-    let (mut world, _) = ringing(&[2]);
-    world.login(3, "carol");
-    let other = world.create(3, json!({}));
-    world.ok(2, "WS_ANSWER_CALL_REQ", json!({}));
-    world.join(2, &other);
-    left(&mut world, 1, "bob");
-    assert!(world.drain(2).is_empty());
-}
-
-#[test]
-fn a_caller_who_joins_another_room_or_calls_again_gives_the_call_up() {
-    let mut world = World::new();
-    world.login(1, "alice");
-    world.login(2, "bob");
-    world.login(3, "carol");
-    let other = world.create(3, json!({}));
-    call(&mut world, "bob");
-    world.drain(2);
-    call(&mut world, "carol");
-    assert_eq!(world.cmds(2), ["WS_LEAVE_NOTI"]);
-    assert_eq!(world.cmds(3), ["WS_RINGING_NOTI"]);
-    world.join(1, &other);
-    assert_eq!(world.cmds(3), ["WS_LEAVE_NOTI"]);
-    assert_eq!(world.hub.figures().rooms, 1);
-    world.hub.audit().unwrap();
-}
-
-#[test]
-fn who_rings_and_calls_somebody_else_declines() {
-    let (mut world, _) = ringing(&[2]);
-    world.login(3, "carol");
-    world.ok(
-        2,
-        "WS_OFFER_CALL_REQ",
-        json!({ "call_type": "audiocall", "callee": "carol" }),
-    );
-    left(&mut world, 1, "bob");
-    assert_eq!(world.cmds(3), ["WS_RINGING_NOTI"]);
-}
-
-#[test]
-fn a_call_without_audio_goes_on_until_somebody_leaves() {
-    let (mut world, room) = ringing(&[2]);
-    world.ok(2, "WS_ANSWER_CALL_REQ", json!({}));
-    world.join(2, &room);
-    world.wait(3600);
-    assert!(
-        world.closed.is_empty(),
-        "a participant without audio is legal (11.14)"
-    );
-}
-
-#[test]
 fn a_call_room_is_not_listed_and_admits_nobody_else() {
     let (mut world, room) = talking();
     world.login(3, "carol");
@@ -591,33 +323,4 @@ fn chat_and_mute_work_in_a_call() {
         (&list["count"], &list["list"][0]["call_type"]),
         (&json!(1), &json!("audiocall"))
     );
-}
-
-#[test]
-fn kicking_the_other_side_out_ends_the_call() {
-    let (mut world, _) = talking();
-    let bob = world.sessions[&2].clone();
-    world.ok(1, "WS_KICKOUT_REQ", json!({ "target": bob }));
-    assert_eq!(world.closed[&2], 4000);
-    left(&mut world, 1, "bob");
-    world.wait(5);
-    nothing_but_sessions(&world, 0);
-}
-
-#[test]
-fn shutdown_ends_calls_in_every_stage() {
-    let (mut world, _) = talking();
-    world.login(3, "carol");
-    world.login(4, "dave");
-    world.ok(
-        3,
-        "WS_OFFER_CALL_REQ",
-        json!({ "call_type": "audiocall", "callee": "dave" }),
-    );
-    let effects = world.hub.close_all(world.now);
-    world.apply(None, effects);
-    assert_eq!(world.hub.figures(), Figures::default());
-    assert!(world.open_peers.is_empty());
-    assert_eq!(world.hub.next_deadline(), None);
-    world.hub.audit().unwrap();
 }

@@ -6,6 +6,7 @@
     reason = "a test may panic"
 )]
 
+pub mod app_calls;
 pub mod checklist;
 
 use omnigate_omnitalk::{
