@@ -113,7 +113,7 @@ export class Omnitalk {
       const answer = await wire.request('SESSION', {
         service_id: this.#serviceId,
         service_key: this.#serviceKey || undefined,
-        sdk: 'web',
+        sdk: 'omnigate',
         ver: '2.1.0',
         heartbeat: true,
         user_id: userId || undefined,

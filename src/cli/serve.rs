@@ -8,7 +8,7 @@ use crate::media::{MediaPlane, MediaSettings};
 use crate::observe::{self, Health, Metrics, Notify};
 use crate::signaling::{AppState, Certificates, HubHandle, Limits, Listening};
 use crate::sip::{Endpoint, EndpointSettings, SourceFilter, Trunks};
-use omnigate_omnitalk::{HubSettings, Secret, Service, TurnSettings};
+use omnigate_omnitalk::{HubSettings, RecordPolicy, Secret, Service, TurnSettings};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
@@ -207,6 +207,7 @@ fn hub_settings(settings: &Settings) -> HubSettings {
         id: s.id.clone(),
         key: s.key.as_ref().map(|k| Secret::new(k.expose())),
         key_required: s.key_required,
+        record: RecordPolicy::default(),
     };
     HubSettings {
         services: settings.service.iter().map(service).collect(),

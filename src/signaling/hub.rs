@@ -67,8 +67,10 @@ impl HubHandle {
         peers: mpsc::Receiver<PeerEvent>,
     ) -> HubHandle {
         let (sender, commands) = mpsc::channel(COMMANDS);
+        let mut hub = Hub::new(settings, rand::random());
+        hub.can_record(Some("this server keeps no recordings"));
         let task = HubTask {
-            hub: Hub::new(settings, rand::random()),
+            hub,
             media,
             sockets: HashMap::new(),
             telephones: HashMap::new(),
@@ -212,9 +214,9 @@ impl HubTask {
                 return;
             }
             Command::Ring(call, service, user, caller) => {
-                self.hub.ring(call, &service, &user, &caller, now())
+                self.hub.ring(call, &service, &user, caller.as_str(), now())
             }
-            Command::Admit(call, room, caller) => self.hub.admit(call, room, &caller, now()),
+            Command::Admit(call, room, caller) => self.hub.admit(call, room, caller.as_str(), now()),
             Command::HungUp(call) => {
                 self.telephones.remove(&call);
                 self.hub.hung_up(call, now())
@@ -281,6 +283,10 @@ impl HubTask {
                 Effect::CloseViewer { viewer } => self.media.close_viewer(viewer),
                 Effect::ClosePeer { participant } => self.media.close_peer(participant),
                 Effect::SetMuted { participant, muted } => self.media.mute_peer(participant, muted),
+                Effect::Entered { .. }
+                | Effect::Gone { .. }
+                | Effect::StartRecording { .. }
+                | Effect::StopRecording { .. } => {}
                 Effect::Telephone { call, notice } => {
                     let lost = self
                         .telephones

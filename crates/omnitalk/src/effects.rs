@@ -1,7 +1,8 @@
 //! What goes in and out of the hub beside messages: the time, effects, telephone notices, look-ups, figures.
 
-use crate::ids::{ParticipantId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
+use crate::ids::{ParticipantId, RecordingId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
 use crate::masked::CallNumber;
+use crate::recording::{Ending, Person, RecordPolicy, RecordingAbout, Scene};
 use std::fmt;
 use std::time::Instant;
 
@@ -107,6 +108,61 @@ pub enum Effect {
         /// What.
         notice: TelephoneNotice,
     },
+    /// Somebody takes part from now on, with audio: for events and the names in recordings.
+    Entered {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
+        /// Where.
+        scene: Box<Scene>,
+        /// Who, by name.
+        person: Box<Person>,
+    },
+    /// One who had [`Entered`](Self::Entered) is gone.
+    Gone {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        participant: ParticipantId,
+        /// Why.
+        ending: Ending,
+    },
+    /// Record the room's mix from now on.
+    StartRecording {
+        /// Which recording.
+        recording: RecordingId,
+        /// What it records.
+        room: RoomId,
+        /// What is known about it.
+        about: Box<RecordingAbout>,
+    },
+    /// The recording is over.
+    StopRecording {
+        /// Which.
+        recording: RecordingId,
+        /// Why.
+        ending: Ending,
+    },
+}
+
+/// A telephone that calls in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Caller<'a> {
+    /// The calling number, or empty if withheld.
+    pub number: &'a str,
+    /// What is recorded because of the trunk that it comes by, beside what the service records.
+    pub record: RecordPolicy,
+}
+
+impl<'a> From<&'a str> for Caller<'a> {
+    /// A caller whose trunk records nothing.
+    fn from(number: &'a str) -> Self {
+        Self {
+            number,
+            record: RecordPolicy::default(),
+        }
+    }
 }
 
 impl fmt::Debug for Effect {
@@ -177,6 +233,42 @@ impl fmt::Debug for Effect {
                 .debug_struct("Telephone")
                 .field("call", call)
                 .field("notice", notice)
+                .finish(),
+            Self::Entered {
+                room,
+                participant,
+                person,
+                ..
+            } => f
+                .debug_struct("Entered")
+                .field("room", room)
+                .field("participant", participant)
+                .field("person", person)
+                .finish(),
+            Self::Gone {
+                room,
+                participant,
+                ending,
+            } => f
+                .debug_struct("Gone")
+                .field("room", room)
+                .field("participant", participant)
+                .field("ending", ending)
+                .finish(),
+            Self::StartRecording {
+                recording,
+                room,
+                about,
+            } => f
+                .debug_struct("StartRecording")
+                .field("recording", recording)
+                .field("room", room)
+                .field("about", about)
+                .finish(),
+            Self::StopRecording { recording, ending } => f
+                .debug_struct("StopRecording")
+                .field("recording", recording)
+                .field("ending", ending)
                 .finish(),
         }
     }
@@ -296,6 +388,8 @@ pub struct Figures {
     pub streams: usize,
     /// Subscriptions to them.
     pub viewers: usize,
+    /// Recordings that run.
+    pub recordings: usize,
     /// Call numbers in use.
     pub numbers: usize,
     /// Frames since the start that were not JSON or had no known `cmd` (12.31).

@@ -84,6 +84,16 @@ pub(crate) enum Fault {
     NoSuchParticipant { field: &'static str },
     #[error("{field} is this session: send the session of another participant")]
     TargetIsSelf { field: &'static str },
+    #[error("A recording of this session runs already: stop it first")]
+    RecordingRuns,
+    #[error("This session has recorded in this room already: it records once")]
+    RecordedOnce,
+    #[error("No recording of this session runs: start one first")]
+    NoRecording,
+    #[error("track must be audio: only sound is recorded")]
+    OnlySound,
+    #[error("Nothing can be recorded now: {0}")]
+    CannotRecord(&'static str),
     #[error("This server does not offer {0}")]
     NotOffered(&'static str),
     #[error("Unknown request: this server speaks the 2.1 protocol")]

@@ -164,6 +164,17 @@ impl Fields {
         }
     }
 
+    /// Whether a recording is to start (or to stop), by `action`.
+    pub(crate) fn recording_starts(&self) -> Result<bool, Fault> {
+        let (field, expected) = ("action", "start or stop");
+        match self.raw(field).map(Value::as_str) {
+            None => Err(Fault::Missing { field, expected }),
+            Some(Some("start")) => Ok(true),
+            Some(Some("stop")) => Ok(false),
+            Some(_) => Err(Fault::Invalid { field, expected }),
+        }
+    }
+
     /// The SDP of `jsep`, which must be an offer.
     pub(crate) fn offer(&self) -> Result<&str, Fault> {
         self.sdp("offer", "an object with type offer and the sdp")

@@ -1,5 +1,5 @@
-//! Identifiers: of sockets and telephones (given by the driver); of rooms, participants, streams and viewers (given by
-//! the hub).
+//! Identifiers: of sockets and telephones (given by the driver); of rooms, participants, streams, viewers and recordings
+//! (given by the hub).
 
 use std::fmt;
 
@@ -23,6 +23,43 @@ pub struct StreamId(pub u64);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct ViewerId(pub u64);
 
+/// A recording. The upper 32 bits are the unix seconds of its start, so ids sort by it; the rest is drawn. The wire form
+/// is 32 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecordingId(pub u128);
+
+impl RecordingId {
+    /// Hex digits of the wire form.
+    pub const DIGITS: usize = 32;
+
+    /// Reads the wire form; `None` for anything that we would not have made ourselves.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        hex(text, Self::DIGITS).map(Self)
+    }
+}
+
+impl fmt::Display for RecordingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for RecordingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RecordingId({self})")
+    }
+}
+
+/// Exactly so many lower-case hex digits.
+fn hex(text: &str, digits: usize) -> Option<u128> {
+    let ours = text.len() == digits
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    ours.then(|| u128::from_str_radix(text, 16).ok()).flatten()
+}
+
 /// A room. Only the lower 112 bits are used: the wire form is 28 lower-case hex digits (section 1).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RoomId(pub u128);
@@ -36,14 +73,7 @@ impl RoomId {
     /// Reads the wire form; `None` for anything that we would not have made ourselves.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let ours = text.len() == Self::DIGITS
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-        if !ours {
-            return None;
-        }
-        u128::from_str_radix(text, 16).ok().map(Self)
+        hex(text, Self::DIGITS).map(Self)
     }
 }
 
@@ -69,6 +99,21 @@ mod tests {
         assert_eq!(id.to_string(), "0000000000000000".to_owned() + "0f1e2d3c4b5a");
         assert_eq!(RoomId::parse(&id.to_string()), Some(id));
         assert_eq!(RoomId(u128::MAX).to_string().len(), 28);
+    }
+
+    #[test]
+    fn a_recording_id_is_32_hex_digits_and_no_path() {
+        let id = RecordingId(1_700_000_000 << 96 | 7);
+        assert_eq!(id.to_string(), "6553f100000000000000000000000007");
+        assert_eq!(RecordingId::parse(&id.to_string()), Some(id));
+        for text in [
+            "",
+            "..",
+            "../6553f1000000000000000000000007",
+            "6553F100000000000000000000000007",
+        ] {
+            assert_eq!(RecordingId::parse(text), None, "{text}");
+        }
     }
 
     #[test]

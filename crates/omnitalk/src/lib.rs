@@ -33,14 +33,16 @@ mod masked;
 mod numbers;
 mod outgoing;
 mod random;
+mod recording;
 mod settings;
 mod timers;
 mod words;
 
 pub use effects::{
-    Effect, EndReason, Figures, LookUp, Now, RefusedReason, Target, TargetKind, TelephoneNotice,
+    Caller, Effect, EndReason, Figures, LookUp, Now, RefusedReason, Target, TargetKind, TelephoneNotice,
 };
 pub use hub::Hub;
-pub use ids::{ParticipantId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
+pub use ids::{ParticipantId, RecordingId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
 pub use masked::{CallNumber, NotACallNumber, Secret};
+pub use recording::{CallParties, Ending, Person, RecordPolicy, RecordingAbout, Scene};
 pub use settings::{HubSettings, Service, TurnSettings};

@@ -142,6 +142,13 @@ impl About<'_> {
         noti.to_string()
     }
 
+    /// `WS_RECORDING_NOTI`, which only our own client knows: the room is recorded from now on, or no longer.
+    pub(crate) fn recorded(&self, runs: bool) -> String {
+        let mut noti = self.noti("WS_RECORDING_NOTI");
+        noti["recorded"] = runs.into();
+        noti.to_string()
+    }
+
     /// `WS_BROADCAST_NOTI`: a camera is on the air. Never for audio (7).
     pub(crate) fn broadcast(&self) -> String {
         let mut noti = self.noti("WS_BROADCAST_NOTI");

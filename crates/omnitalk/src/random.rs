@@ -1,7 +1,7 @@
 //! Everything that is drawn: session ids, room ids, names, call numbers. One seeded generator (ChaCha): whoever does
 //! not know the seed cannot guess the next value from the earlier ones.
 
-use crate::ids::RoomId;
+use crate::ids::{RecordingId, RoomId};
 use crate::masked::CallNumber;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -42,6 +42,10 @@ impl Dice {
         self.sessions += 1;
         let plain = format!("{}{unix}-{}", self.letters(), self.sessions);
         STANDARD_NO_PAD.encode(plain)
+    }
+
+    pub(crate) fn recording(&mut self, unix: u64) -> RecordingId {
+        RecordingId(u128::from(unix) << 96 | self.rng.random::<u128>() >> 32)
     }
 
     pub(crate) fn room(&mut self) -> RoomId {

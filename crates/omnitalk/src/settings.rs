@@ -1,6 +1,7 @@
 //! What the operator may choose: services, times and limits.
 
 use crate::masked::Secret;
+use crate::recording::RecordPolicy;
 use std::time::Duration;
 
 /// One service: the scope of all look-ups of users, rooms and lists (section 1).
@@ -12,6 +13,8 @@ pub struct Service {
     pub key: Option<Secret>,
     /// Whether a request without a key fails (services for mobile apps). Without a configured key nobody gets in.
     pub key_required: bool,
+    /// What is recorded without being asked.
+    pub record: RecordPolicy,
 }
 
 impl Service {
@@ -22,6 +25,7 @@ impl Service {
             id: id.into(),
             key: None,
             key_required: false,
+            record: RecordPolicy::default(),
         }
     }
 }

@@ -50,17 +50,6 @@ fn nobody_calls_in_another_ones_name() {
 }
 
 #[test]
-fn an_offer_that_asks_for_a_recording_is_an_offer() {
-    let mut world = World::new();
-    world.login(1, "alice");
-    world.login(2, "bob");
-    let mut fields = offer("bob");
-    fields["record"] = true.into();
-    world.ok(1, "WS_OFFER_CALL_REQ", fields);
-    assert_eq!(world.cmds(2), ["WS_RINGING_NOTI"]);
-}
-
-#[test]
 fn each_side_is_told_of_the_other_when_both_are_up() {
     let (mut world, room) = ringing(&[2]);
     world.ok(2, "WS_ANSWER_CALL_REQ", json!({}));

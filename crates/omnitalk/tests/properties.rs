@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Video, World};
-use omnigate_omnitalk::{Figures, TelephoneNotice};
+use omnigate_omnitalk::{Figures, RecordPolicy, TelephoneNotice};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -151,7 +151,9 @@ fn over(notice: &TelephoneNotice) -> bool {
 
 impl Play {
     fn new(answers: bool) -> Self {
-        let mut world = World::new();
+        let mut settings = common::settings();
+        settings.services[0].record = RecordPolicy::parse("videoroom").unwrap();
+        let mut world = World::with(settings);
         world.answers = answers;
         Self {
             world,
@@ -253,7 +255,7 @@ impl Play {
                 let callee = USERS.get(pick % 4).unwrap_or(&"dave");
                 (
                     "OFFER_CALL",
-                    json!({ "call_type": call_type, "callee": callee, "record": false }),
+                    json!({ "call_type": call_type, "callee": callee, "record": pick.is_multiple_of(8) }),
                 )
             }
             CAMERA | 24 => ("PUBLISH", json!({ "track": "video", "jsep": offer })),
@@ -278,6 +280,7 @@ impl Play {
             35 => ("MUTE", json!({ "track": "video" })),
             36 => ("UNMUTE", json!({ "track": "video" })),
             37 => ("RECORDING", json!({ "action": "start", "track": "audio" })),
+            38 => ("RECORDING", json!({ "action": "stop", "track": "audio" })),
             _ => ("UNHEARD_OF", json!({})),
         };
         fields["cmd"] = format!("WS_{cmd}_REQ").into();
@@ -605,5 +608,6 @@ proptest! {
         prop_assert_eq!(play.world.hub.next_deadline(), None);
         prop_assert!(play.world.open_peers.is_empty());
         prop_assert!(play.world.streams.is_empty() && play.world.viewers.is_empty());
+        prop_assert!(play.world.recordings.is_empty() && play.world.present.is_empty());
     }
 }

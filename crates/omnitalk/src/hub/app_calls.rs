@@ -7,13 +7,14 @@ use crate::fault::Fault;
 use crate::fields::{Fields, LONG_LIMIT};
 use crate::ids::{RoomId, SocketId};
 use crate::outgoing::{About, Reply};
+use crate::recording::{Ending, RecordPolicy};
 use crate::timers::Timer;
 use crate::words::RoomType;
 use std::collections::BTreeSet;
 
 impl Hub {
     /// `WS_OFFER_CALL_REQ` (6.15). The `caller` in it is the session's own user, whatever it says: nobody calls in
-    /// another one's name. `record`, gone from the API, is ignored.
+    /// another one's name. `record`, gone from the API, is honoured (12.30).
     pub(super) fn offer_call(&mut self, socket: SocketId, fields: &Fields, now: Now) -> Result<Reply, Fault> {
         let kind = fields.call_type()?;
         let callee = fields.required("callee", LONG_LIMIT)?.to_owned();
@@ -32,6 +33,11 @@ impl Hub {
         self.give_up_call(socket, place, now);
         let me = self.add_participant(room_id, own, user_id.clone(), user_id, Line::App(socket));
         self.set_place(socket, Place::Calling { room: room_id, me });
+        if fields.flag("record")
+            && let Some(caller) = self.participant_mut(me)
+        {
+            caller.record = RecordPolicy::of(kind);
+        }
         self.timers
             .set(Timer::CallerJoins(room_id), now.instant + self.settings.join_time);
         if let Some(room) = self.rooms.get(&room_id)
@@ -68,7 +74,7 @@ impl Hub {
             self.tell_caller(room_id, socket, now);
             self.set_place(socket, Place::Idle);
         }
-        self.remove_participant(room_id, caller, now);
+        self.remove_participant(room_id, caller, Ending::Leave, now);
     }
 
     /// The call ends before the callee has joined: the caller is told about the callee and the other way round (9.5).

@@ -64,7 +64,7 @@ impl Hub {
         };
         if self.rooms.get(&room_id).is_some_and(|room| room.call.is_some()) {
             self.audio_is_back(room_id);
-            self.bridge(room_id);
+            self.bridge(room_id, now);
         } else {
             self.announce(room_id, id, now);
         }

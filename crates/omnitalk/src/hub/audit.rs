@@ -2,7 +2,9 @@
 
 use super::Hub;
 use super::owed::Awaited;
-use super::people::{Audio, Connection, Line, Participant, Place, Room, Session, Source, Stage, Watching};
+use super::people::{
+    Audio, Connection, Line, Participant, Place, Recorded, Room, Session, Source, Stage, Watching,
+};
 use crate::ids::{ParticipantId, RoomId, SocketId};
 use crate::numbers::Owner;
 use crate::timers::Timer;
@@ -231,6 +233,25 @@ impl Hub {
     }
 
     fn audit_room(&self, id: RoomId, room: &Room) -> Result<(), String> {
+        let owned = room
+            .recordings
+            .iter()
+            .filter_map(|(id, owner)| Some((*id, (*owner)?)));
+        let running = room.participants.values().filter_map(|one| match one.recording {
+            Recorded::Runs(recording) => Some((recording, one.id)),
+            Recorded::Never | Recorded::Once => None,
+        });
+        let (mut owned, mut running): (Vec<_>, Vec<_>) = (owned.collect(), running.collect());
+        owned.sort_unstable();
+        running.sort_unstable();
+        ensure(
+            owned == running,
+            "a recording and its owner do not know each other",
+        )?;
+        ensure(
+            !room.participants.is_empty() || room.recordings.is_empty(),
+            "nobody is recorded",
+        )?;
         for (participant_id, participant) in &room.participants {
             ensure(
                 self.places.get(participant_id) == Some(&id),

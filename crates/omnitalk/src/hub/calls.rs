@@ -22,6 +22,7 @@ use crate::fault::Fault;
 use crate::fields::{Fields, LONG_LIMIT, NAME_LIMIT};
 use crate::ids::{ParticipantId, RoomId, SocketId};
 use crate::outgoing::Reply;
+use crate::recording::Ending;
 use crate::timers::Timer;
 use std::collections::BTreeSet;
 
@@ -196,7 +197,7 @@ impl Hub {
                 self.set_place(socket, Place::Idle);
                 self.give_up_answered(room, now);
             }
-            Place::Calling { room, me } => self.remove_participant(room, me, now),
+            Place::Calling { room, me } => self.remove_participant(room, me, Ending::Leave, now),
             Place::Idle | Place::Inside { .. } => {}
         }
     }
@@ -282,7 +283,7 @@ impl Hub {
     }
 
     /// Somebody's audio is up. When both are (12.13): bridge, and tell each app whom it talks to.
-    pub(super) fn bridge(&mut self, room_id: RoomId) {
+    pub(super) fn bridge(&mut self, room_id: RoomId, now: Now) {
         let Some(room) = self.rooms.get_mut(&room_id) else {
             return;
         };
@@ -315,8 +316,14 @@ impl Hub {
             let room = room_id;
             self.notify(telephone, TelephoneNotice::Bridged { room, participant });
         }
+        let mut first = None;
         for (id, text) in connected {
             self.tell_room(room_id, id, &[text]);
+            self.entered(room_id, id);
+            first.get_or_insert(id);
+        }
+        if let Some(caller) = first {
+            self.record_by_policy(room_id, caller, now);
         }
     }
 

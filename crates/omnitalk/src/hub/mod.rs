@@ -28,6 +28,7 @@
 //! | `app_calls`, `telephones` | what is special to calls from apps and from telephones |
 //! | `owed` | responses that wait for the media plane |
 //! | `audio`, `video`, `viewers`, `screens` | what is published and subscribed |
+//! | `recordings` | what is recorded, by whom, until when; who takes part |
 //! | `chat`, `lists` | chat and kick-out; lists |
 //! | `people`, `turn`, `audit` | what is kept; TURN credentials; what is always true |
 
@@ -39,6 +40,7 @@ mod chat;
 mod lists;
 mod owed;
 mod people;
+mod recordings;
 mod rooms;
 mod screens;
 mod sessions;
@@ -47,7 +49,7 @@ mod turn;
 mod video;
 mod viewers;
 
-use crate::effects::{Effect, Figures, LookUp, Now, Target, TargetKind};
+use crate::effects::{Caller, Effect, Figures, LookUp, Now, Target, TargetKind};
 use crate::fault::Fault;
 use crate::ids::{ParticipantId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
 use crate::incoming::{Incoming, Kind, Report, Request};
@@ -113,6 +115,8 @@ pub struct Hub {
     next_stream: u64,
     next_viewer: u64,
     malformed: u64,
+    /// Why nothing can be recorded at the moment.
+    cannot_record: Option<&'static str>,
     /// What the current call has brought about so far.
     effects: Vec<Effect>,
 }
@@ -166,6 +170,7 @@ impl Hub {
             next_stream: 1,
             next_viewer: 1,
             malformed: 0,
+            cannot_record: None,
             effects: Vec::new(),
             settings,
         }
@@ -336,24 +341,28 @@ impl Hub {
     }
 
     /// A telephone calls a user (9.9): makes the call's room with the telephone in it and rings every idle session of
-    /// the user. Returns at once a notice `Ringing` or `Refused`. `caller` is the calling number, or empty if
-    /// withheld. A `call` that the hub knows already is ignored.
-    pub fn ring(
+    /// the user. Returns at once a notice `Ringing` or `Refused`. A `call` that the hub knows already is ignored.
+    pub fn ring<'a>(
         &mut self,
         call: TelephoneId,
         service_id: &str,
         user_id: &str,
-        caller: &str,
+        caller: impl Into<Caller<'a>>,
         now: Now,
     ) -> Vec<Effect> {
-        self.ring_user(call, service_id, user_id, caller, now);
+        self.ring_user(call, service_id, user_id, caller.into(), now);
         self.take_effects()
     }
 
-    /// A telephone enters a room (9.10). Returns at once a notice `Admitted` or `Refused`. `caller` is the calling
-    /// number, or empty if withheld. A `call` that the hub knows already is ignored.
-    pub fn admit(&mut self, call: TelephoneId, room: RoomId, caller: &str, now: Now) -> Vec<Effect> {
-        self.admit_telephone(call, room, caller, now);
+    /// A telephone enters a room (9.10). Returns at once a notice `Admitted` or `Refused`. A `call` that the hub knows already is ignored.
+    pub fn admit<'a>(
+        &mut self,
+        call: TelephoneId,
+        room: RoomId,
+        caller: impl Into<Caller<'a>>,
+        now: Now,
+    ) -> Vec<Effect> {
+        self.admit_telephone(call, room, caller.into(), now);
         self.take_effects()
     }
 
@@ -361,6 +370,11 @@ impl Hub {
     pub fn hung_up(&mut self, call: TelephoneId, now: Now) -> Vec<Effect> {
         self.end_telephone(call, None, now);
         self.take_effects()
+    }
+
+    /// Whether anything can be recorded from now on, or why not, as a reason for clients. Recordings that run go on.
+    pub fn can_record(&mut self, refused: Option<&'static str>) {
+        self.cannot_record = refused;
     }
 
     /// When [`expire`](Self::expire) is due next.
@@ -405,6 +419,7 @@ impl Hub {
             ringing_calls: self.rooms.values().filter(|room| room.is_ringing()).count(),
             streams: self.streams.len(),
             viewers: self.viewers.len(),
+            recordings: self.rooms.values().map(|room| room.recordings.len()).sum(),
             numbers: self.numbers.len(),
             malformed: self.malformed,
         }
@@ -551,7 +566,7 @@ impl Hub {
             Kind::Unmute => self.mute(socket, fields, false).map(Into::into),
             Kind::Message => self.message(socket, fields, now).map(Into::into),
             Kind::KickOut => self.kick_out(socket, fields, now).map(Into::into),
-            Kind::Recording => Err(Fault::NotOffered("recording")),
+            Kind::Recording => self.recording(socket, fields, now).map(Into::into),
             _ => Err(Fault::UnknownRequest),
         }
     }

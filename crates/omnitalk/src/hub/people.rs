@@ -2,9 +2,10 @@
 
 use super::owed::Owed;
 use crate::fields::RoomSecret;
-use crate::ids::{ParticipantId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
+use crate::ids::{ParticipantId, RecordingId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
 use crate::incoming::Request;
 use crate::outgoing::About;
+use crate::recording::RecordPolicy;
 use crate::words::{CallType, RoomType};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
@@ -30,11 +31,23 @@ pub(crate) struct Session {
     /// Index into the settings' services.
     pub(super) service: usize,
     pub(super) user_id: String,
+    /// The client's `sdk`: the React Native SDK asks for a stop by another start (11.2).
+    pub(super) sdk: Sdk,
     pub(super) place: Place,
     /// Wrong room secrets since the bar before.
     pub(super) wrong_secrets: u32,
     /// Until when its joins fail because of them.
     pub(super) barred_until: Option<Instant>,
+}
+
+/// Which client a session is of, where that matters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Sdk {
+    /// `react`.
+    ReactNative,
+    /// `omnigate`: our own, which is told when its room is recorded. Published SDKs know no such notification (11.22).
+    Own,
+    Other,
 }
 
 /// Where a session is; see the drawing in the parent module.
@@ -77,6 +90,8 @@ pub(crate) struct Room {
     /// The shared screen: at most one (6.12).
     pub(super) screen: Option<StreamId>,
     pub(super) participants: BTreeMap<ParticipantId, Participant>,
+    /// The recordings that run here, and whose each is; those by policy are nobody's.
+    pub(super) recordings: BTreeMap<RecordingId, Option<ParticipantId>>,
 }
 
 impl Room {
@@ -154,6 +169,17 @@ pub(crate) struct Participant {
     pub(super) reported_pixels: Option<u32>,
     /// Whether the others were told that it is connected: once per participant (12.13).
     pub(super) announced: bool,
+    pub(super) recording: Recorded,
+    /// What is recorded because it takes part: by the policy of its trunk, or as it offered the call (12.30).
+    pub(super) record: RecordPolicy,
+}
+
+/// Whether a participant has recorded: once per stay (9.13).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Recorded {
+    Never,
+    Runs(RecordingId),
+    Once,
 }
 
 /// By which way a participant takes part.

@@ -1,12 +1,13 @@
 //! Rooms: making, destroying, joining, leaving, expiry (6.4, 6.5, 6.7, 10.7, 10.8).
 
-use super::people::{Audio, Line, Participant, Place, Room};
+use super::people::{Audio, Line, Participant, Place, Recorded, Room};
 use super::{Hub, Owner};
 use crate::effects::{Effect, Now};
 use crate::fault::Fault;
 use crate::fields::{Fields, GivenSecret, LONG_LIMIT, NAME_LIMIT, RoomSecret};
 use crate::ids::{ParticipantId, RoomId, SocketId};
 use crate::outgoing::Reply;
+use crate::recording::{Ending, RecordPolicy};
 use crate::timers::Timer;
 use crate::words::{ChatAction, RoomType};
 use std::collections::BTreeMap;
@@ -71,6 +72,7 @@ impl Hub {
             call: None,
             screen: None,
             participants: BTreeMap::new(),
+            recordings: BTreeMap::new(),
         };
         self.next_room += 1;
         self.rooms.insert(id, room);
@@ -231,6 +233,8 @@ impl Hub {
             watches: BTreeMap::new(),
             reported_pixels: None,
             announced: false,
+            recording: Recorded::Never,
+            record: RecordPolicy::default(),
         };
         if let Some(room) = self.rooms.get_mut(&room) {
             participant.sees_video = room.kind != RoomType::VideoCall;
@@ -245,8 +249,15 @@ impl Hub {
     }
 
     /// Takes a participant out and tells the rest (9.14 step 4); then sees what becomes of the call or room.
-    pub(super) fn remove_participant(&mut self, room_id: RoomId, id: ParticipantId, now: Now) {
+    pub(super) fn remove_participant(
+        &mut self,
+        room_id: RoomId,
+        id: ParticipantId,
+        ending: Ending,
+        now: Now,
+    ) {
         self.end_video(room_id, id);
+        self.end_own_recording(room_id, id, ending);
         let Some(room) = self.rooms.get_mut(&room_id) else {
             return;
         };
@@ -261,6 +272,13 @@ impl Hub {
         if participant.audio != Audio::None {
             self.effects.push(Effect::ClosePeer { participant: id });
         }
+        if participant.announced {
+            self.effects.push(Effect::Gone {
+                room: room_id,
+                participant: id,
+                ending,
+            });
+        }
         let mut texts = vec![room.about(&participant).left()];
         // Whoever never appeared in the chat does not leave it; calls have none of these lines.
         if participant.announced && room.call.is_none() {
@@ -274,6 +292,7 @@ impl Hub {
                 self.send(socket, text.clone());
             }
         }
+        self.end_recordings_without_company(room_id);
         if self.rooms.get(&room_id).is_some_and(|room| room.call.is_some()) {
             self.call_lost_a_party(room_id, now);
         } else {
@@ -312,6 +331,9 @@ impl Hub {
         let about = room.about(participant);
         let texts = [about.connected(), about.chat(ChatAction::Join, None, now.unix)];
         self.tell_room(room_id, id, &texts);
+        self.entered(room_id, id);
+        self.record_by_policy(room_id, id, now);
+        self.tell_own_client(room_id, id);
     }
 
     /// Sends to all app participants but `except`.

@@ -1,13 +1,14 @@
 //! Sessions: beginning, heartbeat, numbers of their own, end (6.1, 2.1, 6.2, 6.23).
 
-use super::people::{Audio, Place, Session};
-use super::{CLOSE_LEFT, CLOSE_LOST, CLOSE_SHUTDOWN, Hub};
+use super::people::{Audio, Place, Sdk, Session};
+use super::{CLOSE_KICKED, CLOSE_LEFT, CLOSE_LOST, CLOSE_SHUTDOWN, Hub};
 use crate::effects::{Effect, EndReason, Now, TelephoneNotice};
 use crate::fault::Fault;
 use crate::fields::{Fields, NAME_LIMIT, SERVICE_LIMIT};
 use crate::ids::{SocketId, TelephoneId};
 use crate::numbers::{NumberBook, Owner};
 use crate::outgoing::{self, Reply};
+use crate::recording::Ending;
 use crate::timers::{Timer, Timers};
 
 impl Hub {
@@ -36,6 +37,11 @@ impl Hub {
             id: id.clone(),
             service,
             user_id: user_id.clone(),
+            sdk: match fields.string("sdk") {
+                Some("react") => Sdk::ReactNative,
+                Some("omnigate") => Sdk::Own,
+                _ => Sdk::Other,
+            },
             place: Place::Idle,
             wrong_secrets: 0,
             barred_until: None,
@@ -153,7 +159,12 @@ impl Hub {
                 Place::Rung(room) => self.stop_ringing(socket, room, false, now),
                 Place::Answered(room) => self.give_up_answered(room, now),
                 Place::Calling { room, me } | Place::Inside { room, me } => {
-                    self.remove_participant(room, me, now);
+                    let ending = match close {
+                        Some(CLOSE_LEFT) => Ending::Leave,
+                        Some(CLOSE_KICKED) => Ending::KickOut,
+                        _ => Ending::Disconnect,
+                    };
+                    self.remove_participant(room, me, ending, now);
                 }
             }
             self.numbers.release(Owner::Session(socket), now.instant);
@@ -191,6 +202,7 @@ impl Hub {
                 });
             }
         }
+        self.end_all_recordings();
         let (code, reason) = CLOSE_SHUTDOWN;
         for socket in self.connections.keys().copied() {
             self.effects.push(Effect::Close { socket, code, reason });

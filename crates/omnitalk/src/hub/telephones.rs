@@ -2,9 +2,10 @@
 
 use super::Hub;
 use super::people::Line;
-use crate::effects::{Effect, Now, RefusedReason, TelephoneNotice};
+use crate::effects::{Caller, Effect, EndReason, Now, RefusedReason, TelephoneNotice};
 use crate::fields::NAME_LIMIT;
 use crate::ids::{ParticipantId, RoomId, SocketId, TelephoneId};
+use crate::recording::Ending;
 use crate::words::RoomType;
 use std::collections::BTreeSet;
 
@@ -21,7 +22,7 @@ impl Hub {
         call: TelephoneId,
         service_id: &str,
         user_id: &str,
-        caller: &str,
+        caller: Caller<'_>,
         now: Now,
     ) {
         if self.telephones.contains_key(&call) {
@@ -42,7 +43,7 @@ impl Hub {
         telephone: TelephoneId,
         service_id: &str,
         user_id: &str,
-        caller: &str,
+        caller: Caller<'_>,
         now: Now,
     ) -> Result<(RoomId, ParticipantId, BTreeSet<SocketId>), RefusedReason> {
         let service = self
@@ -65,8 +66,15 @@ impl Hub {
         Ok((room, self.add_telephone(room, telephone, caller, now), idle))
     }
 
-    fn add_telephone(&mut self, room: RoomId, call: TelephoneId, caller: &str, now: Now) -> ParticipantId {
+    fn add_telephone(
+        &mut self,
+        room: RoomId,
+        call: TelephoneId,
+        caller: Caller<'_>,
+        now: Now,
+    ) -> ParticipantId {
         let name: String = caller
+            .number
             .chars()
             .filter(|c| !c.is_control())
             .take(NAME_LIMIT / 2)
@@ -77,10 +85,20 @@ impl Hub {
             name
         };
         let session = self.dice.session(now.unix);
-        self.add_participant(room, session, name.clone(), name, Line::Telephone(call))
+        let id = self.add_participant(room, session, name.clone(), name, Line::Telephone(call));
+        if let Some(telephone) = self.participant_mut(id) {
+            telephone.record = caller.record;
+        }
+        id
     }
 
-    pub(super) fn admit_telephone(&mut self, call: TelephoneId, room_id: RoomId, caller: &str, now: Now) {
+    pub(super) fn admit_telephone(
+        &mut self,
+        call: TelephoneId,
+        room_id: RoomId,
+        caller: Caller<'_>,
+        now: Now,
+    ) {
         if self.telephones.contains_key(&call) {
             return;
         }
@@ -114,9 +132,14 @@ impl Hub {
         let Some(room) = self.places.get(&participant).copied() else {
             return;
         };
+        let ending = match notice {
+            None => Ending::Leave,
+            Some(TelephoneNotice::Ended(EndReason::KickedOut)) => Ending::KickOut,
+            Some(_) => Ending::RoomClosed,
+        };
         if let Some(notice) = notice {
             self.notify(call, notice);
         }
-        self.remove_participant(room, participant, now);
+        self.remove_participant(room, participant, ending, now);
     }
 }

@@ -1,0 +1,248 @@
+//! Recordings (6.21, 9.13): asked for by a participant, once per stay, or by policy; and who takes part.
+//!
+//! ```text
+//!             start                stop, gone, call over
+//!   Never ──────────────▶ Runs ──────────────────────────▶ Once
+//! ```
+//!
+//! A participant's recording ends with the participant, one by policy when the room is empty, and every one of a 1:1
+//! call with the call.
+
+use super::Hub;
+use super::people::{Line, Participant, Recorded, Room, Sdk};
+use crate::effects::{Effect, Now};
+use crate::fault::Fault;
+use crate::fields::Fields;
+use crate::ids::{ParticipantId, RecordingId, RoomId, SocketId};
+use crate::outgoing::Reply;
+use crate::recording::{CallParties, Ending, Person, RecordPolicy, RecordingAbout, Scene};
+use crate::words::Track;
+
+fn person(room: &Room, participant: &Participant) -> Person {
+    Person {
+        session: participant.session.clone(),
+        user_id: participant.user_id.clone(),
+        user_name: participant.user_name.clone(),
+        call_type: room.call_type_of(participant).word(),
+        telephone: match participant.line {
+            Line::App(_) => None,
+            Line::Telephone(call) => Some(call),
+        },
+    }
+}
+
+impl Hub {
+    /// `WS_RECORDING_REQ` (6.21).
+    pub(super) fn recording(&mut self, socket: SocketId, fields: &Fields, now: Now) -> Result<Reply, Fault> {
+        let mut starts = fields.recording_starts()?;
+        if fields.track()? != Track::Audio {
+            return Err(Fault::OnlySound);
+        }
+        let (room, me) = self.inside(socket)?;
+        let state = self.participant(me).ok_or(Fault::NotInRoom)?.recording;
+        // 11.2: this SDK says `start` where it means `stop`.
+        let react = self.session(socket)?.sdk == Sdk::ReactNative;
+        starts &= !(react && matches!(state, Recorded::Runs(_)));
+        match (starts, state) {
+            (true, Recorded::Never) => {
+                if let Some(reason) = self.cannot_record {
+                    return Err(Fault::CannotRecord(reason));
+                }
+                self.start_recording(room, me, true, now);
+            }
+            (true, Recorded::Runs(_)) => return Err(Fault::RecordingRuns),
+            (true, Recorded::Once) => return Err(Fault::RecordedOnce),
+            (false, Recorded::Runs(recording)) => self.stop_recording(room, recording, Ending::Stop),
+            (false, Recorded::Never | Recorded::Once) => return Err(Fault::NoRecording),
+        }
+        Ok(Reply::new())
+    }
+
+    /// The participant is connected, or both sides of the call are: what the service, a trunk or the offer (12.30) wants
+    /// recorded begins.
+    pub(super) fn record_by_policy(&mut self, room_id: RoomId, id: ParticipantId, now: Now) {
+        if self.cannot_record.is_some() {
+            return;
+        }
+        let Some(room) = self.rooms.get(&room_id) else {
+            return;
+        };
+        let service = self
+            .settings
+            .services
+            .get(room.service)
+            .map(|service| service.record);
+        let mut policy = service.unwrap_or_default();
+        let Some(participant) = room.participants.get(&id) else {
+            return;
+        };
+        let own = participant.record.records(room.kind) && participant.recording == Recorded::Never;
+        let by_app = participant.line.socket().is_some();
+        // What a trunk wants of a 1:1 call is about the call, what it wants of a room about the telephone's stay.
+        if room.call.is_some() && !by_app {
+            policy = policy.or(participant.record);
+        }
+        let own = own && (by_app || room.call.is_none());
+        let everybody = policy.records(room.kind) && !room.recordings.values().any(Option::is_none);
+        if everybody {
+            self.start_recording(room_id, id, false, now);
+        }
+        if own {
+            self.start_recording(room_id, id, true, now);
+        }
+    }
+
+    fn start_recording(&mut self, room_id: RoomId, id: ParticipantId, own: bool, now: Now) {
+        let recording = self.dice.recording(now.unix);
+        let Some(scene) = self.scene(room_id) else { return };
+        let Some(room) = self.rooms.get_mut(&room_id) else {
+            return;
+        };
+        let Some(participant) = room.participants.get_mut(&id) else {
+            return;
+        };
+        if own {
+            participant.recording = Recorded::Runs(recording);
+        }
+        room.recordings.insert(recording, own.then_some(id));
+        let first = room.recordings.len() == 1;
+        let Some(participant) = room.participants.get(&id) else {
+            return;
+        };
+        let about = RecordingAbout {
+            scene,
+            person: person(room, participant),
+            by_policy: !own || participant.record != RecordPolicy::default(),
+            call: room.call.as_ref().map(|call| CallParties {
+                caller: room
+                    .caller()
+                    .map_or_else(String::new, |caller| caller.user_id.clone()),
+                callee: call.callee.clone(),
+                caller_is: call.caller,
+            }),
+            started_at: now.unix,
+        };
+        let text = room.about(participant).recorded(true);
+        self.effects.push(Effect::StartRecording {
+            recording,
+            room: room_id,
+            about: Box::new(about),
+        });
+        if first {
+            self.tell_own_clients(room_id, &text);
+        }
+    }
+
+    fn stop_recording(&mut self, room_id: RoomId, recording: RecordingId, ending: Ending) {
+        let Some(room) = self.rooms.get_mut(&room_id) else {
+            return;
+        };
+        let Some(owner) = room.recordings.remove(&recording) else {
+            return;
+        };
+        if let Some(participant) = owner.and_then(|owner| room.participants.get_mut(&owner)) {
+            participant.recording = Recorded::Once;
+        }
+        self.effects.push(Effect::StopRecording { recording, ending });
+        let Some(room) = self.rooms.get(&room_id) else {
+            return;
+        };
+        let about = room.participants.values().next().map(|one| room.about(one));
+        if let Some(about) = about.filter(|_| room.recordings.is_empty()) {
+            let text = about.recorded(false);
+            self.tell_own_clients(room_id, &text);
+        }
+    }
+
+    /// A participant goes, and its recording with it.
+    pub(super) fn end_own_recording(&mut self, room: RoomId, id: ParticipantId, ending: Ending) {
+        if let Some(Recorded::Runs(recording)) = self.participant(id).map(|one| one.recording) {
+            self.stop_recording(room, recording, ending);
+        }
+    }
+
+    /// After somebody has gone: nothing is recorded in an empty room, or in a call that is over.
+    pub(super) fn end_recordings_without_company(&mut self, room_id: RoomId) {
+        let Some(room) = self.rooms.get(&room_id) else {
+            return;
+        };
+        if room.call.is_none() && !room.participants.is_empty() {
+            return;
+        }
+        let all: Vec<RecordingId> = room.recordings.keys().copied().collect();
+        for recording in all {
+            self.stop_recording(room_id, recording, Ending::RoomClosed);
+        }
+    }
+
+    /// The server stops.
+    pub(super) fn end_all_recordings(&mut self) {
+        for recording in self.rooms.values().flat_map(|room| room.recordings.keys()) {
+            self.effects.push(Effect::StopRecording {
+                recording: *recording,
+                ending: Ending::RoomClosed,
+            });
+        }
+    }
+
+    fn scene(&self, room_id: RoomId) -> Option<Scene> {
+        let room = self.rooms.get(&room_id)?;
+        Some(Scene {
+            service_id: self.settings.services.get(room.service)?.id.clone(),
+            room_id: room.wire.clone(),
+            room_type: room.kind.word(),
+        })
+    }
+
+    /// The participant takes part from now on.
+    pub(super) fn entered(&mut self, room_id: RoomId, id: ParticipantId) {
+        let (Some(scene), Some(room)) = (self.scene(room_id), self.rooms.get(&room_id)) else {
+            return;
+        };
+        let Some(participant) = room.participants.get(&id) else {
+            return;
+        };
+        self.effects.push(Effect::Entered {
+            room: room_id,
+            participant: id,
+            scene: Box::new(scene),
+            person: Box::new(person(room, participant)),
+        });
+    }
+
+    /// `WS_RECORDING_NOTI`, ours, to the sessions in a room whose client knows it.
+    fn tell_own_clients(&mut self, room_id: RoomId, text: &str) {
+        let Some(room) = self.rooms.get(&room_id) else {
+            return;
+        };
+        for socket in room.sockets(None) {
+            self.tell_if_own(socket, text);
+        }
+    }
+
+    /// A newcomer learns that the room is being recorded.
+    pub(super) fn tell_own_client(&mut self, room_id: RoomId, id: ParticipantId) {
+        let Some(room) = self
+            .rooms
+            .get(&room_id)
+            .filter(|room| !room.recordings.is_empty())
+        else {
+            return;
+        };
+        if let Some(participant) = room.participants.get(&id)
+            && let Some(socket) = participant.line.socket()
+        {
+            let text = room.about(participant).recorded(true);
+            self.tell_if_own(socket, &text);
+        }
+    }
+
+    fn tell_if_own(&mut self, socket: SocketId, text: &str) {
+        if self
+            .session_of(socket)
+            .is_some_and(|session| session.sdk == Sdk::Own)
+        {
+            self.send(socket, text.to_owned());
+        }
+    }
+}
