@@ -1,0 +1,150 @@
+//! The paper beside a recording: whose it is, where it lies in its capture, and what happened in it. JSON.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Of one recording. It is written when the recording starts, again when it ends and once more when its files are made;
+/// after a crash it and the capture are all that there is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Of this format: 1.
+    pub version: u32,
+    /// 32 hex digits.
+    pub recording_id: String,
+    /// The service.
+    pub service_id: String,
+    /// The room.
+    pub room_id: String,
+    /// Its type.
+    pub room_type: String,
+    /// How the person below takes part.
+    pub call_type: String,
+    /// Who started it, or was there first.
+    pub session: String,
+    /// The user id.
+    pub user_id: String,
+    /// The display name.
+    pub user_name: String,
+    /// Whether a policy started it.
+    pub by_policy: bool,
+    /// Of a 1:1 call: the caller's user id or number.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub caller: Option<String>,
+    /// Of a 1:1 call: the callee's user id.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub callee: Option<String>,
+    /// Of a 1:1 call: the member that is the caller.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub caller_member: Option<u64>,
+    /// Unix seconds.
+    pub started_at: u64,
+    /// Name of the capture file.
+    pub capture: String,
+    /// Where it begins in the capture, microseconds.
+    pub start_us: u64,
+    /// Its end; absent while it runs, and after a crash.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub end: Option<End>,
+    /// Names of the members that entered so far.
+    #[serde(default)]
+    pub members: BTreeMap<u64, MemberName>,
+    /// What the capture shows; present with the files.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub timeline: Option<Timeline>,
+    /// The files made.
+    #[serde(default)]
+    pub files: Vec<FileEntry>,
+    /// The waveform: loudest samples, 0 to 255, evenly over the duration.
+    #[serde(default)]
+    pub peaks: Vec<u8>,
+}
+
+/// How a recording ended.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct End {
+    /// Where in the capture, microseconds.
+    pub at_us: u64,
+    /// Unix seconds.
+    pub ended_at: u64,
+    /// `stop`, `leave`, `disconnect`, `kickout`, `room_closed`, `crash` or `disk_full`.
+    pub reason: String,
+}
+
+/// Who a member is.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct MemberName {
+    /// The session id.
+    pub session: String,
+    /// The user id, or telephone number.
+    pub user_id: String,
+    /// The display name.
+    pub user_name: String,
+    /// `audiocall`, `videocall` or `sipcall`.
+    pub call_type: String,
+}
+
+/// From when to when, in microseconds since the recording began.
+pub type Interval = (u64, u64);
+
+/// What happened in a recording.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Timeline {
+    /// By member.
+    pub members: BTreeMap<u64, MemberTimeline>,
+    /// When nothing was captured, on request: silence in the files.
+    pub paused: Vec<Interval>,
+    /// Records that found the queue full.
+    pub missing: u64,
+    /// Pages or records of the capture that were damaged.
+    pub damaged: u32,
+    /// The last moment of which there is any record.
+    pub last_us: u64,
+}
+
+/// What happened to one member.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct MemberTimeline {
+    /// When it was there.
+    pub present: Vec<Interval>,
+    /// Packets with audio.
+    pub packets: u64,
+    /// Sequence numbers that never came.
+    pub lost: u64,
+    /// Whether it speaks Opus, and not G.711.
+    pub opus: bool,
+    /// RTP sources in their order, each with the moment of its first packet.
+    pub sources: Vec<(u32, u64)>,
+    /// Pauses between two packets of over a second: hold, discontinuous transmission, or a broken way.
+    pub gaps: Vec<Interval>,
+    /// When it was muted: silence in the files.
+    pub muted: Vec<Interval>,
+    /// When its call was on hold: silence in the files.
+    pub held: Vec<Interval>,
+}
+
+/// One file.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+pub struct FileEntry {
+    /// Name in the recording's folder.
+    pub name: String,
+    /// `mix`, `sides` (caller left, callee right) or `participant`.
+    pub content: String,
+    /// Of a participant's file: whose.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub member: Option<u64>,
+    /// `opus`, `wav` or `flac`.
+    pub format: String,
+    /// Hz.
+    pub sample_rate: u32,
+    /// 1 or 2.
+    pub channels: u16,
+    /// Seconds.
+    pub duration: f64,
+    /// Bytes of the audio file; of an encrypted one, before encryption.
+    pub size: u64,
+    /// SHA-256 of the same, in hex.
+    pub sha256: String,
+    /// Whether it is kept encrypted (age), under its name and `.age`.
+    #[serde(default)]
+    pub encrypted: bool,
+}
