@@ -11,7 +11,7 @@
 # - mind that the container's gateway may hide the carrier's address, by which trunks are told apart.
 # `docker stop` must leave time to drain: --stop-timeout 45.
 
-FROM rust:1.89-slim-bookworm AS build
+FROM rust:1.94-slim-bookworm AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends cmake g++ gcc make pkg-config \
     && rm -rf /var/lib/apt/lists/*

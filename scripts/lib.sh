@@ -38,7 +38,7 @@ install_missing() {
 
 # What the libraries in C (Opus, cryptography) need.
 need_build_tools() {
-    command -v cargo >/dev/null || fail "cargo is missing; install Rust 1.89 or newer from https://rustup.rs"
+    command -v cargo >/dev/null || fail "cargo is missing; install Rust 1.94 or newer from https://rustup.rs"
     need cmake
     need gcc
     need g++

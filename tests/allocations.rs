@@ -4,7 +4,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use omnigate::media::{LegHandle, MediaPlane, MediaSettings};
-use omnigate_omnitalk::RoomId;
+use omnigate_omnitalk::{ParticipantId, RoomId};
 use omnigate_sip::{Agreed, Direction, Payload};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ fn phone(plane: &std::sync::Arc<MediaPlane>, room: RoomId) -> Phone {
         ptime_ms: 20,
         direction: Direction::SendRecv,
     });
-    leg.join(room);
+    leg.join(room, ParticipantId(leg.id().0));
     Phone {
         to: SocketAddr::new(LOCALHOST, leg.local().port),
         socket,

@@ -11,6 +11,7 @@ const KEYS: &[&str] = &[
     "http.listen",
     "http.tls.certificate",
     "http.tls.key",
+    "http.public_url",
     "http.origins",
     "http.limits.connections",
     "http.limits.total_connections",
@@ -38,11 +39,15 @@ const KEYS: &[&str] = &[
     "trunk[].country",
     "trunk[].language",
     "trunk[].service",
+    "trunk[].record",
     "service[].id",
     "service[].key",
     "service[].key_required",
+    "service[].record",
     "service[].webhook.url",
     "service[].webhook.secret",
+    "service[].webhook.previous_secret",
+    "service[].webhook.events",
     "ivr.language",
     "ivr.prompts",
     "ivr.first_digit_seconds",
@@ -54,6 +59,23 @@ const KEYS: &[&str] = &[
     "directory.url",
     "directory.token",
     "recording.dir",
+    "recording.content",
+    "recording.format",
+    "recording.webhook_format",
+    "recording.announce",
+    "recording.beep_seconds",
+    "recording.min_free_mib",
+    "recording.keep_days",
+    "recording.keep_mib",
+    "recording.key",
+    "recording.upload.url",
+    "recording.upload.endpoint",
+    "recording.upload.region",
+    "recording.upload.access_key",
+    "recording.upload.secret_key",
+    "recording.upload.remove_local",
+    "webhook.allow_private",
+    "webhook.days",
     "store.url",
     "api.token",
     "turn.secret",
@@ -71,6 +93,10 @@ const KEYS: &[&str] = &[
 const SECRETS: &[&str] = &[
     "service[].key",
     "service[].webhook.secret",
+    "service[].webhook.previous_secret",
+    "recording.key",
+    "recording.upload.access_key",
+    "recording.upload.secret_key",
     "directory.token",
     "api.token",
     "turn.secret",
@@ -291,7 +317,7 @@ fn check(s: &Settings, faults: &mut Vec<Fault>) {
         }
     }
     let limits = &s.http.limits;
-    let ranges: [(&str, u64, u64, u64); 18] = [
+    let ranges: [(&str, u64, u64, u64); 22] = [
         ("ivr.first_digit_seconds", s.ivr.first_digit_seconds, 1, 120),
         ("ivr.inter_digit_seconds", s.ivr.inter_digit_seconds, 1, 60),
         ("ivr.tries", u64::from(s.ivr.tries), 1, 10),
@@ -347,6 +373,10 @@ fn check(s: &Settings, faults: &mut Vec<Fault>) {
             1,
             1_000_000,
         ),
+        ("recording.beep_seconds", s.recording.beep_seconds, 0, 3600),
+        ("recording.keep_days", s.recording.keep_days, 0, 36_500),
+        ("recording.min_free_mib", s.recording.min_free_mib, 1, 1 << 30),
+        ("webhook.days", s.webhook.days, 1, 30),
         ("turn.lifetime_seconds", s.turn.lifetime_seconds, 1, 31_536_000),
         ("rooms.wrong_secrets", s.rooms.wrong_secrets.into(), 1, 1_000_000),
         ("rooms.secret_bar_seconds", s.rooms.secret_bar_seconds, 1, 86_400),
@@ -377,14 +407,20 @@ fn check(s: &Settings, faults: &mut Vec<Fault>) {
             "is empty; it is the TURN server's static-auth-secret".into(),
         );
     }
-    if let Some(url) = &s.directory.url
-        && !(url.starts_with("http://") || url.starts_with("https://"))
-    {
-        fault(
-            "directory.url",
-            format!("`{url}` does not start with http:// or https://"),
-        );
+    let mut web_address = |key: &str, url: &Option<String>| {
+        if let Some(url) = url
+            && !(url.starts_with("http://") || url.starts_with("https://"))
+        {
+            fault(key, format!("`{url}` does not start with http:// or https://"));
+        }
+    };
+    web_address("directory.url", &s.directory.url);
+    web_address("http.public_url", &s.http.public_url);
+    web_address("recording.upload.endpoint", &s.recording.upload.endpoint);
+    for (i, service) in s.service.iter().enumerate() {
+        web_address(&format!("service[{i}].webhook.url"), &service.webhook.url);
     }
+    super::recording::check(s, &mut fault);
     if let Some(folder) = &s.ivr.prompts
         && !folder.is_dir()
     {

@@ -3,11 +3,13 @@
 mod faults;
 mod load;
 mod origin;
+mod recording;
 mod secret;
 mod settings;
 
 pub use faults::{Fault, Faults};
 pub use load::{load, load_text};
 pub use origin::{OriginFault, OriginPattern};
+pub use recording::{Content, EVENTS, Recording, Upload, Webhook, WebhookRules};
 pub use secret::Secret;
 pub use settings::*;

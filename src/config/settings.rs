@@ -1,8 +1,10 @@
 //! All settings with their defaults. `config/omnigate.toml` documents them one by one.
 
 use super::origin::OriginPattern;
+use super::recording::{Recording, Webhook, WebhookRules, policy};
 use super::secret::Secret;
 use ipnet::IpNet;
+use omnigate_omnitalk::RecordPolicy;
 use omnigate_rtc::VideoCodec;
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
@@ -28,6 +30,8 @@ pub struct Settings {
     pub directory: Directory,
     /// Recordings.
     pub recording: Recording,
+    /// What holds for the webhooks of all services.
+    pub webhook: WebhookRules,
     /// Persistence.
     pub store: Store,
     /// `/api/v1`.
@@ -53,6 +57,7 @@ impl Default for Settings {
             ivr: Ivr::default(),
             directory: Directory::default(),
             recording: Recording::default(),
+            webhook: WebhookRules::default(),
             store: Store::default(),
             api: Api::default(),
             turn: Turn::default(),
@@ -71,6 +76,8 @@ pub struct Http {
     pub listen: SocketAddr,
     /// With both files: HTTPS and WSS only.
     pub tls: Tls,
+    /// Address of this server as others reach it, without a path: for links in webhooks.
+    pub public_url: Option<String>,
     /// Origins whose pages may open WebSockets; empty: any.
     #[serde(deserialize_with = "one_or_many")]
     pub origins: Vec<OriginPattern>,
@@ -83,6 +90,7 @@ impl Default for Http {
         Http {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             tls: Tls::default(),
+            public_url: None,
             origins: Vec::new(),
             limits: HttpLimits::default(),
         }
@@ -294,6 +302,9 @@ pub struct Trunk {
     pub language: Option<Language>,
     /// Only call numbers of this service are connected; `None`: of any.
     pub service: Option<String>,
+    /// What is recorded because a caller comes by this trunk.
+    #[serde(deserialize_with = "policy")]
+    pub record: RecordPolicy,
 }
 
 impl Default for Trunk {
@@ -306,6 +317,7 @@ impl Default for Trunk {
             country: "KR".into(),
             language: None,
             service: None,
+            record: RecordPolicy::default(),
         }
     }
 }
@@ -320,6 +332,9 @@ pub struct Service {
     pub key: Option<Secret>,
     /// Refuse sessions without a key (services of mobile apps).
     pub key_required: bool,
+    /// What is recorded without being asked.
+    #[serde(deserialize_with = "policy")]
+    pub record: RecordPolicy,
     /// Where events are posted.
     pub webhook: Webhook,
 }
@@ -330,19 +345,10 @@ impl Default for Service {
             id: "demo".into(),
             key: Some("demo".into()),
             key_required: false,
+            record: RecordPolicy::default(),
             webhook: Webhook::default(),
         }
     }
-}
-
-/// `service.webhook.*`
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Webhook {
-    /// Target.
-    pub url: Option<String>,
-    /// Signature secret.
-    pub secret: Option<Secret>,
 }
 
 /// A prompt language.
@@ -400,22 +406,6 @@ pub struct Directory {
     pub url: Option<String>,
     /// Bearer token.
     pub token: Option<Secret>,
-}
-
-/// `recording.*`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default)]
-pub struct Recording {
-    /// Where recordings are kept.
-    pub dir: PathBuf,
-}
-
-impl Default for Recording {
-    fn default() -> Recording {
-        Recording {
-            dir: "data/recordings".into(),
-        }
-    }
 }
 
 /// `store.*`
@@ -559,7 +549,7 @@ fn video_codecs<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Vec<VideoCodec
 }
 
 /// A list, or one value in its place.
-fn one_or_many<'de, D, T>(d: D) -> Result<Vec<T>, D::Error>
+pub(super) fn one_or_many<'de, D, T>(d: D) -> Result<Vec<T>, D::Error>
 where
     D: serde::Deserializer<'de>,
     T: std::str::FromStr,

@@ -317,8 +317,8 @@ impl CallTask {
                     .admit(TelephoneId(self.screened.id), room, caller)
                     .await;
             }
-            Effect::Join(room) => {
-                self.leg.join(room);
+            Effect::Join(room, participant) => {
+                self.leg.join(room, participant);
                 let waited = self.last_digit.map(|d| d.elapsed()).unwrap_or_default();
                 self.gateway.metrics.bridged(waited);
                 info!(%room, "caller joined");

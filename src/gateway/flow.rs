@@ -15,7 +15,9 @@ use super::end::CallEnd;
 use super::guesses::Allowance;
 use omnigate_audio::dtmf::Key;
 use omnigate_audio::tone::Tone;
-use omnigate_omnitalk::{CallNumber, EndReason, LookUp, RefusedReason, RoomId, TargetKind, TelephoneNotice};
+use omnigate_omnitalk::{
+    CallNumber, EndReason, LookUp, ParticipantId, RefusedReason, RoomId, TargetKind, TelephoneNotice,
+};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -100,7 +102,7 @@ pub enum Effect {
     /// Enter a room.
     Admit(RoomId),
     /// Move the caller's audio into a room.
-    Join(RoomId),
+    Join(RoomId, ParticipantId),
     /// End the call.
     HangUp(CallEnd),
 }
@@ -390,13 +392,15 @@ impl CallFlow {
                 self.out.push_back(Effect::Wrong);
                 self.wrong_number(now);
             }
-            TelephoneNotice::Bridged { room, .. } => {
+            TelephoneNotice::Bridged { room, participant } => {
                 self.state = State::Talking;
-                self.out.extend([Effect::Silence, Effect::Join(room)]);
+                self.out
+                    .extend([Effect::Silence, Effect::Join(room, participant)]);
             }
-            TelephoneNotice::Admitted { room, .. } => {
+            TelephoneNotice::Admitted { room, participant } => {
                 self.state = State::Talking;
-                self.out.extend([Effect::Join(room), Effect::Tone(Tone::Join)]);
+                self.out
+                    .extend([Effect::Join(room, participant), Effect::Tone(Tone::Join)]);
             }
             TelephoneNotice::Declined => self.announce(Phrase::Declined, CallEnd::Declined, now),
             TelephoneNotice::NoAnswer => self.announce(Phrase::NoAnswer, CallEnd::NoAnswer, now),

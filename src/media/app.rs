@@ -4,10 +4,12 @@ use super::batch::BatchSocket;
 use super::command::PeerEvent;
 use super::opus_out::OpusOut;
 use super::stats::ShardFigures;
+use super::tap::{Capture, Tap, Tapped};
 use super::tcp::TcpPort;
 use omnigate_audio::level::TalkDetector;
 use omnigate_audio::mix::Limiter;
 use omnigate_omnitalk::ParticipantId;
+use omnigate_recording::capture::MediaKind;
 use omnigate_rtc::{AudioPacket, AudioSink, Path, Peer, Sink, TransportState};
 use omnigate_rtp::RtpPacket;
 use omnigate_rtp::playout::{PayloadKind, Playout};
@@ -23,6 +25,8 @@ const TICK_TIMESTAMP: u32 = 960;
 pub(crate) struct PeerPort {
     pub(crate) socket: Arc<BatchSocket>,
     pub(crate) tcp: RefCell<TcpPort>,
+    /// Where what recorded members send goes.
+    pub(crate) tap: RefCell<Tap>,
     pub(crate) events: Sender<PeerEvent>,
     pub(crate) figures: Arc<ShardFigures>,
 }
@@ -51,7 +55,8 @@ pub(crate) struct App {
     peer: Peer,
     playout: Playout,
     rate_hz: u32,
-    pub(crate) muted: bool,
+    muted: bool,
+    tapped: Option<Tapped>,
     talk: TalkDetector,
     /// This tick's audio at the bus rate.
     pub(crate) frame: Vec<i16>,
@@ -78,6 +83,7 @@ impl App {
             playout,
             rate_hz,
             muted: false,
+            tapped: None,
             talk: TalkDetector::new(rate_hz),
             frame: vec![0; rate_hz as usize / 50],
             talking: false,
@@ -91,6 +97,38 @@ impl App {
 
     pub(crate) fn ufrag(&self) -> &str {
         self.peer.ufrag()
+    }
+
+    /// Takes the audio out of every mix and out of captures, or back in.
+    pub(crate) fn set_muted(&mut self, muted: bool, now: Instant, port: &PeerPort) {
+        self.muted = muted;
+        if let Some(tapped) = &mut self.tapped {
+            tapped.muted(muted, now, &mut port.tap.borrow_mut());
+        }
+    }
+
+    /// Captures what this side says from now on, if that is not done yet.
+    pub(crate) fn tap(&mut self, capture: Capture, now: Instant, port: &PeerPort) {
+        if self.tapped.is_none() {
+            let tap = &mut port.tap.borrow_mut();
+            let mut tapped = Tapped::join(capture, self.participant.0, now, tap);
+            if self.muted {
+                tapped.muted(true, now, tap);
+            }
+            self.tapped = Some(tapped);
+        }
+    }
+
+    pub(crate) fn pause_tap(&mut self, paused: bool) {
+        if let Some(tapped) = &mut self.tapped {
+            tapped.pause(paused);
+        }
+    }
+
+    pub(crate) fn untap(&mut self, now: Instant, port: &PeerPort) {
+        if let Some(mut tapped) = self.tapped.take() {
+            tapped.leave(now, &mut port.tap.borrow_mut());
+        }
     }
 
     pub(crate) fn is_gone(&self) -> bool {
@@ -118,6 +156,7 @@ impl App {
         let mut sink = AppSink {
             participant: self.participant,
             playout: &mut self.playout,
+            tapped: self.tapped.as_mut(),
             now,
             port,
         };
@@ -128,6 +167,7 @@ impl App {
         let mut sink = AppSink {
             participant: self.participant,
             playout: &mut self.playout,
+            tapped: self.tapped.as_mut(),
             now,
             port,
         };
@@ -138,6 +178,7 @@ impl App {
         let mut sink = AppSink {
             participant: self.participant,
             playout: &mut self.playout,
+            tapped: self.tapped.as_mut(),
             now,
             port,
         };
@@ -184,6 +225,7 @@ impl App {
         let mut sink = AppSink {
             participant: self.participant,
             playout: &mut self.playout,
+            tapped: self.tapped.as_mut(),
             now,
             port,
         };
@@ -200,6 +242,7 @@ impl App {
 struct AppSink<'a> {
     participant: ParticipantId,
     playout: &'a mut Playout,
+    tapped: Option<&'a mut Tapped>,
     now: Instant,
     port: &'a PeerPort,
 }
@@ -228,5 +271,9 @@ impl AudioSink for AppSink<'_> {
             payload: p.payload,
         };
         self.playout.push(self.now, &packet, PayloadKind::Opus);
+        if let Some(tapped) = &mut self.tapped {
+            let tap = &mut self.port.tap.borrow_mut();
+            tapped.media(MediaKind::Opus, &packet, self.now, tap, &self.port.figures);
+        }
     }
 }

@@ -3,6 +3,7 @@
 use super::app::App;
 use super::leg::Leg;
 use super::room::RoomKey;
+use super::tap::Capture;
 use super::video::{Stream, Viewing};
 use omnigate_audio::dtmf::Key;
 use omnigate_audio::tone::Tone;
@@ -32,6 +33,15 @@ pub enum Playback {
     Tone(Tone),
 }
 
+/// What a recorded room hears about it.
+#[derive(Debug, Clone, Default)]
+pub struct Announcement {
+    /// Recordings at 8 kHz, one after the other, once; again when somebody comes.
+    pub prompts: Vec<Arc<[i16]>>,
+    /// A beep each so often.
+    pub beep_each: Option<Duration>,
+}
+
 /// Orders to a shard.
 pub(crate) enum Command {
     /// Takes a leg, alone in a room of its own.
@@ -44,8 +54,8 @@ pub(crate) enum Command {
     Play(LegId, PlaybackId, Playback),
     /// Stops what is played.
     StopPlayback(LegId),
-    /// Moves a leg into a room, here or on the shard with this index.
-    Join(LegId, RoomId, usize),
+    /// Moves a leg into a room, as this participant, here or on the shard with this index.
+    Join(LegId, RoomId, ParticipantId, usize),
     /// Ends a leg; [`LegEvent::Ended`] follows.
     RemoveLeg(LegId),
     /// Takes a browser's peer into a room.
@@ -54,6 +64,14 @@ pub(crate) enum Command {
     RemovePeer(ParticipantId),
     /// Takes a peer's audio out of every mix, or back in.
     MutePeer(ParticipantId, bool),
+    /// Captures what a room's members send from now on.
+    Capture(RoomId, Capture),
+    /// Captures nothing for a while, or again.
+    PauseCapture(RoomId, bool),
+    /// Ends the room's capture.
+    EndCapture(RoomId),
+    /// Plays to a whole room, telephones and apps: recordings at 8 kHz, then this tone each so many seconds.
+    Announce(RoomId, Announcement),
     /// Takes a published video.
     AddStream(Box<Stream>),
     /// Ends a published video and its viewers.

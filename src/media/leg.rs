@@ -1,15 +1,18 @@
 //! One phone leg: its sockets, what comes in, what goes out.
 
+use super::app::PeerPort;
 use super::batch::{Batch, BatchSocket, Moment};
 use super::command::{LegEvent, LegFigures, LegId, Playback, PlaybackId};
 use super::latch::{Latch, Verdict};
 use super::outbound::{Outbound, TICK_8K, law};
+use super::player::Player;
 use super::stats::ShardFigures;
+use super::tap::{Capture, Tapped};
 use mio::net::UdpSocket;
 use omnigate_audio::dtmf::Detector;
 use omnigate_audio::level::TalkDetector;
 use omnigate_audio::mix::Limiter;
-use omnigate_audio::tone::Cadence;
+use omnigate_omnitalk::ParticipantId;
 use omnigate_rtp::digits::Source;
 use omnigate_rtp::playout::{PayloadKind, Playout};
 use omnigate_rtp::session::RtcpSession;
@@ -52,6 +55,10 @@ pub(crate) struct Leg {
     heard: bool,
     scratch: Vec<u8>,
     payload: Vec<u8>,
+    /// Who it is in its room; nobody in the IVR.
+    pub(crate) participant: Option<ParticipantId>,
+    tapped: Option<Tapped>,
+    held_before: bool,
 }
 
 /// Initial values of a leg that come from outside.
@@ -95,6 +102,30 @@ impl Leg {
             heard: false,
             scratch: Vec::with_capacity(1500),
             payload: Vec::with_capacity(1500),
+            participant: None,
+            tapped: None,
+            held_before: false,
+        }
+    }
+
+    /// Captures what the caller says from now on, if that is not done yet.
+    pub(crate) fn tap(&mut self, capture: Capture, now: Instant, port: &PeerPort) {
+        if let (None, Some(participant)) = (&self.tapped, self.participant) {
+            let tap = &mut port.tap.borrow_mut();
+            self.tapped = Some(Tapped::join(capture, participant.0, now, tap));
+            self.held_before = false;
+        }
+    }
+
+    pub(crate) fn pause_tap(&mut self, paused: bool) {
+        if let Some(tapped) = &mut self.tapped {
+            tapped.pause(paused);
+        }
+    }
+
+    pub(crate) fn untap(&mut self, now: Instant, port: &PeerPort) {
+        if let Some(mut tapped) = self.tapped.take() {
+            tapped.leave(now, &mut port.tap.borrow_mut());
         }
     }
 
@@ -137,13 +168,13 @@ impl Leg {
     }
 
     /// Reads what has arrived on the RTP socket.
-    pub(crate) fn receive_rtp(&mut self, batch: &mut Batch, moment: &Moment, figures: &ShardFigures) {
+    pub(crate) fn receive_rtp(&mut self, batch: &mut Batch, moment: &Moment, port: &PeerPort) {
         let socket = self.rtp.clone();
         batch.receive(&socket, moment, |source, arrival, data| {
             if is_rtcp(data) {
                 self.rtcp_packet(data, source, arrival);
             } else {
-                self.rtp_packet(data, source, arrival, figures);
+                self.rtp_packet(data, source, arrival, port);
             }
         });
     }
@@ -157,7 +188,8 @@ impl Leg {
         }
     }
 
-    fn rtp_packet(&mut self, data: &[u8], source: SocketAddr, now: Instant, figures: &ShardFigures) {
+    fn rtp_packet(&mut self, data: &[u8], source: SocketAddr, now: Instant, port: &PeerPort) {
+        let figures: &ShardFigures = &port.figures;
         let (Ok(packet), Some(latch), Some(agreed)) = (RtpPacket::parse(data), &mut self.latch, &self.agreed)
         else {
             return;
@@ -174,6 +206,9 @@ impl Leg {
             .on_rtp(packet.ssrc, packet.sequence, packet.timestamp, now, 8_000);
         if agreed.telephone_event == Some(packet.payload_type) {
             self.playout.skip(packet.sequence);
+            if let Some(tapped) = &mut self.tapped {
+                tapped.event(packet.sequence, now, &mut port.tap.borrow_mut());
+            }
             let key = self.telephone_events.receive(
                 packet.ssrc,
                 packet.timestamp,
@@ -184,10 +219,20 @@ impl Leg {
             if let Some(key) = key {
                 self.tell(LegEvent::Digit(key, Source::TelephoneEvent), figures);
             }
-        } else if let Some((_, payload)) = agreed.receive.iter().find(|(pt, _)| *pt == packet.payload_type) {
-            self.playout.push(now, &packet, PayloadKind::G711(law(*payload)));
-        } else if agreed.comfort_noise == Some(packet.payload_type) || packet.payload_type == 13 {
-            self.playout.push(now, &packet, PayloadKind::ComfortNoise);
+        } else {
+            let known = agreed.receive.iter().find(|(pt, _)| *pt == packet.payload_type);
+            let noise = agreed.comfort_noise == Some(packet.payload_type) || packet.payload_type == 13;
+            let kind = match known {
+                Some((_, payload)) => Some(PayloadKind::G711(law(*payload))),
+                None => noise.then_some(PayloadKind::ComfortNoise),
+            };
+            if let Some(kind) = kind {
+                self.playout.push(now, &packet, kind);
+                if let Some(tapped) = &mut self.tapped {
+                    let tap = &mut port.tap.borrow_mut();
+                    tapped.media(kind.into(), &packet, now, tap, figures);
+                }
+            }
         }
         if !self.heard {
             self.heard = true;
@@ -211,7 +256,8 @@ impl Leg {
     }
 
     /// Takes this tick's audio out of the jitter buffer.
-    pub(crate) fn pull(&mut self, now: Instant, figures: &ShardFigures) {
+    pub(crate) fn pull(&mut self, now: Instant, port: &PeerPort) {
+        let figures: &ShardFigures = &port.figures;
         self.talking = false;
         if self.agreed.is_none() {
             return;
@@ -226,6 +272,12 @@ impl Leg {
             });
         }
         let held = self.held();
+        if held != self.held_before
+            && let Some(tapped) = &mut self.tapped
+        {
+            self.held_before = held;
+            tapped.held(held, now, &mut port.tap.borrow_mut());
+        }
         if held {
             self.frame.fill(0);
             self.last_packet = now;
@@ -310,90 +362,6 @@ impl Leg {
             jitter_seconds: s.jitter_seconds,
             rtt: s.rtt,
             remote_loss_fraction: s.remote_loss_fraction,
-        }
-    }
-}
-
-/// What is being played to a leg.
-struct Player {
-    id: PlaybackId,
-    kind: Kind,
-}
-
-enum Kind {
-    Recordings {
-        all: Vec<Arc<[i16]>>,
-        index: usize,
-        position: usize,
-        pause: Option<usize>,
-        pausing: usize,
-    },
-    Tone(Cadence),
-}
-
-impl Player {
-    fn new(id: PlaybackId, playback: Playback) -> Player {
-        let recordings = |all, pause| Kind::Recordings {
-            all,
-            index: 0,
-            position: 0,
-            pause,
-            pausing: 0,
-        };
-        let kind = match playback {
-            Playback::Prompts(all) => recordings(all, None),
-            Playback::Repeat(all, pause) => {
-                recordings(all, Some((pause.as_millis() as usize / 20).max(1) * TICK_8K))
-            }
-            Playback::Tone(tone) => Kind::Tone(Cadence::new(tone, 8_000)),
-        };
-        Player { id, kind }
-    }
-
-    /// Adds the next 20 ms; false when this was the end.
-    fn fill(&mut self, mix: &mut [i16; TICK_8K]) -> bool {
-        match &mut self.kind {
-            Kind::Tone(cadence) => {
-                let mut frame = [0; TICK_8K];
-                let more = cadence.fill(&mut frame);
-                for (m, s) in mix.iter_mut().zip(frame) {
-                    *m = m.saturating_add(s);
-                }
-                more
-            }
-            Kind::Recordings {
-                all,
-                index,
-                position,
-                pause,
-                pausing,
-            } => {
-                for m in mix.iter_mut() {
-                    if *pausing > 0 {
-                        *pausing -= 1;
-                        continue;
-                    }
-                    while let Some(recording) = all.get(*index) {
-                        if let Some(s) = recording.get(*position) {
-                            *m = m.saturating_add(*s);
-                            *position += 1;
-                            break;
-                        }
-                        *index += 1;
-                        *position = 0;
-                    }
-                    if *index >= all.len() {
-                        match pause {
-                            None => return false,
-                            Some(p) => {
-                                *index = 0;
-                                *pausing = *p;
-                            }
-                        }
-                    }
-                }
-                true
-            }
         }
     }
 }

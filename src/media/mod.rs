@@ -20,6 +20,7 @@
     clippy::disallowed_macros
 )]
 
+mod announcer;
 mod app;
 mod batch;
 mod command;
@@ -29,11 +30,13 @@ pub(crate) mod ntp;
 mod opus_out;
 mod outbound;
 mod plane;
+mod player;
 mod ports;
 mod room;
 mod routes;
 mod shard;
 mod stats;
+mod tap;
 mod tcp;
 mod video;
 mod video_plane;
@@ -41,6 +44,7 @@ mod webrtc_port;
 
 pub(crate) use outbound::law;
 
-pub use command::{LegEvent, LegFigures, LegId, PeerEvent, Playback, PlaybackId};
+pub use command::{Announcement, LegEvent, LegFigures, LegId, PeerEvent, Playback, PlaybackId};
 pub use plane::{LegHandle, MediaError, MediaPlane, MediaSettings};
 pub use stats::{LATENESS_BOUNDS_MS, MediaFigures};
+pub use tap::{CaptureId, TapReader};

@@ -8,11 +8,12 @@
 
 use super::app::{App, PeerPort};
 use super::batch::BatchSocket;
-use super::command::{Command, LegEvent, LegId, PeerEvent, Playback, PlaybackId};
+use super::command::{Announcement, Command, LegEvent, LegId, PeerEvent, Playback, PlaybackId};
 use super::leg::{Leg, LegSeed};
 use super::ports::PortPool;
 use super::shard::{Shard, ShardSender};
 use super::stats::{MediaFigures, ShardFigures};
+use super::tap::{self, Capture, CaptureId, TapReader};
 use super::tcp::TcpPort;
 use super::video_plane::VideoBook;
 use super::webrtc_port::{Announced, WebrtcPort};
@@ -91,6 +92,7 @@ pub struct MediaPlane {
     threads: Mutex<Vec<JoinHandle<()>>>,
     ports: Mutex<PortPool>,
     peers: Mutex<HashMap<ParticipantId, usize>>,
+    taps: Mutex<Vec<TapReader>>,
     pub(super) video: Mutex<VideoBook>,
     pub(super) factory: PeerFactory,
     pub(super) settings: MediaSettings,
@@ -108,6 +110,7 @@ impl MediaPlane {
         let now = Instant::now();
         let ntp = super::ntp::now();
         let (mut senders, mut figures, mut webrtc_ports, mut shards) = (vec![], vec![], vec![], vec![]);
+        let mut taps = Vec::new();
         for index in 0..settings.shards.max(1) {
             let poll = Poll::new().map_err(socket_error("media thread"))?;
             let port = WebrtcPort::open(&settings, index).map_err(socket_error("media.webrtc_port"))?;
@@ -120,9 +123,12 @@ impl MediaPlane {
                 .try_clone()
                 .map_err(socket_error("media thread"))?;
             let tcp = TcpPort::new(port.tcp, registry, counters.clone(), now);
+            let (tap, reader) = tap::ring();
+            taps.push(reader);
             let peer_port = PeerPort {
                 socket: Arc::new(BatchSocket::new(port.udp).map_err(socket_error("media.webrtc_port"))?),
                 tcp: RefCell::new(tcp.map_err(socket_error("media.webrtc_port"))?),
+                tap: RefCell::new(tap),
                 events: events.clone(),
                 figures: counters.clone(),
             };
@@ -151,6 +157,7 @@ impl MediaPlane {
             threads: Mutex::new(threads),
             ports: Mutex::new(PortPool::new(settings.rtp_ports.clone())),
             peers: Mutex::new(HashMap::new()),
+            taps: Mutex::new(taps),
             video: Mutex::default(),
             factory: PeerFactory::new()?,
             settings,
@@ -285,6 +292,36 @@ impl MediaPlane {
         }
     }
 
+    /// Captures what the members of a room send from now on. Times are counted from `epoch`.
+    pub fn capture(&self, room: RoomId, id: CaptureId, epoch: Instant) {
+        let capture = Capture {
+            id,
+            epoch,
+            paused: false,
+        };
+        self.shards[self.shard_of_room(room)].send(Command::Capture(room, capture));
+    }
+
+    /// Tells a captured room, and each who comes, that it is recorded.
+    pub fn announce(&self, room: RoomId, announcement: Announcement) {
+        self.shards[self.shard_of_room(room)].send(Command::Announce(room, announcement));
+    }
+
+    /// Captures nothing for a while, or again.
+    pub fn pause_capture(&self, room: RoomId, paused: bool) {
+        self.shards[self.shard_of_room(room)].send(Command::PauseCapture(room, paused));
+    }
+
+    /// Ends a room's capture.
+    pub fn end_capture(&self, room: RoomId) {
+        self.shards[self.shard_of_room(room)].send(Command::EndCapture(room));
+    }
+
+    /// The ends of all shards at which captured packets come out; to be taken once.
+    pub fn take_taps(&self) -> Vec<TapReader> {
+        std::mem::take(&mut lock(&self.taps))
+    }
+
     /// Sums over all shards.
     pub fn figures(&self) -> MediaFigures {
         let mut sum = MediaFigures {
@@ -349,10 +386,10 @@ impl LegHandle {
         self.send(Command::StopPlayback(self.id));
     }
 
-    /// Moves the caller into a room.
-    pub fn join(&mut self, room: RoomId) {
+    /// Moves the caller into a room, as this participant.
+    pub fn join(&mut self, room: RoomId, participant: ParticipantId) {
         let shard = self.plane.shard_of_room(room);
-        self.send(Command::Join(self.id, room, shard));
+        self.send(Command::Join(self.id, room, participant, shard));
         self.shard = shard;
     }
 }

@@ -4,13 +4,15 @@
 //! phones with several apps, 48 kHz for apps alone. On a wider bus the phones are summed at 8 kHz first and go
 //! up once, and the apps' sum goes down once: resampling costs a room, not a member.
 
+use super::announcer::Announcer;
 use super::app::{App, PeerPort};
 use super::batch::{Batch, Moment};
-use super::command::{LegEvent, LegId, PeerEvent};
+use super::command::{Announcement, LegEvent, LegId, PeerEvent};
 use super::leg::Leg;
 use super::opus_out::OpusOut;
 use super::outbound::TICK_8K;
 use super::stats::ShardFigures;
+use super::tap::Capture;
 use omnigate_audio::mix::{self, Limiter};
 use omnigate_audio::resample::Resampler;
 use omnigate_omnitalk::{ParticipantId, RoomId};
@@ -43,6 +45,10 @@ pub(crate) struct Room {
     mix: Vec<i16>,
     dead_legs: Vec<LegId>,
     dead_apps: Vec<ParticipantId>,
+    capture: Option<Capture>,
+    announcer: Option<Announcer>,
+    /// The announcer is heard in this tick.
+    announced: bool,
 }
 
 /// A resampler between the two sides with its buffers.
@@ -95,7 +101,45 @@ impl Room {
             mix: vec![0; TICK_8K],
             dead_legs: Vec::new(),
             dead_apps: Vec::new(),
+            capture: None,
+            announcer: None,
+            announced: false,
         }
+    }
+
+    /// Captures all who are here and all who come, or nobody any more.
+    pub(crate) fn set_capture(&mut self, capture: Option<Capture>, now: Instant, port: &PeerPort) {
+        self.capture = capture;
+        if capture.is_none() {
+            self.legs.iter_mut().for_each(|leg| leg.untap(now, port));
+            self.apps.iter_mut().for_each(|app| app.untap(now, port));
+        }
+        self.tap_newcomers(now, port);
+    }
+
+    /// To be called when somebody has come.
+    pub(crate) fn tap_newcomers(&mut self, now: Instant, port: &PeerPort) {
+        if let Some(capture) = self.capture {
+            self.legs.iter_mut().for_each(|leg| leg.tap(capture, now, port));
+            self.apps.iter_mut().for_each(|app| app.tap(capture, now, port));
+        }
+        if let Some(announcer) = &mut self.announcer {
+            announcer.speak();
+        }
+    }
+
+    pub(crate) fn pause_capture(&mut self, paused: bool) {
+        if let Some(capture) = &mut self.capture {
+            capture.paused = paused;
+        }
+        self.legs.iter_mut().for_each(|leg| leg.pause_tap(paused));
+        self.apps.iter_mut().for_each(|app| app.pause_tap(paused));
+    }
+
+    /// Says what is to be said to a recorded room, or nothing any more.
+    pub(crate) fn announce(&mut self, announcement: Option<Announcement>) {
+        self.announcer = announcement.map(Announcer::new);
+        self.members_changed();
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -105,13 +149,13 @@ impl Room {
     /// To be called when members came or went.
     pub(crate) fn members_changed(&mut self) {
         let rate = bus_rate(self.legs.len(), self.apps.len());
-        if rate != self.rate_hz {
+        let mixed = rate > 8_000 && (!self.legs.is_empty() || self.announcer.is_some());
+        if rate != self.rate_hz || mixed != self.up.is_some() {
             self.rate_hz = rate;
             let samples = rate as usize / 50;
             self.others = vec![0; samples];
             self.mix = vec![0; samples];
             self.shared = None;
-            let mixed = rate > 8_000 && !self.legs.is_empty();
             self.up = mixed.then(|| Path::new(8_000, rate)).flatten();
             self.down = mixed.then(|| Path::new(rate, 8_000)).flatten();
         }
@@ -140,8 +184,8 @@ impl Room {
         let now = moment.now;
         for leg in &mut self.legs {
             let step = AssertUnwindSafe(|| {
-                leg.receive_rtp(batch, moment, &port.figures);
-                leg.pull(now, &port.figures);
+                leg.receive_rtp(batch, moment, port);
+                leg.pull(now, port);
             });
             if catch_unwind(step).is_err() {
                 self.dead_legs.push(leg.id);
@@ -162,6 +206,11 @@ impl Room {
         }
         for app in self.apps.iter().filter(|a| a.talking) {
             mix::add(&mut self.others, &app.frame);
+        }
+        let mut frame = [0; TICK_8K];
+        self.announced = self.announcer.as_mut().is_some_and(|one| one.fill(&mut frame));
+        if self.announced {
+            mix::add(&mut self.phones, &frame);
         }
     }
 
@@ -202,7 +251,7 @@ impl Room {
         if self.apps.is_empty() {
             return;
         }
-        let phones_talk = self.legs.iter().any(|l| l.talking);
+        let phones_talk = self.announced || self.legs.iter().any(|l| l.talking);
         let mut phones_audible = phones_talk;
         match &mut self.up {
             Some(path) => {

@@ -2,12 +2,13 @@
 
 use super::app::{App, PeerPort};
 use super::batch::{Batch, Moment};
-use super::command::{Command, LegEvent, LegId};
+use super::command::{Announcement, Command, LegEvent, LegId};
 use super::leg::Leg;
 use super::ntp;
 use super::room::{Room, RoomKey};
 use super::routes::{PeerKey, Routes};
 use super::stats::ShardFigures;
+use super::tap::Capture;
 use super::tcp;
 use super::video::Videos;
 use crossbeam_channel::{Receiver, Sender};
@@ -64,6 +65,8 @@ pub(crate) struct Shard {
     legs: HashMap<LegId, RoomKey>,
     peers: HashMap<ParticipantId, RoomKey>,
     videos: Videos,
+    /// What is captured, by room, whether or not anybody is there yet.
+    captures: HashMap<RoomId, (Capture, Option<Announcement>)>,
     routes: Routes,
     ticks: BinaryHeap<Reverse<(Instant, RoomKey)>>,
     next_scan: Instant,
@@ -97,6 +100,7 @@ impl Shard {
             legs: HashMap::new(),
             peers: HashMap::new(),
             videos: Videos::default(),
+            captures: HashMap::new(),
             routes: Routes::default(),
             ticks: BinaryHeap::new(),
             next_scan: now,
@@ -333,7 +337,7 @@ impl Shard {
                     leg.stop_playback();
                 }
             }
-            Command::Join(id, room, shard) => self.join(id, room, shard, now),
+            Command::Join(id, room, participant, shard) => self.join(id, room, participant, shard, now),
             Command::RemoveLeg(id) => {
                 if let Some(leg) = self.take_leg(id) {
                     leg.end(&self.port.figures);
@@ -347,7 +351,29 @@ impl Shard {
             }
             Command::MutePeer(participant, muted) => {
                 if let Some(app) = find_app(&mut self.rooms, &self.peers, participant) {
-                    app.muted = muted;
+                    app.set_muted(muted, now, &self.port);
+                }
+            }
+            Command::Capture(room, capture) => {
+                self.captures.insert(room, (capture, None));
+                if let Some(room) = self.rooms.get_mut(&RoomKey::Room(room)) {
+                    room.set_capture(Some(capture), now, &self.port);
+                }
+            }
+            Command::PauseCapture(room, paused) => self.pause_capture(room, paused, now),
+            Command::EndCapture(room) => {
+                self.captures.remove(&room);
+                if let Some(room) = self.rooms.get_mut(&RoomKey::Room(room)) {
+                    room.set_capture(None, now, &self.port);
+                    room.announce(None);
+                }
+            }
+            Command::Announce(room, announcement) => {
+                if let Some((_, known)) = self.captures.get_mut(&room) {
+                    *known = Some(announcement.clone());
+                }
+                if let Some(room) = self.rooms.get_mut(&RoomKey::Room(room)) {
+                    room.announce(Some(announcement));
                 }
             }
             Command::AddStream(stream) => {
@@ -377,6 +403,17 @@ impl Shard {
         }
     }
 
+    fn pause_capture(&mut self, room: RoomId, paused: bool, now: Instant) {
+        let Some((capture, _)) = self.captures.get_mut(&room) else {
+            return;
+        };
+        capture.paused = paused;
+        self.port.tap.borrow_mut().paused(*capture, now);
+        if let Some(room) = self.rooms.get_mut(&RoomKey::Room(room)) {
+            room.pause_capture(paused);
+        }
+    }
+
     fn leg(&mut self, id: LegId) -> Option<&mut Leg> {
         let room = self.rooms.get_mut(self.legs.get(&id)?)?;
         room.legs.iter_mut().find(|l| l.id == id).map(|l| &mut **l)
@@ -384,13 +421,21 @@ impl Shard {
 
     fn room(&mut self, room_key: RoomKey, now: Instant) -> &mut Room {
         let (ticks, phase, figures) = (&mut self.ticks, &mut self.phase, &self.port.figures);
+        let (captures, port) = (&self.captures, &self.port);
         let started = self.started;
         self.rooms.entry(room_key).or_insert_with(|| {
             // Steps of three walk through all eight.
             *phase = (*phase + 3) % PHASES;
             ticks.push(Reverse((next_at_phase(started, *phase, now), room_key)));
             figures.rooms.fetch_add(1, Relaxed);
-            Room::new()
+            let mut room = Room::new();
+            if let RoomKey::Room(id) = room_key
+                && let Some((capture, announcement)) = captures.get(&id)
+            {
+                room.set_capture(Some(*capture), now, port);
+                room.announce(announcement.clone());
+            }
+            room
         })
     }
 
@@ -409,6 +454,7 @@ impl Shard {
         let room = self.room(room_key, now);
         room.legs.push(leg);
         room.members_changed();
+        self.tap_newcomers(room_key, now);
         // What came before the registration has raised no event.
         self.receive_rtcp(token, now);
     }
@@ -418,6 +464,7 @@ impl Shard {
         let room = self.rooms.get_mut(&room_key)?;
         let index = room.legs.iter().position(|l| l.id == id)?;
         let mut leg = room.legs.swap_remove(index);
+        leg.untap(Instant::now(), &self.port);
         room.members_changed();
         let _ = self.poll.registry().deregister(&mut leg.rtcp);
         self.port.figures.legs.fetch_sub(1, Relaxed);
@@ -425,8 +472,9 @@ impl Shard {
         Some(leg)
     }
 
-    fn join(&mut self, id: LegId, room: RoomId, shard: usize, now: Instant) {
-        let Some(leg) = self.take_leg(id) else { return };
+    fn join(&mut self, id: LegId, room: RoomId, participant: ParticipantId, shard: usize, now: Instant) {
+        let Some(mut leg) = self.take_leg(id) else { return };
+        leg.participant = Some(participant);
         let Some(other) = self.others.get(shard).filter(|_| shard != self.index) else {
             return self.put_leg(leg, RoomKey::Room(room), now);
         };
@@ -440,15 +488,22 @@ impl Shard {
         }
     }
 
-    fn put_app(&mut self, room: RoomId, app: Box<App>, now: Instant) {
+    fn put_app(&mut self, id: RoomId, app: Box<App>, now: Instant) {
         let participant = app.participant;
         self.port.figures.peers.fetch_add(1, Relaxed);
         self.routes.add(app.ufrag(), PeerKey::Audio(participant));
-        self.peers.insert(participant, RoomKey::Room(room));
-        let room = self.room(RoomKey::Room(room), now);
+        self.peers.insert(participant, RoomKey::Room(id));
+        let room = self.room(RoomKey::Room(id), now);
         room.apps.push(app);
         room.members_changed();
+        self.tap_newcomers(RoomKey::Room(id), now);
         self.next_scan = now;
+    }
+
+    fn tap_newcomers(&mut self, room_key: RoomKey, now: Instant) {
+        if let Some(room) = self.rooms.get_mut(&room_key) {
+            room.tap_newcomers(now, &self.port);
+        }
     }
 
     fn take_app(&mut self, participant: ParticipantId) -> Option<Box<App>> {
@@ -457,7 +512,10 @@ impl Shard {
         self.port.figures.peers.fetch_sub(1, Relaxed);
         let room = self.rooms.get_mut(&room_key)?;
         let index = room.apps.iter().position(|a| a.participant == participant);
-        let app = index.map(|i| room.apps.swap_remove(i));
+        let mut app = index.map(|i| room.apps.swap_remove(i));
+        if let Some(app) = &mut app {
+            app.untap(Instant::now(), &self.port);
+        }
         room.members_changed();
         self.drop_empty(room_key);
         app

@@ -44,6 +44,8 @@ pub struct ShardFigures {
     pub video_forwarded: AtomicU64,
     /// Key frames asked of publishers.
     pub key_frames_requested: AtomicU64,
+    /// Records of captures that found the ring full.
+    pub capture_missing: AtomicU64,
     /// Members removed after a bug.
     pub failures: AtomicU64,
     /// Events that found the control plane's queue full.
@@ -106,6 +108,8 @@ pub struct MediaFigures {
     pub video_forwarded: u64,
     /// Key frames asked of publishers.
     pub key_frames_requested: u64,
+    /// Records of captures that found a ring full.
+    pub capture_missing: u64,
     /// Members removed after a bug.
     pub failures: u64,
     /// Commands waiting.
@@ -138,6 +142,7 @@ impl MediaFigures {
         self.video_received += s.video_received.load(Relaxed);
         self.video_forwarded += s.video_forwarded.load(Relaxed);
         self.key_frames_requested += s.key_frames_requested.load(Relaxed);
+        self.capture_missing += s.capture_missing.load(Relaxed);
         self.failures += s.failures.load(Relaxed);
         self.events_lost += s.events_lost.load(Relaxed);
     }

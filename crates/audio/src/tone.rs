@@ -15,6 +15,8 @@ pub enum Tone {
     Join,
     /// Someone has left: two falling notes, 0.28 s, once.
     Leave,
+    /// This is recorded: 1 400 Hz, 0.2 s, once.
+    Recorded,
 }
 
 /// Level of the tones, dBov.
@@ -70,6 +72,10 @@ const LEAVE: &[Segment] = &[
         hz: [523.25, 0.0],
     },
 ];
+const RECORDED: &[Segment] = &[Segment {
+    ms: 200,
+    hz: [1_400.0, 0.0],
+}];
 
 /// Plays a tone with its cadence.
 #[derive(Debug, Clone)]
@@ -95,6 +101,7 @@ impl Cadence {
             Tone::Busy => (BUSY, true),
             Tone::Join => (JOIN, false),
             Tone::Leave => (LEAVE, false),
+            Tone::Recorded => (RECORDED, false),
         };
         Self {
             segments,
@@ -180,7 +187,7 @@ mod tests {
 
     #[test]
     fn join_and_leave_end_by_themselves_without_a_click() {
-        for tone in [Tone::Join, Tone::Leave] {
+        for tone in [Tone::Join, Tone::Leave, Tone::Recorded] {
             let mut cadence = Cadence::new(tone, 48_000);
             let out = second(&mut cadence, 48_000);
             assert!(cadence.is_finished());

@@ -201,7 +201,7 @@ fn a_person_rings_answers_and_the_caller_joins() {
     assert_eq!(ringing, vec![Effect::Tone(Tone::RingBack)]);
     assert_eq!(caller.flow.state_name(), "ringing");
     let bridged = caller.feed(notice(TelephoneNotice::Bridged { room, participant }));
-    assert_eq!(bridged, vec![Effect::Silence, Effect::Join(room)]);
+    assert_eq!(bridged, vec![Effect::Silence, Effect::Join(room, participant)]);
     assert_eq!(caller.keys("5"), vec![], "keys in a call are not the IVR's");
     assert_eq!(
         caller.feed(notice(TelephoneNotice::Ended(EndReason::AppLeft))),
@@ -257,7 +257,13 @@ fn a_room_takes_the_caller_at_once_with_a_tone() {
         participant: ParticipantId(1),
     };
     let joined = caller.feed(Event::Notice(admitted));
-    assert_eq!(joined, vec![Effect::Join(RoomId(9)), Effect::Tone(Tone::Join)]);
+    assert_eq!(
+        joined,
+        vec![
+            Effect::Join(RoomId(9), ParticipantId(1)),
+            Effect::Tone(Tone::Join)
+        ]
+    );
     assert_eq!(caller.feed(Event::Played), vec![]);
 }
 

@@ -1,0 +1,305 @@
+//! What recorded members send, on its way to the writer of captures.
+//!
+//! A shard puts encoded records into a ring of bytes and never waits: one that finds the ring full is counted and, as soon
+//! as there is room, said to be missing. The writer empties the rings some times a second.
+
+use super::stats::ShardFigures;
+use omnigate_recording::capture::{Media, MediaKind, Record, RecordKind};
+use omnigate_rtp::RtpPacket;
+use rtrb::{Consumer, Producer, RingBuffer};
+use std::time::Instant;
+
+/// Bytes of a shard's ring: two seconds of two hundred telephones, so a disk may stall for as long.
+const RING: usize = 4 << 20;
+/// Before each record in the ring: its capture and its length.
+const HEAD: usize = 4 + 2;
+
+/// One capture. Never used twice in a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CaptureId(pub u32);
+
+/// A room's capture, as its members know it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Capture {
+    pub(crate) id: CaptureId,
+    /// Times are counted from here.
+    pub(crate) epoch: Instant,
+    /// Nothing that is said is captured.
+    pub(crate) paused: bool,
+}
+
+/// A member's part in its room's capture.
+#[derive(Debug)]
+pub(crate) struct Tapped {
+    capture: Capture,
+    member: u64,
+    /// Muted or on hold: what it sends is not captured either.
+    silent: bool,
+    missing: u32,
+}
+
+/// A shard's end of its ring.
+pub(crate) struct Tap {
+    ring: Producer<u8>,
+    buffer: [u8; HEAD + Record::MAX],
+}
+
+/// The writer's end.
+pub struct TapReader(Consumer<u8>);
+
+/// A ring of the usual size.
+pub(crate) fn ring() -> (Tap, TapReader) {
+    let (producer, consumer) = RingBuffer::new(RING);
+    let tap = Tap {
+        ring: producer,
+        buffer: [0; HEAD + Record::MAX],
+    };
+    (tap, TapReader(consumer))
+}
+
+impl Tap {
+    /// False when the ring is full.
+    fn put(&mut self, capture: Capture, member: u64, at: Instant, kind: RecordKind<'_>) -> bool {
+        let record = Record {
+            at_us: at.saturating_duration_since(capture.epoch).as_micros() as u64,
+            member,
+            kind,
+        };
+        let Some(length) = record.encode(&mut self.buffer[HEAD..]) else {
+            return false;
+        };
+        self.buffer[..4].copy_from_slice(&capture.id.0.to_le_bytes());
+        self.buffer[4..HEAD].copy_from_slice(&(length as u16).to_le_bytes());
+        let Ok(mut chunk) = self.ring.write_chunk(HEAD + length) else {
+            return false;
+        };
+        let (first, second) = chunk.as_mut_slices();
+        let middle = first.len();
+        first.copy_from_slice(&self.buffer[..middle]);
+        second.copy_from_slice(&self.buffer[middle..HEAD + length]);
+        chunk.commit_all();
+        true
+    }
+
+    /// Says that the room's capture is paused, or no longer.
+    pub(crate) fn paused(&mut self, capture: Capture, at: Instant) {
+        self.put(capture, 0, at, RecordKind::Paused(capture.paused));
+    }
+}
+
+impl Tapped {
+    /// The member is captured from now on.
+    pub(crate) fn join(capture: Capture, member: u64, now: Instant, tap: &mut Tap) -> Tapped {
+        let mut tapped = Tapped {
+            capture,
+            member,
+            silent: false,
+            missing: 0,
+        };
+        tapped.put(now, RecordKind::Joined, tap);
+        tapped
+    }
+
+    fn put(&mut self, at: Instant, kind: RecordKind<'_>, tap: &mut Tap) -> bool {
+        let (capture, member) = (self.capture, self.member);
+        if self.missing > 0 && tap.put(capture, member, at, RecordKind::Missing(self.missing)) {
+            self.missing = 0;
+        }
+        let put = self.missing == 0 && tap.put(capture, member, at, kind);
+        self.missing += u32::from(!put);
+        put
+    }
+
+    pub(crate) fn leave(&mut self, now: Instant, tap: &mut Tap) {
+        self.put(now, RecordKind::Left, tap);
+    }
+
+    pub(crate) fn pause(&mut self, paused: bool) {
+        self.capture.paused = paused;
+    }
+
+    pub(crate) fn muted(&mut self, muted: bool, now: Instant, tap: &mut Tap) {
+        self.silent = muted;
+        self.put(now, RecordKind::Muted(muted), tap);
+    }
+
+    pub(crate) fn held(&mut self, held: bool, now: Instant, tap: &mut Tap) {
+        self.silent = held;
+        self.put(now, RecordKind::Held(held), tap);
+    }
+
+    /// A packet with audio came `at`.
+    pub(crate) fn media(
+        &mut self,
+        kind: MediaKind,
+        packet: &RtpPacket<'_>,
+        at: Instant,
+        tap: &mut Tap,
+        figures: &ShardFigures,
+    ) {
+        if self.silent || self.capture.paused {
+            return;
+        }
+        let media = Media {
+            kind,
+            sequence: packet.sequence,
+            timestamp: packet.timestamp,
+            ssrc: packet.ssrc,
+            marker: packet.marker,
+            payload: packet.payload,
+        };
+        if !self.put(at, RecordKind::Media(media), tap) {
+            ShardFigures::count(&figures.capture_missing);
+        }
+    }
+
+    /// A packet with a telephone event came.
+    pub(crate) fn event(&mut self, sequence: u16, at: Instant, tap: &mut Tap) {
+        if !self.silent && !self.capture.paused {
+            self.put(at, RecordKind::Event(sequence), tap);
+        }
+    }
+}
+
+impl TapReader {
+    /// Hands out what is in the ring and returns how many bytes that were.
+    pub(crate) fn drain(&mut self, mut take: impl FnMut(CaptureId, &[u8])) -> usize {
+        let all = self.0.slots();
+        let mut record = [0; Record::MAX];
+        let mut done = 0;
+        while done < all {
+            let mut head = [0; HEAD];
+            if !self.read(&mut head) {
+                break;
+            }
+            let length = usize::from(u16::from_le_bytes([head[4], head[5]]));
+            let Some(bytes) = record.get_mut(..length) else {
+                break;
+            };
+            if !self.read(bytes) {
+                break;
+            }
+            done += HEAD + length;
+            let id = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
+            take(CaptureId(id), bytes);
+        }
+        done
+    }
+
+    fn read(&mut self, out: &mut [u8]) -> bool {
+        let Ok(chunk) = self.0.read_chunk(out.len()) else {
+            return false;
+        };
+        let (first, second) = chunk.as_slices();
+        out[..first.len()].copy_from_slice(first);
+        out[first.len()..].copy_from_slice(second);
+        chunk.commit_all();
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn capture() -> Capture {
+        Capture {
+            id: CaptureId(7),
+            epoch: Instant::now(),
+            paused: false,
+        }
+    }
+
+    fn packet(payload: &[u8]) -> RtpPacket<'_> {
+        RtpPacket {
+            ssrc: 1,
+            sequence: 2,
+            timestamp: 3,
+            payload_type: 8,
+            marker: false,
+            payload,
+        }
+    }
+
+    #[test]
+    fn records_come_out_as_they_went_in_over_many_rounds_of_the_ring() {
+        let (mut tap, mut reader) = ring();
+        let figures = ShardFigures::default();
+        let mut tapped = Tapped::join(capture(), 5, Instant::now(), &mut tap);
+        let mut seen = 0;
+        for round in 0..40_000u32 {
+            let payload = [round as u8; 160];
+            tapped.media(
+                MediaKind::Pcma,
+                &packet(&payload),
+                Instant::now(),
+                &mut tap,
+                &figures,
+            );
+            if round % 1_000 == 0 {
+                reader.drain(|id, bytes| {
+                    assert_eq!(id, CaptureId(7));
+                    assert_eq!(Record::decode(bytes).unwrap().member, 5);
+                    seen += 1;
+                });
+            }
+        }
+        reader.drain(|_, _| seen += 1);
+        assert_eq!(seen, 40_001);
+    }
+
+    #[test]
+    fn a_full_ring_costs_records_that_are_counted_and_said_to_be_missing() {
+        let (mut tap, mut reader) = ring();
+        let figures = ShardFigures::default();
+        let mut tapped = Tapped::join(capture(), 5, Instant::now(), &mut tap);
+        let payload = [0; 1_000];
+        for _ in 0..5_000 {
+            tapped.media(
+                MediaKind::Opus,
+                &packet(&payload),
+                Instant::now(),
+                &mut tap,
+                &figures,
+            );
+        }
+        let lost = figures.capture_missing.load(std::sync::atomic::Ordering::Relaxed);
+        let mut taken = 0;
+        reader.drain(|_, _| taken += 1);
+        assert_eq!(taken + lost, 5_001);
+        tapped.event(9, Instant::now(), &mut tap);
+        let mut kinds = Vec::new();
+        reader.drain(|_, bytes| kinds.push(format!("{:?}", Record::decode(bytes).unwrap().kind)));
+        assert_eq!(kinds, [format!("Missing({lost})"), "Event(9)".to_owned()]);
+    }
+
+    #[test]
+    fn who_is_muted_on_hold_or_paused_is_not_captured() {
+        let (mut tap, mut reader) = ring();
+        let figures = ShardFigures::default();
+        let now = Instant::now();
+        let mut tapped = Tapped::join(capture(), 5, now, &mut tap);
+        let say = |tapped: &mut Tapped, tap: &mut Tap| {
+            tapped.media(MediaKind::Pcmu, &packet(&[1; 160]), now, tap, &figures);
+        };
+        tapped.muted(true, now, &mut tap);
+        say(&mut tapped, &mut tap);
+        tapped.muted(false, now, &mut tap);
+        tapped.held(true, now, &mut tap);
+        say(&mut tapped, &mut tap);
+        tapped.held(false, now, &mut tap);
+        tapped.pause(true);
+        say(&mut tapped, &mut tap);
+        tapped.event(1, now, &mut tap);
+        tapped.pause(false);
+        say(&mut tapped, &mut tap);
+        let mut media = 0;
+        reader.drain(|_, bytes| {
+            media += usize::from(matches!(
+                Record::decode(bytes).unwrap().kind,
+                RecordKind::Media(_)
+            ));
+        });
+        assert_eq!(media, 1);
+    }
+}
