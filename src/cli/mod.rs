@@ -5,7 +5,9 @@ mod health;
 mod phone;
 mod phone_media;
 mod phone_report;
+mod recording;
 mod serve;
+mod webhook;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -41,6 +43,22 @@ enum Command {
         #[arg(default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
         address: String,
     },
+    /// Look at recordings, check them, decrypt them.
+    Recording {
+        /// Configuration file (TOML); default: the file named by OMNIGATE_CONFIG, else built-in defaults.
+        #[arg(long, value_name = "FILE", global = true)]
+        config: Option<PathBuf>,
+        #[command(subcommand)]
+        command: recording::RecordingCommand,
+    },
+    /// Look at webhook deliveries, send them again.
+    Webhook {
+        /// Configuration file (TOML); default: the file named by OMNIGATE_CONFIG, else built-in defaults.
+        #[arg(long, value_name = "FILE", global = true)]
+        config: Option<PathBuf>,
+        #[command(subcommand)]
+        command: webhook::WebhookCommand,
+    },
     /// Print the version.
     Version,
 }
@@ -51,6 +69,12 @@ pub fn main() -> ExitCode {
         Command::Serve { config } => runtime().and_then(|r| r.block_on(serve::run(config.as_deref()))),
         Command::Check { config } => check::run(config.as_deref()),
         Command::Phone(arguments) => runtime().and_then(|r| r.block_on(phone::run(arguments))),
+        Command::Recording { config, command } => {
+            runtime().and_then(|r| r.block_on(recording::run(config.as_deref(), command)))
+        }
+        Command::Webhook { config, command } => {
+            runtime().and_then(|r| r.block_on(webhook::run(config.as_deref(), command)))
+        }
         Command::Health { address } => health::run(&address),
         Command::Version => {
             say(&format!("omnigate {}", env!("CARGO_PKG_VERSION")));

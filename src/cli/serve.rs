@@ -3,12 +3,15 @@
 use super::{Failure, say};
 use crate::config::{self, Settings};
 use crate::directory::{Directory, HttpDirectory};
-use crate::gateway::{CallRegistry, Gateway, GatewayParts, Prompts};
-use crate::media::{MediaPlane, MediaSettings};
+use crate::gateway::{CallRegistry, Gateway, GatewayParts, Phrase, Prompts};
+use crate::media::{Announcement, MediaPlane, MediaSettings};
 use crate::observe::{self, Health, Metrics, Notify};
+use crate::recording::{EventSink, Index, Recorder, RecorderParts};
 use crate::signaling::{AppState, Certificates, HubHandle, Limits, Listening};
 use crate::sip::{Endpoint, EndpointSettings, SourceFilter, Trunks};
-use omnigate_omnitalk::{HubSettings, RecordPolicy, Secret, Service, TurnSettings};
+use crate::store::Store;
+use crate::webhook::{Deliverer, Outbox, Targets, WebhookFigures};
+use omnigate_omnitalk::{HubSettings, Secret, Service, TurnSettings};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
@@ -76,6 +79,7 @@ struct Running {
     endpoint: Arc<Endpoint>,
     gateway: Arc<Gateway>,
     hub: HubHandle,
+    recorder: Arc<Recorder>,
     media: Arc<MediaPlane>,
     health: Arc<Health>,
     stop_http: CancellationToken,
@@ -90,7 +94,14 @@ async fn start(settings: &Settings) -> Result<Running, Failure> {
     let media = media_settings(settings, advertise);
     let (peer_events, from_peers) = mpsc::channel(PEER_EVENTS);
     let media = MediaPlane::start(media, peer_events)?;
-    let hub = HubHandle::start(hub_settings(settings), media.clone(), from_peers);
+    let webhooks = Arc::new(WebhookFigures::default());
+    let recorder = recorder(settings, &media, &prompts, webhooks.clone()).await?;
+    let hub = HubHandle::start(
+        hub_settings(settings),
+        media.clone(),
+        recorder.clone(),
+        from_peers,
+    );
     let filter = SourceFilter::new(Trunks::new(settings).networks(), settings.sip.packets_per_second);
     let (endpoint, incoming) = Endpoint::start(EndpointSettings {
         listen: settings.sip.listen.clone(),
@@ -118,6 +129,8 @@ async fn start(settings: &Settings) -> Result<Running, Failure> {
     let app = Arc::new(AppState {
         hub: hub.clone(),
         media: media.clone(),
+        recorder: recorder.clone(),
+        webhooks,
         calls,
         metrics,
         health: health.clone(),
@@ -142,6 +155,7 @@ async fn start(settings: &Settings) -> Result<Running, Failure> {
         endpoint,
         gateway,
         hub,
+        recorder,
         media,
         health,
         stop_http,
@@ -172,11 +186,63 @@ impl Running {
 
     async fn stop(&self) {
         self.hub.close_all().await;
+        self.recorder.stop().await;
         self.stop_http.cancel();
         tokio::time::sleep(GOODBYE).await;
         self.endpoint.stop();
         self.media.stop();
     }
+}
+
+/// The store, webhooks, and what records.
+async fn recorder(
+    settings: &Settings,
+    media: &Arc<MediaPlane>,
+    prompts: &Prompts,
+    webhooks: Arc<WebhookFigures>,
+) -> Result<Arc<Recorder>, Failure> {
+    let store = Store::open(&settings.store.url).await?;
+    let outbox = Outbox::open(store.clone()).await?;
+    let targets = Targets::new(settings);
+    let deliverer = Deliverer::new(outbox.clone(), targets.clone(), settings.webhook.days, webhooks)?;
+    tokio::spawn(deliverer.run());
+    let recording = &settings.recording;
+    let announcement = Announcement {
+        prompts: if recording.announce {
+            prompts.of(settings.ivr.language, &[Phrase::Recorded])
+        } else {
+            Vec::new()
+        },
+        beep_each: (recording.beep_seconds > 0).then(|| Duration::from_secs(recording.beep_seconds)),
+    };
+    let silent = announcement.prompts.is_empty() && announcement.beep_each.is_none();
+    let parts = RecorderParts {
+        settings: recording.clone(),
+        public_url: public_url(settings),
+        media: media.clone(),
+        announcement: (!silent).then_some(announcement),
+        index: Index::new(store),
+        events: EventSink::start(outbox, targets.clone()),
+        targets,
+    };
+    Ok(Recorder::start(parts).await?)
+}
+
+/// Where others reach this server: as configured, or as far as one can tell.
+fn public_url(settings: &Settings) -> String {
+    if let Some(url) = &settings.http.public_url {
+        return url.trim_end_matches('/').to_owned();
+    }
+    let scheme = if settings.http.tls.certificate.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let mut listen = settings.http.listen;
+    if listen.ip().is_unspecified() {
+        listen.set_ip(own_address());
+    }
+    format!("{scheme}://{listen}")
 }
 
 fn media_settings(settings: &Settings, advertise: IpAddr) -> MediaSettings {
@@ -207,7 +273,7 @@ fn hub_settings(settings: &Settings) -> HubSettings {
         id: s.id.clone(),
         key: s.key.as_ref().map(|k| Secret::new(k.expose())),
         key_required: s.key_required,
-        record: RecordPolicy::default(),
+        record: s.record,
     };
     HubSettings {
         services: settings.service.iter().map(service).collect(),

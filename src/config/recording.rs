@@ -176,7 +176,12 @@ pub(super) fn policy<'de, D: Deserializer<'de>>(d: D) -> Result<RecordPolicy, D:
 pub(super) fn check(settings: &super::Settings, fault: &mut impl FnMut(&str, String)) {
     for (i, service) in settings.service.iter().enumerate() {
         let webhook = &service.webhook;
-        if webhook.url.is_some() && webhook.secret.as_ref().is_none_or(|secret| secret.expose().is_empty()) {
+        if webhook.url.is_some()
+            && webhook
+                .secret
+                .as_ref()
+                .is_none_or(|secret| secret.expose().is_empty())
+        {
             fault(
                 &format!("service[{i}].webhook.secret"),
                 "is missing: what is posted to webhook.url is signed with it".to_owned(),
@@ -184,7 +189,10 @@ pub(super) fn check(settings: &super::Settings, fault: &mut impl FnMut(&str, Str
         }
     }
     let url = &settings.http.public_url;
-    if url.as_ref().is_some_and(|url| url.trim_end_matches('/').matches('/').count() != 2) {
+    if url
+        .as_ref()
+        .is_some_and(|url| url.trim_end_matches('/').matches('/').count() != 2)
+    {
         fault(
             "http.public_url",
             "has a path; it is scheme and host, as https://rooms.example.com".to_owned(),
@@ -201,9 +209,14 @@ pub(super) fn check(settings: &super::Settings, fault: &mut impl FnMut(&str, Str
     }
     let upload = &recording.upload;
     if let Some(url) = &upload.url
-        && url.strip_prefix("s3://").is_none_or(|rest| rest.is_empty() || rest.starts_with('/'))
+        && url
+            .strip_prefix("s3://")
+            .is_none_or(|rest| rest.is_empty() || rest.starts_with('/'))
     {
-        fault("recording.upload.url", format!("`{url}` is not s3://BUCKET or s3://BUCKET/PREFIX"));
+        fault(
+            "recording.upload.url",
+            format!("`{url}` is not s3://BUCKET or s3://BUCKET/PREFIX"),
+        );
     }
     if upload.access_key.is_some() != upload.secret_key.is_some() {
         fault(
@@ -212,7 +225,10 @@ pub(super) fn check(settings: &super::Settings, fault: &mut impl FnMut(&str, Str
         );
     }
     let store = &settings.store.url;
-    if !["sqlite://", "postgres://", "postgresql://"].iter().any(|scheme| store.starts_with(scheme)) {
+    if !["sqlite://", "postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| store.starts_with(scheme))
+    {
         fault(
             "store.url",
             "does not start with sqlite:// or postgres://".to_owned(),

@@ -4,6 +4,7 @@ use super::end::CallEnd;
 use super::flow::{CallFlow, Effect, Event};
 use super::run::{Gateway, Screened, unix_now};
 use crate::media::{LegEvent, LegFigures, LegHandle, Playback, PlaybackId};
+use crate::signaling::Calling;
 use crate::sip::{DialogKey, Event as TransactionEvent, Flow, Incoming, ServerTransaction};
 use crate::sync::lock;
 use omnigate_audio::dtmf::Key;
@@ -304,14 +305,14 @@ impl CallTask {
             }
             Effect::Wrong => self.wrong(),
             Effect::Ring(service, user) => {
-                let caller = self.screened.caller.shown().to_owned();
+                let caller = self.calling();
                 self.gateway
                     .rooms
                     .ring(TelephoneId(self.screened.id), service, user, caller)
                     .await;
             }
             Effect::Admit(room) => {
-                let caller = self.screened.caller.shown().to_owned();
+                let caller = self.calling();
                 self.gateway
                     .rooms
                     .admit(TelephoneId(self.screened.id), room, caller)
@@ -324,6 +325,13 @@ impl CallTask {
                 info!(%room, "caller joined");
             }
             Effect::HangUp(end) => self.hang_up(end),
+        }
+    }
+
+    fn calling(&self) -> Calling {
+        Calling {
+            number: self.screened.caller.shown().to_owned(),
+            record: self.screened.trunk.record,
         }
     }
 

@@ -45,6 +45,7 @@ pub enum Phrase {
     NoEntry,
     Goodbye,
     PleaseWait,
+    Recorded,
     Sorry,
     Busy,
     NoAnswer,

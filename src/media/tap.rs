@@ -263,14 +263,18 @@ mod tests {
                 &figures,
             );
         }
-        let lost = figures.capture_missing.load(std::sync::atomic::Ordering::Relaxed);
-        let mut taken = 0;
-        reader.drain(|_, _| taken += 1);
-        assert_eq!(taken + lost, 5_001);
+        let (mut here, mut missing) = (0, 0);
+        let mut count = |_, bytes: &[u8]| match Record::decode(bytes).unwrap().kind {
+            RecordKind::Missing(some) => missing += some,
+            _ => here += 1,
+        };
+        reader.drain(&mut count);
+        // The rest is said with the next record.
         tapped.event(9, Instant::now(), &mut tap);
-        let mut kinds = Vec::new();
-        reader.drain(|_, bytes| kinds.push(format!("{:?}", Record::decode(bytes).unwrap().kind)));
-        assert_eq!(kinds, [format!("Missing({lost})"), "Event(9)".to_owned()]);
+        reader.drain(&mut count);
+        let lost = figures.capture_missing.load(std::sync::atomic::Ordering::Relaxed);
+        assert!(lost > 0);
+        assert_eq!((here, u64::from(missing)), (5_002 - lost, lost));
     }
 
     #[test]

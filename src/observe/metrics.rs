@@ -207,7 +207,7 @@ impl Metrics {
         let _ = encode(&mut out, &self.registry);
         let tail = out.strip_suffix("# EOF\n").map(str::len);
         out.truncate(tail.unwrap_or(out.len()));
-        let gauges: [(&str, u64, &str); 17] = [
+        let gauges: [(&str, u64, &str); 18] = [
             ("media_legs", media.legs, "Phone legs"),
             ("media_peers", media.peers, "WebRTC peers"),
             (
@@ -242,6 +242,7 @@ impl Metrics {
                 hub.ringing_calls as u64,
                 "Calls that ring",
             ),
+            ("recordings_active", hub.recordings as u64, "Recordings that run"),
             ("signaling_numbers", hub.numbers as u64, "Call numbers in use"),
             (
                 "media_events_lost",
@@ -257,7 +258,7 @@ impl Metrics {
         for (name, value, help) in gauges {
             family(&mut out, name, "gauge", "", value, help);
         }
-        let counters: [(&str, u64, &str); 9] = [
+        let counters: [(&str, u64, &str); 10] = [
             (
                 "rtp_received_packets",
                 media.rtp_received,
@@ -283,6 +284,11 @@ impl Metrics {
                 "webrtc_sent_packets",
                 media.webrtc_sent,
                 "Datagrams sent from WebRTC ports",
+            ),
+            (
+                "recording_missing_packets",
+                media.capture_missing,
+                "Packets of recorded members that found the queue full",
             ),
             (
                 "video_received_packets",
@@ -322,7 +328,7 @@ impl Metrics {
 }
 
 /// One family with a single sample.
-fn family(out: &mut String, name: &str, kind: &str, suffix: &str, value: u64, help: &str) {
+pub(super) fn family(out: &mut String, name: &str, kind: &str, suffix: &str, value: u64, help: &str) {
     let _ = write!(
         out,
         "# HELP omnigate_{name} {help}.\n# TYPE omnigate_{name} {kind}\nomnigate_{name}{suffix} {value}\n"

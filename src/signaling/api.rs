@@ -31,17 +31,24 @@ pub(super) async fn authorise(
     request: Request,
     next: Next,
 ) -> Response {
-    let allowed = match &app.api_token {
+    if is_authorised(&app, peer, &headers) {
+        return next.run(request).await;
+    }
+    unauthorised()
+}
+
+pub(super) fn is_authorised(app: &AppState, peer: SocketAddr, headers: &HeaderMap) -> bool {
+    match &app.api_token {
         None => peer.ip().to_canonical().is_loopback(),
         Some(token) => headers
             .get(header::AUTHORIZATION)
             .and_then(|v| v.to_str().ok())
             .and_then(|v| v.strip_prefix("Bearer "))
             .is_some_and(|given| same(given.as_bytes(), token.expose().as_bytes())),
-    };
-    if allowed {
-        return next.run(request).await;
     }
+}
+
+pub(super) fn unauthorised() -> Response {
     problem(
         StatusCode::UNAUTHORIZED,
         "Unauthorized",

@@ -2,9 +2,10 @@
 
 use crate::directory::{Directory, LookUpError};
 use crate::media::{MediaPlane, PeerEvent};
+use crate::recording::Recorder;
 use omnigate_omnitalk::{
-    CallNumber, Effect, Figures, Hub, HubSettings, LookUp, Now, RoomId, SocketId, TelephoneId,
-    TelephoneNotice,
+    CallNumber, Caller, Effect, Figures, Hub, HubSettings, LookUp, Now, RecordPolicy, RoomId, SocketId,
+    TelephoneId, TelephoneNotice,
 };
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -17,6 +18,9 @@ use tracing::{debug, warn};
 const COMMANDS: usize = 4096;
 /// Frames that may wait for a slow client; then its socket is closed.
 const OUTBOX: usize = 256;
+
+/// How often the space for recordings is looked at.
+const SPACE: Duration = Duration::from_secs(5);
 
 /// The rate that apps are asked to send at most, Hz. With 8 000 where only a phone listens, decoding would cost a third,
 /// and the phone would hear 0.2 PESQ less.
@@ -35,11 +39,29 @@ enum Command {
     Disconnected(SocketId),
     LookUp(CallNumber, oneshot::Sender<LookUp>),
     Register(TelephoneId, mpsc::Sender<TelephoneNotice>),
-    Ring(TelephoneId, String, String, String),
-    Admit(TelephoneId, RoomId, String),
+    Ring(TelephoneId, String, String, Calling),
+    Admit(TelephoneId, RoomId, Calling),
     HungUp(TelephoneId),
     Figures(oneshot::Sender<Figures>),
     CloseAll(oneshot::Sender<()>),
+}
+
+/// A telephone that calls in.
+#[derive(Clone)]
+pub struct Calling {
+    /// Its number; empty when withheld.
+    pub number: String,
+    /// What is recorded because of its trunk.
+    pub record: RecordPolicy,
+}
+
+impl Calling {
+    fn of(&self) -> Caller<'_> {
+        Caller {
+            number: &self.number,
+            record: self.record,
+        }
+    }
 }
 
 /// The way to the rooms: join a destination with a telephone's audio, get notices.
@@ -48,9 +70,9 @@ pub trait RoomPort: Send + Sync {
     /// Notices of this call go to `notices` from now on.
     async fn register(&self, call: TelephoneId, notices: mpsc::Sender<TelephoneNotice>);
     /// Rings a user.
-    async fn ring(&self, call: TelephoneId, service: String, user: String, caller: String);
+    async fn ring(&self, call: TelephoneId, service: String, user: String, caller: Calling);
     /// Enters a room.
-    async fn admit(&self, call: TelephoneId, room: RoomId, caller: String);
+    async fn admit(&self, call: TelephoneId, room: RoomId, caller: Calling);
     /// The telephone's side is over, in any state.
     async fn hung_up(&self, call: TelephoneId);
 }
@@ -64,13 +86,13 @@ impl HubHandle {
     pub fn start(
         settings: HubSettings,
         media: Arc<MediaPlane>,
+        recorder: Arc<Recorder>,
         peers: mpsc::Receiver<PeerEvent>,
     ) -> HubHandle {
         let (sender, commands) = mpsc::channel(COMMANDS);
-        let mut hub = Hub::new(settings, rand::random());
-        hub.can_record(Some("this server keeps no recordings"));
         let task = HubTask {
-            hub,
+            hub: Hub::new(settings, rand::random()),
+            recorder,
             media,
             sockets: HashMap::new(),
             telephones: HashMap::new(),
@@ -122,10 +144,10 @@ impl RoomPort for HubHandle {
     async fn register(&self, call: TelephoneId, notices: mpsc::Sender<TelephoneNotice>) {
         let _ = self.0.send(Command::Register(call, notices)).await;
     }
-    async fn ring(&self, call: TelephoneId, service: String, user: String, caller: String) {
+    async fn ring(&self, call: TelephoneId, service: String, user: String, caller: Calling) {
         let _ = self.0.send(Command::Ring(call, service, user, caller)).await;
     }
-    async fn admit(&self, call: TelephoneId, room: RoomId, caller: String) {
+    async fn admit(&self, call: TelephoneId, room: RoomId, caller: Calling) {
         let _ = self.0.send(Command::Admit(call, room, caller)).await;
     }
     async fn hung_up(&self, call: TelephoneId) {
@@ -135,6 +157,7 @@ impl RoomPort for HubHandle {
 
 struct HubTask {
     hub: Hub,
+    recorder: Arc<Recorder>,
     media: Arc<MediaPlane>,
     sockets: HashMap<SocketId, mpsc::Sender<ToSocket>>,
     telephones: HashMap<TelephoneId, mpsc::Sender<TelephoneNotice>>,
@@ -160,6 +183,7 @@ fn put_first(queue: &mut VecDeque<Effect>, effects: Vec<Effect>) {
 
 impl HubTask {
     async fn run(mut self, mut commands: mpsc::Receiver<Command>, mut peers: mpsc::Receiver<PeerEvent>) {
+        let mut space = tokio::time::interval(SPACE);
         loop {
             let deadline = self
                 .hub
@@ -185,6 +209,7 @@ impl HubTask {
                     };
                     self.carry_out(effects);
                 }
+                _ = space.tick() => self.hub.can_record(self.recorder.refusal()),
                 () = tokio::time::sleep_until(deadline.into()) => {
                     let effects = self.hub.expire(now());
                     self.carry_out(effects);
@@ -214,9 +239,9 @@ impl HubTask {
                 return;
             }
             Command::Ring(call, service, user, caller) => {
-                self.hub.ring(call, &service, &user, caller.as_str(), now())
+                self.hub.ring(call, &service, &user, caller.of(), now())
             }
-            Command::Admit(call, room, caller) => self.hub.admit(call, room, caller.as_str(), now()),
+            Command::Admit(call, room, caller) => self.hub.admit(call, room, caller.of(), now()),
             Command::HungUp(call) => {
                 self.telephones.remove(&call);
                 self.hub.hung_up(call, now())
@@ -283,10 +308,24 @@ impl HubTask {
                 Effect::CloseViewer { viewer } => self.media.close_viewer(viewer),
                 Effect::ClosePeer { participant } => self.media.close_peer(participant),
                 Effect::SetMuted { participant, muted } => self.media.mute_peer(participant, muted),
-                Effect::Entered { .. }
-                | Effect::Gone { .. }
-                | Effect::StartRecording { .. }
-                | Effect::StopRecording { .. } => {}
+                Effect::Entered {
+                    room,
+                    participant,
+                    scene,
+                    person,
+                } => self.recorder.entered(room, participant, &scene, &person),
+                Effect::Gone {
+                    room,
+                    participant,
+                    ending,
+                } => self.recorder.gone(room, participant, ending),
+                Effect::Call { scene, call } => self.recorder.events.call(&scene, &call),
+                Effect::StartRecording {
+                    recording,
+                    room,
+                    about,
+                } => self.recorder.begin(recording, room, *about),
+                Effect::StopRecording { recording, ending } => self.recorder.end(recording, ending),
                 Effect::Telephone { call, notice } => {
                     let lost = self
                         .telephones

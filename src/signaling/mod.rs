@@ -5,11 +5,12 @@ mod hub;
 mod limits;
 mod listener;
 mod page;
+mod recordings;
 mod server;
 mod socket;
 mod tls;
 
-pub use hub::{HubHandle, RoomPort};
+pub use hub::{Calling, HubHandle, RoomPort};
 pub use limits::Limits;
 pub use server::{AppState, HttpError, Listening, serve};
 pub use tls::{Certificates, TlsError};

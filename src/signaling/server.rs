@@ -3,16 +3,18 @@
 use super::hub::HubHandle;
 use super::limits::Limits;
 use super::tls::Certificates;
-use super::{api, listener, page, socket};
+use super::{api, listener, page, recordings, socket};
 use crate::config::{OriginPattern, Secret};
 use crate::gateway::CallRegistry;
 use crate::media::MediaPlane;
 use crate::observe::{Health, Metrics};
+use crate::recording::Recorder;
+use crate::webhook::WebhookFigures;
 use axum::Router;
 use axum::extract::{ConnectInfo, State, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use omnigate_omnitalk::SocketId;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,6 +35,10 @@ pub struct AppState {
     pub hub: HubHandle,
     /// The media plane.
     pub media: Arc<MediaPlane>,
+    /// Recordings.
+    pub recorder: Arc<Recorder>,
+    /// Counters of webhooks.
+    pub webhooks: Arc<WebhookFigures>,
     /// Calls.
     pub calls: Arc<CallRegistry>,
     /// Counters.
@@ -80,6 +86,13 @@ pub async fn serve(listening: Listening, app: Arc<AppState>) -> Result<SocketAdd
         .route("/api/v1/call-numbers/{number}", get(api::call_number))
         .route("/api/v1/calls", get(api::calls))
         .route("/api/v1/calls/{id}", get(api::call))
+        .route("/api/v1/recordings", get(recordings::list))
+        .route(
+            "/api/v1/recordings/{id}",
+            get(recordings::show).delete(recordings::delete),
+        )
+        .route("/api/v1/recordings/{id}/pause", post(recordings::pause))
+        .route("/api/v1/recordings/{id}/resume", post(recordings::resume))
         .layer(axum::middleware::from_fn_with_state(app.clone(), api::authorise));
     let router = Router::new()
         .route("/", get(page::index))
@@ -87,6 +100,9 @@ pub async fn serve(listening: Listening, app: Arc<AppState>) -> Result<SocketAdd
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        // These take the link of a webhook in the place of the token.
+        .route("/api/v1/recordings/{id}/file", get(recordings::main_file))
+        .route("/api/v1/recordings/{id}/files/{name}", get(recordings::file))
         .route("/{*path}", get(page::asset))
         .merge(guarded)
         .with_state(app.clone());
@@ -114,7 +130,8 @@ async fn ready(State(app): State<Arc<AppState>>) -> Response {
 }
 
 async fn metrics(State(app): State<Arc<AppState>>) -> Response {
-    let text = app.metrics.render(&app.media.figures(), &app.hub.figures().await);
+    let mut text = app.metrics.render(&app.media.figures(), &app.hub.figures().await);
+    crate::observe::recording_figures(&mut text, app.recorder.figures(), &app.webhooks);
     (
         [(
             header::CONTENT_TYPE,

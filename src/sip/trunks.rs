@@ -2,6 +2,7 @@
 
 use crate::config::{self, Language};
 use ipnet::IpNet;
+use omnigate_omnitalk::RecordPolicy;
 use omnigate_sip::number::mask;
 use omnigate_sip::{Country, PhoneNumber};
 use std::net::IpAddr;
@@ -17,6 +18,8 @@ pub struct Trunk {
     pub language: Language,
     /// Only call numbers of this service are connected.
     pub service: Option<String>,
+    /// What is recorded because a caller comes by it.
+    pub record: RecordPolicy,
     allow: Vec<IpNet>,
     numbers: Vec<Pattern>,
 }
@@ -54,6 +57,7 @@ impl Trunks {
                 country,
                 language: t.language.unwrap_or(settings.ivr.language),
                 service: t.service.clone(),
+                record: t.record,
                 allow: t.allow.clone(),
                 numbers: t.numbers.iter().map(pattern).collect(),
             }

@@ -39,10 +39,22 @@ impl Service {
             first + 199
         );
         std::fs::write(&config, base).unwrap();
-        let log = std::fs::File::create(dir.join("log")).unwrap();
+        Service::launch(dir, env)
+    }
+
+    /// Starts on the configuration and the data that are in `dir`.
+    fn launch(dir: PathBuf, env: &[(&str, String)]) -> Service {
+        let config = dir.join("omnigate.toml");
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(dir.join("log"))
+            .unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_omnigate"))
             .args(["serve", "--config"])
             .arg(&config)
+            // The data folder is relative.
+            .current_dir(&dir)
             .envs(env.iter().map(|(k, v)| (*k, v.clone())))
             .stdout(Stdio::piped())
             .stderr(log)
@@ -72,6 +84,14 @@ impl Service {
             dir,
             ready: line,
         }
+    }
+
+    /// Kills it without a word, and starts it again on what it has left; other ports, perhaps.
+    pub fn kill_and_restart(mut self) -> Service {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let dir = std::mem::take(&mut self.dir);
+        Service::launch(dir, &[])
     }
 
     pub fn log(&self) -> String {
@@ -170,7 +190,7 @@ impl Drop for Service {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if !std::thread::panicking() {
+        if !std::thread::panicking() && self.dir.is_absolute() {
             let _ = std::fs::remove_dir_all(&self.dir);
         }
     }
@@ -237,4 +257,32 @@ fn dechunk(head: &str, body: String) -> String {
         rest = &after[n + 2..];
     }
     out
+}
+
+/// Any request without a body; status and body of the answer.
+pub fn request(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, Vec<u8>) {
+    let (status, _, body) = exchange(to, method, path, headers);
+    (status, body)
+}
+
+/// A GET; status, head and body of the answer, as bytes.
+pub fn fetch(to: SocketAddr, path: &str, headers: &[(&str, &str)]) -> (u16, String, Vec<u8>) {
+    exchange(to, "GET", path, headers)
+}
+
+fn exchange(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, String, Vec<u8>) {
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut request =
+        format!("{method} {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\nContent-Length: 0\r\n");
+    for (name, value) in headers {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    stream.write_all(format!("{request}\r\n").as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, head, answer[end + 4..].to_vec())
 }

@@ -2,7 +2,7 @@
 
 use crate::ids::{ParticipantId, RecordingId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
 use crate::masked::CallNumber;
-use crate::recording::{Ending, Person, RecordPolicy, RecordingAbout, Scene};
+use crate::recording::{CallTold, Ending, Person, RecordPolicy, RecordingAbout, Scene};
 use std::fmt;
 use std::time::Instant;
 
@@ -127,6 +127,13 @@ pub enum Effect {
         participant: ParticipantId,
         /// Why.
         ending: Ending,
+    },
+    /// A 1:1 call has come to its next stage: for events.
+    Call {
+        /// Where.
+        scene: Box<Scene>,
+        /// What about it.
+        call: Box<CallTold>,
     },
     /// Record the room's mix from now on.
     StartRecording {
@@ -254,6 +261,11 @@ impl fmt::Debug for Effect {
                 .field("room", room)
                 .field("participant", participant)
                 .field("ending", ending)
+                .finish(),
+            Self::Call { scene, call } => f
+                .debug_struct("Call")
+                .field("scene", scene)
+                .field("call", call)
                 .finish(),
             Self::StartRecording {
                 recording,

@@ -44,5 +44,5 @@ pub use effects::{
 pub use hub::Hub;
 pub use ids::{ParticipantId, RecordingId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
 pub use masked::{CallNumber, NotACallNumber, Secret};
-pub use recording::{CallParties, Ending, Person, RecordPolicy, RecordingAbout, Scene};
+pub use recording::{CallParties, CallStage, CallTold, Ending, Person, RecordPolicy, RecordingAbout, Scene};
 pub use settings::{HubSettings, Service, TurnSettings};

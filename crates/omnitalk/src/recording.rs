@@ -154,3 +154,42 @@ pub struct CallParties {
     /// Which participant the caller is; everybody else is on the callee's side.
     pub caller_is: ParticipantId,
 }
+
+/// A stage of a 1:1 call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CallStage {
+    /// It rings, or waits for a session of the callee.
+    Started,
+    /// Both hear each other.
+    Answered,
+    /// It is over, answered or not.
+    Ended,
+}
+
+/// A 1:1 call that has come to a stage. `Debug` shows no number.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CallTold {
+    /// Which stage.
+    pub stage: CallStage,
+    /// The user id, or number, of the caller.
+    pub caller: String,
+    /// The user id of the callee.
+    pub callee: String,
+    /// `audiocall`, `videocall` or `sipcall`.
+    pub call_type: &'static str,
+    /// Whether the caller is a telephone.
+    pub by_telephone: bool,
+    /// Unix seconds.
+    pub started_at: u64,
+    /// Unix seconds; `None` until it is answered.
+    pub answered_at: Option<u64>,
+}
+
+impl fmt::Debug for CallTold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallTold")
+            .field("stage", &self.stage)
+            .field("call_type", &self.call_type)
+            .finish_non_exhaustive()
+    }
+}

@@ -609,5 +609,6 @@ proptest! {
         prop_assert!(play.world.open_peers.is_empty());
         prop_assert!(play.world.streams.is_empty() && play.world.viewers.is_empty());
         prop_assert!(play.world.recordings.is_empty() && play.world.present.is_empty());
+        prop_assert!(play.world.calls.is_empty());
     }
 }

@@ -22,7 +22,7 @@ use crate::fault::Fault;
 use crate::fields::{Fields, LONG_LIMIT, NAME_LIMIT};
 use crate::ids::{ParticipantId, RoomId, SocketId};
 use crate::outgoing::Reply;
-use crate::recording::Ending;
+use crate::recording::{CallStage, Ending};
 use crate::timers::Timer;
 use std::collections::BTreeSet;
 
@@ -45,10 +45,18 @@ impl Hub {
         let Some(room) = self.rooms.get_mut(&room_id) else {
             return;
         };
+        let Some(them) = room.participants.get(&caller) else {
+            return;
+        };
+        let (by_telephone, caller_id) = (them.line.socket().is_none(), them.user_id.clone());
         room.call = Some(Call {
             caller,
             callee: callee.to_owned(),
             heard_of: None,
+            by_telephone,
+            caller_id,
+            started_at: now.unix,
+            answered_at: None,
             declined: false,
             stage: Stage::Ringing(BTreeSet::new()),
         });
@@ -56,6 +64,7 @@ impl Hub {
         self.ringing.entry(key).or_default().insert(room_id);
         self.timers
             .set(Timer::Call(room_id), now.instant + self.settings.ring_time);
+        self.tell_call(room_id, CallStage::Started);
         for socket in sockets {
             self.ring_socket(*socket, room_id);
         }
@@ -167,6 +176,7 @@ impl Hub {
     pub(super) fn set_stage(&mut self, id: RoomId, stage: Stage) -> Option<Stage> {
         let room = self.rooms.get_mut(&id)?;
         let call = room.call.as_mut()?;
+        let ends = matches!(stage, Stage::Over) && !matches!(call.stage, Stage::Over);
         let old = std::mem::replace(&mut call.stage, stage);
         if matches!(old, Stage::Ringing(_)) {
             let key = (room.service, call.callee.clone());
@@ -176,6 +186,9 @@ impl Hub {
                     self.ringing.remove(&key);
                 }
             }
+        }
+        if ends {
+            self.tell_call(id, CallStage::Ended);
         }
         Some(old)
     }
@@ -299,6 +312,7 @@ impl Hub {
             return;
         }
         call.stage = Stage::Talking;
+        call.answered_at = Some(now.unix);
         for participant in room.participants.values_mut() {
             participant.announced = true;
         }
@@ -316,6 +330,7 @@ impl Hub {
             let room = room_id;
             self.notify(telephone, TelephoneNotice::Bridged { room, participant });
         }
+        self.tell_call(room_id, CallStage::Answered);
         let mut first = None;
         for (id, text) in connected {
             self.tell_room(room_id, id, &[text]);

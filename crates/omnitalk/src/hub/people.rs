@@ -257,6 +257,12 @@ pub(crate) struct Call {
     pub(super) callee: String,
     /// The session of the callee that was heard of last: the one that the caller is told about at the end.
     pub(super) heard_of: Option<String>,
+    /// Whether the caller is a telephone, and who it is: known after it has gone, too.
+    pub(super) by_telephone: bool,
+    pub(super) caller_id: String,
+    /// Unix seconds.
+    pub(super) started_at: u64,
+    pub(super) answered_at: Option<u64>,
     /// Whether a session that rang has declined.
     pub(super) declined: bool,
     pub(super) stage: Stage,

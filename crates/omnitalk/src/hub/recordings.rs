@@ -9,13 +9,15 @@
 //! call with the call.
 
 use super::Hub;
-use super::people::{Line, Participant, Recorded, Room, Sdk};
+use super::people::{Line, Participant, Recorded, Room, Sdk, Stage};
 use crate::effects::{Effect, Now};
 use crate::fault::Fault;
 use crate::fields::Fields;
 use crate::ids::{ParticipantId, RecordingId, RoomId, SocketId};
 use crate::outgoing::Reply;
-use crate::recording::{CallParties, Ending, Person, RecordPolicy, RecordingAbout, Scene};
+use crate::recording::{
+    CallParties, CallStage, CallTold, Ending, Person, RecordPolicy, RecordingAbout, Scene,
+};
 use crate::words::Track;
 
 fn person(room: &Room, participant: &Participant) -> Person {
@@ -114,9 +116,7 @@ impl Hub {
             person: person(room, participant),
             by_policy: !own || participant.record != RecordPolicy::default(),
             call: room.call.as_ref().map(|call| CallParties {
-                caller: room
-                    .caller()
-                    .map_or_else(String::new, |caller| caller.user_id.clone()),
+                caller: call.caller_id.clone(),
                 callee: call.callee.clone(),
                 caller_is: call.caller,
             }),
@@ -175,8 +175,12 @@ impl Hub {
         }
     }
 
-    /// The server stops.
+    /// The server stops: calls and recordings are over.
     pub(super) fn end_all_recordings(&mut self) {
+        let calls: Vec<RoomId> = self.rooms.keys().copied().collect();
+        for room in calls {
+            self.set_stage(room, Stage::Over);
+        }
         for recording in self.rooms.values().flat_map(|room| room.recordings.keys()) {
             self.effects.push(Effect::StopRecording {
                 recording: *recording,
@@ -192,6 +196,27 @@ impl Hub {
             room_id: room.wire.clone(),
             room_type: room.kind.word(),
         })
+    }
+
+    /// Tells what has become of the room's call.
+    pub(super) fn tell_call(&mut self, room_id: RoomId, stage: CallStage) {
+        let (Some(scene), Some(room)) = (self.scene(room_id), self.rooms.get(&room_id)) else {
+            return;
+        };
+        let Some(call) = &room.call else { return };
+        let call = CallTold {
+            stage,
+            caller: call.caller_id.clone(),
+            callee: call.callee.clone(),
+            call_type: room.kind.call_type().word(),
+            by_telephone: call.by_telephone,
+            started_at: call.started_at,
+            answered_at: call.answered_at,
+        };
+        self.effects.push(Effect::Call {
+            scene: Box::new(scene),
+            call: Box::new(call),
+        });
     }
 
     /// The participant takes part from now on.

@@ -10,8 +10,8 @@ pub mod app_calls;
 pub mod checklist;
 
 use omnigate_omnitalk::{
-    Effect, Hub, HubSettings, Now, ParticipantId, RecordPolicy, RecordingAbout, RecordingId, RoomId, Secret,
-    Service, SocketId, StreamId, TelephoneId, TelephoneNotice, ViewerId,
+    CallStage, Effect, Hub, HubSettings, Now, ParticipantId, RecordPolicy, RecordingAbout, RecordingId,
+    RoomId, Secret, Service, SocketId, StreamId, TelephoneId, TelephoneNotice, ViewerId,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -78,6 +78,8 @@ pub struct World {
     pub kinds: BTreeSet<String>,
     /// Whether the media plane answers at once.
     pub answers: bool,
+    /// The calls that are told of, and whether each is answered.
+    pub calls: BTreeMap<String, bool>,
     /// Who has entered, by user id.
     pub present: BTreeMap<ParticipantId, String>,
     /// Who has gone, and why.
@@ -117,6 +119,7 @@ impl World {
             unanswered: BTreeSet::new(),
             kinds: BTreeSet::new(),
             answers: true,
+            calls: BTreeMap::new(),
             present: BTreeMap::new(),
             gone: Vec::new(),
             recordings: BTreeMap::new(),
@@ -227,6 +230,16 @@ impl World {
                 } => {
                     let known = self.present.insert(participant, person.user_id.clone());
                     assert_eq!(known, None, "entered twice");
+                }
+                Effect::Call { scene, call } => {
+                    let room = scene.room_id;
+                    match call.stage {
+                        CallStage::Started => assert_eq!(self.calls.insert(room, false), None),
+                        CallStage::Answered => assert_eq!(self.calls.insert(room, true), Some(false)),
+                        CallStage::Ended => {
+                            assert_eq!(self.calls.remove(&room), Some(call.answered_at.is_some()));
+                        }
+                    }
                 }
                 Effect::Gone {
                     participant, ending, ..

@@ -1,0 +1,58 @@
+//! `omnigate webhook …`: what waits in the outbox, and sending again.
+
+use super::{Failure, say};
+use crate::config;
+use crate::store::Store;
+use crate::webhook::Outbox;
+use clap::Subcommand;
+use std::path::Path;
+
+#[derive(Subcommand)]
+pub(super) enum WebhookCommand {
+    /// List deliveries, the newest first.
+    List {
+        /// Only those in this state: pending, delivered or given_up.
+        #[arg(long, value_name = "STATE")]
+        state: Option<String>,
+        /// At most so many.
+        #[arg(long, default_value_t = 50, value_name = "N")]
+        limit: u32,
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send a delivery again, by its running service, with the same webhook-id.
+    Replay {
+        /// The webhook-id: msg_…
+        id: String,
+    },
+}
+
+pub(super) async fn run(config: Option<&Path>, command: WebhookCommand) -> Result<(), Failure> {
+    let settings = config::load(config)?;
+    let outbox = Outbox::open(Store::open(&settings.store.url).await?).await?;
+    match command {
+        WebhookCommand::List { state, limit, json } => {
+            for one in outbox.list(state.as_deref(), i64::from(limit)).await? {
+                say(&if json {
+                    serde_json::to_string(&one)?
+                } else {
+                    format!(
+                        "{}  {}  {}  {}  {} tries  {}",
+                        one.id, one.created_at, one.event, one.state, one.attempts, one.result
+                    )
+                });
+            }
+            Ok(())
+        }
+        WebhookCommand::Replay { id } => {
+            if outbox.replay(&id).await? {
+                say(&format!(
+                    "{id}: is sent again within a minute while omnigate serves"
+                ));
+                return Ok(());
+            }
+            Err("there is no such delivery".into())
+        }
+    }
+}

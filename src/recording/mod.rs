@@ -1,0 +1,48 @@
+//! Server-side recording: what is captured while people talk, and what is made of it afterwards.
+//!
+//! ```text
+//!   Hub ── start, stop ──▶ Recorder ─────────────▶ MediaPlane: members of the room are tapped
+//!                             │                        │ rings of bytes
+//!                             ▼                        ▼
+//!                          writer (thread): manifests, captures, syncs
+//!                             │ a recording has ended
+//!                             ▼
+//!                          finisher (thread, nice 19): files, checksums, encryption
+//!                             │ its files are there
+//!                             ▼
+//!                          keeper (task): index and webhook in one transaction; upload; retention
+//! ```
+//!
+//! In the folder `recording.dir`:
+//!
+//! ```text
+//!   captures/NAME.ogg        packets of a room as they come (omnigate_recording::capture)
+//!   ID/manifest.json         whose recording it is, and where it lies in its capture
+//!   ID/capture.ogg           a hard link to the capture, until its files are made
+//!   ID/mix.opus …            what was made of it
+//! ```
+//!
+//! A recording that has a manifest without an end was cut off by a crash: the next start finishes it ([`recover`]).
+
+pub(crate) mod crypt;
+mod events;
+mod figures;
+mod finisher;
+mod folder;
+mod index;
+mod keeper;
+mod recorder;
+mod recover;
+mod retention;
+mod syncer;
+mod upload;
+mod writer;
+
+pub use crypt::{CryptError, decrypt, identity};
+pub use events::EventSink;
+pub use figures::RecordingFigures;
+pub use folder::{Folder, FolderError};
+pub use index::{Entry, Index, Query};
+pub(crate) use keeper::path_of;
+pub use keeper::verify;
+pub use recorder::{Recorder, RecorderParts, RecordingError};

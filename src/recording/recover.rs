@@ -1,0 +1,84 @@
+//! What an earlier process left: recordings cut off by a crash, or ended but not finished.
+
+use super::folder::{Folder, PART};
+use omnigate_omnitalk::RecordingId;
+use omnigate_recording::capture::CaptureReader;
+use omnigate_recording::manifest::{End, Manifest};
+use omnigate_recording::{FRAME_US, Span, survey};
+use std::fs::{self, File};
+use std::io::{self, BufReader};
+use tracing::{info, warn};
+
+#[derive(Default)]
+pub(super) struct Left {
+    /// Ended now or before; their files are to be made.
+    pub(super) to_finish: Vec<(RecordingId, Manifest)>,
+    /// Their files are there; whether everybody was told is not known.
+    pub(super) finished: Vec<Manifest>,
+    /// Cut off by a crash.
+    pub(super) crashed: u64,
+}
+
+/// Looks at every recording in the folder.
+pub(super) fn recover(folder: &Folder) -> io::Result<Left> {
+    let mut left = Left::default();
+    for recording in folder.all()? {
+        let manifest = match folder.manifest(recording) {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                // It crashed before its manifest was there: then nothing was captured either.
+                warn!(%recording, %error, "a recording without a manifest is left as it is");
+                continue;
+            }
+        };
+        if !manifest.files.is_empty() {
+            let _ = fs::remove_file(folder.of(recording).join(&manifest.capture));
+            left.finished.push(manifest);
+            continue;
+        }
+        match end(folder, recording, manifest) {
+            Ok((manifest, crashed)) => {
+                left.crashed += u64::from(crashed);
+                left.to_finish.push((recording, manifest));
+            }
+            Err(error) => warn!(%recording, %error, "a recording cannot be recovered"),
+        }
+    }
+    // Captures have another name in the folder of each recording that needs them.
+    for entry in fs::read_dir(folder.captures())? {
+        fs::remove_file(entry?.path())?;
+    }
+    Ok(left)
+}
+
+/// Gives a recording that has none its end: where its capture ends.
+fn end(
+    folder: &Folder,
+    recording: RecordingId,
+    mut manifest: Manifest,
+) -> omnigate_recording::Result<(Manifest, bool)> {
+    for entry in fs::read_dir(folder.of(recording))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == PART) {
+            fs::remove_file(path)?;
+        }
+    }
+    if manifest.end.is_some() {
+        return Ok((manifest, false));
+    }
+    let capture = File::open(folder.of(recording).join(&manifest.capture))?;
+    let span = Span {
+        start_us: manifest.start_us,
+        end_us: u64::MAX,
+    };
+    let timeline = survey(CaptureReader::new(BufReader::new(capture))?, span)?;
+    let length_us = timeline.last_us + FRAME_US;
+    manifest.end = Some(End {
+        at_us: manifest.start_us + length_us,
+        ended_at: manifest.started_at + length_us / 1_000_000,
+        reason: "crash".to_owned(),
+    });
+    folder.write_manifest(recording, &manifest)?;
+    info!(%recording, seconds = length_us / 1_000_000, "a recording cut off by a crash is finished");
+    Ok((manifest, true))
+}

@@ -1,0 +1,370 @@
+//! `/api/v1/recordings`: list, look at, fetch, pause, delete.
+
+use super::api::{is_authorised, problem, unauthorised};
+use super::server::AppState;
+use crate::recording::{Entry, Query as Wanted};
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use headers::{ContentRange, HeaderMapExt, Range};
+use omnigate_omnitalk::RecordingId;
+use omnigate_recording::file::Format;
+use omnigate_recording::manifest::FileEntry;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::io::{Read, Seek, SeekFrom};
+use std::net::SocketAddr;
+use std::ops::Bound;
+use std::sync::Arc;
+use tracing::warn;
+
+/// Recordings in one page unless asked otherwise, and at most.
+const PAGE: u32 = 50;
+const LONGEST_PAGE: u32 = 500;
+/// Bytes read from a file at once.
+const CHUNK: usize = 64 * 1024;
+/// Chunks that may wait for a slow client.
+const CHUNKS: usize = 4;
+
+#[derive(Deserialize)]
+pub(super) struct ListQuery {
+    service_id: Option<String>,
+    room_id: Option<String>,
+    before: Option<String>,
+    limit: Option<u32>,
+}
+
+fn bad(detail: &str) -> Response {
+    problem(StatusCode::BAD_REQUEST, "Bad Request", detail)
+}
+
+fn missing() -> Response {
+    problem(StatusCode::NOT_FOUND, "Not Found", "no such recording")
+}
+
+fn broken(error: &dyn std::fmt::Display) -> Response {
+    warn!(%error, "recordings cannot be served");
+    problem(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Service Unavailable",
+        "the recording cannot be read at the moment; see the log",
+    )
+}
+
+/// An entry as the API shows it; `whole` with waveform and timeline.
+fn shown(app: &AppState, entry: &Entry, whole: bool) -> Value {
+    let m = &entry.manifest;
+    let paused = RecordingId::parse(&m.recording_id).and_then(|id| app.recorder.is_paused(id));
+    let state = match (entry.finished, paused) {
+        (true, _) => "finished",
+        (false, Some(true)) => "paused",
+        (false, Some(false)) => "recording",
+        (false, None) => "finishing",
+    };
+    let files: Vec<Value> = m
+        .files
+        .iter()
+        .map(|file| {
+            let mut shown = json!({
+                "name": file.name, "content": file.content, "format": file.format,
+                "sample_rate": file.sample_rate, "channels": file.channels, "duration": file.duration,
+                "size": file.size, "sha256": file.sha256, "encrypted": file.encrypted,
+            });
+            if let Some(member) = file.member {
+                shown["participant"] = member.to_string().into();
+            }
+            shown
+        })
+        .collect();
+    let participants: Vec<Value> = m
+        .members
+        .iter()
+        .map(|(id, name)| {
+            json!({
+                "participant": id.to_string(), "session": name.session, "user_id": name.user_id,
+                "user_name": name.user_name, "call_type": name.call_type,
+            })
+        })
+        .collect();
+    let mut shown = json!({
+        "recording_id": m.recording_id, "state": state, "service_id": m.service_id,
+        "room_id": m.room_id, "room_type": m.room_type, "call_type": m.call_type,
+        "session": m.session, "user_id": m.user_id, "user_name": m.user_name, "by_policy": m.by_policy,
+        "started_at": m.started_at, "participants": participants, "files": files,
+        "uploaded": entry.uploaded,
+    });
+    if let (Some(caller), Some(callee)) = (&m.caller, &m.callee) {
+        shown["caller"] = caller.as_str().into();
+        shown["callee"] = callee.as_str().into();
+    }
+    if let Some(end) = &m.end {
+        shown["ended_at"] = end.ended_at.into();
+        shown["end_reason"] = end.reason.as_str().into();
+    }
+    if let Some(file) = m.files.first() {
+        shown["duration"] = file.duration.into();
+    }
+    if whole {
+        shown["peaks"] = json!(m.peaks);
+        shown["timeline"] = json!(m.timeline);
+    }
+    shown
+}
+
+pub(super) async fn list(State(app): State<Arc<AppState>>, Query(query): Query<ListQuery>) -> Response {
+    let before = match query.before.as_deref().map(RecordingId::parse) {
+        Some(None) => {
+            return bad("before: the recording_id of the last recording of the page before is expected");
+        }
+        other => other.flatten(),
+    };
+    let limit = query.limit.unwrap_or(PAGE);
+    if !(1..=LONGEST_PAGE).contains(&limit) {
+        return bad(&format!("limit: 1 to {LONGEST_PAGE} is expected"));
+    }
+    let wanted = Wanted {
+        service_id: query.service_id,
+        room_id: query.room_id,
+        before,
+        limit,
+    };
+    match app.recorder.index().list(&wanted).await {
+        Ok(entries) => {
+            let all: Vec<Value> = entries.iter().map(|entry| shown(&app, entry, false)).collect();
+            Json(json!({ "recordings": all })).into_response()
+        }
+        Err(error) => broken(&error),
+    }
+}
+
+/// The entry of an id in a path, or the answer why there is none.
+async fn entry(app: &AppState, id: &str) -> Result<(RecordingId, Entry), Response> {
+    let recording = RecordingId::parse(id).ok_or_else(missing)?;
+    match app.recorder.index().get(recording).await {
+        Ok(Some(entry)) => Ok((recording, entry)),
+        Ok(None) => Err(missing()),
+        Err(error) => Err(broken(&error)),
+    }
+}
+
+pub(super) async fn show(State(app): State<Arc<AppState>>, Path(id): Path<String>) -> Response {
+    match entry(&app, &id).await {
+        Ok((_, entry)) => Json(shown(&app, &entry, true)).into_response(),
+        Err(answer) => answer,
+    }
+}
+
+pub(super) async fn delete(State(app): State<Arc<AppState>>, Path(id): Path<String>) -> Response {
+    let (recording, entry) = match entry(&app, &id).await {
+        Ok(found) => found,
+        Err(answer) => return answer,
+    };
+    if !entry.finished {
+        return problem(
+            StatusCode::CONFLICT,
+            "Conflict",
+            "the recording is not finished: wait until its state is `finished`",
+        );
+    }
+    match app.recorder.keeper().delete(recording).await {
+        Ok(_) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => broken(&error),
+    }
+}
+
+async fn set_paused(app: &AppState, id: &str, paused: bool) -> Response {
+    let recording = match entry(app, id).await {
+        Ok((recording, _)) => recording,
+        Err(answer) => return answer,
+    };
+    if app.recorder.pause(recording, paused) {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    problem(
+        StatusCode::CONFLICT,
+        "Conflict",
+        "the recording does not run any more",
+    )
+}
+
+pub(super) async fn pause(State(app): State<Arc<AppState>>, Path(id): Path<String>) -> Response {
+    set_paused(&app, &id, true).await
+}
+
+pub(super) async fn resume(State(app): State<Arc<AppState>>, Path(id): Path<String>) -> Response {
+    set_paused(&app, &id, false).await
+}
+
+#[derive(Deserialize)]
+pub(super) struct FileQuery {
+    format: Option<String>,
+    expires: Option<i64>,
+    signature: Option<String>,
+}
+
+/// `/recordings/{id}/file`: the recording's main file, in the format asked for.
+pub(super) async fn main_file(
+    State(app): State<Arc<AppState>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path(id): Path<String>,
+    Query(query): Query<FileQuery>,
+    headers: HeaderMap,
+) -> Response {
+    if !is_authorised(&app, peer, &headers) {
+        return unauthorised();
+    }
+    let entry = match entry(&app, &id).await {
+        Ok((_, entry)) => entry,
+        Err(answer) => return answer,
+    };
+    let fits = |file: &&FileEntry| query.format.as_ref().is_none_or(|format| file.format == *format);
+    match entry.manifest.files.iter().find(fits) {
+        Some(file) => serve(&app, &entry, file, &headers).await,
+        None if entry.manifest.files.is_empty() => problem(
+            StatusCode::CONFLICT,
+            "Conflict",
+            "the recording's files are not made yet: wait until its state is `finished`",
+        ),
+        None => problem(
+            StatusCode::NOT_FOUND,
+            "Not Found",
+            "format: there is no file of this format",
+        ),
+    }
+}
+
+/// `/recordings/{id}/files/{name}`: any of its files; also by the link of a webhook.
+pub(super) async fn file(
+    State(app): State<Arc<AppState>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path((id, name)): Path<(String, String)>,
+    Query(query): Query<FileQuery>,
+    headers: HeaderMap,
+) -> Response {
+    let found = entry(&app, &id).await;
+    let by_link = match (&found, query.expires, &query.signature) {
+        (Ok((_, entry)), Some(expires), Some(signature)) => {
+            let path = crate::recording::path_of(&id, &name);
+            let service = &entry.manifest.service_id;
+            app.recorder
+                .keeper()
+                .link_is_good(service, &path, expires, signature)
+        }
+        _ => false,
+    };
+    if !by_link && !is_authorised(&app, peer, &headers) {
+        return unauthorised();
+    }
+    let entry = match found {
+        Ok((_, entry)) => entry,
+        Err(answer) => return answer,
+    };
+    // Only names that the index knows: nothing of the path is used as one.
+    match entry.manifest.files.iter().find(|file| file.name == name) {
+        Some(file) => serve(&app, &entry, file, &headers).await,
+        None => problem(
+            StatusCode::NOT_FOUND,
+            "Not Found",
+            "the recording has no such file",
+        ),
+    }
+}
+
+/// Which bytes are wanted: all, a range, or one that cannot be.
+enum Part {
+    Whole,
+    Range(u64, u64),
+    Unsatisfiable,
+}
+
+fn wanted(headers: &HeaderMap, size: u64) -> Part {
+    let Some(range) = headers.typed_get::<Range>() else {
+        return Part::Whole;
+    };
+    let mut all = range.satisfiable_ranges(size);
+    let first = match (all.next(), all.next()) {
+        (Some(first), None) => first,
+        (None, _) => return Part::Unsatisfiable,
+        // Several ranges in one answer: the whole is allowed instead (RFC 9110 section 14.2).
+        (Some(_), Some(_)) => return Part::Whole,
+    };
+    let start = match first.0 {
+        Bound::Included(start) => start,
+        Bound::Excluded(_) | Bound::Unbounded => 0,
+    };
+    let end = match first.1 {
+        Bound::Included(end) => end.saturating_add(1).min(size),
+        Bound::Excluded(end) => end.min(size),
+        Bound::Unbounded => size,
+    };
+    if start < end {
+        Part::Range(start, end)
+    } else {
+        Part::Unsatisfiable
+    }
+}
+
+async fn serve(app: &AppState, entry: &Entry, file: &FileEntry, headers: &HeaderMap) -> Response {
+    let (mut reader, size) = match app.recorder.keeper().open(entry, file).await {
+        Ok(opened) => opened,
+        Err(error) => return broken(&error),
+    };
+    let (status, start, end) = match wanted(headers, size) {
+        Part::Whole => (StatusCode::OK, 0, size),
+        Part::Range(start, end) => (StatusCode::PARTIAL_CONTENT, start, end),
+        Part::Unsatisfiable => {
+            let mut answer = problem(
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                "Range Not Satisfiable",
+                "Range: the file is shorter",
+            );
+            answer
+                .headers_mut()
+                .typed_insert(ContentRange::unsatisfied_bytes(size));
+            return answer;
+        }
+    };
+    let (chunks, mut received) = tokio::sync::mpsc::channel::<std::io::Result<Bytes>>(CHUNKS);
+    tokio::task::spawn_blocking(move || {
+        let mut left = end - start;
+        let mut read = || -> std::io::Result<()> {
+            reader.seek(SeekFrom::Start(start))?;
+            while left > 0 {
+                let mut chunk = vec![0; CHUNK.min(usize::try_from(left).unwrap_or(CHUNK))];
+                reader.read_exact(&mut chunk)?;
+                left -= chunk.len() as u64;
+                if chunks.blocking_send(Ok(chunk.into())).is_err() {
+                    // The client has gone.
+                    return Ok(());
+                }
+            }
+            Ok(())
+        };
+        if let Err(error) = read() {
+            warn!(%error, "a recording cannot be read to its end");
+            let _ = chunks.blocking_send(Err(error));
+        }
+    });
+    let stream = futures_util::stream::poll_fn(move |context| received.poll_recv(context));
+    let mut answer = (status, Body::from_stream(stream)).into_response();
+    let media_type = Format::parse(&file.format).map_or("application/octet-stream", Format::media_type);
+    let head = answer.headers_mut();
+    head.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    head.insert(header::CONTENT_LENGTH, (end - start).into());
+    head.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    let name = format!(
+        "attachment; filename=\"{}-{}\"",
+        entry.manifest.recording_id, file.name
+    );
+    if let Ok(name) = HeaderValue::from_str(&name) {
+        head.insert(header::CONTENT_DISPOSITION, name);
+    }
+    if status == StatusCode::PARTIAL_CONTENT
+        && let Ok(range) = ContentRange::bytes(start..end, size)
+    {
+        head.typed_insert(range);
+    }
+    answer
+}

@@ -1,0 +1,23 @@
+//! Webhooks: what happened, told to the server of the service's owner, even if that server was down.
+//!
+//! ```text
+//!   event ──▶ outbox (store) ──▶ Deliverer ──▶ POST, signed ──▶ 2xx: delivered
+//!                 ▲                  │ anything else
+//!                 └── next_at ◀──────┘ growing, jittered pauses for three days, then given up
+//! ```
+//!
+//! An event is in the outbox in the same transaction as what it tells of. Events about one subject (a recording, a call, a
+//! room) are delivered in their order. Requests follow Standard Webhooks: <https://www.standardwebhooks.com>.
+
+mod breaker;
+mod deliver;
+mod outbox;
+mod retry;
+mod sign;
+mod target;
+
+pub use deliver::{Deliverer, WebhookFigures};
+pub use outbox::{Delivery, Event, Outbox};
+pub use target::{TargetError, Targets};
+
+pub(crate) use sign::sign_link;

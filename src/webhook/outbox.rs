@@ -1,0 +1,307 @@
+//! The outbox: events that wait for their delivery, in the store.
+
+use crate::store::{Result, Store, StoreError};
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::{Any, Transaction};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::Notify;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Whose it is.
+    pub service_id: String,
+    /// Its name, as `recording_completed`.
+    pub name: &'static str,
+    /// What it is about: events about one subject are delivered in order.
+    pub subject: String,
+    /// A JSON object; `event`, `service_id` and, when it is sent, `timestamp` are added.
+    pub body: Value,
+}
+
+/// One event's way to its receiver.
+#[derive(Debug, Clone, Serialize)]
+pub struct Delivery {
+    /// The `webhook-id`: the same for every try.
+    pub id: String,
+    /// Whose.
+    pub service_id: String,
+    /// Name of the event.
+    pub event: String,
+    /// What it is about.
+    pub subject: String,
+    /// The JSON that is posted, without `timestamp`.
+    #[serde(skip)]
+    pub body: String,
+    /// Unix seconds.
+    pub created_at: i64,
+    /// `pending`, `delivered` or `given_up`.
+    pub state: String,
+    /// Tries so far.
+    pub attempts: i64,
+    /// When it is tried next, unix seconds.
+    pub next_at: i64,
+    /// How the last try went, in words.
+    pub result: String,
+}
+
+type Row = (
+    String,
+    String,
+    String,
+    String,
+    String,
+    i64,
+    String,
+    i64,
+    i64,
+    String,
+);
+
+impl From<Row> for Delivery {
+    fn from(row: Row) -> Self {
+        let (id, service_id, event, subject, body, created_at, state, attempts, next_at, result) = row;
+        Self {
+            id,
+            service_id,
+            event,
+            subject,
+            body,
+            created_at,
+            state,
+            attempts,
+            next_at,
+            result,
+        }
+    }
+}
+
+macro_rules! columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, service_id, event, subject, body, created_at, state, attempts, next_at, result FROM outbox ",
+            $rest
+        )
+    };
+}
+
+/// Unix seconds.
+pub(crate) fn unix_now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Puts events in and hands them out.
+#[derive(Debug, Clone)]
+pub struct Outbox {
+    store: Store,
+    /// Microseconds of the last event: the next one comes after it, whatever the clock does.
+    last: Arc<AtomicI64>,
+    wake: Arc<Notify>,
+}
+
+impl Outbox {
+    /// The outbox of this store.
+    pub async fn open(store: Store) -> Result<Outbox> {
+        let last: (Option<i64>,) = sqlx::query_as("SELECT MAX(place) FROM outbox")
+            .fetch_one(store.pool())
+            .await?;
+        Ok(Outbox {
+            store,
+            last: Arc::new(AtomicI64::new(last.0.unwrap_or(0))),
+            wake: Arc::default(),
+        })
+    }
+
+    /// Adds an event within the transaction of what it tells of; gives its id. To be followed by [`wake`](Self::wake)
+    /// after the commit.
+    pub async fn add(&self, transaction: &mut Transaction<'_, Any>, event: &Event) -> Result<String> {
+        let micros = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let micros = i64::try_from(micros.as_micros()).unwrap_or(0);
+        let after = |last: i64| micros.max(last + 1);
+        let place = after(
+            self.last
+                .fetch_update(Relaxed, Relaxed, |last| Some(after(last)))
+                .unwrap_or(0),
+        );
+        let id = format!("msg_{:032x}", rand::random::<u128>());
+        let mut body = event.body.clone();
+        body["event"] = event.name.into();
+        body["service_id"] = event.service_id.as_str().into();
+        sqlx::query(
+            "INSERT INTO outbox (id, place, service_id, event, subject, body, created_at, state, attempts, next_at, \
+             result) VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', 0, 0, '')",
+        )
+        .bind(&id)
+        .bind(place)
+        .bind(&event.service_id)
+        .bind(event.name)
+        .bind(&event.subject)
+        .bind(body.to_string())
+        .bind(unix_now())
+        .execute(&mut **transaction)
+        .await?;
+        Ok(id)
+    }
+
+    /// Adds an event by itself.
+    pub async fn add_alone(&self, event: &Event) -> Result<String> {
+        let mut transaction = self.store.begin().await?;
+        let id = self.add(&mut transaction, event).await?;
+        transaction.commit().await.map_err(StoreError::from)?;
+        self.wake();
+        Ok(id)
+    }
+
+    /// There is something new.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    pub(super) async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    /// What may be tried until `now`: of each subject only the oldest that is pending.
+    pub(super) async fn due(&self, now: i64, most: i64) -> Result<Vec<Delivery>> {
+        let rows: Vec<Row> = sqlx::query_as(columns!(
+            "WHERE state = 'pending' AND next_at <= $1 AND NOT EXISTS (SELECT 1 FROM outbox AS earlier \
+             WHERE earlier.subject = outbox.subject AND earlier.state = 'pending' AND earlier.place < outbox.place) \
+             ORDER BY place LIMIT $2"
+        ))
+        .bind(now)
+        .bind(most)
+        .fetch_all(self.store.pool())
+        .await?;
+        Ok(rows.into_iter().map(Delivery::from).collect())
+    }
+
+    /// When the next one is due; and how many wait.
+    pub(super) async fn waiting(&self) -> Result<(Option<i64>, i64)> {
+        let row: (Option<i64>, i64) =
+            sqlx::query_as("SELECT MIN(next_at), COUNT(*) FROM outbox WHERE state = 'pending'")
+                .fetch_one(self.store.pool())
+                .await?;
+        Ok(row)
+    }
+
+    /// Writes down how a try went.
+    pub(super) async fn tried(&self, id: &str, state: &str, next_at: i64, result: &str) -> Result<()> {
+        sqlx::query(
+            "UPDATE outbox SET state = $2, attempts = attempts + 1, next_at = $3, result = $4 WHERE id = $1",
+        )
+        .bind(id)
+        .bind(state)
+        .bind(next_at)
+        .bind(result)
+        .execute(self.store.pool())
+        .await?;
+        Ok(())
+    }
+
+    /// Puts one off without a try: its target is known to be down.
+    pub(super) async fn put_off(&self, id: &str, next_at: i64) -> Result<()> {
+        sqlx::query("UPDATE outbox SET next_at = $2 WHERE id = $1")
+            .bind(id)
+            .bind(next_at)
+            .execute(self.store.pool())
+            .await?;
+        Ok(())
+    }
+
+    /// The newest deliveries, of one state or of all.
+    pub async fn list(&self, state: Option<&str>, most: i64) -> Result<Vec<Delivery>> {
+        let rows: Vec<Row> = sqlx::query_as(columns!(
+            "WHERE $1 = '' OR state = $1 ORDER BY place DESC LIMIT $2"
+        ))
+        .bind(state.unwrap_or_default())
+        .bind(most)
+        .fetch_all(self.store.pool())
+        .await?;
+        Ok(rows.into_iter().map(Delivery::from).collect())
+    }
+
+    /// Tries one again from now on, for as long as a new one; false when there is none of this id.
+    pub async fn replay(&self, id: &str) -> Result<bool> {
+        let done = sqlx::query(
+            "UPDATE outbox SET state = 'pending', attempts = 0, next_at = 0, created_at = $2 WHERE id = $1",
+        )
+        .bind(id)
+        .bind(unix_now())
+        .execute(self.store.pool())
+        .await?;
+        self.wake();
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Forgets what was delivered or given up before `before`, unix seconds.
+    pub(super) async fn forget(&self, before: i64) -> Result<()> {
+        sqlx::query("DELETE FROM outbox WHERE state <> 'pending' AND created_at < $1")
+            .bind(before)
+            .execute(self.store.pool())
+            .await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(subject: &str, n: u32) -> Event {
+        Event {
+            service_id: "demo".into(),
+            name: "call_started",
+            subject: subject.into(),
+            body: serde_json::json!({ "n": n }),
+        }
+    }
+
+    #[tokio::test]
+    async fn each_subject_hands_out_its_oldest_until_that_is_done() {
+        let (store, folder) = crate::store::tests::store("order").await;
+        let outbox = Outbox::open(store).await.unwrap();
+        let mut ids = Vec::new();
+        for n in 0..3 {
+            ids.push(outbox.add_alone(&event("a", n)).await.unwrap());
+        }
+        let other = outbox.add_alone(&event("b", 9)).await.unwrap();
+        let due = |now| {
+            let outbox = &outbox;
+            async move {
+                let all = outbox.due(now, 10).await.unwrap();
+                all.into_iter().map(|one| one.id).collect::<Vec<_>>()
+            }
+        };
+        assert_eq!(due(1).await, [ids[0].clone(), other.clone()]);
+        outbox.tried(&ids[0], "pending", 100, "500").await.unwrap();
+        assert_eq!(due(1).await, [other.clone()], "the second waits for the first");
+        outbox.tried(&ids[0], "delivered", 0, "200").await.unwrap();
+        outbox.tried(&other, "given_up", 0, "500").await.unwrap();
+        assert_eq!(due(1).await, [ids[1].clone()]);
+        assert!(outbox.replay(&other).await.unwrap());
+        assert!(!outbox.replay("msg_none").await.unwrap());
+        assert_eq!(due(1).await, [ids[1].clone(), other]);
+        let all = outbox.list(None, 10).await.unwrap();
+        assert_eq!(
+            (all.len(), all[3].attempts, all[3].result.as_str()),
+            (4, 2, "200")
+        );
+        assert_eq!(outbox.list(Some("delivered"), 10).await.unwrap().len(), 1);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_rolled_back_is_not_told() {
+        let (store, folder) = crate::store::tests::store("rollback").await;
+        let outbox = Outbox::open(store.clone()).await.unwrap();
+        let mut transaction = store.begin().await.unwrap();
+        outbox.add(&mut transaction, &event("a", 1)).await.unwrap();
+        transaction.rollback().await.unwrap();
+        assert!(outbox.list(None, 10).await.unwrap().is_empty());
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

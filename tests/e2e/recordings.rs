@@ -1,0 +1,620 @@
+//! Recordings by the published SDKs, by policy and over the API: what is in the files, and what the webhook tells.
+
+use crate::app::App;
+use crate::audio::{level_at, tone};
+use crate::browser::{Browser, Sdk, Tab};
+use crate::harness::{Phone, Service, fetch, request};
+use crate::receiver::{Post, Receiver, SECRET};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+const TRUNK: &str = "07012345678";
+
+/// Settings beside those of the receiver's service.
+fn service(receiver: &Receiver, extra: &str) -> Service {
+    Service::start(&format!(
+        "ivr.language = \"en\"\nivr.ring_seconds = 30\nrecording.min_free_mib = 1\n{extra}\n{}",
+        receiver.settings()
+    ))
+}
+
+/// A phone that says a tone.
+fn dial(service: &Service, number: &str, from: &str, hertz: f64) -> Phone {
+    let says = service.dir.join(format!("{from}.wav"));
+    let hears = service.dir.join(format!("{from}-hears.wav"));
+    omnigate_audio::wav::write(&says, &tone(hertz, 60.0), 8_000).unwrap();
+    let (say, hear) = (says.to_str().unwrap(), hears.to_str().unwrap());
+    service.phone(
+        TRUNK,
+        &[
+            "--digits", number, "--for", "100", "--from", from, "--say", say, "--hear", hear,
+        ],
+    )
+}
+
+/// A phone in a call with `app`.
+fn call(service: &Service, app: &Tab<'_>, hertz: f64) -> Phone {
+    let phone = dial(service, &app.sip_number(None), "01099998888", hertz);
+    app.event("RINGING_EVENT", json!({}));
+    app.run("await sdk.answerCall()");
+    app.event("CONNECTED_EVENT", json!({}));
+    app.wait_for_tones(&[hertz]);
+    phone
+}
+
+/// A file that a webhook names: its bytes, compared with what the webhook says.
+fn file(service: &Service, post: &Post, file: &Value) -> Vec<u8> {
+    let url = file["url"].as_str().unwrap();
+    let prefix = format!("http://{}", service.http);
+    let path = url
+        .strip_prefix("http://127.0.0.1:0")
+        .or(url.strip_prefix(&prefix))
+        .unwrap();
+    let (status, _, bytes) = fetch(service.http, path, &[]);
+    assert_eq!(status, 200, "{post:?}");
+    assert_eq!(bytes.len() as u64, file["size"].as_u64().unwrap());
+    let sum = Command::new("sha256sum")
+        .arg(write(service, "file", &bytes))
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&sum.stdout).starts_with(file["sha256"].as_str().unwrap()));
+    bytes
+}
+
+fn write(service: &Service, name: &str, bytes: &[u8]) -> std::path::PathBuf {
+    let path = service.dir.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+/// Samples of each channel, by ffmpeg, at 48 kHz.
+pub fn decoded(path: &Path, channels: usize) -> Vec<Vec<i16>> {
+    let out = Command::new("ffmpeg")
+        .args(["-v", "error", "-i"])
+        .arg(path)
+        .args(["-f", "s16le", "-ar", "48000", "-"])
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let all: Vec<i16> = out
+        .stdout
+        .chunks_exact(2)
+        .map(|b| i16::from_le_bytes([b[0], b[1]]))
+        .collect();
+    (0..channels)
+        .map(|c| all.iter().skip(c).step_by(channels).copied().collect())
+        .collect()
+}
+
+fn seconds(pcm: &[i16]) -> f64 {
+    pcm.len() as f64 / 48_000.0
+}
+
+/// Level of a tone in a part of a recording, in dB.
+fn level(pcm: &[i16], from: f64, to: f64, hertz: f64) -> f64 {
+    level_at(
+        &pcm[(from * 48_000.0) as usize..(to * 48_000.0) as usize],
+        48_000,
+        hertz,
+    )
+}
+
+fn holds(pcm: &[i16], from: f64, to: f64, tones: &[f64], others: &[f64]) {
+    for hertz in tones {
+        let level = level(pcm, from, to, *hertz);
+        assert!(level > -30.0, "{hertz} Hz at {level:.0} dB");
+    }
+    for hertz in others {
+        let level = level(pcm, from, to, *hertz);
+        assert!(
+            level < -55.0,
+            "{hertz} Hz at {level:.0} dB, and should not be there"
+        );
+    }
+}
+
+fn api(service: &Service, path: &str) -> Value {
+    let (status, body) = service.get(path);
+    assert_eq!(status, 200, "{body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+/// A call of a phone (440 Hz) and an app (1000 Hz), which records three seconds of it.
+fn an_app_records_a_call(sdk: Sdk) {
+    let browser = Browser::take();
+    let receiver = Receiver::start();
+    let service = service(&receiver, "recording.content = \"sides\"");
+    let app = browser.app(&service, sdk, "bob");
+    app.tone(1_000.0);
+    let phone = call(&service, &app, 440.0);
+    app.run("await sdk.recordingStart()");
+    app.listen(3.0);
+    if sdk == Sdk::TypeScript {
+        app.run("await sdk.recordingStop()");
+    } else {
+        // Rejected by the SDK itself, and sent all the same: as another start (11.2).
+        app.refusal("await sdk.recordingStop()");
+    }
+    let post = receiver.wait_for(1)[0].clone();
+    assert!(post.verified_by(SECRET) && !post.verified_by("whsec_AAAA"));
+    assert_eq!(post.path, "/hook");
+    let told = post.json();
+    assert_eq!(told["event"], "recording_completed");
+    assert_eq!(
+        (&told["service_id"], &told["end_reason"]),
+        (&json!("demo"), &json!("stop"))
+    );
+    assert_eq!(
+        (&told["caller"], &told["callee"]),
+        (&json!("01099998888"), &json!("bob"))
+    );
+    assert_eq!(
+        (&told["user_id"], &told["call_type"], &told["room_type"]),
+        (&json!("bob"), &json!("sipcall"), &json!("sipcall"))
+    );
+    assert_eq!(
+        (&told["file"]["format"], &told["file"]["channels"]),
+        (&json!("wav"), &json!(2))
+    );
+    let wav = write(&service, "a.wav", &file(&service, &post, &told["file"]));
+    let sides = decoded(&wav, 2);
+    let length = seconds(&sides[0]);
+    assert!((length - told["duration"].as_f64().unwrap()).abs() < 0.001);
+    assert!((2.9..4.5).contains(&length), "{length}");
+    holds(&sides[0], 0.1, length - 0.1, &[440.0], &[1_000.0]);
+    holds(&sides[1], 0.1, length - 0.1, &[1_000.0], &[440.0]);
+    // Kept as Opus, of the same length.
+    let kept = &told["files"][0];
+    assert_eq!(kept["format"], "opus");
+    let opus = write(&service, "a.opus", &file(&service, &post, kept));
+    assert!((seconds(&decoded(&opus, 2)[1]) - length).abs() < 0.001);
+    let soxi = Command::new("soxi").arg("-D").arg(&wav).output().unwrap();
+    let by_sox: f64 = String::from_utf8_lossy(&soxi.stdout).trim().parse().unwrap();
+    assert!((by_sox - length).abs() < 0.001);
+    phone.hang_up();
+}
+
+#[test]
+fn recording_start_and_stop_on_the_typescript_sdk_make_a_file_with_a_channel_a_side() {
+    an_app_records_a_call(Sdk::TypeScript);
+}
+
+#[test]
+fn recording_start_and_stop_on_the_react_native_sdk_make_a_file_with_a_channel_a_side() {
+    an_app_records_a_call(Sdk::ReactNative);
+}
+
+#[test]
+fn a_room_of_two_phones_and_two_browsers_is_recorded_with_a_file_a_participant() {
+    let browser = Browser::take();
+    let receiver = Receiver::start();
+    let service = service(&receiver, "recording.content = \"participants\"");
+    let ann = browser.app(&service, Sdk::TypeScript, "ann");
+    let bob = browser.app(&service, Sdk::ReactNative, "bob");
+    ann.tone(600.0);
+    bob.tone(1_000.0);
+    let room = ann.new_room("audioroom");
+    let number = ann.sip_number(Some(&room));
+    ann.join(&room);
+    bob.join(&room);
+    let phones = [
+        dial(&service, &number, "01011110000", 440.0),
+        dial(&service, &number, "01022220000", 1_500.0),
+    ];
+    ann.wait_for_tones(&[440.0, 1_000.0, 1_500.0]);
+    ann.run("await sdk.recordingStart()");
+    ann.listen(1.5);
+    // Muted in the middle third.
+    ann.run("await sdk.setMute('audio')");
+    ann.listen(1.5);
+    ann.run("await sdk.setUnmute('audio')");
+    ann.listen(1.5);
+    ann.run("await sdk.leave()");
+    let told = receiver.wait_for(1)[0].json();
+    assert_eq!(
+        (&told["end_reason"], &told["room_id"]),
+        (&json!("leave"), &json!(room))
+    );
+    let id = told["recording_id"].as_str().unwrap();
+    let shown = api(&service, &format!("/api/v1/recordings/{id}"));
+    let files = shown["files"].as_array().unwrap();
+    let names: Vec<&str> = files.iter().map(|f| f["content"].as_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        [
+            "mix",
+            "mix",
+            "participant",
+            "participant",
+            "participant",
+            "participant"
+        ]
+    );
+    let tones = [
+        ("ann", 600.0),
+        ("bob", 1_000.0),
+        ("01011110000", 440.0),
+        ("01022220000", 1_500.0),
+    ];
+    let all = tones.map(|(_, hertz)| hertz);
+    for entry in files {
+        let name = entry["name"].as_str().unwrap();
+        let (status, _, bytes) = fetch(
+            service.http,
+            &format!("/api/v1/recordings/{id}/files/{name}"),
+            &[],
+        );
+        assert_eq!(status, 200);
+        let pcm = decoded(&write(&service, name, &bytes), 1).remove(0);
+        let length = seconds(&pcm);
+        assert!(
+            (length - shown["duration"].as_f64().unwrap()).abs() < 0.001,
+            "{name}: {length}"
+        );
+        let whose = shown["participants"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|p| p["participant"] == entry["participant"]);
+        let Some(whose) = whose else {
+            holds(&pcm, 0.1, 1.3, &all, &[]);
+            holds(&pcm, 1.9, 2.8, &all[1..], &[600.0]);
+            continue;
+        };
+        let (_, own) = tones.iter().find(|(user, _)| whose["user_id"] == *user).unwrap();
+        let others: Vec<f64> = all.iter().copied().filter(|hertz| hertz != own).collect();
+        holds(&pcm, 0.1, 1.3, &[*own], &others);
+        if *own == 600.0 {
+            holds(&pcm, 1.9, 2.8, &[], &all);
+            holds(&pcm, 3.6, 4.2, &[600.0], &others);
+        }
+    }
+    let muted = &shown["timeline"]["members"];
+    let muted: Vec<&Value> = muted
+        .as_object()
+        .unwrap()
+        .values()
+        .filter(|m| m["muted"] != json!([]))
+        .collect();
+    assert_eq!(muted.len(), 1, "one was muted: {muted:?}");
+    phones.iter().for_each(Phone::hang_up);
+}
+
+#[test]
+fn the_sound_of_a_video_room_is_recorded() {
+    let browser = Browser::take();
+    let receiver = Receiver::start();
+    let service = service(&receiver, "recording.webhook_format = \"flac\"");
+    let ann = browser.app(&service, Sdk::TypeScript, "ann");
+    let bob = browser.app(&service, Sdk::TypeScript, "bob");
+    ann.tone(600.0);
+    bob.tone(1_000.0);
+    let room = ann.new_room("videoroom");
+    ann.join(&room);
+    bob.join(&room);
+    bob.run("await sdk.publish('videocall', true)");
+    ann.wait_for_tones(&[1_000.0]);
+    bob.run("await sdk.recordingStart()");
+    bob.listen(2.0);
+    bob.close();
+    let post = receiver.wait_for(1)[0].clone();
+    let told = post.json();
+    assert_eq!(
+        (&told["end_reason"], &told["room_type"]),
+        (&json!("disconnect"), &json!("videoroom"))
+    );
+    assert_eq!(
+        (&told["file"]["format"], &told["file"]["sample_rate"]),
+        (&json!("flac"), &json!(48_000))
+    );
+    let flac = write(&service, "a.flac", &file(&service, &post, &told["file"]));
+    holds(&decoded(&flac, 1)[0], 0.1, 1.9, &[600.0, 1_000.0], &[]);
+}
+
+/// A room by an app without media, with a phone in it.
+fn room_with_a_phone(service: &Service) -> (App, String, Phone) {
+    let mut app = App::sign_in(service, "ann");
+    let room = app.request("CREATE_ROOM", json!({"room_type": "audioroom"}))["room_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let number = app.request("MAKE_SIPNUM", json!({"room_id": room}))["call_number"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let phone = dial(service, &number, "01099998888", 440.0);
+    (app, room, phone)
+}
+
+/// The recording that runs, once it does.
+fn running(service: &Service) -> String {
+    let mut id = String::new();
+    service.until("a recording runs", || {
+        let list = api(service, "/api/v1/recordings");
+        let first = list["recordings"][0].clone();
+        id = first["recording_id"].as_str().unwrap_or_default().to_owned();
+        first["state"] == "recording"
+    });
+    id
+}
+
+#[test]
+fn a_service_that_records_its_rooms_says_so_and_pauses_over_the_api() {
+    let receiver = Receiver::start();
+    let settings = receiver.settings() + "record = \"rooms\"\n";
+    let service = Service::start(&format!(
+        "ivr.language = \"en\"\nrecording.min_free_mib = 1\nrecording.announce = true\nrecording.beep_seconds = 2\n{settings}"
+    ));
+    let (_app, _, phone) = room_with_a_phone(&service);
+    let id = running(&service);
+    std::thread::sleep(Duration::from_secs(1));
+    let post = |action: &str| {
+        request(
+            service.http,
+            "POST",
+            &format!("/api/v1/recordings/{id}/{action}"),
+            &[],
+        )
+        .0
+    };
+    assert_eq!(post("pause"), 204);
+    assert_eq!(
+        api(&service, &format!("/api/v1/recordings/{id}"))["state"],
+        "paused"
+    );
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(post("resume"), 204);
+    std::thread::sleep(Duration::from_secs(3));
+    phone.hang_up();
+    let told = receiver.wait_for(1)[0].json();
+    assert_eq!(
+        (&told["end_reason"], &told["user_id"]),
+        (&json!("room_closed"), &json!("01099998888"))
+    );
+    assert_eq!(told["file"]["sample_rate"], 8_000, "telephones alone");
+    assert_eq!(post("pause"), 409);
+    let shown = api(&service, &format!("/api/v1/recordings/{id}"));
+    assert_eq!(shown["by_policy"], true);
+    let paused = &shown["timeline"]["paused"][0];
+    let (from, to) = (
+        paused[0].as_f64().unwrap() / 1e6,
+        paused[1].as_f64().unwrap() / 1e6,
+    );
+    assert!((1.9..2.5).contains(&(to - from)), "{from} to {to}");
+    let (_, _, bytes) = fetch(
+        service.http,
+        &format!("/api/v1/recordings/{id}/file?format=wav"),
+        &[],
+    );
+    let pcm = decoded(&write(&service, "a.wav", &bytes), 1).remove(0);
+    holds(&pcm, 0.2, from - 0.1, &[440.0], &[]);
+    holds(&pcm, from + 0.1, to - 0.1, &[], &[440.0]);
+    holds(&pcm, to + 0.2, to + 1.5, &[440.0], &[]);
+    phone.report();
+    let heard = omnigate_audio::wav::read(service.dir.join("01099998888-hears.wav"), 8_000).unwrap();
+    let beeps = heard
+        .chunks(800)
+        .filter(|part| level_at(part, 8_000, 1_400.0) > -30.0)
+        .count();
+    assert!((2..=12).contains(&beeps), "beeps in {beeps} tenths of a second");
+}
+
+#[test]
+fn the_api_lists_serves_ranges_and_deletes_and_is_not_fooled() {
+    let receiver = Receiver::start();
+    let settings = receiver.settings() + "record = \"rooms\"\n";
+    let service = Service::start(&format!("recording.min_free_mib = 1\n{settings}"));
+    let (_app, room, phone) = room_with_a_phone(&service);
+    let id = running(&service);
+    let delete = || request(service.http, "DELETE", &format!("/api/v1/recordings/{id}"), &[]).0;
+    assert_eq!(delete(), 409, "it runs");
+    assert_eq!(service.get(&format!("/api/v1/recordings/{id}/file")).0, 409);
+    std::thread::sleep(Duration::from_secs(1));
+    phone.hang_up();
+    let post = receiver.wait_for(1)[0].clone();
+    let list = |query: &str| {
+        api(&service, &format!("/api/v1/recordings?{query}"))["recordings"]
+            .as_array()
+            .unwrap()
+            .len()
+    };
+    assert_eq!(list(""), 1);
+    assert_eq!(list(&format!("room_id={room}&service_id=demo")), 1);
+    assert_eq!(list("room_id=other"), 0);
+    assert_eq!(list(&format!("before={id}")), 0);
+    for query in ["before=x", "limit=0", "limit=501"] {
+        assert_eq!(
+            service.get(&format!("/api/v1/recordings?{query}")).0,
+            400,
+            "{query}"
+        );
+    }
+    let whole = file(&service, &post, &post.json()["file"]);
+    let path = format!("/api/v1/recordings/{id}/file?format=wav");
+    for (range, part) in [
+        ("bytes=0-3", &whole[..4]),
+        ("bytes=-5", &whole[whole.len() - 5..]),
+        ("bytes=1000-", &whole[1_000..]),
+        ("bytes=5-99999999", &whole[5..]),
+    ] {
+        let (status, head, bytes) = fetch(service.http, &path, &[("Range", range)]);
+        assert_eq!((status, bytes.as_slice()), (206, part), "{range} {head}");
+    }
+    let (status, head, _) = fetch(service.http, &path, &[("Range", "bytes=99999999-")]);
+    assert_eq!(status, 416);
+    assert!(head.contains(&format!("bytes */{}", whole.len())), "{head}");
+    for (path, status) in [
+        ("/api/v1/recordings/../../etc/passwd", 404),
+        ("/api/v1/recordings/..%2f..%2fetc%2fpasswd", 404),
+        (&format!("/api/v1/recordings/{id}/files/..%2fmanifest.json"), 404),
+        (&format!("/api/v1/recordings/{id}/files/manifest.json"), 404),
+        (&format!("/api/v1/recordings/{}/file", id.to_uppercase()), 404),
+        ("/api/v1/recordings/00000000000000000000000000000000", 404),
+    ] {
+        assert_eq!(service.get(path).0, status, "{path}");
+    }
+    assert_eq!(delete(), 204);
+    assert_eq!(delete(), 404);
+    assert_eq!(list(""), 0);
+    assert!(!service.dir.join("data/recordings").join(&id).exists());
+}
+
+#[test]
+fn a_webhook_finds_its_receiver_after_failures_and_a_restart_once_and_signed() {
+    let receiver = Receiver::start();
+    receiver.answers("500 Internal Server Error\r\n");
+    let settings = receiver.settings() + "record = \"rooms\"\nwebhook.previous_secret = \"old\"\n";
+    let service = Service::start(&format!("recording.min_free_mib = 1\n{settings}"));
+    let (_app, _, phone) = room_with_a_phone(&service);
+    running(&service);
+    phone.hang_up();
+    let first = receiver.wait_for(1)[0].clone();
+    let service = service.kill_and_restart();
+    receiver.answers("200 OK\r\n");
+    let posts = receiver.wait_for(2);
+    assert_eq!(posts[1].id(), first.id());
+    assert_eq!(posts[1].json()["recording_id"], first.json()["recording_id"]);
+    assert!(
+        posts[1].verified_by(SECRET) && posts[1].verified_by("b2xk"),
+        "both secrets sign"
+    );
+    service.until("it is written down", || {
+        service.metric("omnigate_webhooks_pending") == 0.0
+    });
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(receiver.posts().len(), 2, "once it is taken it is not sent again");
+}
+
+#[test]
+fn whoever_may_not_be_called_is_not_called() {
+    let receiver = Receiver::start();
+    let settings = receiver
+        .settings()
+        .replace("webhook.allow_private = [\"127.0.0.0/8\"]\n", "");
+    let service = Service::start(&format!(
+        "recording.min_free_mib = 1\n{settings}record = \"rooms\"\n"
+    ));
+    let (_app, _, phone) = room_with_a_phone(&service);
+    running(&service);
+    phone.hang_up();
+    service.until("it fails", || {
+        service.metric("omnigate_webhooks_failed_total") > 0.0
+    });
+    assert!(service.log().contains("webhook.allow_private"));
+    assert!(receiver.posts().is_empty());
+}
+
+#[test]
+fn calls_and_participants_are_told_to_those_who_want_it() {
+    let browser = Browser::take();
+    let receiver = Receiver::start();
+    let events = "webhook.events = [\"call_started\", \"call_answered\", \"call_ended\", \"participant_joined\", \"participant_left\"]\n";
+    let service = Service::start(&format!(
+        "ivr.language = \"en\"\nrecording.min_free_mib = 1\n{}{events}",
+        receiver.settings()
+    ));
+    let app = browser.app(&service, Sdk::TypeScript, "bob");
+    let phone = call(&service, &app, 440.0);
+    phone.hang_up();
+    let told: Vec<Value> = receiver.wait_for(7).iter().map(Post::json).collect();
+    let names: Vec<&str> = told.iter().map(|e| e["event"].as_str().unwrap()).collect();
+    assert_eq!(names[..2], ["call_started", "call_answered"]);
+    assert_eq!(names.iter().filter(|n| **n == "participant_joined").count(), 2);
+    assert_eq!(names.iter().filter(|n| **n == "participant_left").count(), 2);
+    let ended = told.iter().find(|e| e["event"] == "call_ended").unwrap();
+    assert_eq!(
+        (&ended["caller"], &ended["callee"], &ended["by_telephone"]),
+        (&json!("01099998888"), &json!("bob"), &json!(true))
+    );
+    assert!(ended["duration"].is_u64() && ended["answered_at"].is_u64());
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_told_at_the_start() {
+    let dir = std::env::temp_dir().join(format!("omnigate-e2e-readonly-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_omnigate"))
+        .arg("serve")
+        .current_dir(&dir)
+        .env("OMNIGATE__RECORDING__DIR", "/proc/recordings")
+        .env("OMNIGATE__HTTP__LISTEN", "127.0.0.1:0")
+        .env("OMNIGATE__SIP__LISTEN", "udp://127.0.0.1:0")
+        .env("OMNIGATE__MEDIA__WEBRTC_PORT", "0")
+        .output()
+        .unwrap();
+    assert_eq!(out.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(
+        said.contains("recording.dir") && said.contains("/proc/recordings"),
+        "{said}"
+    );
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+/// A small file system of its own, gone in the end.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn new(mib: u32) -> SmallDisk {
+        let path = std::env::temp_dir().join(format!("omnigate-e2e-disk-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        let done = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs"])
+            .arg(&path)
+            .status()
+            .unwrap();
+        assert!(done.success(), "a tmpfs cannot be mounted");
+        SmallDisk(path)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn a_full_disk_ends_the_recording_and_never_the_call() {
+    let disk = SmallDisk::new(8);
+    let receiver = Receiver::start();
+    let settings = receiver.settings() + "record = \"rooms\"\n";
+    let service = Service::start(&format!(
+        "recording.dir = \"{}\"\nrecording.min_free_mib = 4\n{settings}",
+        disk.0.display()
+    ));
+    let (mut app, room, phone) = room_with_a_phone(&service);
+    running(&service);
+    std::thread::sleep(Duration::from_secs(1));
+    // Somebody else fills the disk, up to what is kept free for the files.
+    let filler = disk.0.join("filler");
+    std::fs::write(&filler, vec![1; 7 << 20]).unwrap();
+    let told = receiver.wait_for(1)[0].json();
+    assert_eq!(told["end_reason"], "disk_full");
+    assert!(told["duration"].as_f64().unwrap() >= 1.0);
+    assert!(service.metric("omnigate_recording_disk_failures_total") >= 1.0);
+    assert_eq!(
+        service.calls().iter().filter(|c| c["state"] == "talking").count(),
+        1,
+        "the call goes on"
+    );
+    app.request("JOIN_ROOM", json!({"room_id": room}));
+    let start = json!({"action": "start", "track": "audio"});
+    service.until("nothing can be recorded", || {
+        let answer = app.request("RECORDING", start.clone());
+        let reason = answer["reason"].as_str().unwrap_or_default().to_owned();
+        if answer["result"] == "success" {
+            panic!("it was started on a full disk");
+        }
+        reason.contains("disk is full")
+    });
+    std::fs::remove_file(filler).unwrap();
+    service.until("there is room again", || {
+        app.request("RECORDING", start.clone())["result"] == "success"
+    });
+    phone.hang_up();
+    drop(service);
+}
