@@ -16,7 +16,7 @@ use crossbeam_channel::{Sender, bounded, unbounded};
 use omnigate_omnitalk::{Ending, ParticipantId, Person, RecordingAbout, RecordingId, RoomId, Scene};
 use omnigate_recording::manifest::{End, Manifest, MemberName};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tracing::{info, warn};
@@ -102,6 +102,7 @@ pub struct Recorder {
     pub(crate) events: EventSink,
     announcement: Option<Announcement>,
     min_free: u64,
+    full: AtomicBool,
     figures: Arc<RecordingFigures>,
     orders: Sender<Order>,
     state: Mutex<State>,
@@ -181,11 +182,13 @@ impl Recorder {
             events: parts.events,
             announcement: parts.announcement,
             min_free,
+            full: AtomicBool::new(false),
             figures: figures.clone(),
             orders,
             state: Mutex::default(),
             process: rand::random(),
         });
+        recorder.look_for_room();
         let this = recorder.clone();
         std::thread::Builder::new()
             .name("recording-events".into())
@@ -218,13 +221,15 @@ impl Recorder {
         &self.keeper
     }
 
-    /// Whether anything can be recorded, or why not, as a reason for clients.
+    /// Why nothing can be recorded at the moment, as a reason for clients.
     pub fn refusal(&self) -> Option<&'static str> {
-        match self.folder.free() {
-            Ok(free) if free >= self.min_free => None,
-            Ok(_) => Some("the server's disk is full"),
-            Err(_) => Some("the server's disk cannot be written"),
-        }
+        self.full.load(Relaxed).then_some("the server's disk is full")
+    }
+
+    /// Looks whether there is room for recordings; to be called now and then.
+    pub fn look_for_room(&self) {
+        let room = self.folder.free().is_ok_and(|free| free >= self.min_free);
+        self.full.store(!room, Relaxed);
     }
 
     fn order(&self, order: Order) {
@@ -322,6 +327,7 @@ impl Recorder {
 
     /// The disk is full, or broken: what was recorded ends here; calls go on.
     fn capture_failed(&self, capture: CaptureId) {
+        self.full.store(true, Relaxed);
         let of_it = |state: &State| -> Vec<RecordingId> {
             let all = state
                 .running

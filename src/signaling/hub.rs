@@ -209,7 +209,7 @@ impl HubTask {
                     };
                     self.carry_out(effects);
                 }
-                _ = space.tick() => self.hub.can_record(self.recorder.refusal()),
+                _ = space.tick() => self.recorder.look_for_room(),
                 () = tokio::time::sleep_until(deadline.into()) => {
                     let effects = self.hub.expire(now());
                     self.carry_out(effects);
@@ -219,6 +219,7 @@ impl HubTask {
     }
 
     fn command(&mut self, command: Command) {
+        self.hub.can_record(self.recorder.refusal());
         let effects = match command {
             Command::Connected(socket, sender) => {
                 self.sockets.insert(socket, sender);

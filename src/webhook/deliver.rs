@@ -102,8 +102,10 @@ impl Deliverer {
     /// Starts what is due; how long nothing will be.
     async fn round(self: &Arc<Self>, done: &mpsc::Sender<()>) -> Result<Duration> {
         let now = unix_now();
+        // Known before the store is asked: one that ends meanwhile is not due any more, whatever was read.
+        let under_way = lock(&self.under_way).clone();
         for delivery in self.outbox.due(now, ROUND).await? {
-            if lock(&self.under_way).contains(&delivery.id) {
+            if under_way.contains(&delivery.id) {
                 continue;
             }
             let leave = lock(&self.breaker).ask(&delivery.service_id, now);
