@@ -286,3 +286,23 @@ fn exchange(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) 
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     (status, head, answer[end + 4..].to_vec())
 }
+
+/// Checks an answer against the API's description.
+pub fn conforms(method: &str, path: &str, status: u16, body: &str) {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut check = Command::new(root.join(".test/venv/bin/python"))
+        .arg(root.join("tests/e2e/rig/conform.py"))
+        .arg(root.join("docs/openapi.yaml"))
+        .args([method, path, &status.to_string()])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    check.stdin.take().unwrap().write_all(body.as_bytes()).unwrap();
+    let out = check.wait_with_output().unwrap();
+    assert!(
+        out.status.success(),
+        "{method} {path}: {}\n{body}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+}

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::audio::{level_at, tone};
 use crate::browser::{Browser, Sdk, Tab};
-use crate::harness::{Phone, Service, fetch, request};
+use crate::harness::{Phone, Service, conforms, fetch, request};
 use crate::receiver::{Post, Receiver, SECRET};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -118,6 +118,7 @@ fn holds(pcm: &[i16], from: f64, to: f64, tones: &[f64], others: &[f64]) {
 fn api(service: &Service, path: &str) -> Value {
     let (status, body) = service.get(path);
     assert_eq!(status, 200, "{body}");
+    conforms("GET", path, status, &body);
     serde_json::from_str(&body).unwrap()
 }
 
@@ -425,12 +426,13 @@ fn the_api_lists_serves_ranges_and_deletes_and_is_not_fooled() {
     assert_eq!(list("room_id=other"), 0);
     assert_eq!(list(&format!("before={id}")), 0);
     for query in ["before=x", "limit=0", "limit=501"] {
-        assert_eq!(
-            service.get(&format!("/api/v1/recordings?{query}")).0,
-            400,
-            "{query}"
-        );
+        let path = format!("/api/v1/recordings?{query}");
+        let (status, body) = service.get(&path);
+        assert_eq!(status, 400, "{query}");
+        conforms("GET", &path, status, &body);
     }
+    let (status, body) = service.get("/api/v1/calls");
+    conforms("GET", "/api/v1/calls", status, &body);
     let whole = file(&service, &post, &post.json()["file"]);
     let path = format!("/api/v1/recordings/{id}/file?format=wav");
     for (range, part) in [
