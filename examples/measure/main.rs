@@ -1,6 +1,6 @@
 //! Measures a running service with test phones and apps: `cargo run --release --example measure [PART]`,
 //! PART being `floor`, `menu`, `phones`, `pairs`, `apps`, `delay`,
-//! `signaling`, `video` or `crowd`; without it all.
+//! `signaling`, `video`, `recording` or `crowd`; without it all.
 //!
 //! CPU is that of the service's process alone (`/proc/PID/stat`), memory its resident set; the phones are
 //! `omnigate phone` processes on the same machine, the apps are threads of this program.
@@ -12,6 +12,7 @@ mod delay;
 mod dialler;
 mod floor;
 mod peer;
+mod recording;
 mod signaling;
 mod video;
 
@@ -55,6 +56,8 @@ fn main() {
         .arg("serve")
         .arg("--config")
         .arg(&config)
+        // The data folder is relative.
+        .current_dir(&dir)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -101,6 +104,9 @@ fn main() {
     }
     if wanted("crowd") {
         signaling::crowd(HTTP, service_id, 200, Duration::from_secs(300));
+    }
+    if wanted("recording") {
+        recording::measure(&program, service_id, &tone);
     }
     if wanted("delay") {
         delay::measure(HTTP, SIP);
