@@ -157,15 +157,19 @@ impl Service {
     }
 
     /// Polls until `done`; panics with `what` after 15 s.
-    pub fn until(&self, what: &str, mut done: impl FnMut() -> bool) {
-        let until = Instant::now() + Duration::from_secs(15);
+    pub fn until(&self, what: &str, done: impl FnMut() -> bool) {
+        self.until_within(what, Duration::from_secs(15), done);
+    }
+
+    pub fn until_within(&self, what: &str, limit: Duration, mut done: impl FnMut() -> bool) {
+        let until = Instant::now() + limit;
         while Instant::now() < until {
             if done() {
                 return;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        panic!("not within 15 s: {what}\n{}", tail(&self.log()));
+        panic!("not within {limit:?}: {what}\n{}", tail(&self.log()));
     }
 
     /// Starts `omnigate phone` to `number` with `arguments`.

@@ -16,6 +16,7 @@ mod raw_rtp;
 mod raw_sip;
 mod receiver;
 mod recordings;
+mod recordings_kept;
 mod recordings_kill;
 mod rooms_with_browsers;
 mod sdk_calls;

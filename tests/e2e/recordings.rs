@@ -1,10 +1,11 @@
 //! Recordings by the published SDKs, by policy and over the API: what is in the files, and what the webhook tells.
 
 use crate::app::App;
-use crate::audio::{level_at, tone};
+use crate::audio::{level_at, pesq, speech, tone};
 use crate::browser::{Browser, Sdk, Tab};
 use crate::harness::{Phone, Service, conforms, fetch, request};
 use crate::receiver::{Post, Receiver, SECRET};
+use omnigate_audio::resample::resample_all;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
@@ -63,7 +64,7 @@ fn file(service: &Service, post: &Post, file: &Value) -> Vec<u8> {
     bytes
 }
 
-fn write(service: &Service, name: &str, bytes: &[u8]) -> std::path::PathBuf {
+pub fn write(service: &Service, name: &str, bytes: &[u8]) -> std::path::PathBuf {
     let path = service.dir.join(name);
     std::fs::write(&path, bytes).unwrap();
     path
@@ -115,7 +116,7 @@ fn holds(pcm: &[i16], from: f64, to: f64, tones: &[f64], others: &[f64]) {
     }
 }
 
-fn api(service: &Service, path: &str) -> Value {
+pub fn api(service: &Service, path: &str) -> Value {
     let (status, body) = service.get(path);
     assert_eq!(status, 200, "{body}");
     conforms("GET", path, status, &body);
@@ -185,6 +186,66 @@ fn recording_start_and_stop_on_the_typescript_sdk_make_a_file_with_a_channel_a_s
 #[test]
 fn recording_start_and_stop_on_the_react_native_sdk_make_a_file_with_a_channel_a_side() {
     an_app_records_a_call(Sdk::ReactNative);
+}
+
+#[test]
+fn each_side_of_a_recording_sounds_as_the_other_one_heard_it() {
+    let browser = Browser::take();
+    let receiver = Receiver::start();
+    let service = service(&receiver, "recording.content = \"sides\"");
+    let app = browser.app(&service, Sdk::TypeScript, "bob");
+    let clip = speech(8_000);
+    let mut says = Vec::new();
+    for _ in 0..6 {
+        says.extend_from_slice(&clip);
+        says.resize(says.len() + 8_000, 0);
+    }
+    let wav = service.dir.join("says.wav");
+    let hears = service.dir.join("hears.wav");
+    omnigate_audio::wav::write(&wav, &says, 8_000).unwrap();
+    let number = app.sip_number(None);
+    let phone = service.phone(
+        TRUNK,
+        &[
+            "--digits",
+            &number,
+            "--for",
+            "100",
+            "--say",
+            wav.to_str().unwrap(),
+            "--hear",
+            hears.to_str().unwrap(),
+        ],
+    );
+    app.event("RINGING_EVENT", json!({}));
+    app.run("await sdk.answerCall()");
+    app.event("CONNECTED_EVENT", json!({}));
+    app.run("await sdk.recordingStart()");
+    let bytes: Vec<u8> = speech(48_000).iter().flat_map(|s| s.to_le_bytes()).collect();
+    app.speak(&bytes);
+    // Twice as long as what is repeated: a whole clip is in there wherever it begins.
+    let by_app = app.listen(2.0 * (clip.len() as f64 / 8_000.0 + 1.0));
+    app.run("await sdk.recordingStop()");
+    phone.hang_up();
+    phone.report();
+    let by_phone = omnigate_audio::wav::read(&hears, 8_000).unwrap();
+    let post = receiver.wait_for(1)[0].clone();
+    let wav = write(&service, "a.wav", &file(&service, &post, &post.json()["file"]));
+    let narrow = |pcm: &[i16]| resample_all(pcm, 48_000, 8_000).unwrap();
+    let sides = decoded(&wav, 2);
+    let score = |name: &str, pcm: &[i16]| pesq(&service.dir, name, pcm, 1);
+    for (side, recorded, heard) in [
+        ("phone", narrow(&sides[0]), narrow(&by_app)),
+        ("app", narrow(&sides[1]), by_phone),
+    ] {
+        let recorded = score(&format!("{side}-recorded"), &recorded);
+        let heard = score(&format!("{side}-heard"), &heard);
+        println!("PESQ of the {side}'s side: recorded {recorded:.3}, heard {heard:.3}");
+        assert!(
+            recorded >= heard - 0.15,
+            "{side}: recorded {recorded:.3}, heard {heard:.3}"
+        );
+    }
 }
 
 #[test]
@@ -315,7 +376,7 @@ fn the_sound_of_a_video_room_is_recorded() {
 }
 
 /// A room by an app without media, with a phone in it.
-fn room_with_a_phone(service: &Service) -> (App, String, Phone) {
+pub fn room_with_a_phone(service: &Service) -> (App, String, Phone) {
     let mut app = App::sign_in(service, "ann");
     let room = app.request("CREATE_ROOM", json!({"room_type": "audioroom"}))["room_id"]
         .as_str()
@@ -330,7 +391,7 @@ fn room_with_a_phone(service: &Service) -> (App, String, Phone) {
 }
 
 /// The recording that runs, once it does.
-fn running(service: &Service) -> String {
+pub fn running(service: &Service) -> String {
     let mut id = String::new();
     service.until("a recording runs", || {
         let list = api(service, "/api/v1/recordings");

@@ -1,0 +1,322 @@
+//! How recordings are kept: encrypted, in object storage, in PostgreSQL; and the commands that look after them.
+
+use crate::harness::{Service, fetch, request};
+use crate::receiver::Receiver;
+use crate::recordings::{api, room_with_a_phone, running, write};
+use age::secrecy::ExposeSecret;
+use hyper_util::rt::TokioIo;
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+/// A service with these settings that has recorded a second of a phone in a room; and the recording.
+fn recorded(receiver: &Receiver, extra: &str) -> (Service, Value) {
+    let settings = receiver.settings() + "record = \"rooms\"\n";
+    let service = Service::start(&format!(
+        "ivr.language = \"en\"\nrecording.min_free_mib = 1\n{extra}\n{settings}"
+    ));
+    let (_app, _, phone) = room_with_a_phone(&service);
+    running(&service);
+    std::thread::sleep(Duration::from_secs(1));
+    phone.hang_up();
+    let told = receiver.wait_for(1)[0].json();
+    (service, told)
+}
+
+/// `omnigate` with the service's configuration.
+fn omnigate(service: &Service, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_omnigate"))
+        .args(arguments)
+        .arg("--config")
+        .arg(service.dir.join("omnigate.toml"))
+        .current_dir(&service.dir)
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn folder(service: &Service, told: &Value) -> PathBuf {
+    let id = told["recording_id"].as_str().unwrap();
+    service.dir.join("data/recordings").join(id)
+}
+
+fn sha256(path: &Path) -> String {
+    let sum = Command::new("sha256sum").arg(path).output().unwrap();
+    String::from_utf8_lossy(&sum.stdout)
+        .split(' ')
+        .next()
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn an_encrypted_recording_is_served_in_clear_and_read_by_other_tools_with_its_key() {
+    let receiver = Receiver::start();
+    let key = age::x25519::Identity::generate()
+        .to_string()
+        .expose_secret()
+        .to_owned();
+    let (service, told) = recorded(&receiver, &format!("recording.key = \"{key}\""));
+    let (folder, sum) = (folder(&service, &told), told["file"]["sha256"].as_str().unwrap());
+    let names: Vec<String> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(
+        names.iter().all(|n| n.ends_with(".age") || n == "manifest.json"),
+        "{names:?}"
+    );
+    let id = told["recording_id"].as_str().unwrap();
+    let path = format!("/api/v1/recordings/{id}/file?format=wav");
+    let (status, _, bytes) = fetch(service.http, &path, &[]);
+    assert_eq!(
+        (status, sha256(&write(&service, "clear.wav", &bytes)).as_str()),
+        (200, sum)
+    );
+    let (status, _, part) = fetch(service.http, &path, &[("Range", "bytes=9000-9009")]);
+    assert_eq!((status, part.as_slice()), (206, &bytes[9_000..9_010]));
+    // By our own command, and by somebody else's tool.
+    let (ours, theirs) = (service.dir.join("ours.wav"), service.dir.join("theirs.wav"));
+    let secret = folder.join("mix.wav.age");
+    let decrypt = [
+        "recording",
+        "decrypt",
+        secret.to_str().unwrap(),
+        "--output",
+        ours.to_str().unwrap(),
+    ];
+    let done = omnigate(&service, &decrypt);
+    assert!(done.status.success(), "{}", said(&done));
+    assert!(
+        !omnigate(&service, &decrypt).status.success(),
+        "nothing is overwritten"
+    );
+    let key = write(&service, "key", key.as_bytes());
+    let done = Command::new("age")
+        .args(["--decrypt", "--identity"])
+        .arg(&key)
+        .arg("--output")
+        .arg(&theirs)
+        .arg(&secret)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", said(&done));
+    assert_eq!((sha256(&ours).as_str(), sha256(&theirs).as_str()), (sum, sum));
+}
+
+#[test]
+fn the_commands_list_and_show_and_find_a_flipped_bit() {
+    let receiver = Receiver::start();
+    let (service, told) = recorded(&receiver, "");
+    let id = told["recording_id"].as_str().unwrap();
+    assert!(said(&omnigate(&service, &["recording", "list"])).starts_with(id));
+    let shown: Value =
+        serde_json::from_slice(&omnigate(&service, &["recording", "show", id]).stdout).unwrap();
+    assert_eq!(shown["end"]["reason"], "room_closed");
+    let fails = omnigate(&service, &["recording", "show", "../../etc/passwd"]);
+    assert!(!fails.status.success() && said(&fails).contains("32 hex digits"));
+    let intact = omnigate(&service, &["recording", "verify"]);
+    assert!(
+        intact.status.success() && said(&intact).contains("1 intact, 0 damaged"),
+        "{}",
+        said(&intact)
+    );
+    let path = folder(&service, &told).join("mix.wav");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[10_000] ^= 4;
+    std::fs::write(&path, bytes).unwrap();
+    let damaged = omnigate(&service, &["recording", "verify", id]);
+    assert_eq!(damaged.status.code(), Some(1));
+    assert!(
+        said(&damaged).contains("mix.wav: its checksum"),
+        "{}",
+        said(&damaged)
+    );
+
+    let listed = said(&omnigate(&service, &["webhook", "list"]));
+    let message = listed.split(' ').next().unwrap().to_owned();
+    assert!(
+        listed.contains("recording_completed") && message.starts_with("msg_"),
+        "{listed}"
+    );
+    assert!(
+        omnigate(&service, &["webhook", "replay", &message])
+            .status
+            .success()
+    );
+    assert!(
+        !omnigate(&service, &["webhook", "replay", "msg_none"])
+            .status
+            .success()
+    );
+    let service = service.kill_and_restart();
+    let posts = receiver.wait_for(2);
+    assert_eq!(posts[1].id(), message);
+    drop(service);
+}
+
+/// A real S3 server on a folder, which checks signatures.
+fn s3_server(address: SocketAddr, root: &Path) {
+    let files = s3s_fs::FileSystem::new(root).unwrap();
+    let mut builder = S3ServiceBuilder::new(files);
+    builder.set_auth(SimpleAuth::from_single("access", "hush"));
+    let service = builder.build();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async move {
+            let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+            loop {
+                let (socket, _) = listener.accept().await.unwrap();
+                let connection = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(socket), service.clone());
+                tokio::spawn(connection);
+            }
+        });
+    });
+}
+
+#[test]
+fn object_storage_that_was_down_gets_the_recording_before_it_is_removed_here() {
+    let address = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let receiver = Receiver::start();
+    let (service, told) = recorded(
+        &receiver,
+        &format!(
+            "recording.upload.url = \"s3://bucket/calls\"\nrecording.upload.endpoint = \"http://{address}\"\n\
+             recording.upload.region = \"us-east-1\"\nrecording.upload.access_key = \"access\"\n\
+             recording.upload.secret_key = \"hush\"\nrecording.upload.remove_local = true"
+        ),
+    );
+    service.until("an upload fails", || {
+        service.metric("omnigate_recording_upload_failures_total") > 0.0
+    });
+    let folder = folder(&service, &told);
+    assert!(folder.join("mix.wav").exists() && folder.join("mix.opus").exists());
+    let root = service.dir.join("s3");
+    std::fs::create_dir_all(root.join("bucket")).unwrap();
+    s3_server(address, &root);
+    let uploaded = || service.metric("omnigate_recordings_uploaded_total") == 1.0;
+    service.until_within("it is uploaded", Duration::from_secs(60), uploaded);
+    service.until("the files here are gone", || !folder.join("mix.wav").exists());
+    let id = told["recording_id"].as_str().unwrap();
+    let there = root.join("bucket/calls").join(id);
+    assert_eq!(
+        sha256(&there.join("mix.wav")),
+        told["file"]["sha256"].as_str().unwrap()
+    );
+    assert!(there.join("mix.opus").exists() && there.join("manifest.json").exists());
+    assert_eq!(
+        api(&service, &format!("/api/v1/recordings/{id}"))["uploaded"],
+        true
+    );
+    // It is served from there.
+    let (status, _, bytes) = fetch(
+        service.http,
+        &format!("/api/v1/recordings/{id}/file?format=wav"),
+        &[],
+    );
+    assert_eq!(status, 200);
+    let sum = sha256(&write(&service, "back.wav", &bytes));
+    assert_eq!(sum, told["file"]["sha256"].as_str().unwrap());
+    assert_eq!(
+        request(service.http, "DELETE", &format!("/api/v1/recordings/{id}"), &[]).0,
+        204
+    );
+    assert!(!there.join("mix.wav").exists());
+}
+
+/// A PostgreSQL server of its own, on a socket in a folder, gone in the end.
+struct Postgres(PathBuf);
+
+impl Postgres {
+    fn start() -> Postgres {
+        let folder = std::env::temp_dir().join(format!("omnigate-e2e-postgres-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let postgres = Postgres(folder);
+        let owner = Command::new("chown")
+            .arg("postgres")
+            .arg(&postgres.0)
+            .status()
+            .unwrap();
+        assert!(owner.success());
+        postgres.run("initdb", "--auth=trust --encoding=UTF8");
+        let options = format!("-k {} -c listen_addresses=", postgres.0.display());
+        postgres.run(
+            "pg_ctl",
+            &format!("-w -l {}/log -o '{options}' start", postgres.0.display()),
+        );
+        postgres
+    }
+
+    /// A tool of the server on its data, as its user: it refuses to run as root.
+    fn run(&self, tool: &str, arguments: &str) {
+        let line = format!(
+            "$(ls -d /usr/lib/postgresql/*/bin | tail -1)/{tool} -D {}/data {arguments}",
+            self.0.display()
+        );
+        let done = Command::new("su")
+            .args([
+                "postgres",
+                "-s",
+                "/bin/sh",
+                "-c",
+                &format!("{line} > {}/{tool}.out 2>&1", self.0.display()),
+            ])
+            .current_dir("/")
+            .output()
+            .unwrap();
+        let out = std::fs::read_to_string(self.0.join(format!("{tool}.out"))).unwrap_or_default();
+        assert!(done.status.success(), "{tool}: {} {out}", said(&done));
+    }
+
+    fn url(&self) -> String {
+        format!("postgres://postgres@localhost/postgres?host={}", self.0.display())
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.run("pg_ctl", "-m immediate stop");
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+#[test]
+fn index_and_outbox_live_in_postgresql_as_well() {
+    let postgres = Postgres::start();
+    let receiver = Receiver::start();
+    receiver.answers("503 Service Unavailable\r\n");
+    let (service, told) = recorded(&receiver, &format!("store.url = \"{}\"", postgres.url()));
+    assert!(!service.dir.join("data/omnigate.db").exists());
+    let service = service.kill_and_restart();
+    receiver.answers("200 OK\r\n");
+    assert_eq!(
+        receiver.wait_for(2)[1].json()["recording_id"],
+        told["recording_id"]
+    );
+    let list = api(&service, "/api/v1/recordings?service_id=demo&limit=1");
+    assert_eq!(list["recordings"][0]["recording_id"], told["recording_id"]);
+    let id = told["recording_id"].as_str().unwrap();
+    assert_eq!(
+        request(service.http, "DELETE", &format!("/api/v1/recordings/{id}"), &[]).0,
+        204
+    );
+    assert_eq!(api(&service, "/api/v1/recordings")["recordings"], json!([]));
+    drop(service);
+}
