@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-const CHROMIUM_FLAGS: [&str; 15] = [
+const CHROMIUM_FLAGS: [&str; 14] = [
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
@@ -28,8 +28,6 @@ const CHROMIUM_FLAGS: [&str; 15] = [
     "--disable-background-timer-throttling",
     "--disable-renderer-backgrounding",
     "--disable-backgrounding-occluded-windows",
-    // The SDKs' STUN and TURN servers do not exist here.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ];
 
 /// Ends the driver and its browser when the test binary has ended: then its standard input ends.
@@ -63,9 +61,19 @@ pub struct Browser {
 
 impl Browser {
     pub fn take() -> Browser {
+        Browser::take_or_start("")
+    }
+
+    /// The first and only one of this process, in which `name` stands for 127.0.0.1.
+    pub fn that_resolves(name: &str) -> Browser {
+        assert!(CHROMIUM.get().is_none(), "there is a browser without {name}");
+        Browser::take_or_start(&format!("MAP {name} 127.0.0.1, "))
+    }
+
+    fn take_or_start(names: &str) -> Browser {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         Browser {
-            chromium: CHROMIUM.get_or_init(start),
+            chromium: CHROMIUM.get_or_init(|| start(names)),
             _turn: turn,
         }
     }
@@ -294,7 +302,7 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-fn start() -> Chromium {
+fn start(names: &str) -> Chromium {
     let files = serve_files();
     let profile = std::env::temp_dir().join(format!("omnigate-e2e-chromium-{}", std::process::id()));
     let mut driver = Command::new("sh")
@@ -320,6 +328,10 @@ fn start() -> Chromium {
     std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
     let mut flags: Vec<String> = CHROMIUM_FLAGS.iter().map(|f| (*f).to_owned()).collect();
     flags.push(format!("--user-data-dir={}", profile.display()));
+    // The SDKs' STUN and TURN servers do not exist here.
+    flags.push(format!(
+        "--host-resolver-rules={names}MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+    ));
     let wishes = json!({"goog:chromeOptions": {"args": flags}, "timeouts": {"script": 120_000}});
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (client, first) = runtime.block_on(async {

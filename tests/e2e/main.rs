@@ -11,6 +11,7 @@ mod gateway_of_itself;
 mod harness;
 mod listener;
 mod lossy;
+mod network;
 mod page;
 mod raw_rtp;
 mod raw_sip;
