@@ -20,6 +20,7 @@ mod recordings;
 mod recordings_kill;
 mod rooms_with_browsers;
 mod sdk_calls;
+mod sdk_react_native;
 mod sdk_rooms;
 mod sdk_sessions;
 mod sdk_video;
