@@ -283,6 +283,46 @@ fn two_people_call_each_other() {
 }
 
 #[test]
+fn two_people_in_a_call_write_to_each_other() {
+    let browser = Browser::take();
+    let service = Service::start("");
+    let ann = page(&browser, &service, "ann");
+    let bob = page(&browser, &service, "bob");
+    ann.evaluate(
+        "await type('callee', 'bob');
+        await click('call-audio');
+        await until('rings there', () => words('live-state') === 'It is ringing at bob.');
+        if (the('call-chat').checkVisibility()) throw new Error('a chat with nobody');",
+    );
+    bob.evaluate("await until('rings', () => the('incoming').open); await click('answer');");
+    ann.evaluate(
+        "await click('call-chat');
+        if (the('recipient').checkVisibility()) throw new Error('there is one recipient only');
+        await type('message', 'Are you there?');
+        await click('send');
+        await until('own line', () => line('Are you there?')?.dataset.own === 'true');",
+    );
+    bob.evaluate(
+        "await until('unread', () => the('call-unread').checkVisibility() && words('call-unread') === '1');
+        if (the('message').checkVisibility()) throw new Error('open without a click');
+        await click('call-chat');
+        await until('read', () => !the('call-unread').checkVisibility());
+        if (!line('Are you there?').textContent.includes('ann')) throw new Error(words('chat-lines'));
+        await type('message', '여기 있어요');
+        await click('send');",
+    );
+    ann.evaluate(
+        "await until('answer', () => line('여기 있어요')?.textContent.includes('bob'));
+        if (the('call-unread').checkVisibility()) throw new Error('unread though it is on the screen');
+        if (the('chat-lines').children.length !== 2) throw new Error(words('chat-lines'));
+        await click('call-chat');
+        await until('closed', () => !the('message').checkVisibility());
+        await click('leave');
+        await until('lobby', () => the('callee').checkVisibility());",
+    );
+}
+
+#[test]
 fn a_telephone_in_a_room_is_marked_and_can_be_removed() {
     let browser = Browser::take();
     let service = Service::start("ivr.language = \"en\"\n");
