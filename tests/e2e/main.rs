@@ -13,6 +13,7 @@ mod listener;
 mod lossy;
 mod network;
 mod page;
+mod proxy;
 mod raw_rtp;
 mod raw_sip;
 mod receiver;
