@@ -5,6 +5,7 @@ use crate::harness::Service;
 use fantoccini::wd::WindowHandle;
 use fantoccini::{Client, ClientBuilder};
 use serde_json::{Value, json};
+use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
@@ -116,6 +117,7 @@ impl Browser {
             browser: self,
             window,
             open: true,
+            size: Cell::new(None),
         }
     }
 }
@@ -125,6 +127,8 @@ pub struct Tab<'a> {
     browser: &'a Browser,
     window: WindowHandle,
     open: bool,
+    /// That of the window before this tab has changed it.
+    size: Cell<Option<(u64, u64)>>,
 }
 
 impl Tab<'_> {
@@ -239,6 +243,18 @@ impl Tab<'_> {
         pcm(text.as_str().unwrap())
     }
 
+    /// Makes the window as narrow as a telephone, until this tab is closed.
+    pub fn narrow(&self) {
+        let c = self.browser.chromium;
+        let (_, _, width, height) = c.runtime.block_on(async {
+            c.client.switch_to_window(self.window.clone()).await.unwrap();
+            let before = c.client.get_window_rect().await.unwrap();
+            c.client.set_window_size(390, 844).await.unwrap();
+            before
+        });
+        self.size.set(Some((width, height)));
+    }
+
     /// Closes the tab as a person does.
     pub fn close(mut self) {
         self.shut();
@@ -251,6 +267,9 @@ impl Tab<'_> {
         let c = self.browser.chromium;
         c.runtime.block_on(async {
             let _ = c.client.switch_to_window(self.window.clone()).await;
+            if let Some((width, height)) = self.size.take() {
+                let _ = c.client.set_window_size(width as u32, height as u32).await;
+            }
             let _ = c.client.close_window().await;
             let _ = c.client.switch_to_window(c.first.clone()).await;
         });

@@ -48,6 +48,14 @@ const HANDS: &str = "
     };
     window.row = (name) => [...the('participants').children].find((one) => one.textContent.includes(name));
     window.line = (text) => [...the('chat-lines').children].find((one) => one.textContent.includes(text));
+    // On a mobile's screen, nothing sticks out or is cut off.
+    window.fits = () => {
+        if (innerWidth > 400) throw new Error(`${innerWidth} is no mobile`);
+        const shown = [...document.querySelectorAll('body *')].filter((one) => one.checkVisibility() && !one.closest('.unseen, .tile'));
+        const cut = shown.filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1
+            || (one.matches('button, .name, h1') && one.scrollWidth > one.clientWidth + 1));
+        if (cut.length) throw new Error(cut.map((one) => one.outerHTML).join());
+    };
     // A browser without a screen has none to share.
     navigator.mediaDevices.getDisplayMedia = async () => {
         const canvas = document.createElement('canvas');
@@ -319,6 +327,42 @@ fn two_people_in_a_call_write_to_each_other() {
         await until('closed', () => !the('message').checkVisibility());
         await click('leave');
         await until('lobby', () => the('callee').checkVisibility());",
+    );
+}
+
+#[test]
+fn on_the_screen_of_a_mobile_nothing_is_cut_off_and_the_message_field_stays_in_sight() {
+    let browser = Browser::take();
+    let service = Service::start("");
+    let ann = page(&browser, &service, "김하늘");
+    ann.narrow();
+    ann.evaluate(
+        "choose('language', 'ko');
+        await click('get-number');
+        await until('number', () => words('number'));
+        fits();",
+    );
+    ann.evaluate(
+        "choose('room-type', 'videoroom');
+        await type('subject', '매주 월요일 아침 전체 회의와 고객 지원 팀의 주간 업무 보고');
+        await click('create-room');
+        await until('inside', () => words('live-state') === '연결됨');
+        fits();
+        await click('show-chat');
+        for (let i = 0; i < 12; i += 1) {
+            await type('message', `${i}: 안녕하세요`);
+            await click('send');
+            await until('own line', () => line(`${i}: `));
+        }
+        fits();
+        the('message').blur();
+        scrollTo(0, 0);
+        the('message').focus();
+        const field = the('message').getBoundingClientRect();
+        const bar = document.querySelector('.controls').getBoundingClientRect();
+        if (field.top < 0 || field.bottom > bar.top) throw new Error(`the field is at ${field.bottom}, the bar at ${bar.top}`);
+        const [list, last] = [the('chat-lines'), the('chat-lines').lastElementChild].map((one) => one.getBoundingClientRect());
+        if (last.bottom > list.bottom + 1 || last.bottom > field.top) throw new Error('the last line is hidden');",
     );
 }
 
