@@ -355,9 +355,6 @@ fn on_the_screen_of_a_mobile_nothing_is_cut_off_and_the_message_field_stays_in_s
             await until('own line', () => line(`${i}: `));
         }
         fits();
-        the('message').blur();
-        scrollTo(0, 0);
-        the('message').focus();
         const field = the('message').getBoundingClientRect();
         const bar = document.querySelector('.controls').getBoundingClientRect();
         if (field.top < 0 || field.bottom > bar.top) throw new Error(`the field is at ${field.bottom}, the bar at ${bar.top}`);
