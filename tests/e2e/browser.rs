@@ -36,7 +36,7 @@ const WATCHED_DRIVER: &str = r#"chromedriver --port=0 & trap '' TERM; cat >/dev/
 kill -TERM 0; wait; rm -rf "$1"; sleep 1; rm -rf "$1"; kill -KILL 0"#;
 
 /// Which SDK an app is built on.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Sdk {
     TypeScript,
     ReactNative,

@@ -14,6 +14,7 @@ fn the_api_without_a_token_is_not_open_to_whom_a_proxy_on_this_machine_passes_on
         let service = Service::start(settings);
         let status = |headers: &[(&str, &str)]| http_get(service.http, "/api/v1/calls", headers).0;
         assert_eq!(status(&[]), 200, "this machine itself");
+        assert_eq!(service.get("/api/v1/recordings/1/file").0, 404);
         for header in [
             ("X-Forwarded-For", ONE),
             ("X-Forwarded-For", "127.0.0.1"),
@@ -24,6 +25,12 @@ fn the_api_without_a_token_is_not_open_to_whom_a_proxy_on_this_machine_passes_on
             ("Forwarded", "for=\""),
         ] {
             assert_eq!(status(&[header]), 401, "{settings}{header:?}");
+            let file = "/api/v1/recordings/1/file";
+            assert_eq!(
+                http_get(service.http, file, &[header]).0,
+                401,
+                "{file} {header:?}"
+            );
         }
     }
     let service = Service::start(&format!("{TRUSTED}api.token = \"right\"\n"));
