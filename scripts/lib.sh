@@ -2,7 +2,7 @@
 # What the scripts share. To be sourced, after `set -euo pipefail`.
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
-export PATH="$PATH:$HOME/.cargo/bin"
+export PATH="$PATH:$HOME/.cargo/bin:/usr/sbin:/sbin"
 
 note() {
     printf '==> %s\n' "$*" >&2

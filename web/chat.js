@@ -1,4 +1,4 @@
-// The chat of a room: lines to all, whispers to one, and who comes and goes.
+// The chat of a room: lines to all, whispers to one, and who comes and goes. In a call of two, lines alone.
 
 import { $, element, keyed, nameOf, say, text } from './dom.js';
 import { explain, language, t } from './i18n.js';
@@ -17,7 +17,11 @@ export const newChat = () => ({
   sending: false,
 });
 
-const isSeen = (live) => (!narrow.matches || live.panel === 'chat') && !document.hidden;
+const isShown = (live) => live.panel === 'chat' || (live.kind === 'room' && !narrow.matches);
+const isSeen = (live) => isShown(live) && !document.hidden;
+
+/** Telephones have no chat, and before the other one is there nobody would read it. */
+export const canChat = (live) => live.kind === 'room' || (live.callType !== 'sipcall' && live.connectedAt !== null);
 
 function add(live, line) {
   const { chat } = live;
@@ -29,8 +33,9 @@ function add(live, line) {
 /** MESSAGE_EVENT; what it says is in `live.lastMove` too, for those who listen to the page. */
 export function heard({ action, session, user_id: userId, user_name: userName, message, timestamp }) {
   const { live } = state;
-  if (live?.kind !== 'room') return;
-  const who = userName || userId;
+  const isCall = live?.kind === 'call';
+  if (!live || (isCall && message === undefined)) return; // who is in a call is known
+  const who = isCall ? live.other : userName || userId;
   add(live, { kind: action, who, text: message, at: timestamp ? timestamp * 1000 : Date.now() });
   if (action === 'send' || action === 'whisper') {
     if (!isSeen(live)) live.chat.unread += 1;
@@ -89,6 +94,14 @@ export function showPanel(panel) {
   update();
 }
 
+/** Shows the chat of a call, or hides it again. */
+export function toggleCallChat() {
+  const { live } = state;
+  if (!live) return;
+  showPanel(live.panel === 'chat' ? 'people' : 'chat');
+  $(live.panel === 'chat' ? 'message' : 'call-chat').focus();
+}
+
 /** What is on the screen is read. */
 export function seen() {
   const { live } = state;
@@ -105,8 +118,10 @@ export function renderChat(live) {
   keyed(list, chat.lines, (line) => line.id, newLine, fillLine);
   if (list.lastElementChild !== before && (isAtEnd || chat.lines.at(-1)?.own)) list.scrollTop = list.scrollHeight;
   $('chat-empty').hidden = chat.lines.length > 0;
+  $('to').hidden = live.kind === 'call';
   renderRecipients(live);
-  $('message').placeholder = chat.to ? t('whisperPlaceholder', { who: nameOf(chat.to.name) }) : t('messagePlaceholder');
+  const toAll = t(live.kind === 'call' ? 'message' : 'messagePlaceholder');
+  $('message').placeholder = chat.to ? t('whisperPlaceholder', { who: nameOf(chat.to.name) }) : toAll;
   $('chat-form').dataset.whisper = String(Boolean(chat.to));
   $('chat-error').hidden = !chat.problem;
   text($('chat-error'), chat.problem ? say(chat.problem) : '');

@@ -1,7 +1,7 @@
 // The page: the session with the server, and what of the document and of the server's events leads where.
 
 import { answer, answeredElsewhere, call, callerLeft, decline, endIncoming, rings, ringsThere } from './calls.js';
-import { heard, seen, sendLine, showPanel, whisperTo, writeTo } from './chat.js';
+import { heard, seen, sendLine, showPanel, toggleCallChat, whisperTo, writeTo } from './chat.js';
 import { KIND_OF_SELECT, applyDevices, chooseDevice, closeDevices, openDevices, refreshDevices } from './devices.js';
 import { $ } from './dom.js';
 import { setLanguage } from './i18n.js';
@@ -170,6 +170,7 @@ clicks('screen', toggleScreen);
 clicks('leave', leaveLive);
 clicks('show-people', () => showPanel('people'));
 clicks('show-chat', () => showPanel('chat'));
+clicks('call-chat', toggleCallChat);
 clicks('devices-lobby', openDevices);
 clicks('devices-live', openDevices);
 clicks('devices-close', closeDevices);

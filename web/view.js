@@ -1,7 +1,7 @@
 // From the state to the document. Nothing here talks to the server.
 
 import { canShareScreens, renderStage } from './stage.js';
-import { renderChat } from './chat.js';
+import { canChat, renderChat } from './chat.js';
 import { renderDevices } from './devices.js';
 import { $, button, clock, element, keyed, nameOf, roomName, say, setOpen, text } from './dom.js';
 import { language, t } from './i18n.js';
@@ -161,8 +161,11 @@ function renderLive(live) {
   renderDuration(live);
   renderStage(live);
   $('room-part').hidden = !isRoom;
-  $('side').hidden = !isRoom;
+  $('side').hidden = !isRoom && !(canChat(live) && live.panel === 'chat');
+  $('side').dataset.panel = live.panel;
   if (isRoom) renderRoom(live);
+  text($('coming-going'), live.lastMove ? say(live.lastMove) : '');
+  renderChat(live);
   renderControls(live);
 }
 
@@ -177,15 +180,23 @@ function renderRoom(live) {
     isSelf: true,
   };
   keyed($('participants'), [self, ...live.participants], (who) => who.session, newPerson, fillPerson);
-  text($('coming-going'), live.lastMove ? say(live.lastMove) : '');
-  $('side').dataset.panel = live.panel;
   for (const panel of ['people', 'chat']) $(`show-${panel}`).setAttribute('aria-pressed', String(live.panel === panel));
   text($('people-count'), String(live.participants.length + 1));
   const { unread } = live.chat;
   $('unread').hidden = unread === 0;
   text($('unread-count'), String(unread));
   text($('unread-text'), t('unread', { count: unread }));
-  renderChat(live);
+}
+
+function renderCallChat(live) {
+  const isOpen = live.panel === 'chat';
+  const { unread } = live.chat;
+  $('call-chat').hidden = live.kind !== 'call' || !canChat(live);
+  $('call-chat').dataset.on = String(isOpen);
+  $('call-chat').setAttribute('aria-expanded', String(isOpen));
+  $('call-chat').setAttribute('aria-label', unread ? `${t('chat')}, ${t('unread', { count: unread })}` : t('chat'));
+  $('call-unread').hidden = unread === 0;
+  text($('call-unread'), String(unread));
 }
 
 function renderControls(live) {
@@ -197,6 +208,7 @@ function renderControls(live) {
   $('screen').hidden = !live.hasVideo || live.kind === 'call' || !canShareScreens();
   text($('screen-text'), t(live.sharing ? 'screenStop' : 'screenShare'));
   $('screen').dataset.on = String(live.sharing);
+  renderCallChat(live);
   const isCancel = live.outgoing && !isConnected(live);
   text($('leave-text'), t(live.kind === 'room' ? 'leaveRoom' : isCancel ? 'cancelCall' : 'hangUp'));
 }

@@ -7,7 +7,7 @@ use crate::gateway::{CallRegistry, Gateway, GatewayParts, Phrase, Prompts};
 use crate::media::{Announcement, MediaPlane, MediaSettings};
 use crate::observe::{self, Health, Metrics, Notify};
 use crate::recording::{EventSink, Index, Recorder, RecorderParts};
-use crate::signaling::{AppState, Certificates, HubHandle, Limits, Listening};
+use crate::signaling::{AppState, Certificates, HubHandle, Limits, Listening, Proxies};
 use crate::sip::{Endpoint, EndpointSettings, SourceFilter, Trunks};
 use crate::store::Store;
 use crate::webhook::{Deliverer, Outbox, Targets, WebhookFigures};
@@ -143,6 +143,7 @@ async fn start(settings: &Settings) -> Result<Running, Failure> {
     let listening = Listening {
         listen: settings.http.listen,
         certificates: certificates.clone(),
+        proxies: Proxies::new(settings.http.trusted_proxies.clone()),
         stop: stop_http.clone(),
     };
     let http = crate::signaling::serve(listening, app).await?;
@@ -281,6 +282,7 @@ fn hub_settings(settings: &Settings) -> HubSettings {
         ring_time: Duration::from_secs(settings.ivr.ring_seconds),
         empty_room: Duration::from_secs(settings.rooms.empty_seconds),
         wrong_secrets: settings.rooms.wrong_secrets,
+        wrong_secrets_per_room: settings.rooms.wrong_secrets_per_room,
         secret_bar: Duration::from_secs(settings.rooms.secret_bar_seconds),
         turn: settings.turn.secret.as_ref().map(|secret| TurnSettings {
             secret: Secret::new(secret.expose()),

@@ -13,6 +13,7 @@ const KEYS: &[&str] = &[
     "http.tls.key",
     "http.public_url",
     "http.origins",
+    "http.trusted_proxies",
     "http.limits.connections",
     "http.limits.total_connections",
     "http.limits.connections_per_second",
@@ -83,6 +84,7 @@ const KEYS: &[&str] = &[
     "rooms.empty_seconds",
     "rooms.heartbeat_seconds",
     "rooms.wrong_secrets",
+    "rooms.wrong_secrets_per_room",
     "rooms.secret_bar_seconds",
     "log.level",
     "log.format",
@@ -317,7 +319,7 @@ fn check(s: &Settings, faults: &mut Vec<Fault>) {
         }
     }
     let limits = &s.http.limits;
-    let ranges: [(&str, u64, u64, u64); 22] = [
+    let ranges: [(&str, u64, u64, u64); 23] = [
         ("ivr.first_digit_seconds", s.ivr.first_digit_seconds, 1, 120),
         ("ivr.inter_digit_seconds", s.ivr.inter_digit_seconds, 1, 60),
         ("ivr.tries", u64::from(s.ivr.tries), 1, 10),
@@ -379,6 +381,12 @@ fn check(s: &Settings, faults: &mut Vec<Fault>) {
         ("webhook.days", s.webhook.days, 1, 30),
         ("turn.lifetime_seconds", s.turn.lifetime_seconds, 1, 31_536_000),
         ("rooms.wrong_secrets", s.rooms.wrong_secrets.into(), 1, 1_000_000),
+        (
+            "rooms.wrong_secrets_per_room",
+            s.rooms.wrong_secrets_per_room.into(),
+            1,
+            1_000_000,
+        ),
         ("rooms.secret_bar_seconds", s.rooms.secret_bar_seconds, 1, 86_400),
     ];
     for (key, value, low, high) in ranges {

@@ -81,7 +81,10 @@ pub struct Http {
     /// Origins whose pages may open WebSockets; empty: any.
     #[serde(deserialize_with = "one_or_many")]
     pub origins: Vec<OriginPattern>,
-    /// What one address may take.
+    /// Reverse proxies whose word about their clients' addresses is believed.
+    #[serde(deserialize_with = "one_or_many")]
+    pub trusted_proxies: Vec<IpNet>,
+    /// What one client may take.
     pub limits: HttpLimits,
 }
 
@@ -92,6 +95,7 @@ impl Default for Http {
             tls: Tls::default(),
             public_url: None,
             origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             limits: HttpLimits::default(),
         }
     }
@@ -459,9 +463,11 @@ pub struct Rooms {
     pub empty_seconds: u64,
     /// Heartbeat of sessions, seconds.
     pub heartbeat_seconds: u64,
-    /// Wrong room secrets of one session before its joins are barred.
+    /// Wrong room secrets of one client before rooms with a secret are barred to it.
     pub wrong_secrets: u32,
-    /// How long they are barred, seconds.
+    /// Wrong secrets for one room, whoever gives them, after which the first wrong one bars.
+    pub wrong_secrets_per_room: u32,
+    /// How long the bar is, seconds; wrong secrets are forgotten after as long without another one.
     pub secret_bar_seconds: u64,
 }
 
@@ -471,6 +477,7 @@ impl Default for Rooms {
             empty_seconds: 600,
             heartbeat_seconds: 20,
             wrong_secrets: 10,
+            wrong_secrets_per_room: 100,
             secret_bar_seconds: 60,
         }
     }

@@ -1,15 +1,15 @@
 //! `/api/v1`: look-up of call numbers, calls. Errors are problem details (RFC 9457).
 
+use super::caller::Caller;
 use super::server::AppState;
 use crate::directory::Directory;
 use axum::Json;
-use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::extract::{Extension, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use omnigate_omnitalk::{CallNumber, LookUp, TargetKind};
 use serde_json::json;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// An error's answer.
@@ -23,23 +23,23 @@ pub(super) fn problem(status: StatusCode, title: &str, detail: &str) -> Response
         .into_response()
 }
 
-/// With a token: only its bearers. Without: only this machine.
+/// With a token: only its bearers. Without: only this machine, and nobody whom a proxy on it passes on.
 pub(super) async fn authorise(
     State(app): State<Arc<AppState>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     request: Request,
     next: Next,
 ) -> Response {
-    if is_authorised(&app, peer, &headers) {
+    if is_authorised(&app, &caller, &headers) {
         return next.run(request).await;
     }
     unauthorised()
 }
 
-pub(super) fn is_authorised(app: &AppState, peer: SocketAddr, headers: &HeaderMap) -> bool {
+pub(super) fn is_authorised(app: &AppState, caller: &Caller, headers: &HeaderMap) -> bool {
     match &app.api_token {
-        None => peer.ip().to_canonical().is_loopback(),
+        None => caller.is_this_machine(),
         Some(token) => headers
             .get(header::AUTHORIZATION)
             .and_then(|v| v.to_str().ok())

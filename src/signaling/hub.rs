@@ -4,8 +4,8 @@ use crate::directory::{Directory, LookUpError};
 use crate::media::{MediaPlane, PeerEvent};
 use crate::recording::Recorder;
 use omnigate_omnitalk::{
-    CallNumber, Caller, Effect, Figures, Hub, HubSettings, LookUp, Now, RecordPolicy, RoomId, SocketId,
-    TelephoneId, TelephoneNotice,
+    CallNumber, Caller, ClientId, Effect, Figures, Hub, HubSettings, LookUp, Now, RecordPolicy, RoomId,
+    SocketId, TelephoneId, TelephoneNotice,
 };
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub(super) enum ToSocket {
 }
 
 enum Command {
-    Connected(SocketId, mpsc::Sender<ToSocket>),
+    Connected(SocketId, Option<ClientId>, mpsc::Sender<ToSocket>),
     Received(SocketId, String),
     Disconnected(SocketId),
     LookUp(CallNumber, oneshot::Sender<LookUp>),
@@ -101,9 +101,13 @@ impl HubHandle {
         HubHandle(sender)
     }
 
-    pub(super) async fn connected(&self, socket: SocketId) -> mpsc::Receiver<ToSocket> {
+    pub(super) async fn connected(
+        &self,
+        socket: SocketId,
+        client: Option<ClientId>,
+    ) -> mpsc::Receiver<ToSocket> {
         let (sender, receiver) = mpsc::channel(OUTBOX);
-        let _ = self.0.send(Command::Connected(socket, sender)).await;
+        let _ = self.0.send(Command::Connected(socket, client, sender)).await;
         receiver
     }
 
@@ -221,9 +225,9 @@ impl HubTask {
     fn command(&mut self, command: Command) {
         self.hub.can_record(self.recorder.refusal());
         let effects = match command {
-            Command::Connected(socket, sender) => {
+            Command::Connected(socket, client, sender) => {
                 self.sockets.insert(socket, sender);
-                self.hub.connected(socket, now());
+                self.hub.connected(socket, client, now());
                 return;
             }
             Command::Received(socket, text) => self.hub.received(socket, &text, now()),

@@ -2,10 +2,12 @@
 //!
 //! One table for all three, so that an address costs one entry, which goes once nothing is open and its budgets are full.
 
+use super::caller::{Caller, Way};
 use crate::budget::{Bucket, Pace};
 use crate::client::client_of;
 use crate::config::HttpLimits;
 use crate::sync::lock;
+use omnigate_omnitalk::ClientId;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -37,11 +39,13 @@ pub struct Limits {
     table: Mutex<Table>,
 }
 
-/// An open connection's place; given back on drop.
+/// The place of an open connection, or of one request or WebSocket that a proxy passes on; given back on drop.
 #[derive(Debug)]
 pub(super) struct Place {
     limits: Arc<Limits>,
-    address: IpAddr,
+    /// The client that it counts for.
+    client: Option<IpAddr>,
+    is_connection: bool,
     /// Set: the address opens connections too fast; it may come back after this time.
     pub(super) too_fast: Option<Duration>,
 }
@@ -77,21 +81,36 @@ impl Limits {
         }
     }
 
-    /// A reverse proxy, a health check and tests come from this machine.
+    /// A health check, tests, and a reverse proxy that is not in `http.trusted_proxies` come from this machine.
     fn exempt(&self, address: IpAddr) -> bool {
         address.is_loopback() && !self.settings.loopback
     }
 
+    /// Which client it is that asks; `None`: it is not limited.
+    fn limited(&self, caller: &Caller) -> Option<IpAddr> {
+        let address = client_of(caller.address);
+        (caller.way == Way::TrustedProxy || !self.exempt(address)).then_some(address)
+    }
+
+    /// The same for the hub.
+    pub(super) fn client(&self, caller: &Caller) -> Option<ClientId> {
+        let bits = match self.limited(caller)? {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+            IpAddr::V6(v6) => v6.to_bits(),
+        };
+        Some(ClientId(bits))
+    }
+
     /// A connection was opened. `None`: it is to be closed without a word, since too many are open, or a warning
-    /// (`too_fast`) does not help.
-    pub(super) fn connect(self: &Arc<Limits>, from: IpAddr, now: Instant) -> Option<Place> {
-        let address = client_of(from);
+    /// (`too_fast`) does not help. To a trusted proxy only the total applies; its clients are counted as they `enter`.
+    pub(super) fn connect(self: &Arc<Limits>, from: IpAddr, is_proxy: bool, now: Instant) -> Option<Place> {
+        let client = Some(client_of(from)).filter(|address| !is_proxy && !self.exempt(*address));
         let mut table = lock(&self.table);
         if table.open >= self.settings.total_connections {
             return None;
         }
         let mut too_fast = None;
-        if !self.exempt(address) {
+        if let Some(address) = client {
             let entry = self.entry(&mut table, address, now);
             if entry.open >= self.settings.connections {
                 return None;
@@ -105,17 +124,36 @@ impl Limits {
         table.open += 1;
         Some(Place {
             limits: self.clone(),
-            address,
+            client,
+            is_connection: true,
             too_fast,
         })
     }
 
-    /// A WebSocket is asked for; `Err`: how long to wait.
-    pub(super) fn session(&self, from: IpAddr, now: Instant) -> Result<(), Duration> {
-        let address = client_of(from);
-        if self.exempt(address) {
-            return Ok(());
+    /// A trusted proxy passes a request on. `None`: the client has too many under way, WebSockets included.
+    pub(super) fn enter(self: &Arc<Limits>, caller: &Caller, now: Instant) -> Option<Place> {
+        let client = self.limited(caller);
+        if let Some(address) = client {
+            let mut table = lock(&self.table);
+            let entry = self.entry(&mut table, address, now);
+            if entry.open >= self.settings.connections {
+                return None;
+            }
+            entry.open += 1;
         }
+        Some(Place {
+            limits: self.clone(),
+            client,
+            is_connection: false,
+            too_fast: None,
+        })
+    }
+
+    /// A WebSocket is asked for; `Err`: how long to wait.
+    pub(super) fn session(&self, caller: &Caller, now: Instant) -> Result<(), Duration> {
+        let Some(address) = self.limited(caller) else {
+            return Ok(());
+        };
         let mut table = lock(&self.table);
         self.entry(&mut table, address, now)
             .sessions
@@ -144,8 +182,8 @@ impl Limits {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut table = lock(&self.limits.table);
-        table.open = table.open.saturating_sub(1);
-        if let Some(entry) = table.entries.get_mut(&self.address) {
+        table.open = table.open.saturating_sub(u32::from(self.is_connection));
+        if let Some(entry) = self.client.and_then(|client| table.entries.get_mut(&client)) {
             entry.open = entry.open.saturating_sub(1);
         }
     }
@@ -171,13 +209,16 @@ mod tests {
             ..HttpLimits::default()
         });
         let now = Instant::now();
-        let first = limits.connect(host(1), now).unwrap();
-        let _second = limits.connect(host(1), now).unwrap();
-        assert!(limits.connect(host(1), now).is_none());
-        let _other = limits.connect(host(2), now).unwrap();
-        assert!(limits.connect(host(3), now).is_none(), "the total is reached");
+        let first = limits.connect(host(1), false, now).unwrap();
+        let _second = limits.connect(host(1), false, now).unwrap();
+        assert!(limits.connect(host(1), false, now).is_none());
+        let _other = limits.connect(host(2), false, now).unwrap();
+        assert!(
+            limits.connect(host(3), false, now).is_none(),
+            "the total is reached"
+        );
         drop(first);
-        assert!(limits.connect(host(1), now).is_some());
+        assert!(limits.connect(host(1), false, now).is_some());
     }
 
     #[test]
@@ -188,20 +229,26 @@ mod tests {
             ..HttpLimits::default()
         });
         let now = Instant::now();
-        let places: Vec<_> = (0..10).map(|_| limits.connect(host(1), now).unwrap()).collect();
+        let places: Vec<_> = (0..10)
+            .map(|_| limits.connect(host(1), false, now).unwrap())
+            .collect();
         assert!(places[..5].iter().all(|p| p.too_fast.is_none()));
         assert_eq!(places[5].too_fast, Some(Duration::from_millis(100)));
         assert!(
-            limits.connect(host(1), now).is_none(),
+            limits.connect(host(1), false, now).is_none(),
             "nor are there more warnings than connections"
         );
         let later = now + Duration::from_millis(101);
-        assert!(limits.connect(host(1), later).unwrap().too_fast.is_none());
+        assert!(limits.connect(host(1), false, later).unwrap().too_fast.is_none());
     }
 
     #[test]
     fn this_machine_is_not_limited_unless_wanted() {
         let loopback = IpAddr::from([127, 0, 0, 1]);
+        let direct = Caller {
+            address: loopback,
+            way: Way::Direct,
+        };
         let one = HttpLimits {
             connections: 1,
             sessions_per_minute: 1,
@@ -210,30 +257,58 @@ mod tests {
         let now = Instant::now();
         let free = limits(one.clone());
         let _places = [
-            free.connect(loopback, now).unwrap(),
-            free.connect(loopback, now).unwrap(),
+            free.connect(loopback, false, now).unwrap(),
+            free.connect(loopback, false, now).unwrap(),
         ];
-        assert!((0..9).all(|_| free.session(loopback, now).is_ok()));
+        assert!((0..9).all(|_| free.session(&direct, now).is_ok()));
         let strict = limits(HttpLimits {
             loopback: true,
             ..one
         });
-        let _place = strict.connect(loopback, now).unwrap();
-        assert!(strict.connect(loopback, now).is_none());
-        assert!(strict.session(loopback, now).is_ok());
-        assert_eq!(strict.session(loopback, now), Err(Duration::from_secs(60)));
+        let _place = strict.connect(loopback, false, now).unwrap();
+        assert!(strict.connect(loopback, false, now).is_none());
+        assert!(strict.session(&direct, now).is_ok());
+        assert_eq!(strict.session(&direct, now), Err(Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn behind_a_trusted_proxy_each_client_has_its_own_limits() {
+        let limits = limits(HttpLimits {
+            connections: 1,
+            total_connections: 2,
+            sessions_per_minute: 1,
+            ..HttpLimits::default()
+        });
+        let now = Instant::now();
+        let proxy = IpAddr::from([127, 0, 0, 1]);
+        let behind = |address| Caller {
+            address,
+            way: Way::TrustedProxy,
+        };
+        let _connections = [0; 2].map(|_| limits.connect(proxy, true, now).unwrap());
+        let place = limits.enter(&behind(host(1)), now).unwrap();
+        assert!(limits.enter(&behind(host(1)), now).is_none());
+        let _other = limits.enter(&behind(host(2)), now).unwrap();
+        drop(place);
+        assert!(limits.enter(&behind(host(1)), now).is_some());
+        for address in [host(1), host(2), proxy] {
+            assert!(limits.session(&behind(address), now).is_ok());
+            assert!(limits.session(&behind(address), now).is_err(), "{address}");
+            assert!(limits.client(&behind(address)).is_some());
+        }
+        assert_ne!(limits.client(&behind(host(1))), limits.client(&behind(host(2))));
     }
 
     #[test]
     fn the_table_forgets_addresses_that_have_nothing() {
         let limits = limits(HttpLimits::default());
         let now = Instant::now();
-        let kept = limits.connect(host(0), now).unwrap();
+        let kept = limits.connect(host(0), false, now).unwrap();
         for n in 1..200_000 {
-            let _ = limits.connect(host(n), now + Duration::from_millis(u64::from(n) * 10));
+            let _ = limits.connect(host(n), false, now + Duration::from_millis(u64::from(n) * 10));
         }
         let entries = lock(&limits.table).entries.len();
         assert!(entries <= PRUNE, "{entries}");
-        assert!(lock(&limits.table).entries.contains_key(&kept.address));
+        assert!(lock(&limits.table).entries.contains_key(&kept.client.unwrap()));
     }
 }

@@ -1,12 +1,12 @@
 //! From the TCP listener to HTTP: limits, TLS, time-outs. `axum::serve` has none of them.
 
+use super::caller::{Proxies, Way};
 use super::limits::{Limits, Place};
 use super::server::too_many;
 use super::tls::Certificates;
 use crate::observe::Metrics;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -39,6 +39,7 @@ pub(super) struct Serving {
     pub router: Router,
     pub certificates: Option<Arc<Certificates>>,
     pub limits: Arc<Limits>,
+    pub proxies: Proxies,
     pub metrics: Arc<Metrics>,
     pub stop: CancellationToken,
 }
@@ -58,7 +59,8 @@ impl Serving {
                 },
                 () = self.stop.cancelled() => return,
             };
-            match self.limits.connect(peer.ip(), Instant::now()) {
+            let is_proxy = self.proxies.trusts(peer.ip());
+            match self.limits.connect(peer.ip(), is_proxy, Instant::now()) {
                 Some(place) => drop(tokio::spawn(self.clone().connection(stream, peer, place))),
                 None => self.metrics.http_refused("connections"),
             }
@@ -97,7 +99,15 @@ impl Serving {
                     return Ok(too_many(wait));
                 }
                 let mut request = request.map(Body::new);
-                request.extensions_mut().insert(ConnectInfo(peer));
+                let caller = self.proxies.caller(peer.ip(), request.headers());
+                request.extensions_mut().insert(caller);
+                if caller.way == Way::TrustedProxy {
+                    let Some(place) = self.limits.enter(&caller, Instant::now()) else {
+                        self.metrics.http_refused("connections");
+                        return Ok(too_many(Duration::ZERO));
+                    };
+                    request.extensions_mut().insert(Arc::new(place));
+                }
                 let answer: Result<Response, Infallible> = router.call(request).await;
                 answer
             }

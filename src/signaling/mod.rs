@@ -1,6 +1,7 @@
 //! The signaling server: WebSockets and HTTP routes around the hub.
 
 mod api;
+mod caller;
 mod hub;
 mod limits;
 mod listener;
@@ -10,6 +11,7 @@ mod server;
 mod socket;
 mod tls;
 
+pub use caller::Proxies;
 pub use hub::{Calling, HubHandle, RoomPort};
 pub use limits::Limits;
 pub use server::{AppState, HttpError, Listening, serve};

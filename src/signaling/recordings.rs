@@ -1,11 +1,12 @@
 //! `/api/v1/recordings`: list, look at, fetch, pause, delete.
 
 use super::api::{is_authorised, problem, unauthorised};
+use super::caller::Caller;
 use super::server::AppState;
 use crate::recording::{Entry, Query as Wanted};
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, Path, Query, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use headers::{ContentRange, HeaderMapExt, Range};
@@ -15,7 +16,6 @@ use omnigate_recording::manifest::FileEntry;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::io::{Read, Seek, SeekFrom};
-use std::net::SocketAddr;
 use std::ops::Bound;
 use std::sync::Arc;
 use tracing::warn;
@@ -207,12 +207,12 @@ pub(super) struct FileQuery {
 /// `/recordings/{id}/file`: the recording's main file, in the format asked for.
 pub(super) async fn main_file(
     State(app): State<Arc<AppState>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     Query(query): Query<FileQuery>,
     headers: HeaderMap,
 ) -> Response {
-    if !is_authorised(&app, peer, &headers) {
+    if !is_authorised(&app, &caller, &headers) {
         return unauthorised();
     }
     let entry = match entry(&app, &id).await {
@@ -238,7 +238,7 @@ pub(super) async fn main_file(
 /// `/recordings/{id}/files/{name}`: any of its files; also by the link of a webhook.
 pub(super) async fn file(
     State(app): State<Arc<AppState>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(caller): Extension<Caller>,
     Path((id, name)): Path<(String, String)>,
     Query(query): Query<FileQuery>,
     headers: HeaderMap,
@@ -254,7 +254,7 @@ pub(super) async fn file(
         }
         _ => false,
     };
-    if !by_link && !is_authorised(&app, peer, &headers) {
+    if !by_link && !is_authorised(&app, &caller, &headers) {
         return unauthorised();
     }
     let entry = match found {

@@ -1,7 +1,8 @@
 //! The HTTP listener and its routes.
 
+use super::caller::{Caller, Proxies};
 use super::hub::HubHandle;
-use super::limits::Limits;
+use super::limits::{Limits, Place};
 use super::tls::Certificates;
 use super::{api, listener, page, recordings, socket};
 use crate::config::{OriginPattern, Secret};
@@ -11,7 +12,7 @@ use crate::observe::{Health, Metrics};
 use crate::recording::Recorder;
 use crate::webhook::WebhookFigures;
 use axum::Router;
-use axum::extract::{ConnectInfo, State, WebSocketUpgrade};
+use axum::extract::{Extension, State, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -49,7 +50,7 @@ pub struct AppState {
     pub api_token: Option<Secret>,
     /// Origins whose pages may open WebSockets; empty: any.
     pub origins: Vec<OriginPattern>,
-    /// What one address may take.
+    /// What one client may take.
     pub limits: Arc<Limits>,
     /// Numbers sockets.
     pub next_socket: AtomicU64,
@@ -69,6 +70,8 @@ pub struct Listening {
     pub listen: SocketAddr,
     /// With it: TLS only.
     pub certificates: Option<Arc<Certificates>>,
+    /// Proxies whose word about their clients is believed.
+    pub proxies: Proxies,
     /// Ends it.
     pub stop: CancellationToken,
 }
@@ -110,6 +113,7 @@ pub async fn serve(listening: Listening, app: Arc<AppState>) -> Result<SocketAdd
         router,
         certificates: listening.certificates,
         limits: app.limits.clone(),
+        proxies: listening.proxies,
         metrics: app.metrics.clone(),
         stop: listening.stop,
     };
@@ -144,7 +148,8 @@ async fn metrics(State(app): State<Arc<AppState>>) -> Response {
 
 async fn websocket(
     State(app): State<Arc<AppState>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(caller): Extension<Caller>,
+    place: Option<Extension<Arc<Place>>>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
@@ -152,7 +157,7 @@ async fn websocket(
         && !allowed(&app.origins, origin.as_bytes())
     {
         let origin = String::from_utf8_lossy(origin.as_bytes());
-        info!(%peer, %origin, "WebSocket refused: the origin is not in http.origins");
+        info!(client = %caller.address, %origin, "WebSocket refused: the origin is not in http.origins");
         app.metrics.http_refused("origin");
         return api::problem(
             StatusCode::FORBIDDEN,
@@ -160,18 +165,23 @@ async fn websocket(
             "pages of this origin may not connect here",
         );
     }
-    if let Err(wait) = app.limits.session(peer.ip(), Instant::now()) {
+    if let Err(wait) = app.limits.session(&caller, Instant::now()) {
         app.metrics.http_refused("sessions");
         return too_many(wait);
     }
     let id = SocketId(app.next_socket.fetch_add(1, Relaxed));
     let hub = app.hub.clone();
     let pace = app.limits.messages();
+    let client = app.limits.client(&caller);
     upgrade
         .read_buffer_size(READ_BUFFER)
         .max_message_size(MAX_FRAME)
         .max_frame_size(MAX_FRAME)
-        .on_upgrade(move |socket| socket::run(socket, id, hub, pace))
+        .on_upgrade(async move |socket| {
+            // Behind a proxy, the place of a client is its WebSocket's.
+            let _place = place;
+            socket::run(socket, id, client, hub, pace).await;
+        })
 }
 
 /// Native apps send no origin and are not asked for one; a page cannot leave it out.
@@ -184,7 +194,7 @@ pub(super) fn too_many(wait: Duration) -> Response {
     let mut response = api::problem(
         StatusCode::TOO_MANY_REQUESTS,
         "Too Many Requests",
-        "this address connects too often; see Retry-After",
+        "this client connects too often; see Retry-After",
     );
     let seconds = wait.as_secs() + 1;
     response.headers_mut().insert(header::RETRY_AFTER, seconds.into());

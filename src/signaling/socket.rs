@@ -4,7 +4,7 @@ use super::hub::{HubHandle, ToSocket};
 use crate::budget::{Bucket, Pace};
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::{SinkExt, StreamExt};
-use omnigate_omnitalk::SocketId;
+use omnigate_omnitalk::{ClientId, SocketId};
 use std::time::{Duration, Instant};
 use tokio::time::{sleep_until, timeout};
 
@@ -15,8 +15,14 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// Carries frames between a socket and the hub until one side ends. A client that is faster than `pace` is read later,
 /// so that its own connection fills up; nothing of it is dropped.
-pub(super) async fn run(socket: WebSocket, id: SocketId, hub: HubHandle, pace: Pace) {
-    let mut outbox = hub.connected(id).await;
+pub(super) async fn run(
+    socket: WebSocket,
+    id: SocketId,
+    client: Option<ClientId>,
+    hub: HubHandle,
+    pace: Pace,
+) {
+    let mut outbox = hub.connected(id, client).await;
     let (mut writer, mut reader) = socket.split();
     let writing = tokio::spawn(async move {
         while let Some(frame) = outbox.recv().await {

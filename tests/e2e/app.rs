@@ -4,8 +4,9 @@ use crate::harness::Service;
 use serde_json::{Value, json};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::stream::MaybeTlsStream;
-use tokio_tungstenite::tungstenite::{Message, WebSocket, connect};
+use tokio_tungstenite::tungstenite::{Error, Message, WebSocket, connect};
 
 pub struct App {
     socket: WebSocket<MaybeTlsStream<TcpStream>>,
@@ -17,7 +18,26 @@ pub struct App {
 
 impl App {
     pub fn sign_in(service: &Service, user: &str) -> App {
-        let (socket, _) = connect(format!("ws://{}/ws", service.http)).unwrap();
+        App::try_sign_in(service, user, None).unwrap()
+    }
+
+    /// Signs in as a reverse proxy passes it on for `client`; the status of the answer when it is not let in.
+    pub fn sign_in_from(service: &Service, user: &str, client: &str) -> Result<App, u16> {
+        App::try_sign_in(service, user, Some(client))
+    }
+
+    fn try_sign_in(service: &Service, user: &str, client: Option<&str>) -> Result<App, u16> {
+        let mut request = format!("ws://{}/ws", service.http).into_client_request().unwrap();
+        if let Some(client) = client {
+            request
+                .headers_mut()
+                .insert("x-forwarded-for", client.parse().unwrap());
+        }
+        let (socket, _) = match connect(request) {
+            Ok(connected) => connected,
+            Err(Error::Http(answer)) => return Err(answer.status().as_u16()),
+            Err(e) => panic!("{e}"),
+        };
         if let MaybeTlsStream::Plain(stream) = socket.get_ref() {
             stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
         }
@@ -33,7 +53,7 @@ impl App {
         assert_eq!(answer["result"], "success");
         app.session = answer["session"].as_str().unwrap().to_owned();
         app.welcome = answer;
-        app
+        Ok(app)
     }
 
     /// Sends a request and waits for its response.
@@ -78,7 +98,7 @@ impl App {
                 }
                 Ok(Message::Close(frame)) => panic!("closed while waiting for {command}: {frame:?}"),
                 Ok(_) => {}
-                Err(tokio_tungstenite::tungstenite::Error::Io(_)) => {}
+                Err(Error::Io(_)) => {}
                 Err(e) => panic!("waiting for {command}: {e}"),
             }
         }
@@ -94,7 +114,7 @@ impl App {
         while Instant::now() < until {
             match self.socket.read() {
                 Ok(Message::Close(frame)) => return frame.map(|f| f.code.into()),
-                Ok(_) | Err(tokio_tungstenite::tungstenite::Error::Io(_)) => {}
+                Ok(_) | Err(Error::Io(_)) => {}
                 Err(_) => return None,
             }
         }

@@ -5,6 +5,7 @@ use crate::harness::Service;
 use fantoccini::wd::WindowHandle;
 use fantoccini::{Client, ClientBuilder};
 use serde_json::{Value, json};
+use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
@@ -13,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-const CHROMIUM_FLAGS: [&str; 15] = [
+const CHROMIUM_FLAGS: [&str; 14] = [
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
@@ -28,8 +29,6 @@ const CHROMIUM_FLAGS: [&str; 15] = [
     "--disable-background-timer-throttling",
     "--disable-renderer-backgrounding",
     "--disable-backgrounding-occluded-windows",
-    // The SDKs' STUN and TURN servers do not exist here.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ];
 
 /// Ends the driver and its browser when the test binary has ended: then its standard input ends.
@@ -37,7 +36,7 @@ const WATCHED_DRIVER: &str = r#"chromedriver --port=0 & trap '' TERM; cat >/dev/
 kill -TERM 0; wait; rm -rf "$1"; sleep 1; rm -rf "$1"; kill -KILL 0"#;
 
 /// Which SDK an app is built on.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Sdk {
     TypeScript,
     ReactNative,
@@ -63,9 +62,19 @@ pub struct Browser {
 
 impl Browser {
     pub fn take() -> Browser {
+        Browser::take_or_start("")
+    }
+
+    /// The first and only one of this process, in which `name` stands for 127.0.0.1.
+    pub fn that_resolves(name: &str) -> Browser {
+        assert!(CHROMIUM.get().is_none(), "there is a browser without {name}");
+        Browser::take_or_start(&format!("MAP {name} 127.0.0.1, "))
+    }
+
+    fn take_or_start(names: &str) -> Browser {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         Browser {
-            chromium: CHROMIUM.get_or_init(start),
+            chromium: CHROMIUM.get_or_init(|| start(names)),
             _turn: turn,
         }
     }
@@ -108,6 +117,7 @@ impl Browser {
             browser: self,
             window,
             open: true,
+            size: Cell::new(None),
         }
     }
 }
@@ -117,6 +127,8 @@ pub struct Tab<'a> {
     browser: &'a Browser,
     window: WindowHandle,
     open: bool,
+    /// That of the window before this tab has changed it.
+    size: Cell<Option<(u64, u64)>>,
 }
 
 impl Tab<'_> {
@@ -231,6 +243,18 @@ impl Tab<'_> {
         pcm(text.as_str().unwrap())
     }
 
+    /// Makes the window as narrow as a telephone, until this tab is closed.
+    pub fn narrow(&self) {
+        let c = self.browser.chromium;
+        let (_, _, width, height) = c.runtime.block_on(async {
+            c.client.switch_to_window(self.window.clone()).await.unwrap();
+            let before = c.client.get_window_rect().await.unwrap();
+            c.client.set_window_size(390, 844).await.unwrap();
+            before
+        });
+        self.size.set(Some((width, height)));
+    }
+
     /// Closes the tab as a person does.
     pub fn close(mut self) {
         self.shut();
@@ -243,6 +267,9 @@ impl Tab<'_> {
         let c = self.browser.chromium;
         c.runtime.block_on(async {
             let _ = c.client.switch_to_window(self.window.clone()).await;
+            if let Some((width, height)) = self.size.take() {
+                let _ = c.client.set_window_size(width as u32, height as u32).await;
+            }
             let _ = c.client.close_window().await;
             let _ = c.client.switch_to_window(c.first.clone()).await;
         });
@@ -294,7 +321,7 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-fn start() -> Chromium {
+fn start(names: &str) -> Chromium {
     let files = serve_files();
     let profile = std::env::temp_dir().join(format!("omnigate-e2e-chromium-{}", std::process::id()));
     let mut driver = Command::new("sh")
@@ -320,6 +347,10 @@ fn start() -> Chromium {
     std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
     let mut flags: Vec<String> = CHROMIUM_FLAGS.iter().map(|f| (*f).to_owned()).collect();
     flags.push(format!("--user-data-dir={}", profile.display()));
+    // The SDKs' STUN and TURN servers do not exist here.
+    flags.push(format!(
+        "--host-resolver-rules={names}MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+    ));
     let wishes = json!({"goog:chromeOptions": {"args": flags}, "timeouts": {"script": 120_000}});
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (client, first) = runtime.block_on(async {

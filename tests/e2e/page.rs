@@ -48,6 +48,14 @@ const HANDS: &str = "
     };
     window.row = (name) => [...the('participants').children].find((one) => one.textContent.includes(name));
     window.line = (text) => [...the('chat-lines').children].find((one) => one.textContent.includes(text));
+    // On a mobile's screen, nothing sticks out or is cut off.
+    window.fits = () => {
+        if (innerWidth > 400) throw new Error(`${innerWidth} is no mobile`);
+        const shown = [...document.querySelectorAll('body *')].filter((one) => one.checkVisibility() && !one.closest('.unseen, .tile'));
+        const cut = shown.filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1
+            || (one.matches('button, .name, h1') && one.scrollWidth > one.clientWidth + 1));
+        if (cut.length) throw new Error(cut.map((one) => one.outerHTML).join());
+    };
     // A browser without a screen has none to share.
     navigator.mediaDevices.getDisplayMedia = async () => {
         const canvas = document.createElement('canvas');
@@ -280,6 +288,79 @@ fn two_people_call_each_other() {
     );
     bob.evaluate("await click('leave'); await until('lobby', () => the('callee').checkVisibility());");
     ann.evaluate("await until('told', () => words('notice').includes('bob has hung up'));");
+}
+
+#[test]
+fn two_people_in_a_call_write_to_each_other() {
+    let browser = Browser::take();
+    let service = Service::start("");
+    let ann = page(&browser, &service, "ann");
+    let bob = page(&browser, &service, "bob");
+    ann.evaluate(
+        "await type('callee', 'bob');
+        await click('call-audio');
+        await until('rings there', () => words('live-state') === 'It is ringing at bob.');
+        if (the('call-chat').checkVisibility()) throw new Error('a chat with nobody');",
+    );
+    bob.evaluate("await until('rings', () => the('incoming').open); await click('answer');");
+    ann.evaluate(
+        "await click('call-chat');
+        if (the('recipient').checkVisibility()) throw new Error('there is one recipient only');
+        await type('message', 'Are you there?');
+        await click('send');
+        await until('own line', () => line('Are you there?')?.dataset.own === 'true');",
+    );
+    bob.evaluate(
+        "await until('unread', () => the('call-unread').checkVisibility() && words('call-unread') === '1');
+        if (the('message').checkVisibility()) throw new Error('open without a click');
+        await click('call-chat');
+        await until('read', () => !the('call-unread').checkVisibility());
+        if (!line('Are you there?').textContent.includes('ann')) throw new Error(words('chat-lines'));
+        await type('message', '여기 있어요');
+        await click('send');",
+    );
+    ann.evaluate(
+        "await until('answer', () => line('여기 있어요')?.textContent.includes('bob'));
+        if (the('call-unread').checkVisibility()) throw new Error('unread though it is on the screen');
+        if (the('chat-lines').children.length !== 2) throw new Error(words('chat-lines'));
+        await click('call-chat');
+        await until('closed', () => !the('message').checkVisibility());
+        await click('leave');
+        await until('lobby', () => the('callee').checkVisibility());",
+    );
+}
+
+#[test]
+fn on_the_screen_of_a_mobile_nothing_is_cut_off_and_the_message_field_stays_in_sight() {
+    let browser = Browser::take();
+    let service = Service::start("");
+    let ann = page(&browser, &service, "김하늘");
+    ann.narrow();
+    ann.evaluate(
+        "choose('language', 'ko');
+        await click('get-number');
+        await until('number', () => words('number'));
+        fits();",
+    );
+    ann.evaluate(
+        "choose('room-type', 'videoroom');
+        await type('subject', '매주 월요일 아침 전체 회의와 고객 지원 팀의 주간 업무 보고');
+        await click('create-room');
+        await until('inside', () => words('live-state') === '연결됨');
+        fits();
+        await click('show-chat');
+        for (let i = 0; i < 12; i += 1) {
+            await type('message', `${i}: 안녕하세요`);
+            await click('send');
+            await until('own line', () => line(`${i}: `));
+        }
+        fits();
+        const field = the('message').getBoundingClientRect();
+        const bar = document.querySelector('.controls').getBoundingClientRect();
+        if (field.top < 0 || field.bottom > bar.top) throw new Error(`the field is at ${field.bottom}, the bar at ${bar.top}`);
+        const [list, last] = [the('chat-lines'), the('chat-lines').lastElementChild].map((one) => one.getBoundingClientRect());
+        if (last.bottom > list.bottom + 1 || last.bottom > field.top) throw new Error('the last line is hidden');",
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::browser::{Browser, Sdk};
 use crate::harness::Service;
+use crate::network;
 use serde_json::json;
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -21,7 +22,11 @@ struct Coturn {
 
 impl Coturn {
     fn start() -> Coturn {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        Coturn::start_at(free, "")
+    }
+
+    fn start_at(address: SocketAddr, extra: &str) -> Coturn {
         let port = address.port();
         let dir = std::env::temp_dir().join(format!("omnigate-e2e-coturn-{}-{port}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
@@ -35,7 +40,7 @@ impl Coturn {
                  no-multicast-peers\nno-tcp-relay\ndenied-peer-ip=0.0.0.0-255.255.255.255\n\
                  denied-peer-ip=::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff\n\
                  allow-loopback-peers\nallowed-peer-ip=127.0.0.1\nuser-quota=12\nmax-bps=500000\n\
-                 log-file=stdout\npidfile={d}/pid\nuserdb={d}/db\n"
+                 log-file=stdout\npidfile={d}/pid\nuserdb={d}/db\n{extra}"
             ),
         )
         .unwrap();
@@ -133,4 +138,39 @@ fn an_app_without_udp_is_heard_and_hears_over_the_relay() {
     far.wait_for_tones(&[500.0]);
     assert_eq!(far.run("return await rig.ways()"), json!(["relay/tcp"]));
     assert_ne!(near.run("return await rig.ways()"), json!(["relay/tcp"]));
+}
+
+#[test]
+fn two_browsers_whose_udp_to_us_is_dropped_hear_each_other_over_the_relay_of_the_sdk() {
+    let name = "turn::two_browsers_whose_udp_to_us_is_dropped_hear_each_other_over_the_relay_of_the_sdk";
+    if !network::is_own(name) {
+        return;
+    }
+    // What sends to our port from another port than the relay's is the browser itself.
+    network::give_out_ports("33000 39999");
+    network::drop_packets("-p udp --dport 40000:40063 ! --sport 50000:50099");
+    network::drop_packets("-p udp --sport 40000:40063 ! --dport 50000:50099");
+    let address = SocketAddr::from(([127, 0, 0, 1], 3478));
+    let _coturn = Coturn::start_at(address, "min-port=50000\nmax-port=50099\n");
+    let service = Service::start_with(
+        &format!("turn.secret = \"{SECRET}\"\nmedia.webrtc_tcp = false\n"),
+        &[("OMNIGATE__MEDIA__WEBRTC_PORT", "40000".into())],
+    );
+    // WebRTC asks for the name with a dot at its end.
+    let browser = Browser::that_resolves("omnitalk.io.");
+    let ann = browser.app(&service, Sdk::TypeScript, "ann");
+    let bob = browser.app(&service, Sdk::TypeScript, "bob");
+    ann.tone(500.0);
+    bob.tone(700.0);
+    let room = ann.new_room("audioroom");
+    ann.join(&room);
+    bob.join(&room);
+    ann.wait_for_tones(&[700.0]);
+    bob.wait_for_tones(&[500.0]);
+    for app in [&ann, &bob] {
+        assert_eq!(app.run("return await rig.ways()"), json!(["relay/udp"]));
+    }
+    let dropped = network::dropped();
+    assert!(dropped[0] > 0, "nothing was dropped: {dropped:?}");
+    assert_eq!(dropped[1], 0, "we have sent where nothing had come from");
 }

@@ -1,11 +1,15 @@
-//! Identifiers: of sockets and telephones (given by the driver); of rooms, participants, streams, viewers and recordings
-//! (given by the hub).
+//! Identifiers: of sockets, clients and telephones (given by the driver); of rooms, participants, streams, viewers and
+//! recordings (given by the hub).
 
 use std::fmt;
 
 /// One WebSocket connection. The driver numbers them and never uses a number twice.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct SocketId(pub u64);
+
+/// Whoever the driver takes for one client, over all its connections.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct ClientId(pub u128);
 
 /// One inbound telephone call. The driver numbers them and never uses a number twice.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]

@@ -15,7 +15,7 @@
 //! let settings = HubSettings { services: vec![Service::open("SVC1")], ..HubSettings::default() };
 //! let mut hub = Hub::new(settings, [7; 32]);
 //! let now = Now { instant: Instant::now(), unix: 1_700_000_000 };
-//! hub.connected(SocketId(1), now);
+//! hub.connected(SocketId(1), None, now);
 //! let hello = r#"{"cmd":"WS_SESSION_REQ","service_id":"SVC1","sdk":"JS","ver":"2.1.3","heartbeat":true}"#;
 //! let effects = hub.received(SocketId(1), hello, now);
 //! assert!(matches!(&effects[..], [Effect::Send { text, .. }] if text.contains("WS_SESSION_RSP")));
@@ -42,7 +42,7 @@ pub use effects::{
     Caller, Effect, EndReason, Figures, LookUp, Now, RefusedReason, Target, TargetKind, TelephoneNotice,
 };
 pub use hub::Hub;
-pub use ids::{ParticipantId, RecordingId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
+pub use ids::{ClientId, ParticipantId, RecordingId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
 pub use masked::{CallNumber, NotACallNumber, Secret};
 pub use recording::{CallParties, CallStage, CallTold, Ending, Person, RecordPolicy, RecordingAbout, Scene};
 pub use settings::{HubSettings, Service, TurnSettings};

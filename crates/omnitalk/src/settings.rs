@@ -66,9 +66,11 @@ pub struct HubSettings {
     pub video_wait: Duration,
     /// How long a client may take to answer a subscription's offer before it is dropped (11.24). 30 s.
     pub subscribe_time: Duration,
-    /// Wrong room secrets of one session before its joins are barred for a while. 10.
+    /// Wrong room secrets of one client before rooms with a secret are barred to it for a while. 10.
     pub wrong_secrets: u32,
-    /// How long they are barred. 60 s.
+    /// Wrong secrets for one room, whoever gives them, after which the first wrong one bars. 100.
+    pub wrong_secrets_per_room: u32,
+    /// How long the bar is, and after which time without another one wrong secrets are forgotten. 60 s.
     pub secret_bar: Duration,
     /// The TURN server whose credentials sessions get. None: they get strings without meaning, because the SDKs
     /// need some (8.2).
@@ -102,6 +104,7 @@ impl Default for HubSettings {
             video_wait: Duration::from_secs(2),
             subscribe_time: Duration::from_secs(30),
             wrong_secrets: 10,
+            wrong_secrets_per_room: 100,
             secret_bar: Duration::from_secs(60),
             turn: None,
             ringback_notification: true,

@@ -24,12 +24,13 @@ fn after_ten_wrong_secrets_a_session_is_barred_for_a_minute() {
     world.login(2, "mallory");
     let room = world.create(1, json!({ "secret": "123456" }));
     let open = world.create(1, json!({}));
+    let other = world.create(1, json!({ "secret": "654321" }));
     for wrong in 0..10 {
         let reason = world.fails(2, "WS_JOIN_ROOM_REQ", guess(&room, wrong));
         assert!(reason.contains("wrong"), "{reason}");
     }
-    for fields in [guess(&room, 123_456), json!({ "room_id": open })] {
-        let reason = world.fails(2, "WS_JOIN_ROOM_REQ", fields);
+    for (room, right) in [(&room, 123_456), (&other, 654_321)] {
+        let reason = world.fails(2, "WS_JOIN_ROOM_REQ", guess(room, right));
         assert!(reason.contains("60 seconds"), "{reason}");
     }
     world.ok(1, "WS_JOIN_ROOM_REQ", guess(&room, 123_456));
@@ -41,6 +42,85 @@ fn after_ten_wrong_secrets_a_session_is_barred_for_a_minute() {
     );
     world.wait_for(Duration::from_millis(500));
     world.ok(2, "WS_JOIN_ROOM_REQ", guess(&room, 123_456));
+    // Where no secret is asked for, nothing can be guessed.
+    world.login(3, "eve");
+    for wrong in 0..10 {
+        world.fails(3, "WS_JOIN_ROOM_REQ", guess(&room, wrong));
+    }
+    world.join(3, &open);
+}
+
+/// A client that signs in anew for each guess; the reason of the last one.
+fn guess_from(world: &mut World, client: u128, sockets: std::ops::Range<u64>, room: &str) -> String {
+    let mut reason = String::new();
+    for socket in sockets {
+        world.connect_from(socket, client);
+        world.sign_in(socket, "mallory");
+        reason = world.fails(socket, "WS_JOIN_ROOM_REQ", guess(room, 1));
+        world.ok(socket, "WS_LEAVE_REQ", json!({}));
+    }
+    reason
+}
+
+#[test]
+fn a_new_session_of_the_same_client_gives_no_new_tries() {
+    let mut world = World::new();
+    world.login(1, "alice");
+    let room = world.create(1, json!({ "secret": "123456" }));
+    assert!(guess_from(&mut world, 7, 10..20, &room).contains("wrong"));
+    assert!(guess_from(&mut world, 7, 20..21, &room).contains("60 seconds"));
+    assert!(
+        guess_from(&mut world, 8, 21..22, &room).contains("wrong"),
+        "another client"
+    );
+    world.connect_from(30, 7);
+    world.sign_in(30, "bob");
+    world.fails(30, "WS_JOIN_ROOM_REQ", guess(&room, 123_456));
+    world.wait(60);
+    world.ok(30, "WS_JOIN_ROOM_REQ", guess(&room, 123_456));
+}
+
+#[test]
+fn wrong_secrets_are_forgotten_after_the_time_of_the_bar() {
+    let mut world = World::new();
+    world.login(1, "alice");
+    let room = world.create(1, json!({ "secret": "123456" }));
+    for round in 0..3 {
+        let sockets = 10 * round + 10..10 * round + 19;
+        assert!(
+            guess_from(&mut world, 7, sockets, &room).contains("wrong"),
+            "{round}"
+        );
+        world.wait(60);
+    }
+}
+
+#[test]
+fn a_room_that_many_clients_guess_at_leaves_each_a_single_try_and_admits_who_is_right() {
+    let mut world = World::with(HubSettings {
+        wrong_secrets_per_room: 20,
+        ..settings()
+    });
+    world.login(1, "alice");
+    let room = world.create(1, json!({ "secret": "123456" }));
+    let other = world.create(1, json!({ "secret": "654321" }));
+    for client in 0..10 {
+        let first = 100 + 10 * u64::try_from(client).unwrap();
+        assert!(guess_from(&mut world, client, first..first + 2, &room).contains("wrong"));
+    }
+    assert!(guess_from(&mut world, 50, 300..301, &room).contains("wrong"));
+    assert!(guess_from(&mut world, 50, 301..302, &room).contains("60 seconds"));
+    assert!(
+        guess_from(&mut world, 51, 302..304, &other).contains("wrong"),
+        "another room"
+    );
+    world.login(2, "bob");
+    world.ok(2, "WS_JOIN_ROOM_REQ", guess(&room, 123_456));
+    world.wait(60);
+    assert!(
+        guess_from(&mut world, 50, 310..312, &room).contains("wrong"),
+        "it is over"
+    );
 }
 
 #[test]

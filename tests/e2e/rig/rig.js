@@ -7,11 +7,20 @@ const rig = (() => {
 
   // The SDKs know one address only; everything else of theirs runs as published.
   const sockets = [];
+  // Every message of the service's, whatever the SDK makes of it.
+  const wire = { sent: [], got: [] };
+  const send = (message) => sockets.at(-1).send(JSON.stringify(message));
   const NativeSocket = window.WebSocket;
   window.WebSocket = function (url) {
     if (url !== "wss://lbs.omnitalk.io/ws") throw new Error(`unexpected address ${url}`);
     const socket = new NativeSocket(service);
     sockets.push(socket);
+    const send = socket.send.bind(socket);
+    socket.send = (text) => {
+      wire.sent.push(JSON.parse(text));
+      send(text);
+    };
+    socket.addEventListener("message", ({ data }) => wire.got.push(JSON.parse(data)));
     // A network path of the test's own: the service's descriptions name that port instead, or TCP alone.
     Object.defineProperty(socket, "onmessage", {
       set: (handler) => socket.addEventListener("message", (message) => handler(detoured(message))),
@@ -328,6 +337,6 @@ const rig = (() => {
 
   const goBy = (path) => (detour = path);
   return {
-    wanted, tone, speak, listen, samples, paints, view, mediaPort, goBy, chosen, watch, frames, received, event, begin, run, state, ways,
+    wanted, wire, send, tone, speak, listen, samples, paints, view, mediaPort, goBy, chosen, watch, frames, received, event, begin, run, state, ways,
   };
 })();

@@ -30,6 +30,7 @@
 //! | `audio`, `video`, `viewers`, `screens` | what is published and subscribed |
 //! | `recordings` | what is recorded, by whom, until when; who takes part |
 //! | `chat`, `lists` | chat and kick-out; lists |
+//! | `guesses` | wrong room secrets |
 //! | `people`, `turn`, `audit` | what is kept; TURN credentials; what is always true |
 
 mod app_calls;
@@ -37,6 +38,7 @@ mod audio;
 mod audit;
 mod calls;
 mod chat;
+mod guesses;
 mod lists;
 mod owed;
 mod people;
@@ -51,7 +53,7 @@ mod viewers;
 
 use crate::effects::{Caller, Effect, Figures, LookUp, Now, Target, TargetKind};
 use crate::fault::Fault;
-use crate::ids::{ParticipantId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
+use crate::ids::{ClientId, ParticipantId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
 use crate::incoming::{Incoming, Kind, Report, Request};
 use crate::masked::CallNumber;
 use crate::numbers::{NumberBook, Owner};
@@ -60,6 +62,7 @@ use crate::random::Dice;
 use crate::settings::HubSettings;
 use crate::timers::{Timer, Timers};
 use crate::words::Track;
+use guesses::Guesses;
 use owed::Awaited;
 pub(crate) use people::{Connection, Place, Room};
 use people::{Stream, Viewer};
@@ -117,6 +120,7 @@ pub struct Hub {
     malformed: u64,
     /// Why nothing can be recorded at the moment.
     cannot_record: Option<&'static str>,
+    guesses: Guesses,
     /// What the current call has brought about so far.
     effects: Vec<Effect>,
 }
@@ -171,17 +175,23 @@ impl Hub {
             next_viewer: 1,
             malformed: 0,
             cannot_record: None,
+            guesses: Guesses::default(),
             effects: Vec::new(),
             settings,
         }
     }
 
-    /// A socket is open. It has the settings' `session_time` to ask for a session.
-    pub fn connected(&mut self, socket: SocketId, now: Now) {
+    /// A socket is open. It has the settings' `session_time` to ask for a session. Sockets of the same `client` share
+    /// what one may get wrong; without it each has its own.
+    pub fn connected(&mut self, socket: SocketId, client: Option<ClientId>, now: Now) {
         if self.connections.contains_key(&socket) {
             return;
         }
-        self.connections.insert(socket, Connection::default());
+        let connection = Connection {
+            client,
+            ..Connection::default()
+        };
+        self.connections.insert(socket, connection);
         self.timers
             .set(Timer::NoSession(socket), now.instant + self.settings.session_time);
     }

@@ -2,17 +2,17 @@
 
 use super::owed::Owed;
 use crate::fields::RoomSecret;
-use crate::ids::{ParticipantId, RecordingId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
+use crate::ids::{ClientId, ParticipantId, RecordingId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
 use crate::incoming::Request;
 use crate::outgoing::About;
 use crate::recording::RecordPolicy;
 use crate::words::{CallType, RoomType};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Instant;
 
 /// One socket.
 #[derive(Default)]
 pub(crate) struct Connection {
+    pub(super) client: Option<ClientId>,
     pub(super) session: Option<Session>,
     /// Frames in a row that were not messages (12.31).
     pub(super) malformed: u32,
@@ -34,10 +34,6 @@ pub(crate) struct Session {
     /// The client's `sdk`: the React Native SDK asks for a stop by another start (11.2).
     pub(super) sdk: Sdk,
     pub(super) place: Place,
-    /// Wrong room secrets since the bar before.
-    pub(super) wrong_secrets: u32,
-    /// Until when its joins fail because of them.
-    pub(super) barred_until: Option<Instant>,
 }
 
 /// Which client a session is of, where that matters.

@@ -1,5 +1,6 @@
 //! Rooms: making, destroying, joining, leaving, expiry (6.4, 6.5, 6.7, 10.7, 10.8).
 
+use super::guesses::Subject;
 use super::people::{Audio, Line, Participant, Place, Recorded, Room};
 use super::{Hub, Owner};
 use crate::effects::{Effect, Now};
@@ -168,9 +169,8 @@ impl Hub {
         })
     }
 
-    /// Whether the session may enter the room as far as its secret goes. Whoever guesses too often is barred for a
-    /// while: six digits are soon guessed otherwise. A right secret does not wipe out the wrong ones, or guessers
-    /// would join a room of their own in between.
+    /// Whether the session may enter the room as far as its secret goes. A right secret does not wipe out the wrong
+    /// ones, or guessers would join a room of their own in between.
     fn check_secret(
         &mut self,
         socket: SocketId,
@@ -179,33 +179,19 @@ impl Hub {
         given: Option<GivenSecret>,
         now: Now,
     ) -> Result<(), Fault> {
-        if let Some(until) = self
-            .session(socket)?
-            .barred_until
-            .filter(|until| *until > now.instant)
-        {
-            let left = until - now.instant;
-            let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
-            return Err(Fault::TooManySecrets { seconds });
-        }
         let Some(secret) = &self.open_room(id, service)?.secret else {
             return Ok(());
         };
+        let client = self.connections.get(&socket).and_then(|one| one.client);
+        let who = client.map_or(Subject::Session(socket), Subject::Client);
+        if let Some(left) = self.guesses.barred(who, &self.settings, now.instant) {
+            let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+            return Err(Fault::TooManySecrets { seconds });
+        }
         if secret.matches(&given.ok_or(Fault::SecretMissing)?) {
             return Ok(());
         }
-        let (most, bar) = (self.settings.wrong_secrets, self.settings.secret_bar);
-        let session = self
-            .connections
-            .get_mut(&socket)
-            .and_then(|one| one.session.as_mut());
-        if let Some(session) = session {
-            session.wrong_secrets += 1;
-            if session.wrong_secrets >= most {
-                session.wrong_secrets = 0;
-                session.barred_until = Some(now.instant + bar);
-            }
-        }
+        self.guesses.wrong(who, id, &self.settings, now.instant);
         Err(Fault::SecretWrong)
     }
 

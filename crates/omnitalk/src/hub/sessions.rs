@@ -43,8 +43,6 @@ impl Hub {
                 _ => Sdk::Other,
             },
             place: Place::Idle,
-            wrong_secrets: 0,
-            barred_until: None,
         });
         self.sessions.insert(id, socket);
         let user = (service, user_id.clone());

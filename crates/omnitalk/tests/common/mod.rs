@@ -10,8 +10,8 @@ pub mod app_calls;
 pub mod checklist;
 
 use omnigate_omnitalk::{
-    CallStage, Effect, Hub, HubSettings, Now, ParticipantId, RecordPolicy, RecordingAbout, RecordingId,
-    RoomId, Secret, Service, SocketId, StreamId, TelephoneId, TelephoneNotice, ViewerId,
+    CallStage, ClientId, Effect, Hub, HubSettings, Now, ParticipantId, RecordPolicy, RecordingAbout,
+    RecordingId, RoomId, Secret, Service, SocketId, StreamId, TelephoneId, TelephoneNotice, ViewerId,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -314,7 +314,13 @@ impl World {
     }
 
     pub fn connect(&mut self, who: u64) {
-        self.hub.connected(SocketId(who), self.now);
+        self.hub.connected(SocketId(who), None, self.now);
+    }
+
+    /// The same as one of several sessions of a client.
+    pub fn connect_from(&mut self, who: u64, client: u128) {
+        self.hub
+            .connected(SocketId(who), Some(ClientId(client)), self.now);
     }
 
     pub fn raw(&mut self, who: u64, text: &str) {
@@ -361,6 +367,10 @@ impl World {
     /// A session of service SVC1, without heartbeat.
     pub fn login(&mut self, who: u64, user: &str) -> String {
         self.connect(who);
+        self.sign_in(who, user)
+    }
+
+    pub fn sign_in(&mut self, who: u64, user: &str) -> String {
         let fields = json!({ "service_id": "SVC1", "sdk": "JS", "ver": "2.1.3", "user_id": user });
         let response = self.ok(who, "WS_SESSION_REQ", fields);
         let session = response["session"].as_str().unwrap().to_owned();
