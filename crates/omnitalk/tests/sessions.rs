@@ -225,16 +225,6 @@ fn requests_that_are_not_offered_fail() {
             .fails(1, "WS_OFFER_CALL_REQ", call)
             .contains("does not offer")
     );
-    let room = world.create(1, json!({}));
-    world.enter(1, &room);
-    for action in ["start", "stop"] {
-        let fields = json!({ "action": action, "track": "audio" });
-        assert!(
-            world
-                .fails(1, "WS_RECORDING_REQ", fields)
-                .contains("does not offer")
-        );
-    }
 }
 
 #[test]

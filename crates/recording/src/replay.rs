@@ -105,7 +105,7 @@ impl<R: Read + Seek> Replay<R> {
 
     fn read_until(&mut self, until_us: u64) -> Result<()> {
         while !self.ended && self.read_us <= until_us {
-            let Some(record) = self.reader.next()? else {
+            let Some(record) = self.reader.read()? else {
                 self.ended = true;
                 return Ok(());
             };

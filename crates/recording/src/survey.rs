@@ -57,7 +57,7 @@ pub fn survey<R: Read + Seek>(mut reader: CaptureReader<R>, span: Span) -> Resul
     let mut seen: BTreeMap<u64, Seen> = BTreeMap::new();
     let mut paused = Open::default();
     let mut timeline = Timeline::default();
-    while let Some(record) = reader.next()? {
+    while let Some(record) = reader.read()? {
         let at_us = record.at_us;
         if at_us >= span.end_us {
             // Times of different members are in order up to some milliseconds.

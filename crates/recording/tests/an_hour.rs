@@ -1,6 +1,11 @@
 //! Two sides of a call, an hour long: clocks that drift apart, jitter, loss, reordering, discontinuous transmission. Each
 //! second both make a short tone at the same moment; in the recording the tones must stay together.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test may panic and say what it measured"
+)]
 
 use omnigate_audio::g711::Law;
 use omnigate_audio::mix::Limiter;

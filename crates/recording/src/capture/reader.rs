@@ -41,7 +41,7 @@ impl<R: Read + Seek> CaptureReader<R> {
 
     /// The next record; `None` at the end. A page that a crash tore off is the end; one that was damaged later is left
     /// out and counted.
-    pub fn next(&mut self) -> Result<Option<Record<'_>>> {
+    pub fn read(&mut self) -> Result<Option<Record<'_>>> {
         let mut in_a_row = 0;
         while !self.done {
             match self.ogg.read_packet() {
@@ -103,7 +103,7 @@ mod tests {
     fn times(file: &[u8]) -> (Vec<u64>, u32) {
         let mut reader = CaptureReader::new(Cursor::new(file)).unwrap();
         let mut times = Vec::new();
-        while let Some(record) = reader.next().unwrap() {
+        while let Some(record) = reader.read().unwrap() {
             times.push(record.at_us);
         }
         (times, reader.damaged())
