@@ -10,7 +10,7 @@ use omnigate_recording::capture::{CaptureWriter, Record};
 use omnigate_recording::manifest::Manifest;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, BufWriter};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -20,6 +20,8 @@ use tracing::{error, warn};
 const ROUND: Duration = Duration::from_millis(100);
 /// A page of a capture is ended this often: a crash of the process costs at most that.
 const PAGE: Duration = Duration::from_millis(500);
+/// Bytes of the longest page (RFC 3533 section 6): a page goes to the file in one piece.
+const PAGE_BYTES: usize = 65_307;
 /// And synced this often: a crash of the machine costs at most that and a page.
 const SYNC: Duration = Duration::from_millis(1_200);
 /// After its end a recording waits so long for what is still on the way through its shard.
@@ -61,7 +63,7 @@ pub(super) enum Written {
 
 struct Open {
     name: String,
-    writer: CaptureWriter<File>,
+    writer: CaptureWriter<BufWriter<File>>,
     page_due: Instant,
     dirty: bool,
     /// Time of the last record, microseconds.
@@ -188,7 +190,7 @@ impl Writer {
             .open(self.folder.capture(name))?;
         let open = Open {
             name: name.to_owned(),
-            writer: CaptureWriter::new(file)?,
+            writer: CaptureWriter::new(BufWriter::with_capacity(PAGE_BYTES, file))?,
             page_due: Instant::now() + PAGE,
             dirty: true,
             at_us: 0,
@@ -264,7 +266,7 @@ impl Writer {
         }
         let dirty = self.captures.values_mut().filter(|open| open.dirty);
         let files: Vec<File> = dirty
-            .filter_map(|open| open.writer.inner_mut().try_clone().ok())
+            .filter_map(|open| open.writer.inner_mut().get_ref().try_clone().ok())
             .collect();
         if !files.is_empty() && self.syncer.sync(files) {
             self.captures.values_mut().for_each(|open| open.dirty = false);
@@ -280,7 +282,7 @@ impl Writer {
         for one in done {
             if let Some(open) = self.captures.get_mut(&one.capture) {
                 let flushed = open.writer.flush();
-                let synced = flushed.and_then(|()| open.writer.inner_mut().sync_data());
+                let synced = flushed.and_then(|()| open.writer.inner_mut().get_ref().sync_data());
                 if let Err(error) = synced {
                     warn!(recording = %one.recording, %error, "the end of a capture cannot be written");
                 }

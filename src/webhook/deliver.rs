@@ -253,3 +253,6 @@ impl Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

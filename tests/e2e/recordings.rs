@@ -466,7 +466,7 @@ fn a_service_that_records_its_rooms_says_so_and_pauses_over_the_api() {
 #[test]
 fn the_api_lists_serves_ranges_and_deletes_and_is_not_fooled() {
     let receiver = Receiver::start();
-    let settings = receiver.settings() + "record = \"rooms\"\n";
+    let settings = receiver.settings() + "[[trunk]]\nname = \"recorded\"\nrecord = [\"audioroom\"]\n";
     let service = Service::start(&format!("recording.min_free_mib = 1\n{settings}"));
     let (_app, room, phone) = room_with_a_phone(&service);
     let id = running(&service);
