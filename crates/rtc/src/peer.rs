@@ -109,11 +109,22 @@ impl Peer {
         self.transport.is_gone()
     }
 
-    /// Feeds a datagram from `source`.
-    pub fn receive(&mut self, source: Path, datagram: &[u8], now: Instant, sink: &mut impl AudioSink) {
+    /// Feeds a datagram from `source`; true when it proves by its integrity that the browser sends from there.
+    pub fn receive(
+        &mut self,
+        source: Path,
+        datagram: &[u8],
+        now: Instant,
+        sink: &mut impl AudioSink,
+    ) -> bool {
         let pt = self.pt;
         self.transport
-            .receive(source, datagram, now, sink, |sink, event| hear(pt, sink, event));
+            .receive(source, datagram, now, sink, |sink, event| hear(pt, sink, event))
+    }
+
+    /// The connection that the browser had from `path` has closed.
+    pub fn path_closed(&mut self, path: Path) {
+        self.transport.path_closed(path);
     }
 
     /// Lets timers run.
