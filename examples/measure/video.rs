@@ -14,8 +14,8 @@ use str0m::media::{Direction, MediaKind, Mid};
 use str0m::rtp::{RtpPacket, RtpWrite};
 
 /// Bytes of a packet's payload; with 104 packets a second 1 Mbit/s.
-const PAYLOAD: usize = 1_200;
-const PACKETS_A_SECOND: u64 = 104;
+pub const PAYLOAD: usize = 1_200;
+pub const PACKETS_A_SECOND: u64 = 104;
 
 pub fn measure(http: &str, service: u32, viewers: usize) {
     let room = Session::open(http).new_room("videoroom");

@@ -152,7 +152,8 @@ impl App {
         self.encoder = None;
     }
 
-    pub(crate) fn receive(&mut self, source: Path, datagram: &[u8], now: Instant, port: &PeerPort) {
+    /// True when the datagram proves that the app sends from `source`.
+    pub(crate) fn receive(&mut self, source: Path, datagram: &[u8], now: Instant, port: &PeerPort) -> bool {
         let mut sink = AppSink {
             participant: self.participant,
             playout: &mut self.playout,
@@ -160,7 +161,12 @@ impl App {
             now,
             port,
         };
-        self.peer.receive(source, datagram, now, &mut sink);
+        self.peer.receive(source, datagram, now, &mut sink)
+    }
+
+    /// The connection that the app had from `path` has closed.
+    pub(crate) fn path_closed(&mut self, path: Path) {
+        self.peer.path_closed(path);
     }
 
     pub(crate) fn timeout(&mut self, now: Instant, port: &PeerPort) {

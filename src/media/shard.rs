@@ -220,37 +220,48 @@ impl Shard {
         }
         let mut tcp = self.port.tcp.borrow_mut();
         tcp.sweep(now, |address| self.routes.knows(Path::Tcp(address)));
-        for address in tcp.take_closed() {
-            self.routes.forget(Path::Tcp(address));
+        for path in tcp.take_closed().into_iter().map(Path::Tcp) {
+            match self.routes.forget(path) {
+                Some(PeerKey::Audio(participant)) => {
+                    if let Some(app) = find_app(&mut self.rooms, &self.peers, participant) {
+                        app.path_closed(path);
+                    }
+                }
+                Some(key) => self.videos.path_closed(key, path),
+                None => {}
+            }
         }
     }
 
     /// False for a datagram of nobody.
     fn webrtc_datagram(&mut self, source: Path, datagram: &[u8], now: Instant) -> bool {
-        let Some((key, named)) = self.routes.find(source, datagram) else {
+        let Some(key) = self.routes.find(source, datagram) else {
             return false;
         };
-        match key {
+        let proven = match key {
             PeerKey::Audio(participant) => self.feed_app(participant, source, datagram, now),
             PeerKey::Stream(_) | PeerKey::Viewer(_) => {
                 let (port, routes) = (&self.port, &mut self.routes);
-                self.videos.receive(key, source, datagram, now, port, routes);
+                self.videos.receive(key, source, datagram, now, port, routes)
             }
-        }
-        if named {
+        };
+        if proven {
             self.routes.learn(source, key);
         }
         true
     }
 
-    fn feed_app(&mut self, participant: ParticipantId, source: Path, datagram: &[u8], now: Instant) {
+    /// True when the datagram proves that the participant sends from `source`.
+    fn feed_app(&mut self, participant: ParticipantId, source: Path, datagram: &[u8], now: Instant) -> bool {
         let Some(app) = find_app(&mut self.rooms, &self.peers, participant) else {
-            return;
+            return false;
         };
         let port = &self.port;
-        if catch_unwind(AssertUnwindSafe(|| app.receive(source, datagram, now, port))).is_err() {
+        let fed = catch_unwind(AssertUnwindSafe(|| app.receive(source, datagram, now, port)));
+        if fed.is_err() {
             self.lose_peer(participant);
         }
+        fed.unwrap_or(false)
     }
 
     fn lose_peer(&mut self, participant: ParticipantId) {

@@ -8,12 +8,15 @@ use crate::client::client_of;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use omnigate_rtc::framing::{self, Deframer};
-use std::collections::HashMap;
-use std::io::{ErrorKind, IoSlice, Read, Write};
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, ErrorKind, IoSlice, Read};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
+
+#[cfg(test)]
+mod tests;
 
 /// Most connections of a shard.
 const MAX_CONNECTIONS: usize = 4096;
@@ -21,12 +24,21 @@ const MAX_CONNECTIONS: usize = 4096;
 const MAX_A_SOURCE: usize = 64;
 /// Most connections taken in one turn.
 const MAX_ACCEPTS: usize = 64;
-/// Most bytes that wait for one connection; further datagrams are dropped as a full network path would.
+/// Longest that a datagram waits for its connection; then it is dropped, as a full network path would: late sound is of no
+/// use, and who has been away for a while is to hear what is said now.
+const MAX_AGE: Duration = Duration::from_millis(300);
+/// Most bytes that wait for one connection; further datagrams are dropped.
 const MAX_WAITING: usize = 256 * 1024;
 /// Most bytes that wait for all connections of a shard.
 const MAX_WAITING_ALL: usize = 64 * 1024 * 1024;
-/// Send buffer of the kernel, bytes: what waits there is late already.
+/// Send buffer of the kernel, bytes: what is on its way.
 const SEND_BUFFER: usize = 128 * 1024;
+/// Bytes in the kernel that are not on their way, from which on it takes no more: what waits there can no more be dropped.
+/// A sixth of a second of speech.
+const UNSENT: u32 = 1024;
+/// `MSG_EOR` of Linux. The kernel looks at [`UNSENT`] for each segment that it begins, so no two datagrams may share one: it
+/// would fill the last one up to half of the receiver's window.
+const OWN_SEGMENT: i32 = 0x80;
 /// Bytes of one read.
 const READ: usize = 16 * 1024;
 /// Most reads of one connection in one turn.
@@ -51,13 +63,41 @@ struct Connection {
     address: SocketAddr,
     /// None only while it is lent.
     deframer: Option<Deframer>,
-    waiting: Vec<u8>,
-    /// Since when datagrams are dropped.
+    waiting: VecDeque<Waiting>,
+    /// Bytes of the first one that have been sent.
+    sent: usize,
+    /// Bytes that wait.
+    bytes: usize,
+    /// Since when datagrams are dropped and none is sent.
     full_since: Option<Instant>,
     /// When it last belonged to a peer; before that, when it was made.
     known: Instant,
     /// On the list of those to be read.
     noted: bool,
+}
+
+/// A datagram with its header.
+struct Waiting {
+    since: Instant,
+    frame: Box<[u8]>,
+}
+
+impl Connection {
+    /// Drops what has waited for too long; its bytes. A datagram that has been begun has to be ended.
+    fn drop_late(&mut self, now: Instant) -> usize {
+        let (begun, before) = (usize::from(self.sent > 0), self.bytes);
+        while let Some(first) = self.waiting.get(begun)
+            && now.saturating_duration_since(first.since) > MAX_AGE
+        {
+            self.bytes -= first.frame.len();
+            self.waiting.remove(begun);
+        }
+        let dropped = before - self.bytes;
+        if dropped > 0 {
+            self.full_since.get_or_insert(now);
+        }
+        dropped
+    }
 }
 
 /// The connections of one shard.
@@ -66,6 +106,8 @@ pub(crate) struct TcpPort {
     registry: Registry,
     figures: Arc<ShardFigures>,
     connections: HashMap<usize, Connection>,
+    /// [`MAX_CONNECTIONS`].
+    most: usize,
     numbers: HashMap<SocketAddr, usize>,
     sources: HashMap<IpAddr, usize>,
     next_number: usize,
@@ -106,7 +148,7 @@ impl TcpPort {
         registry: Registry,
         figures: Arc<ShardFigures>,
         now: Instant,
-    ) -> std::io::Result<TcpPort> {
+    ) -> io::Result<TcpPort> {
         if let Some(listener) = &mut listener {
             registry.register(listener, LISTENER, Interest::READABLE)?;
         }
@@ -115,6 +157,7 @@ impl TcpPort {
             registry,
             figures,
             connections: HashMap::new(),
+            most: MAX_CONNECTIONS,
             numbers: HashMap::new(),
             sources: HashMap::new(),
             next_number: 0,
@@ -186,9 +229,7 @@ impl TcpPort {
     fn add(&mut self, mut stream: TcpStream, address: SocketAddr) {
         let client = client_of(address.ip());
         let from = self.sources.get(&client).copied().unwrap_or(0);
-        if self.connections.len() >= MAX_CONNECTIONS
-            || from >= MAX_A_SOURCE
-            || self.numbers.contains_key(&address)
+        if self.connections.len() >= self.most || from >= MAX_A_SOURCE || self.numbers.contains_key(&address)
         {
             return;
         }
@@ -198,7 +239,9 @@ impl TcpPort {
         if stream.set_nodelay(true).is_err() || self.registry.register(&mut stream, token, both).is_err() {
             return;
         }
-        let _ = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
+        let socket = socket2::SockRef::from(&stream);
+        let _ = socket.set_send_buffer_size(SEND_BUFFER);
+        let _ = socket.set_tcp_notsent_lowat(UNSENT);
         if self.connections.is_empty() {
             self.next_sweep = self.now + SWEEP;
         }
@@ -207,7 +250,9 @@ impl TcpPort {
             stream,
             address,
             deframer: Some(Deframer::default()),
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
+            sent: 0,
+            bytes: 0,
             full_since: None,
             known: self.now,
             noted: false,
@@ -279,10 +324,7 @@ impl TcpPort {
         let length = header.len() + datagram.len();
         let mut sent = 0;
         if c.waiting.is_empty() {
-            match c
-                .stream
-                .write_vectored(&[IoSlice::new(&header), IoSlice::new(datagram)])
-            {
+            match write(&c.stream, &[IoSlice::new(&header), IoSlice::new(datagram)]) {
                 Ok(n) => sent = n,
                 Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 Err(_) => {
@@ -290,17 +332,22 @@ impl TcpPort {
                     return false;
                 }
             }
-        } else if c.waiting.len() + length > MAX_WAITING || self.waiting + length > MAX_WAITING_ALL {
-            c.full_since.get_or_insert(self.now);
-            return false;
+        } else {
+            self.waiting -= c.drop_late(self.now);
+            if c.bytes + length > MAX_WAITING || self.waiting + length > MAX_WAITING_ALL {
+                c.full_since.get_or_insert(self.now);
+                return false;
+            }
         }
         if sent < length {
-            let body = sent.saturating_sub(header.len());
-            c.waiting
-                .extend_from_slice(header.get(sent..).unwrap_or_default());
-            c.waiting
-                .extend_from_slice(datagram.get(body..).unwrap_or_default());
+            // Only what finds an empty queue has been begun.
+            c.sent += sent;
+            c.bytes += length - sent;
             self.waiting += length - sent;
+            c.waiting.push_back(Waiting {
+                since: self.now,
+                frame: [&header, datagram].concat().into(),
+            });
         }
         true
     }
@@ -309,29 +356,31 @@ impl TcpPort {
         let Some(c) = self.connections.get_mut(&number) else {
             return;
         };
-        let mut sent = 0;
+        self.waiting -= c.drop_late(self.now);
         let broken = loop {
-            let rest = c.waiting.get(sent..).unwrap_or_default();
-            if rest.is_empty() {
+            let Some(first) = c.waiting.front() else {
+                // A connection that was slow once does not keep the room for it.
+                c.waiting = VecDeque::new();
                 break false;
-            }
-            match c.stream.write(rest) {
+            };
+            let rest = first.frame.get(c.sent..).unwrap_or_default();
+            match write(&c.stream, &[IoSlice::new(rest)]) {
                 Ok(0) => break true,
-                Ok(n) => sent += n,
+                Ok(n) => {
+                    c.full_since = None;
+                    c.bytes -= n;
+                    self.waiting -= n;
+                    c.sent += n;
+                    if n == rest.len() {
+                        c.sent = 0;
+                        c.waiting.pop_front();
+                    }
+                }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => break false,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(_) => break true,
             }
         };
-        c.waiting.drain(..sent);
-        self.waiting -= sent;
-        if sent > 0 {
-            c.full_since = None;
-        }
-        if c.waiting.is_empty() {
-            // A connection that was slow once does not keep the room for it.
-            c.waiting = Vec::new();
-        }
         if broken {
             self.close(number);
         }
@@ -369,7 +418,7 @@ impl TcpPort {
         };
         let _ = self.registry.deregister(&mut c.stream);
         self.numbers.remove(&c.address);
-        self.waiting -= c.waiting.len();
+        self.waiting -= c.bytes;
         let client = client_of(c.address.ip());
         if let Some(count) = self.sources.get_mut(&client) {
             *count -= 1;
@@ -380,4 +429,9 @@ impl TcpPort {
         self.closed.push(c.address);
         self.figures.tcp_connections.fetch_sub(1, Relaxed);
     }
+}
+
+/// Writes what is a datagram or the end of one.
+fn write(stream: &TcpStream, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+    socket2::SockRef::from(stream).send_vectored_with_flags(parts, OWN_SEGMENT)
 }

@@ -340,7 +340,7 @@ impl Videos {
         }
     }
 
-    /// A datagram of a publisher or viewer.
+    /// A datagram of a publisher or viewer; true when it proves that they send from `source`.
     pub(crate) fn receive(
         &mut self,
         key: PeerKey,
@@ -349,20 +349,41 @@ impl Videos {
         now: Instant,
         port: &PeerPort,
         routes: &mut Routes,
-    ) {
+    ) -> bool {
+        let mut proven = false;
         match key {
             PeerKey::Stream(id) => {
                 let Some(stream) = self.streams.get_mut(&id) else {
-                    return;
+                    return false;
                 };
                 let dead = stream.publish(port, &mut self.packets, now, |publisher, sink| {
-                    publisher.receive(source, datagram, now, sink)
+                    proven = publisher.receive(source, datagram, now, sink);
                 });
                 self.bury(id, dead, port, routes);
             }
             PeerKey::Viewer(id) => self.view(id, now, port, routes, |viewing, sink| {
-                viewing.viewer.receive(source, datagram, now, sink)
+                proven = viewing.viewer.receive(source, datagram, now, sink);
             }),
+            PeerKey::Audio(_) => {}
+        }
+        proven
+    }
+
+    /// The connection that a publisher or viewer had from `path` has closed.
+    pub(crate) fn path_closed(&mut self, key: PeerKey, path: Path) {
+        match key {
+            PeerKey::Stream(id) => {
+                if let Some(stream) = self.streams.get_mut(&id) {
+                    stream.publisher.path_closed(path);
+                }
+            }
+            PeerKey::Viewer(id) => {
+                let stream = self.viewers.get(&id).and_then(|of| self.streams.get_mut(of));
+                let viewing = stream.and_then(|s| s.viewers.iter_mut().find(|v| v.id == id));
+                if let Some(viewing) = viewing {
+                    viewing.viewer.path_closed(path);
+                }
+            }
             PeerKey::Audio(_) => {}
         }
     }

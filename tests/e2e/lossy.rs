@@ -1,9 +1,10 @@
-//! A network path that loses packets: a UDP relay between a client and the service.
+//! Network paths that are not good: a UDP relay between a client and the service that loses packets, and a TCP relay whose
+//! connections can be broken.
 
 use std::collections::HashMap;
-use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Carries datagrams both ways and loses every `n`th towards the service.
@@ -76,4 +77,53 @@ fn way_back(front: &UdpSocket, client: SocketAddr, to: SocketAddr, ended: &Arc<A
         }
     });
     out
+}
+
+/// Carries TCP connections both ways.
+pub struct TcpPath {
+    pub port: u16,
+    connections: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl TcpPath {
+    /// A path to port `service` of this machine, until the end of the tests.
+    pub fn to(service: u16) -> TcpPath {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let path = TcpPath {
+            port: listener.local_addr().unwrap().port(),
+            connections: Arc::default(),
+        };
+        let connections = path.connections.clone();
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let Ok(out) = TcpStream::connect(("127.0.0.1", service)) else {
+                    continue;
+                };
+                for stream in [&client, &out] {
+                    stream.set_nodelay(true).unwrap();
+                    connections.lock().unwrap().push(stream.try_clone().unwrap());
+                }
+                carry(&client, &out);
+                carry(&out, &client);
+            }
+        });
+        path
+    }
+
+    /// Ends all connections; how many there have been since the last time.
+    pub fn break_all(&self) -> usize {
+        let all = std::mem::take(&mut *self.connections.lock().unwrap());
+        for stream in &all {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        all.len() / 2
+    }
+}
+
+fn carry(from: &TcpStream, to: &TcpStream) {
+    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Both);
+    });
 }

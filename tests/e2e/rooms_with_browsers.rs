@@ -1,8 +1,9 @@
 //! Phones and apps on the published SDKs in a real browser, by what each of them hears.
 
-use crate::audio::{Way, assert_hears, codecs_only, pesq, speech, tone};
+use crate::audio::{Way, assert_hears, codecs_only, level_at, pesq, speech, tone};
 use crate::browser::{Browser, Sdk, Tab};
 use crate::harness::{Phone, Service};
+use crate::lossy::TcpPath;
 use crate::softphone::Softphone;
 use omnigate_audio::resample::resample_all;
 use serde_json::{Value, json};
@@ -127,6 +128,36 @@ fn a_person_whose_network_lets_no_udp_through_and_a_phone_hear_each_other() {
     );
     let (heard, _) = caller.hang_up();
     assert_hears("phone", last(&heard, 1.5), 8_000, &[1_000.0], 440.0);
+}
+
+#[test]
+fn a_person_whose_tcp_connection_breaks_hears_again_at_once() {
+    let browser = Browser::take();
+    let service = english();
+    let near = browser.app(&service, Sdk::TypeScript, "near");
+    let far = browser.app(&service, Sdk::TypeScript, "far");
+    near.tone(700.0);
+    let room = near.new_room("audioroom");
+    near.join(&room);
+    let port = near.run("return rig.mediaPort()").as_u64().unwrap() as u16;
+    let path = TcpPath::to(port);
+    far.run_with(
+        "rig.goBy(args)",
+        json!({"tcp": true, "from": port, "to": path.port}),
+    );
+    far.join(&room);
+    far.wait_for_tones(&[700.0]);
+
+    assert!(path.break_all() >= 1);
+    let heard = far.listen(6.0);
+    let tenths: Vec<bool> = heard
+        .chunks_exact(4_800)
+        .map(|tenth| level_at(tenth, 48_000, 700.0) > -30.0)
+        .collect();
+    let silent = tenths.iter().filter(|heard| !**heard).count();
+    assert!(silent < 20, "silent for {silent} tenths of a second");
+    assert!(tenths[50..].iter().all(|heard| *heard), "{tenths:?}");
+    assert!(path.break_all() >= 1, "over a new connection");
 }
 
 fn a_phone_enters_a_room(sdk: Sdk) {

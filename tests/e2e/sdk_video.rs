@@ -81,6 +81,49 @@ fn publish_and_subscribe_show_a_camera_in_a_webinar() {
     publishes_and_is_seen("webinar");
 }
 
+/// The one video stream of `kind` on an app's page: its codec's parameters. The browser's own figures say which codec it
+/// was, and that it coded frames.
+fn coded_by(app: &Tab<'_>, kind: &str, codec: &str) -> String {
+    let all = app.run_with("return await rig.codecs(args)", json!(kind));
+    let [stream] = &all.as_array().unwrap()[..] else {
+        panic!("{kind}: {all}");
+    };
+    assert_eq!(stream["codec"], codec, "{kind}");
+    assert!(stream["frames"].as_i64().unwrap() >= 10, "{kind}: {stream}");
+    stream["parameters"].as_str().unwrap().to_owned()
+}
+
+/// A camera by the codec that the service prefers, named as in settings, from one browser to another, over a mute too:
+/// what follows it has to begin at a key frame that the service knows as one.
+fn is_seen_by_codec(preferred: &str, codec: &str, parameters: &[&str]) {
+    let browser = Browser::take();
+    let service = Service::start(&format!("media.video_codecs = [\"{preferred}\", \"vp8\"]\n"));
+    let (ann, bob, session) = bob_sees_ann(&browser, &service);
+    for (app, kind) in [(&ann, "outbound-rtp"), (&bob, "inbound-rtp")] {
+        let agreed = coded_by(app, kind, codec);
+        assert!(parameters.iter().all(|p| agreed.contains(p)), "{kind}: {agreed}");
+    }
+    ann.run("await sdk.setMute('video')");
+    bob.event("MUTE_EVENT", json!({"track": "video", "session": session}));
+    ann.run(OTHER_PAINT);
+    ann.run("await sdk.setUnmute('video')");
+    bob.event("UNMUTE_EVENT", json!({"track": "video"}));
+    bob.run("await rig.watch('first', 20)");
+    sees(&bob, "first", OTHER);
+    coded_by(&bob, "inbound-rtp", codec);
+}
+
+#[test]
+fn a_camera_is_seen_by_vp9_where_the_service_prefers_it() {
+    is_seen_by_codec("vp9", "video/VP9", &["profile-id=0"]);
+}
+
+#[test]
+fn a_camera_is_seen_by_h264_where_the_service_prefers_it() {
+    let constrained_baseline = ["packetization-mode=1", "profile-level-id=42e01f"];
+    is_seen_by_codec("h264", "video/H264", &constrained_baseline);
+}
+
 #[test]
 fn publish_is_refused_in_an_audioroom() {
     let browser = Browser::take();

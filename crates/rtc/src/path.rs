@@ -1,8 +1,8 @@
 //! Where a datagram comes from or goes to.
 
 use std::net::SocketAddr;
-use str0m::Candidate;
 use str0m::net::{Protocol, TcpType};
+use str0m::{Candidate, CandidateKind};
 
 /// The client's end of a path, or one of ours: the same address is another path over the other protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,6 +49,16 @@ impl Path {
                 .build()
                 .ok(),
         }
+    }
+
+    /// As the stack may know it as the client's: named in its description, or seen in a check.
+    pub(crate) fn remote_candidates(self) -> impl Iterator<Item = Candidate> {
+        let (protocol, address) = (self.protocol(), self.address());
+        [CandidateKind::Host, CandidateKind::PeerReflexive]
+            .into_iter()
+            .map(move |kind| {
+                Candidate::from_parts(String::new(), 1, protocol, 0, address, kind, None, None, None)
+            })
     }
 
     /// True when datagrams can go from one to the other.

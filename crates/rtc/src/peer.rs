@@ -11,7 +11,7 @@ use std::time::Instant;
 use str0m::change::SdpOffer;
 use str0m::format::Codec;
 use str0m::media::{Mid, Pt};
-use str0m::rtp::RtpWrite;
+use str0m::rtp::{Extension, ExtensionMap, RtpWrite};
 use str0m::{Event, Rtc};
 
 /// One received audio packet, decrypted.
@@ -48,7 +48,11 @@ impl PeerFactory {
         max_playback_rate: u32,
         now: Instant,
     ) -> Result<(Peer, String), PeerError> {
-        let config = self.base.clone().enable_opus(true, false);
+        let config = self
+            .base
+            .clone()
+            .enable_opus(true, false)
+            .set_extension_map(extensions());
         let mut transport = Transport::new(config, candidates, now)?;
         let parsed =
             SdpOffer::from_sdp_string(bounded(offer)?).map_err(|e| PeerError::Malformed(e.to_string()))?;
@@ -68,6 +72,14 @@ impl PeerFactory {
         let answer = sdp::wish(&answer, sdp::OpusWish { max_playback_rate });
         Ok((peer, sdp::end_candidates(&answer)))
     }
+}
+
+/// The one extension that sound has use for. Above all not transport-wide congestion control: nothing is done with its
+/// feedback, and the stack keeps 90 kB of each peer for it.
+fn extensions() -> ExtensionMap {
+    let mut map = ExtensionMap::empty();
+    map.set(4, Extension::RtpMid);
+    map
 }
 
 /// The payload type agreed on for `codec` in a section.
@@ -109,11 +121,22 @@ impl Peer {
         self.transport.is_gone()
     }
 
-    /// Feeds a datagram from `source`.
-    pub fn receive(&mut self, source: Path, datagram: &[u8], now: Instant, sink: &mut impl AudioSink) {
+    /// Feeds a datagram from `source`; true when it proves by its integrity that the browser sends from there.
+    pub fn receive(
+        &mut self,
+        source: Path,
+        datagram: &[u8],
+        now: Instant,
+        sink: &mut impl AudioSink,
+    ) -> bool {
         let pt = self.pt;
         self.transport
-            .receive(source, datagram, now, sink, |sink, event| hear(pt, sink, event));
+            .receive(source, datagram, now, sink, |sink, event| hear(pt, sink, event))
+    }
+
+    /// The connection that the browser had from `path` has closed.
+    pub fn path_closed(&mut self, path: Path) {
+        self.transport.path_closed(path);
     }
 
     /// Lets timers run.

@@ -1,11 +1,12 @@
 //! Just enough of STUN (RFC 8489) to tell to which peer a check belongs.
 
+const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+
 /// The local ICE user fragment that a Binding request is addressed to: the part of USERNAME before the colon
 /// (RFC 8445 section 7.2.2). `None` for anything else.
 pub fn local_ufrag(datagram: &[u8]) -> Option<&str> {
     const HEADER: usize = 20;
     const BINDING_REQUEST: [u8; 2] = [0, 1];
-    const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
     const USERNAME: u16 = 0x0006;
     if datagram.get(0..2)? != BINDING_REQUEST || datagram.get(4..8)? != MAGIC_COOKIE {
         return None;
@@ -24,6 +25,12 @@ pub fn local_ufrag(datagram: &[u8]) -> Option<&str> {
         rest = tail.get(length.div_ceil(4) * 4..)?;
     }
     None
+}
+
+/// True for the answer to a Binding request that was taken.
+pub fn is_success(datagram: &[u8]) -> bool {
+    const BINDING_SUCCESS: [u8; 2] = [1, 1];
+    datagram.get(0..2) == Some(&BINDING_SUCCESS) && datagram.get(4..8) == Some(&MAGIC_COOKIE)
 }
 
 /// True for STUN by its first byte (RFC 7983).
@@ -48,6 +55,16 @@ mod tests {
     #[test]
     fn the_local_part_of_the_username_is_found() {
         assert_eq!(local_ufrag(&request(b"mine:theirs")), Some("mine"));
+    }
+
+    #[test]
+    fn an_answer_is_told_from_a_request_and_from_a_refusal() {
+        let mut answer = request(b"mine:theirs");
+        assert!(!is_success(&answer));
+        answer[..2].copy_from_slice(&[1, 0x11]);
+        assert!(!is_success(&answer));
+        answer[..2].copy_from_slice(&[1, 1]);
+        assert!(is_success(&answer) && !is_success(&answer[..7]));
     }
 
     #[test]

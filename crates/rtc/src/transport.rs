@@ -2,6 +2,7 @@
 
 use crate::error::{MAX_SDP, PeerError};
 use crate::path::Path;
+use crate::stun;
 use rand::RngExt;
 use std::time::Instant;
 use str0m::net::{DatagramRecv, Receive};
@@ -36,6 +37,10 @@ pub(crate) struct Transport {
     next: Instant,
     up: bool,
     gone: bool,
+    /// Where the check came from that was answered last.
+    answered: Option<Path>,
+    /// The client's ends of connections that have closed.
+    broken: Vec<Path>,
 }
 
 impl Transport {
@@ -65,6 +70,8 @@ impl Transport {
             next: now,
             up: false,
             gone: false,
+            answered: None,
+            broken: Vec::new(),
         })
     }
 
@@ -95,16 +102,17 @@ impl Transport {
         Ok(())
     }
 
+    /// Feeds a datagram; true when it proves by its integrity that the client sends from `source`.
     pub(crate) fn receive<S: Sink>(
         &mut self,
         source: Path,
         datagram: &[u8],
         now: Instant,
         sink: &mut S,
-        media: impl FnMut(&mut S, Event),
-    ) {
+        mut media: impl FnMut(&mut S, Event),
+    ) -> bool {
         let Ok(contents) = DatagramRecv::try_from(datagram) else {
-            return;
+            return false;
         };
         // The stack knows itself by its announced addresses only.
         let Some(destination) = self
@@ -113,7 +121,7 @@ impl Transport {
             .find(|l| l.reaches(source))
             .or(self.local.iter().find(|l| l.protocol() == source.protocol()))
         else {
-            return;
+            return false;
         };
         let receive = Receive {
             proto: source.protocol(),
@@ -121,9 +129,33 @@ impl Transport {
             destination: destination.address(),
             contents,
         };
+        self.answered = None;
         // A datagram that is refused (a replay, a forged record) is no reason to end the peer.
         let _ = self.rtc.handle_input(Input::Receive(now, receive));
-        self.drain(now, sink, media);
+        self.drain(now, sink, &mut media);
+        // The stack answers a check only when its integrity holds.
+        let proven = self.answered == Some(source);
+        if proven && !self.broken.is_empty() {
+            self.leave_broken(source);
+            self.timeout(now, sink, media);
+        }
+        proven
+    }
+
+    /// The connection that the client had from there has closed.
+    pub(crate) fn path_closed(&mut self, path: Path) {
+        // To drop the only path would end the peer at once; the client may come by another one.
+        self.broken.push(path);
+    }
+
+    /// Makes the stack choose anew, now that the client has come by another path: it would keep to the one chosen first until
+    /// 15 s after the last check there.
+    fn leave_broken(&mut self, alive: Path) {
+        for path in self.broken.drain(..).filter(|p| *p != alive) {
+            for candidate in path.remote_candidates() {
+                self.rtc.direct_api().invalidate_candidate(&candidate);
+            }
+        }
     }
 
     pub(crate) fn timeout<S: Sink>(&mut self, now: Instant, sink: &mut S, media: impl FnMut(&mut S, Event)) {
@@ -153,6 +185,9 @@ impl Transport {
             match self.rtc.poll_output() {
                 Ok(Output::Transmit(t)) => {
                     if let Some(destination) = Path::of(t.proto, t.destination) {
+                        if stun::is_success(&t.contents) {
+                            self.answered = Some(destination);
+                        }
                         sink.transmit(destination, &t.contents);
                     }
                 }

@@ -157,13 +157,24 @@ impl Publisher {
         self.transport.is_gone()
     }
 
-    /// Feeds a datagram from `source`.
-    pub fn receive(&mut self, source: Path, datagram: &[u8], now: Instant, sink: &mut impl VideoSink) {
+    /// Feeds a datagram from `source`; true when it proves by its integrity that the browser sends from there.
+    pub fn receive(
+        &mut self,
+        source: Path,
+        datagram: &[u8],
+        now: Instant,
+        sink: &mut impl VideoSink,
+    ) -> bool {
         let (pt, ssrc) = (self.pt, &mut self.ssrc);
         self.transport
             .receive(source, datagram, now, sink, |sink, event| {
                 see(pt, ssrc, sink, event)
-            });
+            })
+    }
+
+    /// The connection that the browser had from `path` has closed.
+    pub fn path_closed(&mut self, path: Path) {
+        self.transport.path_closed(path);
     }
 
     /// Lets timers run.
@@ -305,14 +316,19 @@ impl Viewer {
         Ok(())
     }
 
-    /// Feeds a datagram from `source`.
-    pub fn receive(&mut self, source: Path, datagram: &[u8], now: Instant, sink: &mut impl Sink) {
+    /// Feeds a datagram from `source`; true when it proves by its integrity that the browser sends from there.
+    pub fn receive(&mut self, source: Path, datagram: &[u8], now: Instant, sink: &mut impl Sink) -> bool {
+        let heard = &mut self.heard;
         // The browser may check before its answer is here; it repeats.
-        if self.pt.is_some() {
-            let heard = &mut self.heard;
-            self.transport
-                .receive(source, datagram, now, sink, |_, event| heard.event(event));
-        }
+        self.pt.is_some()
+            && self
+                .transport
+                .receive(source, datagram, now, sink, |_, event| heard.event(event))
+    }
+
+    /// The connection that the browser had from `path` has closed.
+    pub fn path_closed(&mut self, path: Path) {
+        self.transport.path_closed(path);
     }
 
     /// Lets timers run.

@@ -50,6 +50,16 @@ fn the_answer_is_complete_lite_and_names_a_stream() {
 }
 
 #[test]
+fn sound_is_answered_without_transport_wide_feedback_that_nobody_would_use() {
+    const MID: &str = "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\n";
+    const TWCC: &str =
+        "a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n";
+    let text = answer(&OFFER.replacen(MID, &format!("{TWCC}{MID}"), 1)).unwrap();
+    let extensions: Vec<&str> = text.lines().filter(|l| l.starts_with("a=extmap:")).collect();
+    assert_eq!(extensions, [MID.trim_end()]);
+}
+
+#[test]
 fn an_offer_of_another_kind_is_refused_with_the_field_at_fault() {
     assert!(matches!(answer("hello"), Err(PeerError::Malformed(_))));
     let no_opus = OFFER.replace("opus/48000/2", "speex/16000");

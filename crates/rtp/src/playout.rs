@@ -16,8 +16,9 @@ use crate::{Result, RtpPacket};
 
 /// G.711 packets of more than 120 ms, in bytes, are refused.
 const MAX_G711_BYTES: usize = 960;
-/// Decoded audio that may wait: a packet of 120 ms, a concealed one, a frame and a stretch. In frames of 20 ms.
-const READY_FRAMES: usize = 15;
+/// Decoded audio that waits with packets of 20 ms: one, a concealed one, what is left and a stretch. In frames of 20 ms;
+/// longer packets make room for themselves once.
+const READY_FRAMES: usize = 4;
 /// One period for each 100 ms of speech; in silence there is no limit.
 const STRETCH_PAUSE_FRAMES: u32 = 5;
 /// Below this level, in dBov, changes are not heard.

@@ -28,15 +28,13 @@ const rig = (() => {
     return socket;
   };
 
-  // {from, to}: ports; or "tcp".
+  // "tcp": no UDP; {from, to}: ports; with {tcp: true} both.
   let detour = null;
   function detoured(message) {
     if (!detour) return message;
-    if (detour === "tcp") {
-      const data = message.data.replaceAll(/a=candidate:\S+ \d+ udp .*?\\r\\n/g, "");
-      return new MessageEvent("message", { data });
-    }
-    const data = message.data.replaceAll(` 127.0.0.1 ${detour.from} typ host`, ` 127.0.0.1 ${detour.to} typ host`);
+    let { data } = message;
+    if (detour === "tcp" || detour.tcp) data = data.replaceAll(/a=candidate:\S+ \d+ udp .*?\\r\\n/g, "");
+    if (detour.from) data = data.replaceAll(` 127.0.0.1 ${detour.from} typ host`, ` 127.0.0.1 ${detour.to} typ host`);
     return new MessageEvent("message", { data });
   }
 
@@ -148,6 +146,21 @@ const rig = (() => {
       }
     }
     return null;
+  }
+
+  /** What the page sends or takes by each video stream of `type` (an RTCStatsType): codec, and frames through its coder. */
+  async function codecs(type) {
+    const all = [];
+    for (const connection of connections) {
+      const reports = await connection.getStats();
+      for (const report of reports.values()) {
+        if (report.type !== type || report.kind !== "video" || !report.codecId) continue;
+        const { mimeType: codec, sdpFmtpLine: parameters = "" } = reports.get(report.codecId);
+        const frames = report.framesEncoded ?? report.framesDecoded;
+        all.push({ codec, parameters, frames });
+      }
+    }
+    return all;
   }
 
   /** How many frames a video element gets within `ms`. */
@@ -337,6 +350,6 @@ const rig = (() => {
 
   const goBy = (path) => (detour = path);
   return {
-    wanted, wire, send, tone, speak, listen, samples, paints, view, mediaPort, goBy, chosen, watch, frames, received, event, begin, run, state, ways,
+    wanted, wire, send, tone, speak, listen, samples, paints, view, mediaPort, goBy, chosen, watch, frames, received, codecs, event, begin, run, state, ways,
   };
 })();

@@ -268,15 +268,17 @@ impl World {
             let (to, datagram) = first.remove();
             let mut out = Vec::new();
             match to {
-                To::Publisher => self.publisher.receive(
-                    Path::Udp(address(SENDER)),
-                    &datagram,
-                    now,
-                    &mut self.publisher_out,
-                ),
+                To::Publisher => {
+                    self.publisher.receive(
+                        Path::Udp(address(SENDER)),
+                        &datagram,
+                        now,
+                        &mut self.publisher_out,
+                    );
+                }
                 To::Viewer => {
                     self.viewer
-                        .receive(Path::Udp(address(WATCHER)), &datagram, now, &mut self.viewer_out)
+                        .receive(Path::Udp(address(WATCHER)), &datagram, now, &mut self.viewer_out);
                 }
                 To::Sender => {
                     self.sender.receive(&datagram, now, &mut out);
