@@ -4,7 +4,7 @@ use super::batch::BatchSocket;
 use super::command::PeerEvent;
 use super::opus_out::OpusOut;
 use super::stats::ShardFigures;
-use super::tap::{Capture, Tap, Tapped};
+use super::tap::{Capture, Captured, Tap};
 use super::tcp::TcpPort;
 use omnigate_audio::level::TalkDetector;
 use omnigate_audio::mix::Limiter;
@@ -56,7 +56,7 @@ pub(crate) struct App {
     playout: Playout,
     rate_hz: u32,
     muted: bool,
-    tapped: Option<Tapped>,
+    pub(crate) captured: Captured,
     talk: TalkDetector,
     /// This tick's audio at the bus rate.
     pub(crate) frame: Vec<i16>,
@@ -83,7 +83,7 @@ impl App {
             playout,
             rate_hz,
             muted: false,
-            tapped: None,
+            captured: Captured::default(),
             talk: TalkDetector::new(rate_hz),
             frame: vec![0; rate_hz as usize / 50],
             talking: false,
@@ -102,33 +102,13 @@ impl App {
     /// Takes the audio out of every mix and out of captures, or back in.
     pub(crate) fn set_muted(&mut self, muted: bool, now: Instant, port: &PeerPort) {
         self.muted = muted;
-        if let Some(tapped) = &mut self.tapped {
-            tapped.muted(muted, now, &mut port.tap.borrow_mut());
-        }
+        self.captured.muted(muted, now, &mut port.tap.borrow_mut());
     }
 
     /// Captures what this side says from now on, if that is not done yet.
-    pub(crate) fn tap(&mut self, capture: Capture, now: Instant, port: &PeerPort) {
-        if self.tapped.is_none() {
-            let tap = &mut port.tap.borrow_mut();
-            let mut tapped = Tapped::join(capture, self.participant.0, now, tap);
-            if self.muted {
-                tapped.muted(true, now, tap);
-            }
-            self.tapped = Some(tapped);
-        }
-    }
-
-    pub(crate) fn pause_tap(&mut self, paused: bool) {
-        if let Some(tapped) = &mut self.tapped {
-            tapped.pause(paused);
-        }
-    }
-
-    pub(crate) fn untap(&mut self, now: Instant, port: &PeerPort) {
-        if let Some(mut tapped) = self.tapped.take() {
-            tapped.leave(now, &mut port.tap.borrow_mut());
-        }
+    pub(crate) fn capture(&mut self, capture: Capture, now: Instant, tap: &mut Tap) {
+        self.captured
+            .join(capture, self.participant.0, self.muted, now, tap);
     }
 
     pub(crate) fn is_gone(&self) -> bool {
@@ -157,7 +137,7 @@ impl App {
         let mut sink = AppSink {
             participant: self.participant,
             playout: &mut self.playout,
-            tapped: self.tapped.as_mut(),
+            captured: &mut self.captured,
             now,
             port,
         };
@@ -173,7 +153,7 @@ impl App {
         let mut sink = AppSink {
             participant: self.participant,
             playout: &mut self.playout,
-            tapped: self.tapped.as_mut(),
+            captured: &mut self.captured,
             now,
             port,
         };
@@ -184,7 +164,7 @@ impl App {
         let mut sink = AppSink {
             participant: self.participant,
             playout: &mut self.playout,
-            tapped: self.tapped.as_mut(),
+            captured: &mut self.captured,
             now,
             port,
         };
@@ -231,7 +211,7 @@ impl App {
         let mut sink = AppSink {
             participant: self.participant,
             playout: &mut self.playout,
-            tapped: self.tapped.as_mut(),
+            captured: &mut self.captured,
             now,
             port,
         };
@@ -248,7 +228,7 @@ impl App {
 struct AppSink<'a> {
     participant: ParticipantId,
     playout: &'a mut Playout,
-    tapped: Option<&'a mut Tapped>,
+    captured: &'a mut Captured,
     now: Instant,
     port: &'a PeerPort,
 }
@@ -277,9 +257,8 @@ impl AudioSink for AppSink<'_> {
             payload: p.payload,
         };
         self.playout.push(self.now, &packet, PayloadKind::Opus);
-        if let Some(tapped) = &mut self.tapped {
-            let tap = &mut self.port.tap.borrow_mut();
-            tapped.media(MediaKind::Opus, &packet, self.now, tap, &self.port.figures);
-        }
+        let tap = &mut self.port.tap.borrow_mut();
+        self.captured
+            .media(MediaKind::Opus, &packet, self.now, tap, &self.port.figures);
     }
 }

@@ -7,7 +7,7 @@ use super::latch::{Latch, Verdict};
 use super::outbound::{Outbound, TICK_8K, law};
 use super::player::Player;
 use super::stats::ShardFigures;
-use super::tap::{Capture, Tapped};
+use super::tap::{Capture, Captured, Tap};
 use mio::net::UdpSocket;
 use omnigate_audio::dtmf::Detector;
 use omnigate_audio::level::TalkDetector;
@@ -57,8 +57,7 @@ pub(crate) struct Leg {
     payload: Vec<u8>,
     /// Who it is in its room; nobody in the IVR.
     pub(crate) participant: Option<ParticipantId>,
-    tapped: Option<Tapped>,
-    held_before: bool,
+    pub(crate) captured: Captured,
 }
 
 /// Initial values of a leg that come from outside.
@@ -103,29 +102,14 @@ impl Leg {
             scratch: Vec::with_capacity(1500),
             payload: Vec::with_capacity(1500),
             participant: None,
-            tapped: None,
-            held_before: false,
+            captured: Captured::default(),
         }
     }
 
     /// Captures what the caller says from now on, if that is not done yet.
-    pub(crate) fn tap(&mut self, capture: Capture, now: Instant, port: &PeerPort) {
-        if let (None, Some(participant)) = (&self.tapped, self.participant) {
-            let tap = &mut port.tap.borrow_mut();
-            self.tapped = Some(Tapped::join(capture, participant.0, now, tap));
-            self.held_before = false;
-        }
-    }
-
-    pub(crate) fn pause_tap(&mut self, paused: bool) {
-        if let Some(tapped) = &mut self.tapped {
-            tapped.pause(paused);
-        }
-    }
-
-    pub(crate) fn untap(&mut self, now: Instant, port: &PeerPort) {
-        if let Some(mut tapped) = self.tapped.take() {
-            tapped.leave(now, &mut port.tap.borrow_mut());
+    pub(crate) fn capture(&mut self, capture: Capture, now: Instant, tap: &mut Tap) {
+        if let Some(participant) = self.participant {
+            self.captured.join(capture, participant.0, false, now, tap);
         }
     }
 
@@ -206,9 +190,8 @@ impl Leg {
             .on_rtp(packet.ssrc, packet.sequence, packet.timestamp, now, 8_000);
         if agreed.telephone_event == Some(packet.payload_type) {
             self.playout.skip(packet.sequence);
-            if let Some(tapped) = &mut self.tapped {
-                tapped.event(packet.sequence, now, &mut port.tap.borrow_mut());
-            }
+            self.captured
+                .event(packet.sequence, now, &mut port.tap.borrow_mut());
             let key = self.telephone_events.receive(
                 packet.ssrc,
                 packet.timestamp,
@@ -228,10 +211,8 @@ impl Leg {
             };
             if let Some(kind) = kind {
                 self.playout.push(now, &packet, kind);
-                if let Some(tapped) = &mut self.tapped {
-                    let tap = &mut port.tap.borrow_mut();
-                    tapped.media(kind.into(), &packet, now, tap, figures);
-                }
+                let tap = &mut port.tap.borrow_mut();
+                self.captured.media(kind.into(), &packet, now, tap, figures);
             }
         }
         if !self.heard {
@@ -272,12 +253,7 @@ impl Leg {
             });
         }
         let held = self.held();
-        if held != self.held_before
-            && let Some(tapped) = &mut self.tapped
-        {
-            self.held_before = held;
-            tapped.held(held, now, &mut port.tap.borrow_mut());
-        }
+        self.captured.held(held, now, &mut port.tap.borrow_mut());
         if held {
             self.frame.fill(0);
             self.last_packet = now;

@@ -12,7 +12,7 @@ use super::leg::Leg;
 use super::opus_out::OpusOut;
 use super::outbound::TICK_8K;
 use super::stats::ShardFigures;
-use super::tap::Capture;
+use super::tap::{Capture, Captured};
 use omnigate_audio::mix::{self, Limiter};
 use omnigate_audio::resample::Resampler;
 use omnigate_omnitalk::{ParticipantId, RoomId};
@@ -111,8 +111,8 @@ impl Room {
     pub(crate) fn set_capture(&mut self, capture: Option<Capture>, now: Instant, port: &PeerPort) {
         self.capture = capture;
         if capture.is_none() {
-            self.legs.iter_mut().for_each(|leg| leg.untap(now, port));
-            self.apps.iter_mut().for_each(|app| app.untap(now, port));
+            let tap = &mut port.tap.borrow_mut();
+            self.captured().for_each(|one| one.leave(now, tap));
         }
         self.tap_newcomers(now, port);
     }
@@ -120,8 +120,13 @@ impl Room {
     /// To be called when somebody has come.
     pub(crate) fn tap_newcomers(&mut self, now: Instant, port: &PeerPort) {
         if let Some(capture) = self.capture {
-            self.legs.iter_mut().for_each(|leg| leg.tap(capture, now, port));
-            self.apps.iter_mut().for_each(|app| app.tap(capture, now, port));
+            let tap = &mut port.tap.borrow_mut();
+            self.legs
+                .iter_mut()
+                .for_each(|leg| leg.capture(capture, now, tap));
+            self.apps
+                .iter_mut()
+                .for_each(|app| app.capture(capture, now, tap));
         }
         if let Some(announcer) = &mut self.announcer {
             announcer.speak();
@@ -132,8 +137,13 @@ impl Room {
         if let Some(capture) = &mut self.capture {
             capture.paused = paused;
         }
-        self.legs.iter_mut().for_each(|leg| leg.pause_tap(paused));
-        self.apps.iter_mut().for_each(|app| app.pause_tap(paused));
+        self.captured().for_each(|one| one.pause(paused));
+    }
+
+    /// All members' parts in the capture.
+    fn captured(&mut self) -> impl Iterator<Item = &mut Captured> {
+        let legs = self.legs.iter_mut().map(|leg| &mut leg.captured);
+        legs.chain(self.apps.iter_mut().map(|app| &mut app.captured))
     }
 
     /// Says what is to be said to a recorded room, or nothing any more.

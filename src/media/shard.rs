@@ -475,7 +475,8 @@ impl Shard {
         let room = self.rooms.get_mut(&room_key)?;
         let index = room.legs.iter().position(|l| l.id == id)?;
         let mut leg = room.legs.swap_remove(index);
-        leg.untap(Instant::now(), &self.port);
+        leg.captured
+            .leave(Instant::now(), &mut self.port.tap.borrow_mut());
         room.members_changed();
         let _ = self.poll.registry().deregister(&mut leg.rtcp);
         self.port.figures.legs.fetch_sub(1, Relaxed);
@@ -525,7 +526,8 @@ impl Shard {
         let index = room.apps.iter().position(|a| a.participant == participant);
         let mut app = index.map(|i| room.apps.swap_remove(i));
         if let Some(app) = &mut app {
-            app.untap(Instant::now(), &self.port);
+            app.captured
+                .leave(Instant::now(), &mut self.port.tap.borrow_mut());
         }
         room.members_changed();
         self.drop_empty(room_key);

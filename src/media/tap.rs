@@ -28,9 +28,12 @@ pub(crate) struct Capture {
     pub(crate) paused: bool,
 }
 
-/// A member's part in its room's capture.
+/// A member's part in its room's capture, if the room is captured.
+#[derive(Debug, Default)]
+pub(crate) struct Captured(Option<Tapped>);
+
 #[derive(Debug)]
-pub(crate) struct Tapped {
+struct Tapped {
     capture: Capture,
     member: u64,
     /// Muted or on hold: what it sends is not captured either.
@@ -87,45 +90,52 @@ impl Tap {
     }
 }
 
-impl Tapped {
-    /// The member is captured from now on.
-    pub(crate) fn join(capture: Capture, member: u64, now: Instant, tap: &mut Tap) -> Tapped {
-        let mut tapped = Tapped {
+impl Captured {
+    /// The member is captured from now on, if it is not yet.
+    pub(crate) fn join(&mut self, capture: Capture, member: u64, silent: bool, now: Instant, tap: &mut Tap) {
+        if self.0.is_some() {
+            return;
+        }
+        let tapped = self.0.insert(Tapped {
             capture,
             member,
-            silent: false,
+            silent,
             missing: 0,
-        };
+        });
         tapped.put(now, RecordKind::Joined, tap);
-        tapped
-    }
-
-    fn put(&mut self, at: Instant, kind: RecordKind<'_>, tap: &mut Tap) -> bool {
-        let (capture, member) = (self.capture, self.member);
-        if self.missing > 0 && tap.put(capture, member, at, RecordKind::Missing(self.missing)) {
-            self.missing = 0;
+        if silent {
+            tapped.put(now, RecordKind::Muted(true), tap);
         }
-        let put = self.missing == 0 && tap.put(capture, member, at, kind);
-        self.missing += u32::from(!put);
-        put
     }
 
     pub(crate) fn leave(&mut self, now: Instant, tap: &mut Tap) {
-        self.put(now, RecordKind::Left, tap);
+        if let Some(mut tapped) = self.0.take() {
+            tapped.put(now, RecordKind::Left, tap);
+        }
     }
 
     pub(crate) fn pause(&mut self, paused: bool) {
-        self.capture.paused = paused;
+        if let Some(tapped) = &mut self.0 {
+            tapped.capture.paused = paused;
+        }
     }
 
     pub(crate) fn muted(&mut self, muted: bool, now: Instant, tap: &mut Tap) {
-        self.silent = muted;
-        self.put(now, RecordKind::Muted(muted), tap);
+        self.silence(muted, RecordKind::Muted(muted), now, tap);
     }
 
+    /// To be called as often as one likes.
     pub(crate) fn held(&mut self, held: bool, now: Instant, tap: &mut Tap) {
-        self.silent = held;
-        self.put(now, RecordKind::Held(held), tap);
+        if self.0.as_ref().is_some_and(|tapped| tapped.silent != held) {
+            self.silence(held, RecordKind::Held(held), now, tap);
+        }
+    }
+
+    fn silence(&mut self, silent: bool, kind: RecordKind<'_>, now: Instant, tap: &mut Tap) {
+        if let Some(tapped) = &mut self.0 {
+            tapped.silent = silent;
+            tapped.put(now, kind, tap);
+        }
     }
 
     /// A packet with audio came `at`.
@@ -137,9 +147,9 @@ impl Tapped {
         tap: &mut Tap,
         figures: &ShardFigures,
     ) {
-        if self.silent || self.capture.paused {
+        let Some(tapped) = self.0.as_mut().filter(|tapped| tapped.listens()) else {
             return;
-        }
+        };
         let media = Media {
             kind,
             sequence: packet.sequence,
@@ -148,16 +158,32 @@ impl Tapped {
             marker: packet.marker,
             payload: packet.payload,
         };
-        if !self.put(at, RecordKind::Media(media), tap) {
+        if !tapped.put(at, RecordKind::Media(media), tap) {
             ShardFigures::count(&figures.capture_missing);
         }
     }
 
     /// A packet with a telephone event came.
     pub(crate) fn event(&mut self, sequence: u16, at: Instant, tap: &mut Tap) {
-        if !self.silent && !self.capture.paused {
-            self.put(at, RecordKind::Event(sequence), tap);
+        if let Some(tapped) = self.0.as_mut().filter(|tapped| tapped.listens()) {
+            tapped.put(at, RecordKind::Event(sequence), tap);
         }
+    }
+}
+
+impl Tapped {
+    fn listens(&self) -> bool {
+        !self.silent && !self.capture.paused
+    }
+
+    fn put(&mut self, at: Instant, kind: RecordKind<'_>, tap: &mut Tap) -> bool {
+        let (capture, member) = (self.capture, self.member);
+        if self.missing > 0 && tap.put(capture, member, at, RecordKind::Missing(self.missing)) {
+            self.missing = 0;
+        }
+        let put = self.missing == 0 && tap.put(capture, member, at, kind);
+        self.missing += u32::from(!put);
+        put
     }
 }
 
@@ -210,6 +236,12 @@ mod tests {
         }
     }
 
+    fn joined(tap: &mut Tap) -> Captured {
+        let mut captured = Captured::default();
+        captured.join(capture(), 5, false, Instant::now(), tap);
+        captured
+    }
+
     fn packet(payload: &[u8]) -> RtpPacket<'_> {
         RtpPacket {
             ssrc: 1,
@@ -225,7 +257,7 @@ mod tests {
     fn records_come_out_as_they_went_in_over_many_rounds_of_the_ring() {
         let (mut tap, mut reader) = ring();
         let figures = ShardFigures::default();
-        let mut tapped = Tapped::join(capture(), 5, Instant::now(), &mut tap);
+        let mut tapped = joined(&mut tap);
         let mut seen = 0;
         for round in 0..40_000u32 {
             let payload = [round as u8; 160];
@@ -252,7 +284,7 @@ mod tests {
     fn a_full_ring_costs_records_that_are_counted_and_said_to_be_missing() {
         let (mut tap, mut reader) = ring();
         let figures = ShardFigures::default();
-        let mut tapped = Tapped::join(capture(), 5, Instant::now(), &mut tap);
+        let mut tapped = joined(&mut tap);
         let payload = [0; 1_000];
         for _ in 0..5_000 {
             tapped.media(
@@ -282,8 +314,8 @@ mod tests {
         let (mut tap, mut reader) = ring();
         let figures = ShardFigures::default();
         let now = Instant::now();
-        let mut tapped = Tapped::join(capture(), 5, now, &mut tap);
-        let say = |tapped: &mut Tapped, tap: &mut Tap| {
+        let mut tapped = joined(&mut tap);
+        let say = |tapped: &mut Captured, tap: &mut Tap| {
             tapped.media(MediaKind::Pcmu, &packet(&[1; 160]), now, tap, &figures);
         };
         tapped.muted(true, now, &mut tap);
