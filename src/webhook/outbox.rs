@@ -4,13 +4,14 @@ use crate::store::{Result, Store, StoreError};
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::{Any, Transaction};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 
-/// Something that happened.
-#[derive(Debug, Clone)]
+/// Something that happened. `Debug` does not show the body: telephone numbers are in it.
+#[derive(Clone)]
 pub struct Event {
     /// Whose it is.
     pub service_id: String,
@@ -22,8 +23,18 @@ pub struct Event {
     pub body: Value,
 }
 
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("service_id", &self.service_id)
+            .field("name", &self.name)
+            .field("subject", &self.subject)
+            .finish_non_exhaustive()
+    }
+}
+
 /// One event's way to its receiver.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 pub struct Delivery {
     /// The `webhook-id`: the same for every try.
     pub id: String,
@@ -46,6 +57,16 @@ pub struct Delivery {
     pub next_at: i64,
     /// How the last try went, in words.
     pub result: String,
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("id", &self.id)
+            .field("event", &self.event)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
 }
 
 type Row = (

@@ -1,4 +1,4 @@
-//! Recordings by the published SDKs, by policy and over the API: what is in the files, and what the webhook tells.
+//! Recordings by the published SDKs, by policy and over the API: what is in the files.
 
 use crate::app::App;
 use crate::audio::{level_at, pesq, speech, tone};
@@ -22,7 +22,7 @@ fn service(receiver: &Receiver, extra: &str) -> Service {
 }
 
 /// A phone that says a tone.
-fn dial(service: &Service, number: &str, from: &str, hertz: f64) -> Phone {
+pub fn dial(service: &Service, number: &str, from: &str, hertz: f64) -> Phone {
     let says = service.dir.join(format!("{from}.wav"));
     let hears = service.dir.join(format!("{from}-hears.wav"));
     omnigate_audio::wav::write(&says, &tone(hertz, 60.0), 8_000).unwrap();
@@ -36,7 +36,7 @@ fn dial(service: &Service, number: &str, from: &str, hertz: f64) -> Phone {
 }
 
 /// A phone in a call with `app`.
-fn call(service: &Service, app: &Tab<'_>, hertz: f64) -> Phone {
+pub fn call(service: &Service, app: &Tab<'_>, hertz: f64) -> Phone {
     let phone = dial(service, &app.sip_number(None), "01099998888", hertz);
     app.event("RINGING_EVENT", json!({}));
     app.run("await sdk.answerCall()");
@@ -522,162 +522,4 @@ fn the_api_lists_serves_ranges_and_deletes_and_is_not_fooled() {
     assert_eq!(delete(), 404);
     assert_eq!(list(""), 0);
     assert!(!service.dir.join("data/recordings").join(&id).exists());
-}
-
-#[test]
-fn a_webhook_finds_its_receiver_after_failures_and_a_restart_once_and_signed() {
-    let receiver = Receiver::start();
-    receiver.answers("500 Internal Server Error\r\n");
-    let settings = receiver.settings() + "record = \"rooms\"\nwebhook.previous_secret = \"old\"\n";
-    let service = Service::start(&format!("recording.min_free_mib = 1\n{settings}"));
-    let (_app, _, phone) = room_with_a_phone(&service);
-    running(&service);
-    phone.hang_up();
-    let first = receiver.wait_for(1)[0].clone();
-    let service = service.kill_and_restart();
-    receiver.answers("200 OK\r\n");
-    let posts = receiver.wait_for(2);
-    assert_eq!(posts[1].id(), first.id());
-    assert_eq!(posts[1].json()["recording_id"], first.json()["recording_id"]);
-    assert!(
-        posts[1].verified_by(SECRET) && posts[1].verified_by("b2xk"),
-        "both secrets sign"
-    );
-    service.until("it is written down", || {
-        service.metric("omnigate_webhooks_pending") == 0.0
-    });
-    std::thread::sleep(Duration::from_secs(1));
-    assert_eq!(receiver.posts().len(), 2, "once it is taken it is not sent again");
-}
-
-#[test]
-fn whoever_may_not_be_called_is_not_called() {
-    let receiver = Receiver::start();
-    let settings = receiver
-        .settings()
-        .replace("webhook.allow_private = [\"127.0.0.0/8\"]\n", "");
-    let service = Service::start(&format!(
-        "recording.min_free_mib = 1\n{settings}record = \"rooms\"\n"
-    ));
-    let (_app, _, phone) = room_with_a_phone(&service);
-    running(&service);
-    phone.hang_up();
-    service.until("it fails", || {
-        service.metric("omnigate_webhooks_failed_total") > 0.0
-    });
-    assert!(service.log().contains("webhook.allow_private"));
-    assert!(receiver.posts().is_empty());
-}
-
-#[test]
-fn calls_and_participants_are_told_to_those_who_want_it() {
-    let browser = Browser::take();
-    let receiver = Receiver::start();
-    let events = "webhook.events = [\"call_started\", \"call_answered\", \"call_ended\", \"participant_joined\", \"participant_left\"]\n";
-    let service = Service::start(&format!(
-        "ivr.language = \"en\"\nrecording.min_free_mib = 1\n{}{events}",
-        receiver.settings()
-    ));
-    let app = browser.app(&service, Sdk::TypeScript, "bob");
-    let phone = call(&service, &app, 440.0);
-    phone.hang_up();
-    let told: Vec<Value> = receiver.wait_for(7).iter().map(Post::json).collect();
-    let names: Vec<&str> = told.iter().map(|e| e["event"].as_str().unwrap()).collect();
-    assert_eq!(names[..2], ["call_started", "call_answered"]);
-    assert_eq!(names.iter().filter(|n| **n == "participant_joined").count(), 2);
-    assert_eq!(names.iter().filter(|n| **n == "participant_left").count(), 2);
-    let ended = told.iter().find(|e| e["event"] == "call_ended").unwrap();
-    assert_eq!(
-        (&ended["caller"], &ended["callee"], &ended["by_telephone"]),
-        (&json!("01099998888"), &json!("bob"), &json!(true))
-    );
-    assert!(ended["duration"].is_u64() && ended["answered_at"].is_u64());
-}
-
-#[test]
-fn a_folder_that_cannot_be_written_is_told_at_the_start() {
-    let dir = std::env::temp_dir().join(format!("omnigate-e2e-readonly-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).unwrap();
-    let out = Command::new(env!("CARGO_BIN_EXE_omnigate"))
-        .arg("serve")
-        .current_dir(&dir)
-        .env("OMNIGATE__RECORDING__DIR", "/proc/recordings")
-        .env("OMNIGATE__HTTP__LISTEN", "127.0.0.1:0")
-        .env("OMNIGATE__SIP__LISTEN", "udp://127.0.0.1:0")
-        .env("OMNIGATE__MEDIA__WEBRTC_PORT", "0")
-        .output()
-        .unwrap();
-    assert_eq!(out.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&out.stderr);
-    assert!(
-        said.contains("recording.dir") && said.contains("/proc/recordings"),
-        "{said}"
-    );
-    std::fs::remove_dir_all(dir).unwrap();
-}
-
-/// A small file system of its own, gone in the end.
-struct SmallDisk(std::path::PathBuf);
-
-impl SmallDisk {
-    fn new(mib: u32) -> SmallDisk {
-        let path = std::env::temp_dir().join(format!("omnigate-e2e-disk-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        let done = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs"])
-            .arg(&path)
-            .status()
-            .unwrap();
-        assert!(done.success(), "a tmpfs cannot be mounted");
-        SmallDisk(path)
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).status();
-        let _ = std::fs::remove_dir(&self.0);
-    }
-}
-
-#[test]
-fn a_full_disk_ends_the_recording_and_never_the_call() {
-    let disk = SmallDisk::new(8);
-    let receiver = Receiver::start();
-    let settings = receiver.settings() + "record = \"rooms\"\n";
-    let service = Service::start(&format!(
-        "recording.dir = \"{}\"\nrecording.min_free_mib = 4\n{settings}",
-        disk.0.display()
-    ));
-    let (mut app, room, phone) = room_with_a_phone(&service);
-    running(&service);
-    std::thread::sleep(Duration::from_secs(1));
-    // Somebody else fills the disk, up to what is kept free for the files.
-    let filler = disk.0.join("filler");
-    std::fs::write(&filler, vec![1; 7 << 20]).unwrap();
-    let told = receiver.wait_for(1)[0].json();
-    assert_eq!(told["end_reason"], "disk_full");
-    assert!(told["duration"].as_f64().unwrap() >= 1.0);
-    assert!(service.metric("omnigate_recording_disk_failures_total") >= 1.0);
-    assert_eq!(
-        service.calls().iter().filter(|c| c["state"] == "talking").count(),
-        1,
-        "the call goes on"
-    );
-    app.request("JOIN_ROOM", json!({"room_id": room}));
-    let start = json!({"action": "start", "track": "audio"});
-    service.until("nothing can be recorded", || {
-        let answer = app.request("RECORDING", start.clone());
-        let reason = answer["reason"].as_str().unwrap_or_default().to_owned();
-        if answer["result"] == "success" {
-            panic!("it was started on a full disk");
-        }
-        reason.contains("disk is full")
-    });
-    std::fs::remove_file(filler).unwrap();
-    service.until("there is room again", || {
-        app.request("RECORDING", start.clone())["result"] == "success"
-    });
-    phone.hang_up();
-    drop(service);
 }

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Of one recording. It is written when the recording starts, again when it ends and once more when its files are made;
-/// after a crash it and the capture are all that there is.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// after a crash it and the capture are all that there is. `Debug` shows no name: it may be a telephone number.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Manifest {
     /// Of this format: 1.
     pub version: u32,
@@ -59,6 +60,17 @@ pub struct Manifest {
     pub peaks: Vec<u8>,
 }
 
+impl fmt::Debug for Manifest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Manifest")
+            .field("recording_id", &self.recording_id)
+            .field("room_id", &self.room_id)
+            .field("end", &self.end)
+            .field("files", &self.files)
+            .finish_non_exhaustive()
+    }
+}
+
 /// How a recording ended.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
 pub struct End {
@@ -70,8 +82,8 @@ pub struct End {
     pub reason: String,
 }
 
-/// Who a member is.
-#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+/// Who a member is. `Debug` shows no name.
+#[derive(Clone, Serialize, Deserialize, PartialEq, Eq)]
 pub struct MemberName {
     /// The session id.
     pub session: String,
@@ -81,6 +93,15 @@ pub struct MemberName {
     pub user_name: String,
     /// `audiocall`, `videocall` or `sipcall`.
     pub call_type: String,
+}
+
+impl fmt::Debug for MemberName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemberName")
+            .field("session", &self.session)
+            .field("call_type", &self.call_type)
+            .finish_non_exhaustive()
+    }
 }
 
 /// From when to when, in microseconds since the recording began.

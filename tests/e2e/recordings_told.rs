@@ -1,0 +1,78 @@
+//! Who is told of recordings, calls and participants: webhooks.
+
+use crate::browser::{Browser, Sdk};
+use crate::harness::Service;
+use crate::receiver::{Post, Receiver, SECRET};
+use crate::recordings::{call, room_with_a_phone, running};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+#[test]
+fn a_webhook_finds_its_receiver_after_failures_and_a_restart_once_and_signed() {
+    let receiver = Receiver::start();
+    receiver.answers("500 Internal Server Error\r\n");
+    let settings = receiver.settings() + "record = \"rooms\"\nwebhook.previous_secret = \"old\"\n";
+    let service = Service::start(&format!("recording.min_free_mib = 1\n{settings}"));
+    let (_app, _, phone) = room_with_a_phone(&service);
+    running(&service);
+    phone.hang_up();
+    let first = receiver.wait_for(1)[0].clone();
+    let service = service.kill_and_restart();
+    receiver.answers("200 OK\r\n");
+    let posts = receiver.wait_for(2);
+    assert_eq!(posts[1].id(), first.id());
+    assert_eq!(posts[1].json()["recording_id"], first.json()["recording_id"]);
+    assert!(
+        posts[1].verified_by(SECRET) && posts[1].verified_by("b2xk"),
+        "both secrets sign"
+    );
+    service.until("it is written down", || {
+        service.metric("omnigate_webhooks_pending") == 0.0
+    });
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(receiver.posts().len(), 2, "once it is taken it is not sent again");
+}
+
+#[test]
+fn whoever_may_not_be_called_is_not_called() {
+    let receiver = Receiver::start();
+    let settings = receiver
+        .settings()
+        .replace("webhook.allow_private = [\"127.0.0.0/8\"]\n", "");
+    let service = Service::start(&format!(
+        "recording.min_free_mib = 1\n{settings}record = \"rooms\"\n"
+    ));
+    let (_app, _, phone) = room_with_a_phone(&service);
+    running(&service);
+    phone.hang_up();
+    service.until("it fails", || {
+        service.metric("omnigate_webhooks_failed_total") > 0.0
+    });
+    assert!(service.log().contains("webhook.allow_private"));
+    assert!(receiver.posts().is_empty());
+}
+
+#[test]
+fn calls_and_participants_are_told_to_those_who_want_it() {
+    let browser = Browser::take();
+    let receiver = Receiver::start();
+    let events = "webhook.events = [\"call_started\", \"call_answered\", \"call_ended\", \"participant_joined\", \"participant_left\"]\n";
+    let service = Service::start(&format!(
+        "ivr.language = \"en\"\nrecording.min_free_mib = 1\n{}{events}",
+        receiver.settings()
+    ));
+    let app = browser.app(&service, Sdk::TypeScript, "bob");
+    let phone = call(&service, &app, 440.0);
+    phone.hang_up();
+    let told: Vec<Value> = receiver.wait_for(7).iter().map(Post::json).collect();
+    let names: Vec<&str> = told.iter().map(|e| e["event"].as_str().unwrap()).collect();
+    assert_eq!(names[..2], ["call_started", "call_answered"]);
+    assert_eq!(names.iter().filter(|n| **n == "participant_joined").count(), 2);
+    assert_eq!(names.iter().filter(|n| **n == "participant_left").count(), 2);
+    let ended = told.iter().find(|e| e["event"] == "call_ended").unwrap();
+    assert_eq!(
+        (&ended["caller"], &ended["callee"], &ended["by_telephone"]),
+        (&json!("01099998888"), &json!("bob"), &json!(true))
+    );
+    assert!(ended["duration"].is_u64() && ended["answered_at"].is_u64());
+}
