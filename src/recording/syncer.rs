@@ -2,28 +2,30 @@
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use std::fs::File;
+use std::path::Path;
 use tracing::warn;
 
-/// Hands files over to be synced.
-pub(super) struct Syncer(Sender<Vec<File>>);
+/// Has the file system of captures synced: once for all of them, however many there are.
+pub(super) struct Syncer(Sender<()>);
 
 impl Syncer {
-    pub(super) fn start() -> std::io::Result<Syncer> {
-        let (sender, rounds) = bounded::<Vec<File>>(1);
+    pub(super) fn start(folder: &Path) -> std::io::Result<Syncer> {
+        let folder = File::open(folder)?;
+        let (sender, rounds) = bounded::<()>(1);
         std::thread::Builder::new()
             .name("recording-sync".into())
             .spawn(move || {
-                for file in rounds.iter().flatten() {
-                    if let Err(error) = file.sync_data() {
-                        warn!(%error, "a capture cannot be synced");
+                for () in rounds.iter() {
+                    if let Err(error) = rustix::fs::syncfs(&folder) {
+                        warn!(%error, "captures cannot be synced");
                     }
                 }
             })?;
         Ok(Syncer(sender))
     }
 
-    /// Syncs what was written to these files so far; false while the last round is not done yet.
-    pub(super) fn sync(&self, files: Vec<File>) -> bool {
-        !matches!(self.0.try_send(files), Err(TrySendError::Full(_)))
+    /// Syncs what was written so far; false while the last round has not begun yet.
+    pub(super) fn sync(&self) -> bool {
+        !matches!(self.0.try_send(()), Err(TrySendError::Full(())))
     }
 }

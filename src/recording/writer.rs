@@ -17,13 +17,13 @@ use std::time::{Duration, Instant};
 use tracing::{error, warn};
 
 /// How often rings are emptied while something is captured; at the latest then it is in a file.
-const ROUND: Duration = Duration::from_millis(100);
+const ROUND: Duration = Duration::from_millis(250);
 /// A page of a capture is ended this often: a crash of the process costs at most that.
 const PAGE: Duration = Duration::from_millis(500);
 /// Bytes of the longest page (RFC 3533 section 6): a page goes to the file in one piece.
 const PAGE_BYTES: usize = 65_307;
 /// And synced this often: a crash of the machine costs at most that and a page.
-const SYNC: Duration = Duration::from_millis(1_200);
+const SYNC: Duration = Duration::from_secs(1);
 /// After its end a recording waits so long for what is still on the way through its shard.
 const TAIL: Duration = Duration::from_millis(300);
 
@@ -102,12 +102,12 @@ impl Writer {
         figures: Arc<RecordingFigures>,
     ) -> io::Result<()> {
         let writer = Writer {
-            folder,
             taps,
             orders,
             tell,
             figures,
-            syncer: Syncer::start()?,
+            syncer: Syncer::start(&folder.captures())?,
+            folder,
             captures: HashMap::new(),
             finishing: Vec::new(),
             sync_due: Instant::now(),
@@ -264,11 +264,8 @@ impl Writer {
                 self.failed(id, &io::ErrorKind::StorageFull.into());
             }
         }
-        let dirty = self.captures.values_mut().filter(|open| open.dirty);
-        let files: Vec<File> = dirty
-            .filter_map(|open| open.writer.inner_mut().get_ref().try_clone().ok())
-            .collect();
-        if !files.is_empty() && self.syncer.sync(files) {
+        let dirty = self.captures.values().any(|open| open.dirty);
+        if dirty && self.syncer.sync() {
             self.captures.values_mut().for_each(|open| open.dirty = false);
             self.sync_due = now + SYNC;
         }
