@@ -5,7 +5,7 @@ use omnigate_omnitalk::RecordingId;
 use omnigate_recording::capture::CaptureReader;
 use omnigate_recording::manifest::{End, Manifest};
 use omnigate_recording::{FRAME_US, Span, survey};
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, BufReader};
 use tracing::{info, warn};
 
@@ -66,7 +66,13 @@ fn end(
     if manifest.end.is_some() {
         return Ok((manifest, false));
     }
-    let capture = File::open(folder.of(recording).join(&manifest.capture))?;
+    // One that crashed before its capture had a name has nothing in it.
+    let capture = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(folder.of(recording).join(&manifest.capture))?;
     let span = Span {
         start_us: manifest.start_us,
         end_us: u64::MAX,

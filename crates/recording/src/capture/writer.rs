@@ -17,6 +17,7 @@ impl<W: Write> CaptureWriter<W> {
     pub fn new(inner: W) -> io::Result<Self> {
         let mut ogg = PacketWriter::new(inner);
         ogg.write_packet(MAGIC.as_slice(), SERIAL, PacketWriteEndInfo::EndPage, 0)?;
+        ogg.inner_mut().flush()?;
         Ok(Self {
             ogg,
             held: None,
