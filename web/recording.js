@@ -63,4 +63,6 @@ export function renderRecording({ screen, live, busy }) {
   $('record').dataset.on = String(own === 'runs');
   $('record').disabled = Boolean(busy || live.switching) || own === 'once';
   text($('record-text'), t({ never: 'record', runs: 'recordStop', once: 'recordDone' }[own]));
+  // What a narrow screen has room for.
+  $('record').dataset.short = t({ never: 'record', runs: 'recordStopShort', once: 'recordDoneShort' }[own]);
 }

@@ -63,9 +63,10 @@ function when(seconds) {
   return new Date(seconds * 1000).toLocaleString(language(), { dateStyle: 'medium', timeStyle: 'short' });
 }
 
+/** Nothing while it is finished: only the files tell. */
 function lengthOf(one) {
-  const until = one.ended_at ?? Date.now() / 1000;
-  return clock(Math.max(0, Math.round(one.duration ?? until - one.started_at)));
+  if (one.state === 'finishing') return '';
+  return clock(Math.max(0, Math.round(one.duration ?? Date.now() / 1000 - one.started_at)));
 }
 
 function newRow() {
@@ -86,7 +87,7 @@ function fillRow(row, one, state) {
   text(row.querySelector('.type'), t(TYPES[one.room_type]));
   renderState(row.querySelector('.state'), one);
   const [about, end] = row.querySelectorAll('.detail');
-  text(about, [when(one.started_at), lengthOf(one)].join(' · '));
+  text(about, [when(one.started_at), lengthOf(one)].filter(Boolean).join(' · '));
   const by = one.by_policy ? t('byPolicy') : t('startedByWhom', { who: startedBy(one) });
   text(end, [by, one.end_reason && t(ENDS[one.end_reason])].filter(Boolean).join(' · '));
 }
@@ -105,7 +106,7 @@ function renderOne(one, state) {
   renderState($('recording-state'), one);
   const facts = [
     ['factWhen', when(one.started_at)],
-    ['duration', lengthOf(one)],
+    lengthOf(one) && ['factLength', lengthOf(one)],
     ['factBy', one.by_policy ? t('byPolicy') : startedBy(one)],
     ['factType', t(TYPES[one.room_type])],
     one.end_reason && ['factEnd', t(ENDS[one.end_reason])],
@@ -223,12 +224,16 @@ function newFile() {
   return row;
 }
 
+function sizeOf({ size }) {
+  const [value, unit, digits] = size < 1e6 ? [size / 1e3, 'kB', 0] : [size / 1e6, 'MB', 1];
+  return `${value.toLocaleString(language(), { maximumFractionDigits: digits })} ${unit}`;
+}
+
 function fillFile(row, file, one) {
   const content = contentOf(file, one);
   const link = row.lastElementChild;
   text(row.querySelector('.name'), content);
-  const size = new Intl.NumberFormat(language(), { maximumFractionDigits: 1, minimumFractionDigits: 1 }).format(file.size / 1e6);
-  text(row.querySelector('.detail'), [file.format.toUpperCase(), `${file.sample_rate / 1000} kHz`, `${size} MB`].join(' · '));
+  text(row.querySelector('.detail'), [file.format.toUpperCase(), `${file.sample_rate / 1000} kHz`, sizeOf(file)].join(' · '));
   link.href = fileAddress(one.recording_id, file.name);
   link.download = `${one.recording_id}-${file.name}`;
   // Links send no token: with one, the page fetches the file itself.
