@@ -1,5 +1,7 @@
 // The words of the page. A text may hold {placeholders}.
 
+import * as recordings from './i18n-recordings.js';
+
 const en = {
   title: 'Omnigate: calls and rooms in your browser',
   language: 'Language',
@@ -393,7 +395,7 @@ const ko = {
   errorScreenInsecure: '브라우저는 보안 페이지에서만 화면을 공유합니다. https로 접속하세요.',
 };
 
-const dictionaries = { en, ko };
+const dictionaries = { en: { ...en, ...recordings.en }, ko: { ...ko, ...recordings.ko } };
 const STORED = 'omnigate.language';
 
 function stored() {
@@ -442,6 +444,9 @@ const REASONS = [
   [/^secret is missing/, 'errorSecretMissing'],
   [/^secret is/, 'errorSecret'],
   [/^No call number is free/, 'errorNoNumber'],
+  [/^A recording of this session runs/, 'errorRecordingRuns'],
+  [/^This session has recorded/, 'errorRecordedOnce'],
+  [/^No recording of this session/, 'errorNoRecording'],
   [/^(No call rings|No such call)/, 'errorCallGone'],
 ];
 

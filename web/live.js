@@ -3,6 +3,7 @@
 import { clock, nameLater } from './dom.js';
 import { explain, t } from './i18n.js';
 import { newChat } from './chat.js';
+import { newRecording } from './recording.js';
 import { refreshParticipants } from './rooms.js';
 import { enterStage, removeTile } from './stage.js';
 import { watchLevel } from './sound.js';
@@ -28,6 +29,7 @@ export const newLive = (about) => ({
   sharing: false,
   panel: 'people', // which of both narrow screens show
   chat: newChat(),
+  recording: newRecording(),
   ...about, // kind: 'call' with other, callType, outgoing; or 'room' with room
 });
 

@@ -122,6 +122,11 @@ export interface Events {
     /** Unix seconds. */
     timestamp: number;
   };
+  /**
+   * Whether the room or call is being recorded from now on, by anybody. Whoever joins while it is gets it too. Ours: the
+   * vendor's API has no such event, and its SDKs are not told.
+   */
+  RECORDING_EVENT: About & { recorded: boolean };
   /** The socket has ended: after leave (1000), kick-out (4000), lost network (1006, 4001), shutdown (1001). */
   close: { code: number; reason: string };
   /** State of the sound connection, or `microphone-ended`. */
@@ -382,12 +387,14 @@ export class Omnitalk {
   messageList(): Promise<Page<Person>>;
 
   /**
+   * Records the sound of room or call, once a stay, until recordingStop or leave. RECORDING_EVENT tells everybody.
    * @example
    * await omnitalk.recordingStart();
    */
   recordingStart(): Promise<void>;
 
   /**
+   * Ends one's own recording, for this stay.
    * @example
    * await omnitalk.recordingStop();
    */

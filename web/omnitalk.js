@@ -22,6 +22,8 @@ const EVENTS = {
   WS_SCREEN_UNSHARE_NOTI: 'SCREEN_UNSHARE_EVENT',
   WS_KICKOUT_NOTI: 'KICKOUT_EVENT',
   WS_CANCEL_NOTI: 'CANCEL_EVENT',
+  // Not of the vendor's protocol: this server tells it to this client alone.
+  WS_RECORDING_NOTI: 'RECORDING_EVENT',
 };
 
 const RESOLUTIONS = {

@@ -7,6 +7,9 @@ import { $ } from './dom.js';
 import { setLanguage } from './i18n.js';
 import { connected, endLive, endedText, leaveLive, left, mediaChanged, toggleMute } from './live.js';
 import { Omnitalk } from './omnitalk.js';
+import { toggle as togglePlaying } from './player.js';
+import { recordedNow, toggleRecording } from './recording.js';
+import * as recordings from './recordings.js';
 import { askToKick, createRoom, joinRoom, kick, refreshLobby, refreshParticipants } from './rooms.js';
 import { unlockSound } from './sound.js';
 import { cameraFailed, othersMuted, removeTile, screenEnded, toggleCamera, toggleScreen, watch } from './stage.js';
@@ -130,6 +133,7 @@ function listen(client) {
     heard(about);
     if (about.action === 'join' || about.action === 'leave') refreshParticipants();
   });
+  on('RECORDING_EVENT', recordedNow);
   on('media', mediaChanged);
   on('camera-failed', cameraFailed);
   on('screen-ended', screenEnded);
@@ -154,6 +158,7 @@ submits('sign-in-form', signIn);
 submits('create-form', createRoom);
 submits('call-form', () => call('audiocall'));
 submits('chat-form', sendLine);
+submits('token-form', recordings.giveToken);
 clicks('call-video', () => call('videocall'));
 clicks('sign-out', signOut);
 clicks('get-number', async () => {
@@ -167,6 +172,7 @@ clicks('decline', decline);
 clicks('mute', toggleMute);
 clicks('camera', toggleCamera);
 clicks('screen', toggleScreen);
+clicks('record', toggleRecording);
 clicks('leave', leaveLive);
 clicks('show-people', () => showPanel('people'));
 clicks('show-chat', () => showPanel('chat'));
@@ -176,6 +182,14 @@ clicks('devices-live', openDevices);
 clicks('devices-close', closeDevices);
 clicks('kick-yes', kick);
 clicks('kick-no', () => $('kick-dialog').close());
+clicks('recordings-open', recordings.openRecordings);
+clicks('recordings-back', recordings.closeRecordings);
+clicks('recordings-more', recordings.moreRecordings);
+clicks('recording-back', recordings.closeRecording);
+clicks('play', togglePlaying);
+clicks('delete', recordings.askToDelete);
+clicks('delete-yes', recordings.deleteIt);
+clicks('delete-no', () => $('delete-dialog').close());
 clicks('reconnect', () => {
   state.notice = null;
   if (!state.busy) signInAgain();
@@ -199,6 +213,20 @@ $('rooms').addEventListener('keydown', (event) => {
 $('participants').addEventListener('click', ({ target }) => {
   if (target.dataset.testid === 'whisper') whisperTo(target.dataset.session);
   if (target.dataset.testid === 'kick') askToKick(target.dataset.session);
+});
+$('recordings').addEventListener('click', ({ target }) => {
+  const row = target.closest('[data-recording]');
+  if (row) recordings.openRecording(row.dataset.recording);
+});
+$('recording-files').addEventListener('click', (event) => {
+  const { name } = event.target.dataset;
+  if (name === undefined) return;
+  event.preventDefault();
+  recordings.download(state.archive.open, name);
+});
+$('sound-choice').addEventListener('change', ({ target }) => recordings.chooseFile(target.value));
+$('delete-dialog').addEventListener('close', () => {
+  if (state.archive) state.archive.deleting = null;
 });
 $('recipient').addEventListener('change', ({ target }) => writeTo(target.value));
 $('message').addEventListener('keydown', (event) => {

@@ -5,7 +5,7 @@ import { explain } from './i18n.js';
 import { render } from './view.js';
 
 export const state = {
-  screen: 'sign-in', // sign-in, lobby, live, lost
+  screen: 'sign-in', // sign-in, lobby, live, recordings, lost
   busy: null, // name of the action under way
   notice: null, // {kind: 'info' | 'error', texts: [[key, values]], offersSound}
   name: '', // as given by the user
@@ -17,6 +17,7 @@ export const state = {
   incoming: null, // {caller, session, callType, problem}
   live: null, // the call or room: see live.js
   kicking: null, // {session, who}: the question is open
+  archive: null, // what the recordings view shows: see recordings.js
   devices: null, // the open devices dialog: see devices.js
   shutdown: false,
   omnitalk: null, // the client, while signed in
@@ -55,7 +56,7 @@ export async function act(name, action) {
 export function show(screen) {
   state.screen = screen;
   update();
-  const first = { lobby: state.number ? '.copy' : '#get-number', live: '#live-title', lost: '#reconnect' }[screen];
+  const first = { lobby: state.number ? '.copy' : '#get-number', live: '#live-title', recordings: '#recordings-title', lost: '#reconnect' }[screen];
   if (first) queueMicrotask(() => document.querySelector(first).focus());
 }
 

@@ -3,10 +3,12 @@
 import { canShareScreens, renderStage } from './stage.js';
 import { canChat, renderChat } from './chat.js';
 import { renderDevices } from './devices.js';
+import { renderRecording } from './recording.js';
+import { renderRecordings } from './recordings-view.js';
 import { $, button, clock, element, keyed, nameOf, roomName, say, setOpen, text } from './dom.js';
 import { language, t } from './i18n.js';
 
-const VIEWS = { 'sign-in': 'sign-in-view', lobby: 'lobby-view', live: 'live-view', lost: 'lost-view' };
+const VIEWS = { 'sign-in': 'sign-in-view', lobby: 'lobby-view', live: 'live-view', recordings: 'recordings-view', lost: 'lost-view' };
 const ROOM_TYPES = { audioroom: 'typeAudio', videoroom: 'typeVideo', webinar: 'typeWebinar' };
 
 /** Texts that never change but with the language. */
@@ -35,10 +37,12 @@ export function render(state) {
   renderIncoming(state);
   renderKicking(state);
   renderDevices(state);
+  renderRecordings(state);
   for (const one of document.querySelectorAll('main button:not(.copy, .close), #sign-out, dialog button')) {
     one.disabled = Boolean(state.busy);
   }
   if (state.live?.switching) for (const id of ['mute', 'camera', 'screen']) $(id).disabled = true;
+  renderRecording(state);
 }
 
 function statusText(state) {

@@ -34,7 +34,8 @@ fn file(path: &str) -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (
             header::CONTENT_SECURITY_POLICY,
-            "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:",
+            // blob: a recording that was fetched with the API token.
+            "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; media-src 'self' blob:",
         ),
     ];
     (headers, found.contents()).into_response()

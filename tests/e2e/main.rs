@@ -13,6 +13,7 @@ mod listener;
 mod lossy;
 mod network;
 mod page;
+mod page_recordings;
 mod proxy;
 mod raw_rtp;
 mod raw_sip;

@@ -67,7 +67,7 @@ const HANDS: &str = "
 ";
 
 /// The page, signed in as `user`.
-fn page<'a>(browser: &'a Browser, service: &Service, user: &str) -> Tab<'a> {
+pub fn page<'a>(browser: &'a Browser, service: &Service, user: &str) -> Tab<'a> {
     let tab = browser.open(&format!("http://{}/", service.http));
     // Modules of the page have run once its texts are there.
     tab.evaluate(&format!(
@@ -83,7 +83,7 @@ fn page<'a>(browser: &'a Browser, service: &Service, user: &str) -> Tab<'a> {
 }
 
 /// `ann` makes a room with a secret, `bob` joins it from the list.
-fn two_in_a_room<'a>(browser: &'a Browser, service: &Service, room_type: &str) -> (Tab<'a>, Tab<'a>) {
+pub fn two_in_a_room<'a>(browser: &'a Browser, service: &Service, room_type: &str) -> (Tab<'a>, Tab<'a>) {
     let ann = page(browser, service, "ann");
     let bob = page(browser, service, "bob");
     ann.evaluate(&format!(

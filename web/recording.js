@@ -1,0 +1,68 @@
+// Recording from within a call or room: the own recording, once a stay, and the mark that tells that anybody records.
+
+import { $, text } from './dom.js';
+import { t } from './i18n.js';
+import { switching } from './live.js';
+import { inform, state, update } from './state.js';
+
+export const newRecording = () => ({
+  own: 'never', // never, runs, once: the server takes one recording of a participant and stay
+  byAnybody: false,
+});
+
+/** RECORDING_EVENT. */
+export function recordedNow({ recorded }) {
+  const { live } = state;
+  if (!live) return;
+  const { recording } = live;
+  if (recording.byAnybody && !recorded) live.lastMove = ['recordedNoLonger'];
+  recording.byAnybody = recorded;
+  // Where nobody records, the own recording has ended too, whoever ended it.
+  if (!recorded && recording.own === 'runs') recording.own = 'once';
+  update();
+}
+
+/** What a refusal says about the own recording, in case page and server have come to differ. */
+const AFTER_REFUSAL = [
+  [/^A recording of this session runs/, 'runs'],
+  [/^(This session has recorded|No recording of this session)/, 'once'],
+];
+
+export async function toggleRecording() {
+  await switching(async (live) => {
+    const { recording } = live;
+    try {
+      if (recording.own === 'runs') {
+        await state.omnitalk.recordingStop();
+        recording.own = 'once';
+        inform(['recordingStopped']);
+      } else {
+        await state.omnitalk.recordingStart();
+        recording.own = 'runs';
+        state.notice = null;
+      }
+    } catch (error) {
+      const after = AFTER_REFUSAL.find(([pattern]) => pattern.test(error.message));
+      if (after) recording.own = after[1];
+      throw error;
+    }
+  });
+  // A disabled button loses the focus.
+  if (state.screen === 'live') $($('record').disabled ? 'live-title' : 'record').focus();
+}
+
+/** Before the other side is there, nothing could be heard in a recording. */
+const canRecord = (live) => live.connectedAt !== null;
+
+export function renderRecording({ screen, live, busy }) {
+  const isMarked = screen === 'live' && live?.recording.byAnybody;
+  text($('recorded'), isMarked ? t(live.kind === 'room' ? 'recordedRoom' : 'recordedCall') : '');
+  if (!live) return;
+  const { own } = live.recording;
+  $('record').hidden = !canRecord(live);
+  $('record').dataset.on = String(own === 'runs');
+  $('record').disabled = Boolean(busy || live.switching) || own === 'once';
+  text($('record-text'), t({ never: 'record', runs: 'recordStop', once: 'recordDone' }[own]));
+  // What a narrow screen has room for.
+  $('record').dataset.short = t({ never: 'record', runs: 'recordStopShort', once: 'recordDoneShort' }[own]);
+}
