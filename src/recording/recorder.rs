@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tracing::{info, warn};
 
 /// Orders that may wait for the writer.
@@ -103,6 +104,8 @@ pub struct Recorder {
     announcement: Option<Announcement>,
     min_free: u64,
     full: AtomicBool,
+    failed: UnboundedSender<RecordingId>,
+    failures: Mutex<Option<UnboundedReceiver<RecordingId>>>,
     figures: Arc<RecordingFigures>,
     orders: Sender<Order>,
     state: Mutex<State>,
@@ -133,7 +136,8 @@ impl Recorder {
         let (orders, from_recorder) = bounded(ORDERS);
         let (tell, written) = unbounded();
         let (jobs, finish) = unbounded();
-        let (finished, to_keep) = tokio::sync::mpsc::unbounded_channel();
+        let (finished, to_keep) = mpsc::unbounded_channel();
+        let (failed, failures) = mpsc::unbounded_channel();
         let taps = parts.media.take_taps();
         let min_free = settings.min_free_mib.saturating_mul(1 << 20);
         let reserve = min_free / RESERVE;
@@ -183,6 +187,8 @@ impl Recorder {
             announcement: parts.announcement,
             min_free,
             full: AtomicBool::new(false),
+            failed,
+            failures: Mutex::new(Some(failures)),
             figures: figures.clone(),
             orders,
             state: Mutex::default(),
@@ -209,6 +215,11 @@ impl Recorder {
     /// Counters.
     pub fn figures(&self) -> &Arc<RecordingFigures> {
         &self.figures
+    }
+
+    /// Recordings that end by themselves, for the hub; to be taken once.
+    pub fn take_failures(&self) -> Option<UnboundedReceiver<RecordingId>> {
+        lock(&self.failures).take()
     }
 
     /// The index.
@@ -338,6 +349,7 @@ impl Recorder {
         let recordings = of_it(&lock(&self.state));
         for recording in recordings {
             self.finish(recording, "disk_full");
+            let _ = self.failed.send(recording);
         }
     }
 

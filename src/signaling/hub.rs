@@ -188,6 +188,9 @@ fn put_first(queue: &mut VecDeque<Effect>, effects: Vec<Effect>) {
 impl HubTask {
     async fn run(mut self, mut commands: mpsc::Receiver<Command>, mut peers: mpsc::Receiver<PeerEvent>) {
         let mut space = tokio::time::interval(SPACE);
+        let Some(mut failures) = self.recorder.take_failures() else {
+            return;
+        };
         loop {
             let deadline = self
                 .hub
@@ -214,6 +217,10 @@ impl HubTask {
                     self.carry_out(effects);
                 }
                 _ = space.tick() => self.recorder.look_for_room(),
+                Some(recording) = failures.recv() => {
+                    let effects = self.hub.recording_failed(recording);
+                    self.carry_out(effects);
+                }
                 () = tokio::time::sleep_until(deadline.into()) => {
                     let effects = self.hub.expire(now());
                     self.carry_out(effects);

@@ -77,6 +77,9 @@ fn a_full_disk_ends_the_recording_and_never_the_call() {
         1,
         "the call goes on"
     );
+    service.until("the room is told", || {
+        service.metric("omnigate_recordings_active") == 0.0
+    });
     app.request("JOIN_ROOM", json!({"room_id": room}));
     let start = json!({"action": "start", "track": "audio"});
     service.until("nothing can be recorded", || {

@@ -311,3 +311,31 @@ fn nobody_has_entered_a_call_that_only_rings() {
     world.disconnect(1);
     assert_eq!(world.gone, [("alice".to_owned(), "disconnect")]);
 }
+
+#[test]
+fn a_recording_that_ends_by_itself_is_over_for_all() {
+    let (mut world, room) = room_of_two();
+    world.connect(3);
+    let hello = json!({ "service_id": "SVC1", "sdk": "omnigate", "ver": "1", "user_id": "carol" });
+    let session = world.ok(3, "WS_SESSION_REQ", hello)["session"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    world.sessions.insert(3, session);
+    world.enter(3, &room);
+    start(&mut world, 1);
+    let recording = *world.recordings.keys().next().unwrap();
+    let effects = world.hub.recording_failed(recording);
+    world.apply(None, effects);
+    assert_eq!(world.drain(3).pop().unwrap()["recorded"], false);
+    assert!(
+        world
+            .fails(
+                1,
+                "WS_RECORDING_REQ",
+                json!({ "action": "stop", "track": "audio" })
+            )
+            .contains("start one first")
+    );
+    assert!(world.hub.recording_failed(recording).is_empty());
+}

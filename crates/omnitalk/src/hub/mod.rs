@@ -53,12 +53,13 @@ mod viewers;
 
 use crate::effects::{Caller, Effect, Figures, LookUp, Now, Target, TargetKind};
 use crate::fault::Fault;
-use crate::ids::{ClientId, ParticipantId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
+use crate::ids::{ClientId, ParticipantId, RecordingId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
 use crate::incoming::{Incoming, Kind, Report, Request};
 use crate::masked::CallNumber;
 use crate::numbers::{NumberBook, Owner};
 use crate::outgoing::Reply;
 use crate::random::Dice;
+use crate::recording::Ending;
 use crate::settings::HubSettings;
 use crate::timers::{Timer, Timers};
 use crate::words::Track;
@@ -385,6 +386,18 @@ impl Hub {
     /// Whether anything can be recorded from now on, or why not, as a reason for clients. Recordings that run go on.
     pub fn can_record(&mut self, refused: Option<&'static str>) {
         self.cannot_record = refused;
+    }
+
+    /// A recording has ended by itself, as on a full disk: its participant has recorded, and the room is told.
+    pub fn recording_failed(&mut self, recording: RecordingId) -> Vec<Effect> {
+        let room = self
+            .rooms
+            .values()
+            .find(|room| room.recordings.contains_key(&recording));
+        if let Some(room) = room.map(|room| room.id) {
+            self.stop_recording(room, recording, Ending::Stop);
+        }
+        self.take_effects()
     }
 
     /// When [`expire`](Self::expire) is due next.

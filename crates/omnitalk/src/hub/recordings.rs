@@ -133,7 +133,7 @@ impl Hub {
         }
     }
 
-    fn stop_recording(&mut self, room_id: RoomId, recording: RecordingId, ending: Ending) {
+    pub(super) fn stop_recording(&mut self, room_id: RoomId, recording: RecordingId, ending: Ending) {
         let Some(room) = self.rooms.get_mut(&room_id) else {
             return;
         };
