@@ -12,6 +12,14 @@ fn recording(action: &str) -> Value {
     json!({ "action": action, "track": "audio" })
 }
 
+/// A session of this client.
+fn sign_in(world: &mut World, who: u64, sdk: &str, user: &str) {
+    world.connect(who);
+    let hello = json!({ "service_id": "SVC1", "sdk": sdk, "ver": "2.1.1", "user_id": user });
+    let session = world.ok(who, "WS_SESSION_REQ", hello)["session"].clone();
+    world.sessions.insert(who, session.as_str().unwrap().to_owned());
+}
+
 fn start(world: &mut World, who: u64) {
     world.ok(who, "WS_RECORDING_REQ", recording("start"));
 }
@@ -149,13 +157,7 @@ fn a_call_that_is_over_ends_the_recordings_of_both() {
 #[test]
 fn the_react_native_sdk_stops_by_another_start() {
     let mut world = World::new();
-    world.connect(1);
-    let hello = json!({ "service_id": "SVC1", "sdk": "react", "ver": "2.1.1", "user_id": "alice" });
-    let session = world.ok(1, "WS_SESSION_REQ", hello)["session"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    world.sessions.insert(1, session);
+    sign_in(&mut world, 1, "react", "alice");
     let room = world.create(1, json!({}));
     world.enter(1, &room);
     start(&mut world, 1);
@@ -272,13 +274,7 @@ fn a_trunk_records_its_callers() {
 #[test]
 fn only_our_own_client_is_told_that_its_room_is_recorded() {
     let (mut world, room) = room_of_two();
-    world.connect(3);
-    let hello = json!({ "service_id": "SVC1", "sdk": "omnigate", "ver": "1", "user_id": "carol" });
-    let session = world.ok(3, "WS_SESSION_REQ", hello)["session"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    world.sessions.insert(3, session);
+    sign_in(&mut world, 3, "omnigate", "carol");
     start(&mut world, 1);
     world.enter(3, &room);
     let told = world.drain(3).pop().unwrap();
@@ -315,13 +311,7 @@ fn nobody_has_entered_a_call_that_only_rings() {
 #[test]
 fn a_recording_that_ends_by_itself_is_over_for_all() {
     let (mut world, room) = room_of_two();
-    world.connect(3);
-    let hello = json!({ "service_id": "SVC1", "sdk": "omnigate", "ver": "1", "user_id": "carol" });
-    let session = world.ok(3, "WS_SESSION_REQ", hello)["session"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    world.sessions.insert(3, session);
+    sign_in(&mut world, 3, "omnigate", "carol");
     world.enter(3, &room);
     start(&mut world, 1);
     let recording = *world.recordings.keys().next().unwrap();
