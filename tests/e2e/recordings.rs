@@ -267,6 +267,7 @@ fn a_room_of_two_phones_and_two_browsers_is_recorded_with_a_file_a_participant()
     ];
     ann.wait_for_tones(&[440.0, 1_000.0, 1_500.0]);
     ann.run("await sdk.recordingStart()");
+    bob.run("await sdk.recordingStart()");
     ann.listen(1.5);
     // Muted in the middle third.
     ann.run("await sdk.setMute('audio')");
@@ -275,6 +276,16 @@ fn a_room_of_two_phones_and_two_browsers_is_recorded_with_a_file_a_participant()
     ann.listen(1.5);
     ann.run("await sdk.leave()");
     let told = receiver.wait_for(1)[0].json();
+    bob.run("await sdk.leave()");
+    let by_bob = receiver.wait_for(2)[1].json();
+    assert_eq!(
+        (&by_bob["user_id"], &by_bob["end_reason"]),
+        (&json!("bob"), &json!("leave"))
+    );
+    assert!(
+        by_bob["duration"].as_f64() > told["duration"].as_f64(),
+        "{by_bob} {told}"
+    );
     assert_eq!(
         (&told["end_reason"], &told["room_id"]),
         (&json!("leave"), &json!(room))
@@ -345,18 +356,27 @@ fn a_room_of_two_phones_and_two_browsers_is_recorded_with_a_file_a_participant()
 }
 
 #[test]
-fn the_sound_of_a_video_room_is_recorded() {
+fn the_sound_of_a_video_room_is_recorded_by_the_typescript_sdk() {
+    the_sound_of_a_video_room_is_recorded(Sdk::TypeScript);
+}
+
+#[test]
+fn the_sound_of_a_video_room_is_recorded_by_the_react_native_sdk() {
+    the_sound_of_a_video_room_is_recorded(Sdk::ReactNative);
+}
+
+fn the_sound_of_a_video_room_is_recorded(sdk: Sdk) {
     let browser = Browser::take();
     let receiver = Receiver::start();
     let service = service(&receiver, "recording.webhook_format = \"flac\"");
     let ann = browser.app(&service, Sdk::TypeScript, "ann");
-    let bob = browser.app(&service, Sdk::TypeScript, "bob");
+    let bob = browser.app(&service, sdk, "bob");
     ann.tone(600.0);
     bob.tone(1_000.0);
     let room = ann.new_room("videoroom");
     ann.join(&room);
     bob.join(&room);
-    bob.run("await sdk.publish('own')");
+    ann.run("await sdk.publish('own')");
     ann.wait_for_tones(&[1_000.0]);
     bob.run("await sdk.recordingStart()");
     bob.listen(2.0);
