@@ -6,6 +6,7 @@
 mod budget;
 pub mod cli;
 mod client;
+mod clock;
 pub mod config;
 pub mod directory;
 pub mod gateway;

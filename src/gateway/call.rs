@@ -2,7 +2,8 @@
 
 use super::end::CallEnd;
 use super::flow::{CallFlow, Effect, Event};
-use super::run::{Gateway, Screened, unix_now};
+use super::run::{Gateway, Screened};
+use crate::clock::unix_now;
 use crate::media::{LegEvent, LegFigures, LegHandle, Playback, PlaybackId};
 use crate::signaling::Calling;
 use crate::sip::{DialogKey, Event as TransactionEvent, Flow, Incoming, ServerTransaction};

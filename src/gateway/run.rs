@@ -6,6 +6,7 @@ use super::flow::FlowSettings;
 use super::guesses::GuessBudget;
 use super::prompts::Prompts;
 use super::registry::{CallRecord, CallRegistry};
+use crate::clock::unix_now;
 use crate::config::Settings;
 use crate::directory::Directory;
 use crate::media::MediaPlane;
@@ -19,7 +20,7 @@ use omnigate_sip::number::mask;
 use omnigate_sip::{PhoneNumber, header, identity};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -210,11 +211,4 @@ impl Gateway {
             .call_ended(trunk, end.class().name(), end.reason(), None);
         answer(incoming.transaction, status, extra);
     }
-}
-
-pub(super) fn unix_now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
 }

@@ -1,10 +1,11 @@
 //! Events beside recordings: who took part, and calls; into the outbox of webhooks.
 
+use crate::clock::unix_now;
 use crate::webhook::{Event, Outbox, Targets};
 use omnigate_omnitalk::{CallStage, CallTold, Ending, Person, Scene};
 use omnigate_recording::manifest::MemberName;
 use serde_json::{Value, json};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::warn;
 
@@ -19,13 +20,6 @@ pub struct EventSink {
     outbox: Outbox,
     targets: Targets,
     queue: mpsc::Sender<Event>,
-}
-
-fn unix_now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
 }
 
 impl EventSink {

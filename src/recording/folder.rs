@@ -84,15 +84,30 @@ impl Folder {
 
     /// Writes a manifest so that after a crash either the old one is there or the new one.
     pub(super) fn write_manifest(&self, recording: RecordingId, manifest: &Manifest) -> io::Result<()> {
+        self.replace_manifest(recording, manifest, File::sync_all)?;
+        sync_folder(&self.of(recording))?;
+        sync_folder(&self.root)
+    }
+
+    /// Writes the first manifest of a recording: at once, so that it is there after a crash of the process. The next sync
+    /// makes it durable.
+    pub(super) fn begin_manifest(&self, recording: RecordingId, manifest: &Manifest) -> io::Result<()> {
+        self.replace_manifest(recording, manifest, |_| Ok(()))
+    }
+
+    fn replace_manifest(
+        &self,
+        recording: RecordingId,
+        manifest: &Manifest,
+        sync: impl Fn(&File) -> io::Result<()>,
+    ) -> io::Result<()> {
         let folder = self.of(recording);
         fs::create_dir_all(&folder)?;
         let part = folder.join(MANIFEST).with_extension(PART);
         let mut file = File::create(&part)?;
         file.write_all(&serde_json::to_vec_pretty(manifest)?)?;
-        file.sync_all()?;
-        fs::rename(&part, folder.join(MANIFEST))?;
-        sync_folder(&folder)?;
-        sync_folder(&self.root)
+        sync(&file)?;
+        fs::rename(&part, folder.join(MANIFEST))
     }
 
     /// Every recording that has a folder here.

@@ -4,6 +4,7 @@ use crate::store::{Result, Store, StoreError};
 use omnigate_omnitalk::RecordingId;
 use omnigate_recording::manifest::Manifest;
 use sqlx::{Any, Transaction};
+use std::collections::HashSet;
 
 /// One recording.
 #[derive(Debug, Clone)]
@@ -109,6 +110,27 @@ impl Index {
         .execute(&mut **transaction)
         .await?;
         Ok(done.rows_affected() > 0)
+    }
+
+    /// The ids of all finished recordings: nothing is left to be done for them.
+    pub(super) async fn all_finished(&self) -> Result<HashSet<String>> {
+        let rows: Vec<(String,)> = sqlx::query_as("SELECT id FROM recordings WHERE state = $1")
+            .bind(FINISHED)
+            .fetch_all(self.0.pool())
+            .await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+
+    /// Recordings that have started and are not finished.
+    pub(super) async fn unfinished(&self) -> Result<Vec<Manifest>> {
+        let rows: Vec<Row> =
+            sqlx::query_as("SELECT state, uploaded, removed, manifest FROM recordings WHERE state = $1")
+                .bind(RECORDING)
+                .fetch_all(self.0.pool())
+                .await?;
+        rows.into_iter()
+            .map(|row| entry(row).map(|entry| entry.manifest))
+            .collect()
     }
 
     /// The newest recordings first.

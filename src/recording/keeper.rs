@@ -8,9 +8,10 @@ use super::folder::Folder;
 use super::index::{Entry, Index};
 use super::retention;
 use super::upload::{Bucket, UploadError};
-use crate::config::Recording;
+use crate::clock::unix_now_signed;
+use crate::config::{Recording, Secret};
 use crate::store::{Result as Stored, StoreError};
-use crate::webhook::{Event, Targets, sign_link};
+use crate::webhook::{Event, Targets, link_is_signed, sign_link};
 use age::x25519::Identity;
 use omnigate_omnitalk::RecordingId;
 use omnigate_recording::manifest::{FileEntry, Manifest};
@@ -19,7 +20,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tracing::{error, info, warn};
 
@@ -68,11 +69,6 @@ pub(crate) enum ReadError {
     Io(#[from] std::io::Error),
     #[error("object storage: {0}")]
     Upload(#[from] UploadError),
-}
-
-fn unix_now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }
 
 impl Keeper {
@@ -186,7 +182,7 @@ impl Keeper {
 
     fn described(&self, manifest: &Manifest, file: &FileEntry) -> Value {
         let path = path_of(&manifest.recording_id, &file.name);
-        let expires = unix_now() + LINK_SECONDS;
+        let expires = unix_now_signed() + LINK_SECONDS;
         let mut url = format!("{}{path}", self.parts.public_url);
         if let Some(secret) = self.parts.targets.secret(&manifest.service_id) {
             let signature = sign_link(secret.expose(), &path, expires);
@@ -201,16 +197,8 @@ impl Keeper {
     /// Whether a link that a webhook gave is genuine and still good.
     pub(crate) fn link_is_good(&self, service: &str, path: &str, expires: i64, signature: &str) -> bool {
         let secrets = self.parts.targets.secrets(service);
-        let good = |secret: &crate::config::Secret| {
-            let ours = sign_link(secret.expose(), path, expires);
-            ours.len() == signature.len()
-                && ours
-                    .bytes()
-                    .zip(signature.bytes())
-                    .fold(0, |sum, (x, y)| sum | (x ^ y))
-                    == 0
-        };
-        unix_now() < expires && secrets.iter().any(good)
+        let good = |secret: &Secret| link_is_signed(secret.expose(), path, expires, signature);
+        unix_now_signed() < expires && secrets.iter().any(good)
     }
 
     /// Opens a file of a recording for reading, wherever it is; with its length.
@@ -326,7 +314,7 @@ impl Keeper {
             return;
         }
         loop {
-            match retention::due(&self.parts.index, days, mib, unix_now()).await {
+            match retention::due(&self.parts.index, days, mib, unix_now_signed()).await {
                 Ok(due) => {
                     for id in due.iter().filter_map(|id| RecordingId::parse(id)) {
                         match self.delete(id).await {

@@ -7,6 +7,7 @@ use super::index::Index;
 use super::keeper::{Keeper, KeeperParts};
 use super::writer::{self, Begin, Order, Written};
 use super::{crypt, finisher, recover};
+use crate::clock::unix_now;
 use crate::config::{Recording, Secret};
 use crate::media::{Announcement, CaptureId, MediaPlane};
 use crate::store::StoreError;
@@ -18,7 +19,7 @@ use omnigate_recording::manifest::{End, Manifest, MemberName};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tracing::{info, warn};
 
@@ -113,14 +114,6 @@ pub struct Recorder {
     process: u64,
 }
 
-/// Unix seconds.
-fn unix_now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
-}
-
 impl Recorder {
     /// Opens the folder, starts the threads, and finishes what an earlier process left.
     pub async fn start(parts: RecorderParts) -> Result<Arc<Recorder>, RecordingError> {
@@ -171,7 +164,11 @@ impl Recorder {
             key,
             figures: figures.clone(),
         })?;
-        let left = recover::recover(&folder)?;
+        let left = recover::recover(
+            &folder,
+            &parts.index.all_finished().await?,
+            &parts.index.unfinished().await?,
+        )?;
         figures.recovered.fetch_add(left.crashed, Relaxed);
         for recording in left.to_finish {
             figures.waiting.fetch_add(1, Relaxed);

@@ -5,6 +5,7 @@ use omnigate_omnitalk::RecordingId;
 use omnigate_recording::capture::CaptureReader;
 use omnigate_recording::manifest::{End, Manifest};
 use omnigate_recording::{FRAME_US, Span, survey};
+use std::collections::HashSet;
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufReader};
 use tracing::{info, warn};
@@ -19,10 +20,19 @@ pub(super) struct Left {
     pub(super) crashed: u64,
 }
 
-/// Looks at every recording in the folder.
-pub(super) fn recover(folder: &Folder) -> io::Result<Left> {
+/// Looks at every recording in the folder but those that are known to be finished, which may be very many; and at those
+/// that had `started` as far as the index knows, and crashed before their folder was there.
+pub(super) fn recover(folder: &Folder, finished: &HashSet<String>, started: &[Manifest]) -> io::Result<Left> {
     let mut left = Left::default();
-    for recording in folder.all()? {
+    for manifest in started {
+        if let Some(recording) = RecordingId::parse(&manifest.recording_id)
+            && folder.manifest(recording).is_err()
+        {
+            folder.write_manifest(recording, manifest)?;
+        }
+    }
+    let unknown = |recording: &RecordingId| !finished.contains(&recording.to_string());
+    for recording in folder.all()?.into_iter().filter(unknown) {
         let manifest = match folder.manifest(recording) {
             Ok(manifest) => manifest,
             Err(error) => {

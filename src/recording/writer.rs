@@ -170,7 +170,10 @@ impl Writer {
     }
 
     fn begin(&mut self, begin: Begin) {
-        self.write_manifest(begin.recording, &begin.manifest);
+        // Others begin behind it: none of them waits for the disk, which is asked to sync all of them together.
+        let noted = self.folder.begin_manifest(begin.recording, &begin.manifest);
+        self.complain(begin.recording, noted);
+        self.sync_due = Instant::now();
         let path = self.folder.capture(&begin.file);
         let mut opened = Ok(());
         if !self.captures.contains_key(&begin.capture) {
@@ -196,11 +199,15 @@ impl Writer {
             at_us: 0,
         };
         self.captures.insert(capture, open);
-        super::folder::sync_folder(&self.folder.captures())
+        Ok(())
     }
 
     fn write_manifest(&self, recording: RecordingId, manifest: &Manifest) {
-        if let Err(error) = self.folder.write_manifest(recording, manifest) {
+        self.complain(recording, self.folder.write_manifest(recording, manifest));
+    }
+
+    fn complain(&self, recording: RecordingId, written: io::Result<()>) {
+        if let Err(error) = written {
             self.figures.disk_failures.fetch_add(1, Relaxed);
             error!(%recording, %error, "a manifest cannot be written");
         }

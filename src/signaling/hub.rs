@@ -1,5 +1,6 @@
 //! The one task that owns the hub, and the handle by which everybody else reaches it.
 
+use crate::clock::unix_now;
 use crate::directory::{Directory, LookUpError};
 use crate::media::{MediaPlane, PeerEvent};
 use crate::recording::Recorder;
@@ -9,7 +10,7 @@ use omnigate_omnitalk::{
 };
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, warn};
@@ -168,13 +169,9 @@ struct HubTask {
 }
 
 fn now() -> Now {
-    let unix = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
     Now {
         instant: Instant::now(),
-        unix,
+        unix: unix_now(),
     }
 }
 

@@ -1,9 +1,10 @@
 //! The task that empties the outbox.
 
 use super::breaker::{Breaker, Leave};
-use super::outbox::{Delivery, Outbox, unix_now};
+use super::outbox::{Delivery, Outbox};
 use super::target::{Target, Targets};
 use super::{retry, sign};
+use crate::clock::unix_now_signed;
 use crate::store::Result;
 use crate::sync::lock;
 use reqwest::header;
@@ -101,7 +102,7 @@ impl Deliverer {
 
     /// Starts what is due; how long nothing will be.
     async fn round(self: &Arc<Self>, done: &mpsc::Sender<()>) -> Result<Duration> {
-        let now = unix_now();
+        let now = unix_now_signed();
         // Known before the store is asked: one that ends meanwhile is not due any more, whatever was read.
         let under_way = lock(&self.under_way).clone();
         for delivery in self.outbox.due(now, ROUND).await? {
@@ -144,7 +145,7 @@ impl Deliverer {
             Ok(target) => self.post(target, delivery).await,
             Err(error) => Outcome::bad(error.to_string()),
         };
-        let now = unix_now();
+        let now = unix_now_signed();
         lock(&self.breaker).ended(service, outcome.well, now);
         let (state, next_at) = if outcome.well {
             self.figures.delivered.fetch_add(1, Relaxed);
@@ -190,7 +191,7 @@ impl Deliverer {
     }
 
     async fn post(&self, target: &Target, delivery: &Delivery) -> Outcome {
-        let timestamp = unix_now();
+        let timestamp = unix_now_signed();
         let body = match serde_json::from_str::<serde_json::Value>(&delivery.body) {
             Ok(mut body) => {
                 body["timestamp"] = timestamp.into();

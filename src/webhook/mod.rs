@@ -20,4 +20,4 @@ pub use deliver::{Deliverer, WebhookFigures};
 pub use outbox::{Delivery, Event, Outbox};
 pub use target::{TargetError, Targets};
 
-pub(crate) use sign::sign_link;
+pub(crate) use sign::{link_is_signed, sign_link};

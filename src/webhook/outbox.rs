@@ -1,5 +1,6 @@
 //! The outbox: events that wait for their delivery, in the store.
 
+use crate::clock::unix_now_signed;
 use crate::store::{Result, Store, StoreError};
 use serde::Serialize;
 use serde_json::Value;
@@ -109,12 +110,6 @@ macro_rules! columns {
     };
 }
 
-/// Unix seconds.
-pub(crate) fn unix_now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
-}
-
 /// Puts events in and hands them out.
 #[derive(Debug, Clone)]
 pub struct Outbox {
@@ -162,7 +157,7 @@ impl Outbox {
         .bind(event.name)
         .bind(&event.subject)
         .bind(body.to_string())
-        .bind(unix_now())
+        .bind(unix_now_signed())
         .execute(&mut **transaction)
         .await?;
         Ok(id)
@@ -251,7 +246,7 @@ impl Outbox {
             "UPDATE outbox SET state = 'pending', attempts = 0, next_at = 0, created_at = $2 WHERE id = $1",
         )
         .bind(id)
-        .bind(unix_now())
+        .bind(unix_now_signed())
         .execute(self.store.pool())
         .await?;
         self.wake();

@@ -3,16 +3,13 @@
 
 mod common;
 
+use common::steps::{PHONES, SLOTS, Step, USERS, step};
 use common::{Video, World};
 use omnigate_omnitalk::{Figures, RecordPolicy, TelephoneNotice};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 
-const SLOTS: u64 = 5;
-const PHONES: u64 = 3;
-const USERS: [&str; 3] = ["alice", "bob", "carol"];
-const REQUESTS: usize = 40;
 const JOIN: usize = 0;
 const PUBLISH: usize = 2;
 const CREATE: usize = 4;
@@ -32,96 +29,6 @@ const ROOM_TYPES: [&str; 6] = [
 ];
 /// Rooms that clients remember.
 const REMEMBERED: usize = 3;
-
-#[derive(Clone, Debug)]
-enum Step {
-    Login {
-        slot: u64,
-        user: usize,
-    },
-    Request {
-        slot: u64,
-        kind: usize,
-        pick: usize,
-    },
-    /// Joins, publishes and comes up, as the SDKs do in one go; mostly with a camera.
-    Enter {
-        slot: u64,
-        pick: usize,
-    },
-    /// Answers the call and enters its room.
-    TakeCall {
-        slot: u64,
-    },
-    /// Calls somebody and enters the call's room.
-    Call {
-        slot: u64,
-        pick: usize,
-    },
-    /// Shares a screen.
-    Share {
-        slot: u64,
-    },
-    /// Subscribes to somebody and answers the offer.
-    Watch {
-        slot: u64,
-        pick: usize,
-    },
-    Noise {
-        slot: u64,
-        kind: usize,
-    },
-    Disconnect {
-        slot: u64,
-    },
-    Answer {
-        slot: u64,
-        fine: bool,
-    },
-    Up {
-        slot: u64,
-    },
-    Gone {
-        slot: u64,
-    },
-    Ring {
-        phone: u64,
-        user: usize,
-    },
-    Admit {
-        phone: u64,
-        pick: usize,
-    },
-    HangUp {
-        phone: u64,
-    },
-    Wait {
-        seconds: u64,
-    },
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let (slot, phone) = (0..SLOTS, 0..PHONES);
-    prop_oneof![
-        4 => (slot.clone(), 0..USERS.len()).prop_map(|(slot, user)| Step::Login { slot, user }),
-        20 => (slot.clone(), 0..REQUESTS, any::<usize>())
-            .prop_map(|(slot, kind, pick)| Step::Request { slot, kind, pick }),
-        6 => (slot.clone(), any::<usize>()).prop_map(|(slot, pick)| Step::Enter { slot, pick }),
-        5 => slot.clone().prop_map(|slot| Step::TakeCall { slot }),
-        4 => (slot.clone(), any::<usize>()).prop_map(|(slot, pick)| Step::Call { slot, pick }),
-        8 => (slot.clone(), any::<usize>()).prop_map(|(slot, pick)| Step::Watch { slot, pick }),
-        2 => slot.clone().prop_map(|slot| Step::Share { slot }),
-        2 => (slot.clone(), 0..4usize).prop_map(|(slot, kind)| Step::Noise { slot, kind }),
-        1 => slot.clone().prop_map(|slot| Step::Disconnect { slot }),
-        5 => (slot.clone(), prop::bool::weighted(0.9)).prop_map(|(slot, fine)| Step::Answer { slot, fine }),
-        5 => slot.clone().prop_map(|slot| Step::Up { slot }),
-        1 => slot.prop_map(|slot| Step::Gone { slot }),
-        4 => (phone.clone(), 0..USERS.len()).prop_map(|(phone, user)| Step::Ring { phone, user }),
-        2 => (phone.clone(), any::<usize>()).prop_map(|(phone, pick)| Step::Admit { phone, pick }),
-        2 => phone.prop_map(|phone| Step::HangUp { phone }),
-        4 => prop_oneof![4 => 1..7u64, 1 => 7..70u64].prop_map(|seconds| Step::Wait { seconds }),
-    ]
-}
 
 /// A world, and what its clients and telephones believe.
 struct Play {

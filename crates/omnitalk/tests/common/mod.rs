@@ -8,6 +8,7 @@
 
 pub mod app_calls;
 pub mod checklist;
+pub mod steps;
 
 use omnigate_omnitalk::{
     CallStage, ClientId, Effect, Hub, HubSettings, Now, ParticipantId, RecordPolicy, RecordingAbout,
