@@ -231,7 +231,8 @@ export class Omnitalk {
   }
 
   async #enterCall(callType, roomId) {
-    const joined = await this.#join(roomId);
+    // Without a name the server makes one up.
+    const joined = await this.#join(roomId, undefined, this.#userId);
     // A call without a camera is still a call.
     if (callType === 'videocall') await this.publish().catch((error) => this.#emit('camera-failed', error));
     return joined;

@@ -114,7 +114,7 @@ function renderOne(one, state) {
   keyed($('recording-facts'), facts, ([key]) => key, newFact, fillFact);
   keyed($('recording-people'), one.participants, (who) => who.participant, () => element('li'), (row, who) => {
     const name = nameOf(who.user_name || who.user_id);
-    text(row, who.call_type === 'sipcall' ? `${name} (${t('phone')})` : name);
+    text(row, who.telephone ? `${name} (${t('phone')})` : name);
   });
   renderSound(one, state);
   keyed($('recording-files'), one.files, (file) => file.name, newFile, (row, file) => fillFile(row, file, one));

@@ -358,6 +358,7 @@ impl Recorder {
             user_id: person.user_id.clone(),
             user_name: person.user_name.clone(),
             call_type: person.call_type.to_owned(),
+            telephone: person.telephone.is_some(),
         };
         let mut state = lock(&self.state);
         let present = state

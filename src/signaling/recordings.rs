@@ -85,6 +85,7 @@ fn shown(app: &AppState, entry: &Entry, whole: bool) -> Value {
             json!({
                 "participant": id.to_string(), "session": name.session, "user_id": name.user_id,
                 "user_name": name.user_name, "call_type": name.call_type,
+                "telephone": name.telephone,
             })
         })
         .collect();

@@ -175,6 +175,11 @@ fn an_app_records_a_call(sdk: Sdk) {
     let soxi = Command::new("soxi").arg("-D").arg(&wav).output().unwrap();
     let by_sox: f64 = String::from_utf8_lossy(&soxi.stdout).trim().parse().unwrap();
     assert!((by_sox - length).abs() < 0.001);
+    let id = told["recording_id"].as_str().unwrap();
+    let shown = api(&service, &format!("/api/v1/recordings/{id}"));
+    for who in shown["participants"].as_array().unwrap() {
+        assert_eq!(who["telephone"], who["user_id"] != "bob", "{who}");
+    }
     phone.hang_up();
 }
 

@@ -91,8 +91,11 @@ pub struct MemberName {
     pub user_id: String,
     /// The display name.
     pub user_name: String,
-    /// `audiocall`, `videocall` or `sipcall`.
+    /// `audiocall`, `videocall` or `sipcall`: of an app the kind of its room.
     pub call_type: String,
+    /// Whether it is a telephone.
+    #[serde(default)]
+    pub telephone: bool,
 }
 
 impl fmt::Debug for MemberName {
