@@ -4,16 +4,18 @@
 //! runs: configuration, sockets, servers, threads. `docs/architecture.md` has the map.
 
 mod budget;
+pub mod calls;
 pub mod cli;
 mod client;
 mod clock;
 pub mod config;
 pub mod directory;
 pub mod gateway;
+pub mod http;
 pub mod media;
 pub mod observe;
 pub mod recording;
-pub mod signaling;
+pub mod rooms;
 pub mod sip;
 pub mod store;
 mod sync;

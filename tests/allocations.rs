@@ -4,7 +4,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use omnigate::media::{CaptureId, LegHandle, MediaPlane, MediaSettings};
-use omnigate_omnitalk::{ParticipantId, RoomId};
+use omnigate_room::{ParticipantId, RoomId};
 use omnigate_sip::{Agreed, Direction, Payload};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};

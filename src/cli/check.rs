@@ -3,7 +3,7 @@
 use super::{Failure, say};
 use crate::config;
 use crate::gateway::Prompts;
-use crate::signaling::Certificates;
+use crate::http::Certificates;
 use std::path::Path;
 
 /// Reads configuration, prompts, certificate and key; every fault is an error.

@@ -5,7 +5,7 @@ use crate::config::{self, Secret, Settings};
 use crate::recording::{Entry, Folder, Index, Query, decrypt, identity, verify};
 use crate::store::Store;
 use clap::Subcommand;
-use omnigate_omnitalk::RecordingId;
+use omnigate_room::RecordingId;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 

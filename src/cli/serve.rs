@@ -1,16 +1,18 @@
 //! `omnigate serve`: puts all parts together, and takes them apart in order.
 
 use super::{Failure, say};
+use crate::calls::CallRegistry;
 use crate::config::{self, Settings};
 use crate::directory::{Directory, HttpDirectory};
-use crate::gateway::{CallRegistry, Gateway, GatewayParts, Phrase, Prompts};
+use crate::gateway::{Gateway, GatewayParts, Phrase, Prompts};
+use crate::http::{AppState, Certificates, Limits, Listening, Proxies};
 use crate::media::{Announcement, MediaPlane, MediaSettings};
 use crate::observe::{self, Health, Metrics, Notify};
-use crate::recording::{EventSink, Index, Recorder, RecorderParts};
-use crate::signaling::{AppState, Certificates, HubHandle, Limits, Listening, Proxies};
+use crate::recording::{Index, Recorder, RecorderParts};
+use crate::rooms::HubHandle;
 use crate::sip::{Endpoint, EndpointSettings, SourceFilter, Trunks};
 use crate::store::Store;
-use crate::webhook::{Deliverer, Outbox, Targets, WebhookFigures};
+use crate::webhook::{Deliverer, EventSink, Outbox, Targets, WebhookFigures};
 use omnigate_omnitalk::{HubSettings, Secret, Service, TurnSettings};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -146,7 +148,7 @@ async fn start(settings: &Settings) -> Result<Running, Failure> {
         proxies: Proxies::new(settings.http.trusted_proxies.clone()),
         stop: stop_http.clone(),
     };
-    let http = crate::signaling::serve(listening, app).await?;
+    let http = crate::http::serve(listening, app).await?;
     tokio::spawn(gateway.clone().run(incoming));
     health.set_ready();
     info!(%http, %advertise, webrtc = ?media.webrtc_ports(), "serving");

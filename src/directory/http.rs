@@ -2,7 +2,8 @@
 
 use super::{Directory, LookUpError};
 use crate::config::Secret;
-use omnigate_omnitalk::{CallNumber, LookUp, RoomId, Target, TargetKind};
+use omnigate_omnitalk::{CallNumber, LookUp, Target, TargetKind};
+use omnigate_room::RoomId;
 use reqwest::StatusCode;
 use serde::Deserialize;
 use std::time::Duration;

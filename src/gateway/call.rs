@@ -1,15 +1,16 @@
 //! The task of one call: carries out what the SIP call and the call flow decide.
 
-use super::end::CallEnd;
 use super::flow::{CallFlow, Effect, Event};
 use super::run::{Gateway, Screened};
+use crate::calls::CallEnd;
 use crate::clock::unix_now;
 use crate::media::{LegEvent, LegFigures, LegHandle, Playback, PlaybackId};
-use crate::signaling::Calling;
+use crate::rooms::Calling;
 use crate::sip::{DialogKey, Event as TransactionEvent, Flow, Incoming, ServerTransaction};
 use crate::sync::lock;
 use omnigate_audio::dtmf::Key;
-use omnigate_omnitalk::{LookUp, TelephoneId, TelephoneNotice};
+use omnigate_omnitalk::{LookUp, TelephoneNotice};
+use omnigate_room::TelephoneId;
 use omnigate_rtp::digits::{DigitMerger, Source};
 use omnigate_sip::call::reason;
 use omnigate_sip::message::{Request, StatusCode};

@@ -11,13 +11,12 @@
 //!
 //! The first digit stops the prompt; digits keyed before or during it count.
 
-use super::end::CallEnd;
 use super::guesses::Allowance;
+use crate::calls::CallEnd;
 use omnigate_audio::dtmf::Key;
 use omnigate_audio::tone::Tone;
-use omnigate_omnitalk::{
-    CallNumber, EndReason, LookUp, ParticipantId, RefusedReason, RoomId, TargetKind, TelephoneNotice,
-};
+use omnigate_omnitalk::{CallNumber, EndReason, LookUp, RefusedReason, TargetKind, TelephoneNotice};
+use omnigate_room::{ParticipantId, RoomId};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 

@@ -4,16 +4,12 @@
 //! media, directory and rooms.
 
 mod call;
-mod end;
 mod flow;
 mod guesses;
 mod prompts;
-mod registry;
 mod run;
 
-pub use end::{CallEnd, Class};
 pub use flow::{CallFlow, Effect, Event, FlowSettings, Phrase};
 pub use guesses::{Allowance, GuessBudget};
 pub use prompts::{PromptError, Prompts};
-pub use registry::{CallRecord, CallRegistry};
 pub use run::{Gateway, GatewayParts};

@@ -1,19 +1,18 @@
 //! Takes new calls, screens them, and gives each its task.
 
 use super::call;
-use super::end::CallEnd;
 use super::flow::FlowSettings;
 use super::guesses::GuessBudget;
 use super::prompts::Prompts;
-use super::registry::{CallRecord, CallRegistry};
+use crate::calls::{CallEnd, CallRecord, CallRegistry};
 use crate::clock::unix_now;
 use crate::config::Settings;
 use crate::directory::Directory;
 use crate::media::MediaPlane;
 use crate::observe::{Health, Metrics};
-use crate::signaling::RoomPort;
+use crate::rooms::RoomPort;
 use crate::sip::{Endpoint, Incoming, Trunk, Trunks, answer};
-use omnigate_omnitalk::TelephoneId;
+use omnigate_room::TelephoneId;
 use omnigate_sip::call::warning;
 use omnigate_sip::message::{Header, StatusCode};
 use omnigate_sip::number::mask;

@@ -1,46 +1,14 @@
-//! What the control plane asks of a shard, and what a shard reports.
+//! What the control plane asks of a shard.
 
-use super::app::App;
-use super::leg::Leg;
-use super::room::RoomKey;
-use super::tap::Capture;
-use super::video::{Stream, Viewing};
-use omnigate_audio::dtmf::Key;
-use omnigate_audio::tone::Tone;
-use omnigate_omnitalk::{ParticipantId, RoomId, StreamId, ViewerId};
-use omnigate_rtp::digits::Source;
+use crate::media::ids::{LegId, PlaybackId};
+use crate::media::playback::{Announcement, Playback};
+use crate::media::sound::app::App;
+use crate::media::sound::leg::Leg;
+use crate::media::sound::room::RoomKey;
+use crate::media::tap::Capture;
+use crate::media::video::{Stream, Viewing};
+use omnigate_room::{ParticipantId, RoomId, StreamId, ViewerId};
 use omnigate_sip::Agreed;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
-
-/// One phone leg. Never used twice in a process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LegId(pub u64);
-
-/// One playback on one leg, to tell its end from that of an earlier one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PlaybackId(pub u64);
-
-/// What is played to a leg, mixed into what it hears.
-#[derive(Debug, Clone)]
-pub enum Playback {
-    /// Recordings at 8 kHz, one after the other, once.
-    Prompts(Vec<Arc<[i16]>>),
-    /// Recordings at 8 kHz over and over, with this pause between.
-    Repeat(Vec<Arc<[i16]>>, Duration),
-    /// A call progress tone.
-    Tone(Tone),
-}
-
-/// What a recorded room hears about it.
-#[derive(Debug, Clone, Default)]
-pub struct Announcement {
-    /// Recordings at 8 kHz, one after the other, once; again when somebody comes.
-    pub prompts: Vec<Arc<[i16]>>,
-    /// A beep each so often.
-    pub beep_each: Option<Duration>,
-}
 
 /// Orders to a shard.
 pub(crate) enum Command {
@@ -86,60 +54,4 @@ pub(crate) enum Command {
     CloseViewer(ViewerId),
     /// Ends the thread.
     Stop,
-}
-
-/// What happens on a phone leg.
-#[derive(Debug, Clone, PartialEq)]
-pub enum LegEvent {
-    /// The first RTP packet from the caller.
-    FirstPacket,
-    /// A key press, each source reported by itself. `Key` shows no digit in logs.
-    Digit(Key, Source),
-    /// RTP comes from an address other than the signalled one.
-    RemoteLearned {
-        /// Where it was sent to before.
-        from: SocketAddr,
-        /// Where it is sent to from now on.
-        to: SocketAddr,
-    },
-    /// A playback came to its end.
-    PlaybackDone(PlaybackId),
-    /// No RTP for the configured time, while not on hold.
-    Silent,
-    /// A bug in handling this leg; it is gone.
-    Failed,
-    /// The leg was removed; its last figures.
-    Ended(LegFigures),
-}
-
-/// Quality figures of a leg.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct LegFigures {
-    /// RTP packets received.
-    pub received: u64,
-    /// RTP packets sent.
-    pub sent: u64,
-    /// Packets that never came.
-    pub lost: u64,
-    /// Share lost, 0.0 to 1.0.
-    pub loss_fraction: f64,
-    /// RFC 3550 jitter, seconds.
-    pub jitter_seconds: f64,
-    /// Round trip time by RTCP.
-    pub rtt: Option<Duration>,
-    /// Loss that the other side reports, 0.0 to 1.0.
-    pub remote_loss_fraction: Option<f64>,
-}
-
-/// What happens to a browser's peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PeerEvent {
-    /// ICE and DTLS are up.
-    Up(ParticipantId),
-    /// The transport is lost.
-    Gone(ParticipantId),
-    /// A publisher's transport is lost.
-    StreamGone(StreamId),
-    /// A viewer's transport is lost, or its answer was of no use.
-    ViewerGone(ViewerId),
 }

@@ -10,7 +10,7 @@
 //!      └────────── LegEvent, PeerEvent ◀─────────────────┘
 //! ```
 //!
-//! A [`room::Room`] owns its members and lives on one shard; a caller in the IVR is a room of one. No locks, no
+//! A [`sound::room::Room`] owns its members and lives on one shard; a caller in the IVR is a room of one. No locks, no
 //! async, no logging a packet here: lints say so. Video is not mixed but forwarded: [`video::Videos`] holds the
 //! streams of a shard and their viewers, which need no tick.
 
@@ -20,31 +20,25 @@
     clippy::disallowed_macros
 )]
 
-mod announcer;
-mod app;
-mod batch;
 mod command;
-mod latch;
-mod leg;
+mod event;
+mod ids;
+mod net;
 pub(crate) mod ntp;
-mod opus_out;
-mod outbound;
+mod outlet;
 mod plane;
-mod player;
-mod ports;
-mod room;
-mod routes;
+mod playback;
 mod shard;
+mod sound;
 mod stats;
 mod tap;
-mod tcp;
 mod video;
-mod video_plane;
-mod webrtc_port;
 
-pub(crate) use outbound::law;
+pub(crate) use sound::g711_out::law;
 
-pub use command::{Announcement, LegEvent, LegFigures, LegId, PeerEvent, Playback, PlaybackId};
+pub use event::{LegEvent, LegFigures, PeerEvent};
+pub use ids::{LegId, PlaybackId};
 pub use plane::{LegHandle, MediaError, MediaPlane, MediaSettings};
+pub use playback::{Announcement, Playback};
 pub use stats::{LATENESS_BOUNDS_MS, MediaFigures};
 pub use tap::{CaptureId, TapReader};

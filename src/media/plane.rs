@@ -6,20 +6,24 @@
     reason = "nothing here runs a packet"
 )]
 
-use super::app::{App, PeerPort};
-use super::batch::BatchSocket;
-use super::command::{Announcement, Command, LegEvent, LegId, PeerEvent, Playback, PlaybackId};
-use super::leg::{Leg, LegSeed};
-use super::ports::PortPool;
-use super::shard::{Shard, ShardSender};
-use super::stats::{MediaFigures, ShardFigures};
-use super::tap::{self, Capture, CaptureId, TapReader};
-use super::tcp::TcpPort;
-use super::video_plane::VideoBook;
-use super::webrtc_port::{Announced, WebrtcPort};
+use crate::media::command::Command;
+use crate::media::event::{LegEvent, PeerEvent};
+use crate::media::ids::{LegId, PlaybackId};
+use crate::media::net::batch::BatchSocket;
+use crate::media::net::port::{Announced, WebrtcPort};
+use crate::media::net::ports::PortPool;
+use crate::media::net::tcp::TcpPort;
+use crate::media::outlet::Outlet;
+use crate::media::playback::{Announcement, Playback};
+use crate::media::shard::{Shard, ShardSender};
+use crate::media::sound::app::App;
+use crate::media::sound::leg::{Leg, LegSeed};
+use crate::media::stats::{MediaFigures, ShardFigures};
+use crate::media::tap::{self, Capture, CaptureId, TapReader};
+use crate::media::video::plane::VideoBook;
 use crate::sync::lock;
 use mio::Poll;
-use omnigate_omnitalk::{ParticipantId, RoomId};
+use omnigate_room::{ParticipantId, RoomId};
 use omnigate_rtc::{Path, PeerError, PeerFactory, VideoCodec};
 use omnigate_rtp::playout::{Playout, PlayoutSettings};
 use omnigate_sip::{Agreed, LocalMedia};
@@ -108,7 +112,7 @@ impl MediaPlane {
     ) -> Result<Arc<MediaPlane>, MediaError> {
         let socket_error = |what| move |source| MediaError::Socket { what, source };
         let now = Instant::now();
-        let ntp = super::ntp::now();
+        let ntp = crate::media::ntp::now();
         let (mut senders, mut figures, mut webrtc_ports, mut shards) = (vec![], vec![], vec![], vec![]);
         let mut taps = Vec::new();
         for index in 0..settings.shards.max(1) {
@@ -125,7 +129,7 @@ impl MediaPlane {
             let tcp = TcpPort::new(port.tcp, registry, counters.clone(), now);
             let (tap, reader) = tap::ring();
             taps.push(reader);
-            let peer_port = PeerPort {
+            let peer_port = Outlet {
                 socket: Arc::new(BatchSocket::new(port.udp).map_err(socket_error("media.webrtc_port"))?),
                 tcp: RefCell::new(tcp.map_err(socket_error("media.webrtc_port"))?),
                 tap: RefCell::new(tap),

@@ -1,19 +1,23 @@
 //! One media thread: its sockets, rooms and clock.
 
-use super::app::{App, PeerPort};
-use super::batch::{Batch, Moment};
-use super::command::{Announcement, Command, LegEvent, LegId};
-use super::leg::Leg;
-use super::ntp;
-use super::room::{Room, RoomKey};
-use super::routes::{PeerKey, Routes};
-use super::stats::ShardFigures;
-use super::tap::Capture;
-use super::tcp;
-use super::video::Videos;
+use crate::media::command::Command;
+use crate::media::event::LegEvent;
+use crate::media::ids::LegId;
+use crate::media::net::batch::{Batch, Moment};
+use crate::media::net::routes::{PeerKey, Routes};
+use crate::media::net::tcp;
+use crate::media::ntp;
+use crate::media::outlet::Outlet;
+use crate::media::playback::Announcement;
+use crate::media::sound::app::App;
+use crate::media::sound::leg::Leg;
+use crate::media::sound::room::{Room, RoomKey};
+use crate::media::stats::ShardFigures;
+use crate::media::tap::Capture;
+use crate::media::video::Videos;
 use crossbeam_channel::{Receiver, Sender};
 use mio::{Events, Interest, Poll, Token, Waker};
-use omnigate_omnitalk::{ParticipantId, RoomId};
+use omnigate_room::{ParticipantId, RoomId};
 use omnigate_rtc::{Path, stun};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -60,7 +64,7 @@ pub(crate) struct Shard {
     poll: Poll,
     commands: Receiver<Command>,
     others: Vec<ShardSender>,
-    port: PeerPort,
+    port: Outlet,
     rooms: HashMap<RoomKey, Room>,
     legs: HashMap<LegId, RoomKey>,
     peers: HashMap<ParticipantId, RoomKey>,
@@ -86,7 +90,7 @@ impl Shard {
         index: usize,
         poll: Poll,
         commands: Receiver<Command>,
-        port: PeerPort,
+        port: Outlet,
         now: Instant,
         ntp_now: u64,
     ) -> std::io::Result<Shard> {
@@ -266,7 +270,10 @@ impl Shard {
 
     fn lose_peer(&mut self, participant: ParticipantId) {
         ShardFigures::count(&self.port.figures.failures);
-        let _ = self.port.events.try_send(super::PeerEvent::Gone(participant));
+        let _ = self
+            .port
+            .events
+            .try_send(crate::media::PeerEvent::Gone(participant));
         self.take_app(participant);
     }
 

@@ -3,7 +3,7 @@
 //! A shard puts encoded records into a ring of bytes and never waits: one that finds the ring full is counted and, as soon
 //! as there is room, said to be missing. The writer empties the rings some times a second.
 
-use super::stats::ShardFigures;
+use crate::media::stats::ShardFigures;
 use omnigate_recording::capture::{Media, MediaKind, Record, RecordKind};
 use omnigate_rtp::RtpPacket;
 use rtrb::{Consumer, Producer, RingBuffer};

@@ -1,7 +1,7 @@
 //! The folder of recordings: names, manifests, free space.
 
-use omnigate_omnitalk::RecordingId;
 use omnigate_recording::manifest::Manifest;
+use omnigate_room::RecordingId;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

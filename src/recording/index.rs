@@ -1,8 +1,8 @@
 //! The index: every recording that there is, in the store.
 
 use crate::store::{Result, Store, StoreError};
-use omnigate_omnitalk::RecordingId;
 use omnigate_recording::manifest::Manifest;
+use omnigate_room::RecordingId;
 use sqlx::{Any, Transaction};
 use std::collections::HashSet;
 

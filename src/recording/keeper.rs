@@ -1,7 +1,6 @@
 //! What happens to finished recordings: index and webhook in one transaction, upload, retention, deletion, reading.
 
 use super::crypt::{self, CryptError, ReadSeek};
-use super::events::EventSink;
 use super::figures::RecordingFigures;
 use super::finisher::checksum;
 use super::folder::Folder;
@@ -11,10 +10,11 @@ use super::upload::{Bucket, UploadError};
 use crate::clock::unix_now_signed;
 use crate::config::{Recording, Secret};
 use crate::store::{Result as Stored, StoreError};
+use crate::webhook::EventSink;
 use crate::webhook::{Event, Targets, link_is_signed, sign_link};
 use age::x25519::Identity;
-use omnigate_omnitalk::RecordingId;
 use omnigate_recording::manifest::{FileEntry, Manifest};
+use omnigate_room::RecordingId;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::path::PathBuf;

@@ -25,7 +25,6 @@
 //! A recording that has a manifest without an end was cut off by a crash: the next start finishes it ([`recover`]).
 
 pub(crate) mod crypt;
-mod events;
 mod figures;
 mod finisher;
 mod folder;
@@ -39,7 +38,6 @@ mod upload;
 mod writer;
 
 pub use crypt::{CryptError, decrypt, identity};
-pub use events::EventSink;
 pub use figures::RecordingFigures;
 pub use folder::{Folder, FolderError};
 pub use index::{Entry, Index, Query};

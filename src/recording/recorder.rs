@@ -1,6 +1,5 @@
 //! The recorder's face to the hub and to the API.
 
-use super::events::EventSink;
 use super::figures::RecordingFigures;
 use super::folder::{Folder, FolderError};
 use super::index::Index;
@@ -12,10 +11,11 @@ use crate::config::{Recording, Secret};
 use crate::media::{Announcement, CaptureId, MediaPlane};
 use crate::store::StoreError;
 use crate::sync::lock;
+use crate::webhook::EventSink;
 use crate::webhook::Targets;
 use crossbeam_channel::{Sender, bounded, unbounded};
-use omnigate_omnitalk::{Ending, ParticipantId, Person, RecordingAbout, RecordingId, RoomId, Scene};
 use omnigate_recording::manifest::{End, Manifest, MemberName};
+use omnigate_room::{Ending, ParticipantId, Person, RecordingAbout, RecordingId, RoomId, Scene};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};

@@ -1,10 +1,10 @@
 //! What an earlier process left: recordings cut off by a crash, or ended but not finished.
 
 use super::folder::{Folder, PART};
-use omnigate_omnitalk::RecordingId;
 use omnigate_recording::capture::CaptureReader;
 use omnigate_recording::manifest::{End, Manifest};
 use omnigate_recording::{FRAME_US, Span, survey};
+use omnigate_room::RecordingId;
 use std::collections::HashSet;
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufReader};

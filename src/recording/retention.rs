@@ -28,8 +28,8 @@ pub(super) async fn due(index: &Index, keep_days: u64, keep_mib: u64, now: i64) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use omnigate_omnitalk::RecordingId;
     use omnigate_recording::manifest::{FileEntry, Manifest};
+    use omnigate_room::RecordingId;
 
     fn manifest(started_at: u64, size: u64) -> Manifest {
         let file = serde_json::json!({

@@ -11,12 +11,14 @@
 
 mod breaker;
 mod deliver;
+mod events;
 mod outbox;
 mod retry;
 mod sign;
 mod target;
 
 pub use deliver::{Deliverer, WebhookFigures};
+pub use events::EventSink;
 pub use outbox::{Delivery, Event, Outbox};
 pub use target::{TargetError, Targets};
 

@@ -2,7 +2,7 @@
 
 use omnigate::media::{MediaPlane, MediaSettings, PeerEvent};
 use omnigate_audio::opus::{Encoder, EncoderSettings};
-use omnigate_omnitalk::{ParticipantId, RoomId, StreamId, ViewerId};
+use omnigate_room::{ParticipantId, RoomId, StreamId, ViewerId};
 use omnigate_rtc::VideoCodec;
 use omnigate_rtc::framing::{self, Deframer};
 use std::cell::RefCell;

@@ -3,7 +3,7 @@
 use crate::browser::{
     Bottleneck, Browser, Net, Received, STREAM, VIEWER, join, noise, plane, publish, view, view_as,
 };
-use omnigate_omnitalk::{ParticipantId, ViewerId};
+use omnigate_room::{ParticipantId, ViewerId};
 use omnigate_rtc::VideoCodec;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

@@ -8,7 +8,7 @@ mod tcp;
 
 use browser::{Browser, PIXELS, ROOM, STREAM, VIEWER, plane, publish, until, view};
 use omnigate::media::{MediaError, PeerEvent};
-use omnigate_omnitalk::{RoomId, StreamId};
+use omnigate_room::{RoomId, StreamId};
 use omnigate_rtc::VideoCodec;
 use std::time::{Duration, Instant};
 use str0m::RtcConfig;

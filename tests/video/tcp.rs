@@ -3,7 +3,7 @@
 use crate::browser::{
     Browser, Net, ROOM, STREAM, VIEWER, join, noise, plane, plane_at, publish, until, view,
 };
-use omnigate_omnitalk::ParticipantId;
+use omnigate_room::ParticipantId;
 use omnigate_rtc::VideoCodec;
 use omnigate_rtc::framing;
 use socket2::{Domain, Socket, Type};

@@ -1,8 +1,10 @@
 //! What goes in and out of the hub beside messages: the time, effects, telephone notices, look-ups, figures.
 
-use crate::ids::{ParticipantId, RecordingId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
+use crate::ids::SocketId;
 use crate::masked::CallNumber;
-use crate::recording::{CallTold, Ending, Person, RecordPolicy, RecordingAbout, Scene};
+use crate::record_policy::RecordPolicy;
+use omnigate_room::{CallTold, Ending, Person, RecordingAbout, Scene};
+use omnigate_room::{ParticipantId, RecordingId, RoomId, StreamId, TelephoneId, ViewerId};
 use std::fmt;
 use std::time::Instant;
 

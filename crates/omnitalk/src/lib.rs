@@ -33,7 +33,7 @@ mod masked;
 mod numbers;
 mod outgoing;
 mod random;
-mod recording;
+mod record_policy;
 mod settings;
 mod timers;
 mod words;
@@ -42,7 +42,12 @@ pub use effects::{
     Caller, Effect, EndReason, Figures, LookUp, Now, RefusedReason, Target, TargetKind, TelephoneNotice,
 };
 pub use hub::Hub;
-pub use ids::{ClientId, ParticipantId, RecordingId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
+pub use ids::{ClientId, SocketId};
 pub use masked::{CallNumber, NotACallNumber, Secret};
-pub use recording::{CallParties, CallStage, CallTold, Ending, Person, RecordPolicy, RecordingAbout, Scene};
+pub use record_policy::RecordPolicy;
+// What the hub takes and gives names these.
+pub use omnigate_room::{
+    CallParties, CallStage, CallTold, Ending, ParticipantId, Person, RecordingAbout, RecordingId, RoomId,
+    Scene, StreamId, TelephoneId, ViewerId,
+};
 pub use settings::{HubSettings, Service, TurnSettings};

@@ -1,9 +1,10 @@
 //! Call numbers: who has which, and which ended lately (10.6, 12.23).
 
 use crate::fault::Fault;
-use crate::ids::{RoomId, SocketId};
+use crate::ids::SocketId;
 use crate::masked::CallNumber;
 use crate::random::Dice;
+use omnigate_room::RoomId;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 

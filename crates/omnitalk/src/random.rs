@@ -1,10 +1,10 @@
 //! Everything that is drawn: session ids, room ids, names, call numbers. One seeded generator (ChaCha): whoever does
 //! not know the seed cannot guess the next value from the earlier ones.
 
-use crate::ids::{RecordingId, RoomId};
 use crate::masked::CallNumber;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use omnigate_room::{RecordingId, RoomId};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 

@@ -1,7 +1,7 @@
 //! What the operator may choose: services, times and limits.
 
 use crate::masked::Secret;
-use crate::recording::RecordPolicy;
+use crate::record_policy::RecordPolicy;
 use std::time::Duration;
 
 /// One service: the scope of all look-ups of users, rooms and lists (section 1).

@@ -1,6 +1,7 @@
 //! Deadlines: at most one for each kind and owner.
 
-use crate::ids::{ParticipantId, RoomId, SocketId, ViewerId};
+use crate::ids::SocketId;
+use omnigate_room::{ParticipantId, RoomId, ViewerId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 

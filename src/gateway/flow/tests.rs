@@ -1,5 +1,6 @@
 use super::*;
-use omnigate_omnitalk::{ParticipantId, Target};
+use omnigate_omnitalk::Target;
+use omnigate_room::ParticipantId;
 
 const SETTINGS: FlowSettings = FlowSettings {
     first_digit: Duration::from_secs(10),

@@ -5,11 +5,13 @@ use super::people::{Line, Place, Stage};
 use crate::effects::Now;
 use crate::fault::Fault;
 use crate::fields::{Fields, LONG_LIMIT};
-use crate::ids::{RoomId, SocketId};
+use crate::ids::SocketId;
 use crate::outgoing::{About, Reply};
-use crate::recording::{Ending, RecordPolicy};
+use crate::record_policy::RecordPolicy;
 use crate::timers::Timer;
 use crate::words::RoomType;
+use omnigate_room::Ending;
+use omnigate_room::RoomId;
 use std::collections::BTreeSet;
 
 impl Hub {

@@ -6,10 +6,11 @@ use super::{Handled, Hub};
 use crate::effects::{Effect, Now};
 use crate::fault::Fault;
 use crate::fields::Fields;
-use crate::ids::{ParticipantId, SocketId};
+use crate::ids::SocketId;
 use crate::outgoing::Reply;
 use crate::timers::Timer;
 use crate::words::Track;
+use omnigate_room::ParticipantId;
 
 impl Hub {
     /// `WS_PUBLISH_REQ` for audio (6.11).

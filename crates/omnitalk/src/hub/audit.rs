@@ -5,9 +5,10 @@ use super::owed::Awaited;
 use super::people::{
     Audio, Connection, Line, Participant, Place, Recorded, Room, Session, Source, Stage, Watching,
 };
-use crate::ids::{ParticipantId, RoomId, SocketId};
+use crate::ids::SocketId;
 use crate::numbers::Owner;
 use crate::timers::Timer;
+use omnigate_room::{ParticipantId, RoomId};
 
 /// Fails with the text unless the condition holds.
 fn ensure(holds: bool, what: &str) -> Result<(), String> {

@@ -20,10 +20,11 @@ use super::{CLOSE_LEFT, Hub, UserKey};
 use crate::effects::{EndReason, Now, TelephoneNotice};
 use crate::fault::Fault;
 use crate::fields::{Fields, LONG_LIMIT, NAME_LIMIT};
-use crate::ids::{ParticipantId, RoomId, SocketId};
+use crate::ids::SocketId;
 use crate::outgoing::Reply;
-use crate::recording::{CallStage, Ending};
 use crate::timers::Timer;
+use omnigate_room::{CallStage, Ending};
+use omnigate_room::{ParticipantId, RoomId};
 use std::collections::BTreeSet;
 
 impl Hub {

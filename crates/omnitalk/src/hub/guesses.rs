@@ -4,8 +4,9 @@
 //! barred for that time from rooms with a secret. A room that many are wrong about goes on letting in whoever is right,
 //! but leaves everybody a single try.
 
-use crate::ids::{ClientId, RoomId, SocketId};
+use crate::ids::{ClientId, SocketId};
 use crate::settings::HubSettings;
+use omnigate_room::RoomId;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 

@@ -68,7 +68,7 @@ impl Hub {
         }))
     }
 
-    fn call_type(&self, room: crate::ids::RoomId) -> CallType {
+    fn call_type(&self, room: omnigate_room::RoomId) -> CallType {
         self.rooms
             .get(&room)
             .map_or(CallType::Unknown, |room| room.kind.call_type())

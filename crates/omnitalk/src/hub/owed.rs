@@ -5,10 +5,11 @@ use super::people::Audio;
 use super::{Hub, Outcome};
 use crate::effects::{Effect, Now};
 use crate::fault::Fault;
-use crate::ids::{ParticipantId, SocketId, StreamId, ViewerId};
+use crate::ids::SocketId;
 use crate::incoming::Request;
 use crate::outgoing::{self, Reply};
 use crate::timers::Timer;
+use omnigate_room::{ParticipantId, StreamId, ViewerId};
 
 /// What the media plane is to answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -2,11 +2,12 @@
 
 use super::owed::Owed;
 use crate::fields::RoomSecret;
-use crate::ids::{ClientId, ParticipantId, RecordingId, RoomId, SocketId, StreamId, TelephoneId, ViewerId};
+use crate::ids::{ClientId, SocketId};
 use crate::incoming::Request;
 use crate::outgoing::About;
-use crate::recording::RecordPolicy;
+use crate::record_policy::RecordPolicy;
 use crate::words::{CallType, RoomType};
+use omnigate_room::{ParticipantId, RecordingId, RoomId, StreamId, TelephoneId, ViewerId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// One socket.

@@ -13,12 +13,12 @@ use super::people::{Line, Participant, Recorded, Room, Sdk, Stage};
 use crate::effects::{Effect, Now};
 use crate::fault::Fault;
 use crate::fields::Fields;
-use crate::ids::{ParticipantId, RecordingId, RoomId, SocketId};
+use crate::ids::SocketId;
 use crate::outgoing::Reply;
-use crate::recording::{
-    CallParties, CallStage, CallTold, Ending, Person, RecordPolicy, RecordingAbout, Scene,
-};
+use crate::record_policy::RecordPolicy;
 use crate::words::Track;
+use omnigate_room::{CallParties, CallStage, CallTold, Ending, Person, RecordingAbout, Scene};
+use omnigate_room::{ParticipantId, RecordingId, RoomId};
 
 fn person(room: &Room, participant: &Participant) -> Person {
     Person {

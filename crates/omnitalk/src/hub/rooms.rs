@@ -6,11 +6,13 @@ use super::{Hub, Owner};
 use crate::effects::{Effect, Now};
 use crate::fault::Fault;
 use crate::fields::{Fields, GivenSecret, LONG_LIMIT, NAME_LIMIT, RoomSecret};
-use crate::ids::{ParticipantId, RoomId, SocketId};
+use crate::ids::SocketId;
 use crate::outgoing::Reply;
-use crate::recording::{Ending, RecordPolicy};
+use crate::record_policy::RecordPolicy;
 use crate::timers::Timer;
 use crate::words::{ChatAction, RoomType};
+use omnigate_room::Ending;
+use omnigate_room::{ParticipantId, RoomId};
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -6,9 +6,10 @@ use super::{Handled, Hub};
 use crate::effects::Now;
 use crate::fault::Fault;
 use crate::fields::Fields;
-use crate::ids::{ParticipantId, RoomId, SocketId, StreamId};
+use crate::ids::SocketId;
 use crate::outgoing::{About, Reply};
 use crate::words::Track;
+use omnigate_room::{ParticipantId, RoomId, StreamId};
 
 impl Hub {
     /// `WS_SCREEN_SHARE_REQ`.

@@ -5,11 +5,12 @@ use super::{CLOSE_KICKED, CLOSE_LEFT, CLOSE_LOST, CLOSE_SHUTDOWN, Hub};
 use crate::effects::{Effect, EndReason, Now, TelephoneNotice};
 use crate::fault::Fault;
 use crate::fields::{Fields, NAME_LIMIT, SERVICE_LIMIT};
-use crate::ids::{SocketId, TelephoneId};
+use crate::ids::SocketId;
 use crate::numbers::{NumberBook, Owner};
 use crate::outgoing::{self, Reply};
-use crate::recording::Ending;
 use crate::timers::{Timer, Timers};
+use omnigate_room::Ending;
+use omnigate_room::TelephoneId;
 
 impl Hub {
     /// `WS_SESSION_REQ` (6.1, 12.27).

@@ -4,9 +4,10 @@ use super::Hub;
 use super::people::Line;
 use crate::effects::{Caller, Effect, EndReason, Now, RefusedReason, TelephoneNotice};
 use crate::fields::NAME_LIMIT;
-use crate::ids::{ParticipantId, RoomId, SocketId, TelephoneId};
-use crate::recording::Ending;
+use crate::ids::SocketId;
 use crate::words::RoomType;
+use omnigate_room::Ending;
+use omnigate_room::{ParticipantId, RoomId, TelephoneId};
 use std::collections::BTreeSet;
 
 /// The user id of a caller who withholds the number (12.25).

@@ -19,10 +19,11 @@ use super::{Handled, Hub};
 use crate::effects::Effect;
 use crate::fault::Fault;
 use crate::fields::Fields;
-use crate::ids::{ParticipantId, RoomId, SocketId, StreamId};
+use crate::ids::SocketId;
 use crate::outgoing::Reply;
 use crate::timers::Timer;
 use crate::words::Track;
+use omnigate_room::{ParticipantId, RoomId, StreamId};
 use std::collections::BTreeSet;
 
 /// The size of a picture when the client names none: 720 times 480 (6.11).

@@ -6,9 +6,10 @@ use super::{Handled, Hub};
 use crate::effects::{Effect, Now};
 use crate::fault::Fault;
 use crate::fields::{Fields, LONG_LIMIT};
-use crate::ids::{SocketId, StreamId, ViewerId};
+use crate::ids::SocketId;
 use crate::outgoing::Reply;
 use crate::timers::Timer;
+use omnigate_room::{StreamId, ViewerId};
 use serde_json::json;
 
 /// Subscriptions of one session (10.2).

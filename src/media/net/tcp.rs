@@ -3,8 +3,8 @@
 //! Readiness only notes a connection; it is read behind the UDP port, at the same moment, so that a peer's time never
 //! goes back. Everything a stranger can fill has a bound.
 
-use super::stats::ShardFigures;
 use crate::client::client_of;
+use crate::media::stats::ShardFigures;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use omnigate_rtc::framing::{self, Deframer};

@@ -1,13 +1,14 @@
 //! Playing prompts and tones, 20 ms at a time, into what somebody hears.
 
-use super::command::{Playback, PlaybackId};
-use super::outbound::TICK_8K;
+use crate::media::ids::PlaybackId;
+use crate::media::playback::Playback;
+use crate::media::sound::g711_out::TICK_8K;
 use omnigate_audio::tone::Cadence;
 use std::sync::Arc;
 
 /// What is being played to a leg or a room.
-pub(super) struct Player {
-    pub(super) id: PlaybackId,
+pub(crate) struct Player {
+    pub(crate) id: PlaybackId,
     kind: Kind,
 }
 
@@ -23,7 +24,7 @@ enum Kind {
 }
 
 impl Player {
-    pub(super) fn new(id: PlaybackId, playback: Playback) -> Player {
+    pub(crate) fn new(id: PlaybackId, playback: Playback) -> Player {
         let recordings = |all, pause| Kind::Recordings {
             all,
             index: 0,
@@ -42,7 +43,7 @@ impl Player {
     }
 
     /// Adds the next 20 ms; false when this was the end.
-    pub(super) fn fill(&mut self, mix: &mut [i16; TICK_8K]) -> bool {
+    pub(crate) fn fill(&mut self, mix: &mut [i16; TICK_8K]) -> bool {
         match &mut self.kind {
             Kind::Tone(cadence) => {
                 let mut frame = [0; TICK_8K];

@@ -1,10 +1,10 @@
 //! The control plane's side of video.
 
-use super::command::Command;
-use super::plane::{MediaError, MediaPlane};
-use super::video::{Stream, Viewing};
+use crate::media::command::Command;
+use crate::media::plane::{MediaError, MediaPlane};
+use crate::media::video::{Stream, Viewing};
 use crate::sync::lock;
-use omnigate_omnitalk::{RoomId, StreamId, ViewerId};
+use omnigate_room::{RoomId, StreamId, ViewerId};
 use omnigate_rtc::{CodecSet, Forwarder, VideoCodec, codec_order, offered_codecs};
 use rand::RngExt;
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ use std::time::Instant;
 
 /// What the control plane knows of streams and viewers.
 #[derive(Default)]
-pub(super) struct VideoBook {
+pub(crate) struct VideoBook {
     streams: HashMap<StreamId, Published>,
     viewers: HashMap<ViewerId, StreamId>,
 }
@@ -34,7 +34,7 @@ impl VideoBook {
 
 impl MediaPlane {
     /// Answers a publisher's offer of a camera or screen and puts the stream into `room`; the answer. `pixels` is width
-    /// times height. After [`PeerEvent::StreamGone`](super::PeerEvent::StreamGone) the stream is still to be closed.
+    /// times height. After [`PeerEvent::StreamGone`](crate::media::PeerEvent::StreamGone) the stream is still to be closed.
     pub fn open_stream(
         &self,
         stream: StreamId,
@@ -90,7 +90,7 @@ impl MediaPlane {
     }
 
     /// Makes a viewer of a stream of `room`; our offer. After
-    /// [`PeerEvent::ViewerGone`](super::PeerEvent::ViewerGone) it is still to be closed.
+    /// [`PeerEvent::ViewerGone`](crate::media::PeerEvent::ViewerGone) it is still to be closed.
     pub fn open_viewer(
         &self,
         viewer: ViewerId,

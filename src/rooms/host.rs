@@ -1,13 +1,14 @@
 //! The one task that owns the hub, and the handle by which everybody else reaches it.
 
+use super::port::{Calling, RoomPort};
 use crate::clock::unix_now;
 use crate::directory::{Directory, LookUpError};
 use crate::media::{MediaPlane, PeerEvent};
 use crate::recording::Recorder;
 use omnigate_omnitalk::{
-    CallNumber, Caller, ClientId, Effect, Figures, Hub, HubSettings, LookUp, Now, RecordPolicy, RoomId,
-    SocketId, TelephoneId, TelephoneNotice,
+    CallNumber, ClientId, Effect, Figures, Hub, HubSettings, LookUp, Now, SocketId, TelephoneNotice,
 };
+use omnigate_room::{RoomId, TelephoneId};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,7 +30,7 @@ const PLAYBACK_RATE: u32 = 48_000;
 
 /// What goes to one socket's task.
 #[derive(Debug)]
-pub(super) enum ToSocket {
+pub(crate) enum ToSocket {
     Text(String),
     Close(u16, &'static str),
 }
@@ -45,37 +46,6 @@ enum Command {
     HungUp(TelephoneId),
     Figures(oneshot::Sender<Figures>),
     CloseAll(oneshot::Sender<()>),
-}
-
-/// A telephone that calls in.
-#[derive(Clone)]
-pub struct Calling {
-    /// Its number; empty when withheld.
-    pub number: String,
-    /// What is recorded because of its trunk.
-    pub record: RecordPolicy,
-}
-
-impl Calling {
-    fn of(&self) -> Caller<'_> {
-        Caller {
-            number: &self.number,
-            record: self.record,
-        }
-    }
-}
-
-/// The way to the rooms: join a destination with a telephone's audio, get notices.
-#[async_trait::async_trait]
-pub trait RoomPort: Send + Sync {
-    /// Notices of this call go to `notices` from now on.
-    async fn register(&self, call: TelephoneId, notices: mpsc::Sender<TelephoneNotice>);
-    /// Rings a user.
-    async fn ring(&self, call: TelephoneId, service: String, user: String, caller: Calling);
-    /// Enters a room.
-    async fn admit(&self, call: TelephoneId, room: RoomId, caller: Calling);
-    /// The telephone's side is over, in any state.
-    async fn hung_up(&self, call: TelephoneId);
 }
 
 /// Reaches the hub's task.
@@ -102,7 +72,7 @@ impl HubHandle {
         HubHandle(sender)
     }
 
-    pub(super) async fn connected(
+    pub(crate) async fn connected(
         &self,
         socket: SocketId,
         client: Option<ClientId>,
@@ -112,11 +82,11 @@ impl HubHandle {
         receiver
     }
 
-    pub(super) async fn received(&self, socket: SocketId, text: String) {
+    pub(crate) async fn received(&self, socket: SocketId, text: String) {
         let _ = self.0.send(Command::Received(socket, text)).await;
     }
 
-    pub(super) async fn disconnected(&self, socket: SocketId) {
+    pub(crate) async fn disconnected(&self, socket: SocketId) {
         let _ = self.0.send(Command::Disconnected(socket)).await;
     }
 

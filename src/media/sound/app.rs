@@ -1,53 +1,21 @@
 //! One browser or app in a room.
 
-use super::batch::BatchSocket;
-use super::command::PeerEvent;
-use super::opus_out::OpusOut;
-use super::stats::ShardFigures;
-use super::tap::{Capture, Captured, Tap};
-use super::tcp::TcpPort;
+use crate::media::event::PeerEvent;
+use crate::media::outlet::Outlet;
+use crate::media::sound::opus_out::OpusOut;
+use crate::media::tap::{Capture, Captured, Tap};
 use omnigate_audio::level::TalkDetector;
 use omnigate_audio::mix::Limiter;
-use omnigate_omnitalk::ParticipantId;
 use omnigate_recording::capture::MediaKind;
+use omnigate_room::ParticipantId;
 use omnigate_rtc::{AudioPacket, AudioSink, Path, Peer, Sink, TransportState};
 use omnigate_rtp::RtpPacket;
 use omnigate_rtp::playout::{PayloadKind, Playout};
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::mpsc::Sender;
 
 /// RTP timestamp units of one tick: the Opus clock is 48 kHz at every rate (RFC 7587).
 const TICK_TIMESTAMP: u32 = 960;
-
-/// The shard's WebRTC port and where its peers report.
-pub(crate) struct PeerPort {
-    pub(crate) socket: Arc<BatchSocket>,
-    pub(crate) tcp: RefCell<TcpPort>,
-    /// Where what recorded members send goes.
-    pub(crate) tap: RefCell<Tap>,
-    pub(crate) events: Sender<PeerEvent>,
-    pub(crate) figures: Arc<ShardFigures>,
-}
-
-impl PeerPort {
-    pub(super) fn tell(&self, event: PeerEvent) {
-        if self.events.try_send(event).is_err() {
-            ShardFigures::count(&self.figures.events_lost);
-        }
-    }
-
-    pub(super) fn transmit(&self, destination: Path, datagram: &[u8]) {
-        let sent = match destination {
-            Path::Udp(address) => self.socket.send_to(datagram, address).is_ok(),
-            Path::Tcp(address) => self.tcp.borrow_mut().send(address, datagram),
-        };
-        if sent {
-            ShardFigures::count(&self.figures.webrtc_sent);
-        }
-    }
-}
 
 /// A browser's side of a room.
 pub(crate) struct App {
@@ -100,7 +68,7 @@ impl App {
     }
 
     /// Takes the audio out of every mix and out of captures, or back in.
-    pub(crate) fn set_muted(&mut self, muted: bool, now: Instant, port: &PeerPort) {
+    pub(crate) fn set_muted(&mut self, muted: bool, now: Instant, port: &Outlet) {
         self.muted = muted;
         self.captured.muted(muted, now, &mut port.tap.borrow_mut());
     }
@@ -133,7 +101,7 @@ impl App {
     }
 
     /// True when the datagram proves that the app sends from `source`.
-    pub(crate) fn receive(&mut self, source: Path, datagram: &[u8], now: Instant, port: &PeerPort) -> bool {
+    pub(crate) fn receive(&mut self, source: Path, datagram: &[u8], now: Instant, port: &Outlet) -> bool {
         let mut sink = AppSink {
             participant: self.participant,
             playout: &mut self.playout,
@@ -149,7 +117,7 @@ impl App {
         self.peer.path_closed(path);
     }
 
-    pub(crate) fn timeout(&mut self, now: Instant, port: &PeerPort) {
+    pub(crate) fn timeout(&mut self, now: Instant, port: &Outlet) {
         let mut sink = AppSink {
             participant: self.participant,
             playout: &mut self.playout,
@@ -160,7 +128,7 @@ impl App {
         self.peer.timeout(now, &mut sink);
     }
 
-    pub(crate) fn close(&mut self, now: Instant, port: &PeerPort) {
+    pub(crate) fn close(&mut self, now: Instant, port: &Outlet) {
         let mut sink = AppSink {
             participant: self.participant,
             playout: &mut self.playout,
@@ -185,13 +153,13 @@ impl App {
     }
 
     /// Sends a packet that an encoder shared with other listeners made.
-    pub(crate) fn push_shared(&mut self, packet: Arc<[u8]>, now: Instant, port: &PeerPort) {
+    pub(crate) fn push_shared(&mut self, packet: Arc<[u8]>, now: Instant, port: &Outlet) {
         self.shared_before = true;
         self.send(packet, now, port);
     }
 
     /// Encodes and sends this listener's own mix.
-    pub(crate) fn push(&mut self, mix: &[i16], silent: bool, now: Instant, port: &PeerPort) {
+    pub(crate) fn push(&mut self, mix: &[i16], silent: bool, now: Instant, port: &Outlet) {
         if !self.peer.is_up() {
             return;
         }
@@ -206,7 +174,7 @@ impl App {
         self.send(packet, now, port);
     }
 
-    fn send(&mut self, packet: Arc<[u8]>, now: Instant, port: &PeerPort) {
+    fn send(&mut self, packet: Arc<[u8]>, now: Instant, port: &Outlet) {
         self.timestamp = self.timestamp.wrapping_add(TICK_TIMESTAMP);
         let mut sink = AppSink {
             participant: self.participant,
@@ -230,7 +198,7 @@ struct AppSink<'a> {
     playout: &'a mut Playout,
     captured: &'a mut Captured,
     now: Instant,
-    port: &'a PeerPort,
+    port: &'a Outlet,
 }
 
 impl Sink for AppSink<'_> {

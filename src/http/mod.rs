@@ -1,8 +1,7 @@
-//! The signaling server: WebSockets and HTTP routes around the hub.
+//! The HTTP side: listener, TLS, limits, WebSockets, API, page, figures.
 
 mod api;
 mod caller;
-mod hub;
 mod limits;
 mod listener;
 mod page;
@@ -12,7 +11,6 @@ mod socket;
 mod tls;
 
 pub use caller::Proxies;
-pub use hub::{Calling, HubHandle, RoomPort};
 pub use limits::Limits;
 pub use server::{AppState, HttpError, Listening, serve};
 pub use tls::{Certificates, TlsError};

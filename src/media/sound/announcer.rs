@@ -1,8 +1,9 @@
 //! Tells a room that it is recorded: spoken at the start and to each newcomer, a beep each so often.
 
-use super::command::{Announcement, Playback, PlaybackId};
-use super::outbound::TICK_8K;
-use super::player::Player;
+use crate::media::ids::PlaybackId;
+use crate::media::playback::{Announcement, Playback};
+use crate::media::sound::g711_out::TICK_8K;
+use crate::media::sound::player::Player;
 use omnigate_audio::tone::Tone;
 
 /// Milliseconds of a tick.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::disallowed_macros, reason = "nothing here runs a packet")]
 
-use super::plane::MediaSettings;
+use crate::media::plane::MediaSettings;
 use mio::net::TcpListener;
 use omnigate_rtc::Path;
 use std::io;
@@ -15,22 +15,22 @@ const BUFFER: usize = 4 << 20;
 const TRIES: usize = 16;
 
 /// An open port.
-pub(super) struct WebrtcPort {
-    pub(super) udp: UdpSocket,
-    pub(super) tcp: Option<TcpListener>,
-    pub(super) announced: Announced,
+pub(crate) struct WebrtcPort {
+    pub(crate) udp: UdpSocket,
+    pub(crate) tcp: Option<TcpListener>,
+    pub(crate) announced: Announced,
 }
 
 /// What is told of a port.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Announced {
-    pub(super) port: u16,
+pub(crate) struct Announced {
+    pub(crate) port: u16,
     tcp: bool,
 }
 
 impl WebrtcPort {
     /// Opens the port of the shard with this index. A TCP port that is taken is a warning.
-    pub(super) fn open(settings: &MediaSettings, index: usize) -> io::Result<WebrtcPort> {
+    pub(crate) fn open(settings: &MediaSettings, index: usize) -> io::Result<WebrtcPort> {
         let wanted = match settings.webrtc_port {
             0 => 0,
             first => first.saturating_add(index as u16),
@@ -66,7 +66,7 @@ impl WebrtcPort {
 
 impl Announced {
     /// Its candidates, the preferred ones first.
-    pub(super) fn candidates(self, settings: &MediaSettings) -> Vec<Path> {
+    pub(crate) fn candidates(self, settings: &MediaSettings) -> Vec<Path> {
         let addresses = || {
             settings
                 .advertise

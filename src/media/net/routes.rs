@@ -1,6 +1,6 @@
 //! Whose datagram it is: by our own ufrag for connectivity checks, by path for everything else.
 
-use omnigate_omnitalk::{ParticipantId, StreamId, ViewerId};
+use omnigate_room::{ParticipantId, StreamId, ViewerId};
 use omnigate_rtc::{Path, stun};
 use std::collections::HashMap;
 

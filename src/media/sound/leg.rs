@@ -1,18 +1,20 @@
 //! One phone leg: its sockets, what comes in, what goes out.
 
-use super::app::PeerPort;
-use super::batch::{Batch, BatchSocket, Moment};
-use super::command::{LegEvent, LegFigures, LegId, Playback, PlaybackId};
-use super::latch::{Latch, Verdict};
-use super::outbound::{Outbound, TICK_8K, law};
-use super::player::Player;
-use super::stats::ShardFigures;
-use super::tap::{Capture, Captured, Tap};
+use crate::media::event::{LegEvent, LegFigures};
+use crate::media::ids::{LegId, PlaybackId};
+use crate::media::net::batch::{Batch, BatchSocket, Moment};
+use crate::media::net::latch::{Latch, Verdict};
+use crate::media::outlet::Outlet;
+use crate::media::playback::Playback;
+use crate::media::sound::g711_out::{Outbound, TICK_8K, law};
+use crate::media::sound::player::Player;
+use crate::media::stats::ShardFigures;
+use crate::media::tap::{Capture, Captured, Tap};
 use mio::net::UdpSocket;
 use omnigate_audio::dtmf::Detector;
 use omnigate_audio::level::TalkDetector;
 use omnigate_audio::mix::Limiter;
-use omnigate_omnitalk::ParticipantId;
+use omnigate_room::ParticipantId;
 use omnigate_rtp::digits::Source;
 use omnigate_rtp::playout::{PayloadKind, Playout};
 use omnigate_rtp::session::RtcpSession;
@@ -152,7 +154,7 @@ impl Leg {
     }
 
     /// Reads what has arrived on the RTP socket.
-    pub(crate) fn receive_rtp(&mut self, batch: &mut Batch, moment: &Moment, port: &PeerPort) {
+    pub(crate) fn receive_rtp(&mut self, batch: &mut Batch, moment: &Moment, port: &Outlet) {
         let socket = self.rtp.clone();
         batch.receive(&socket, moment, |source, arrival, data| {
             if is_rtcp(data) {
@@ -172,7 +174,7 @@ impl Leg {
         }
     }
 
-    fn rtp_packet(&mut self, data: &[u8], source: SocketAddr, now: Instant, port: &PeerPort) {
+    fn rtp_packet(&mut self, data: &[u8], source: SocketAddr, now: Instant, port: &Outlet) {
         let figures: &ShardFigures = &port.figures;
         let (Ok(packet), Some(latch), Some(agreed)) = (RtpPacket::parse(data), &mut self.latch, &self.agreed)
         else {
@@ -237,7 +239,7 @@ impl Leg {
     }
 
     /// Takes this tick's audio out of the jitter buffer.
-    pub(crate) fn pull(&mut self, now: Instant, port: &PeerPort) {
+    pub(crate) fn pull(&mut self, now: Instant, port: &Outlet) {
         let figures: &ShardFigures = &port.figures;
         self.talking = false;
         if self.agreed.is_none() {

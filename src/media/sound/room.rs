@@ -4,18 +4,21 @@
 //! phones with several apps, 48 kHz for apps alone. On a wider bus the phones are summed at 8 kHz first and go
 //! up once, and the apps' sum goes down once: resampling costs a room, not a member.
 
-use super::announcer::Announcer;
-use super::app::{App, PeerPort};
-use super::batch::{Batch, Moment};
-use super::command::{Announcement, LegEvent, LegId, PeerEvent};
-use super::leg::Leg;
-use super::opus_out::OpusOut;
-use super::outbound::TICK_8K;
-use super::stats::ShardFigures;
-use super::tap::{Capture, Captured};
+use crate::media::event::{LegEvent, PeerEvent};
+use crate::media::ids::LegId;
+use crate::media::net::batch::{Batch, Moment};
+use crate::media::outlet::Outlet;
+use crate::media::playback::Announcement;
+use crate::media::sound::announcer::Announcer;
+use crate::media::sound::app::App;
+use crate::media::sound::g711_out::TICK_8K;
+use crate::media::sound::leg::Leg;
+use crate::media::sound::opus_out::OpusOut;
+use crate::media::stats::ShardFigures;
+use crate::media::tap::{Capture, Captured};
 use omnigate_audio::mix::{self, Limiter};
 use omnigate_audio::resample::Resampler;
-use omnigate_omnitalk::{ParticipantId, RoomId};
+use omnigate_room::{ParticipantId, RoomId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -108,7 +111,7 @@ impl Room {
     }
 
     /// Captures all who are here and all who come, or nobody any more.
-    pub(crate) fn set_capture(&mut self, capture: Option<Capture>, now: Instant, port: &PeerPort) {
+    pub(crate) fn set_capture(&mut self, capture: Option<Capture>, now: Instant, port: &Outlet) {
         self.capture = capture;
         if capture.is_none() {
             let tap = &mut port.tap.borrow_mut();
@@ -118,7 +121,7 @@ impl Room {
     }
 
     /// To be called when somebody has come.
-    pub(crate) fn tap_newcomers(&mut self, now: Instant, port: &PeerPort) {
+    pub(crate) fn tap_newcomers(&mut self, now: Instant, port: &Outlet) {
         if let Some(capture) = self.capture {
             let tap = &mut port.tap.borrow_mut();
             self.legs
@@ -175,13 +178,7 @@ impl Room {
     }
 
     /// One step of 20 ms.
-    pub(crate) fn tick(
-        &mut self,
-        moment: &Moment,
-        port: &PeerPort,
-        batch: &mut Batch,
-        ntp: &dyn Fn() -> u64,
-    ) {
+    pub(crate) fn tick(&mut self, moment: &Moment, port: &Outlet, batch: &mut Batch, ntp: &dyn Fn() -> u64) {
         let now = moment.now;
         self.pull(moment, port, batch);
         self.sum();
@@ -190,7 +187,7 @@ impl Room {
         self.bury(port);
     }
 
-    fn pull(&mut self, moment: &Moment, port: &PeerPort, batch: &mut Batch) {
+    fn pull(&mut self, moment: &Moment, port: &Outlet, batch: &mut Batch) {
         let now = moment.now;
         for leg in &mut self.legs {
             let step = AssertUnwindSafe(|| {
@@ -224,7 +221,7 @@ impl Room {
         }
     }
 
-    fn send_to_legs(&mut self, now: Instant, port: &PeerPort, ntp: &dyn Fn() -> u64) {
+    fn send_to_legs(&mut self, now: Instant, port: &Outlet, ntp: &dyn Fn() -> u64) {
         let apps_talk = self.apps.iter().any(|a| a.talking);
         // On the 8 kHz bus one sum serves all.
         let mut all = [0i32; TICK_8K];
@@ -257,7 +254,7 @@ impl Room {
         }
     }
 
-    fn send_to_apps(&mut self, now: Instant, port: &PeerPort) {
+    fn send_to_apps(&mut self, now: Instant, port: &Outlet) {
         if self.apps.is_empty() {
             return;
         }
@@ -305,7 +302,7 @@ impl Room {
     }
 
     /// Removes members whose step panicked: a bug costs one member, not the shard.
-    fn bury(&mut self, port: &PeerPort) {
+    fn bury(&mut self, port: &Outlet) {
         for id in std::mem::take(&mut self.dead_legs) {
             ShardFigures::count(&port.figures.failures);
             if let Some(i) = self.legs.iter().position(|l| l.id == id) {

@@ -1,6 +1,6 @@
 //! RTP port pairs: an even port for RTP, the next for RTCP (RFC 3550 section 11).
 
-use super::batch::BatchSocket;
+use crate::media::net::batch::BatchSocket;
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};

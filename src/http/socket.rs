@@ -1,7 +1,7 @@
 //! One WebSocket.
 
-use super::hub::{HubHandle, ToSocket};
 use crate::budget::{Bucket, Pace};
+use crate::rooms::{HubHandle, ToSocket};
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::{SinkExt, StreamExt};
 use omnigate_omnitalk::{ClientId, SocketId};

@@ -1,9 +1,9 @@
 //! Events beside recordings: who took part, and calls; into the outbox of webhooks.
 
+use super::{Event, Outbox, Targets};
 use crate::clock::unix_now;
-use crate::webhook::{Event, Outbox, Targets};
-use omnigate_omnitalk::{CallStage, CallTold, Ending, Person, Scene};
 use omnigate_recording::manifest::MemberName;
+use omnigate_room::{CallStage, CallTold, Ending, Person, Scene};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -42,7 +42,7 @@ impl EventSink {
         }
     }
 
-    pub(super) fn outbox(&self) -> &Outbox {
+    pub(crate) fn outbox(&self) -> &Outbox {
         &self.outbox
     }
 
@@ -65,7 +65,7 @@ impl EventSink {
         }
     }
 
-    pub(super) fn joined(&self, scene: &Scene, person: &Person) {
+    pub(crate) fn joined(&self, scene: &Scene, person: &Person) {
         let more = json!({
             "session": person.session, "user_id": person.user_id, "user_name": person.user_name,
             "call_type": person.call_type,
@@ -73,7 +73,7 @@ impl EventSink {
         self.tell(scene, "participant_joined", scene.room_id.clone(), more);
     }
 
-    pub(super) fn left(&self, scene: &Scene, name: &MemberName, ending: Ending) {
+    pub(crate) fn left(&self, scene: &Scene, name: &MemberName, ending: Ending) {
         let more = json!({
             "session": name.session, "user_id": name.user_id, "user_name": name.user_name,
             "call_type": name.call_type, "reason": ending.word(),

@@ -1,15 +1,15 @@
 //! The HTTP listener and its routes.
 
 use super::caller::{Caller, Proxies};
-use super::hub::HubHandle;
 use super::limits::{Limits, Place};
 use super::tls::Certificates;
 use super::{api, listener, page, recordings, socket};
+use crate::calls::CallRegistry;
 use crate::config::{OriginPattern, Secret};
-use crate::gateway::CallRegistry;
 use crate::media::MediaPlane;
 use crate::observe::{Health, Metrics};
 use crate::recording::Recorder;
+use crate::rooms::HubHandle;
 use crate::webhook::WebhookFigures;
 use axum::Router;
 use axum::extract::{Extension, State, WebSocketUpgrade};

@@ -1,10 +1,12 @@
 //! The video of a shard: streams, their viewers, and the way from one to the others.
 
-use super::app::PeerPort;
-use super::command::PeerEvent;
-use super::routes::{PeerKey, Routes};
-use super::stats::ShardFigures;
-use omnigate_omnitalk::{StreamId, ViewerId};
+pub(super) mod plane;
+
+use crate::media::event::PeerEvent;
+use crate::media::net::routes::{PeerKey, Routes};
+use crate::media::outlet::Outlet;
+use crate::media::stats::ShardFigures;
+use omnigate_room::{StreamId, ViewerId};
 use omnigate_rtc::bitrate::{self, Pace};
 use omnigate_rtc::{
     Forwarder, KeyFrameRequests, Path, Publisher, Sink, TransportState, VideoPacket, VideoSink, Viewer,
@@ -73,7 +75,7 @@ impl Stream {
     /// A step of the publisher, with what follows for the viewers.
     fn publish(
         &mut self,
-        port: &PeerPort,
+        port: &Outlet,
         packets: &mut Vec<VideoPacket>,
         now: Instant,
         step: impl FnOnce(&mut Publisher, &mut StreamSink<'_>),
@@ -91,7 +93,7 @@ impl Stream {
         dead
     }
 
-    fn forward(&mut self, port: &PeerPort, packets: &mut Vec<VideoPacket>, now: Instant, dead: &mut Dead) {
+    fn forward(&mut self, port: &Outlet, packets: &mut Vec<VideoPacket>, now: Instant, dead: &mut Dead) {
         for packet in packets.drain(..) {
             ShardFigures::count(&port.figures.video_received);
             if starts_key_frame(self.publisher.codec(), &packet.payload) {
@@ -109,7 +111,7 @@ impl Stream {
     }
 
     /// Hands the viewers' wishes for a key frame to the publisher, as often as it may be asked.
-    fn ask(&mut self, port: &PeerPort, packets: &mut Vec<VideoPacket>, now: Instant, dead: &mut Dead) {
+    fn ask(&mut self, port: &Outlet, packets: &mut Vec<VideoPacket>, now: Instant, dead: &mut Dead) {
         let mut wanted = false;
         for viewing in &mut self.viewers {
             wanted |= viewing.wants_key_frame(now);
@@ -135,7 +137,7 @@ impl Stream {
     fn view(
         &mut self,
         id: ViewerId,
-        port: &PeerPort,
+        port: &Outlet,
         packets: &mut Vec<VideoPacket>,
         now: Instant,
         step: impl FnOnce(&mut Viewing, &mut ViewerSink<'_>),
@@ -153,7 +155,7 @@ impl Stream {
     }
 
     /// Lets timers run.
-    fn scan(&mut self, port: &PeerPort, packets: &mut Vec<VideoPacket>, now: Instant) -> Dead {
+    fn scan(&mut self, port: &Outlet, packets: &mut Vec<VideoPacket>, now: Instant) -> Dead {
         let share = now >= self.next_share;
         let rate = if share {
             self.next_share = now + SHARE_EVERY;
@@ -202,7 +204,7 @@ impl Viewing {
         self.pace.as_ref()?.counted(self.viewer.estimate(), now)
     }
 
-    fn forward(&mut self, packet: &VideoPacket, now: Instant, port: &PeerPort) {
+    fn forward(&mut self, packet: &VideoPacket, now: Instant, port: &Outlet) {
         if self.is_paused() || !self.viewer.is_up() {
             return;
         }
@@ -222,7 +224,7 @@ impl Viewing {
         !self.is_paused() && (asked || self.forwarder.is_waiting())
     }
 
-    fn scan(&mut self, rate: Option<u64>, cap: u64, now: Instant, port: &PeerPort) {
+    fn scan(&mut self, rate: Option<u64>, cap: u64, now: Instant, port: &Outlet) {
         if self.viewer.is_gone() {
             return;
         }
@@ -249,7 +251,7 @@ impl Videos {
         self.streams.is_empty()
     }
 
-    pub(crate) fn add_stream(&mut self, stream: Box<Stream>, port: &PeerPort, routes: &mut Routes) {
+    pub(crate) fn add_stream(&mut self, stream: Box<Stream>, port: &Outlet, routes: &mut Routes) {
         routes.add(stream.publisher.ufrag(), PeerKey::Stream(stream.id));
         port.figures.streams.fetch_add(1, Relaxed);
         self.streams.insert(stream.id, stream);
@@ -260,7 +262,7 @@ impl Videos {
         &mut self,
         stream: StreamId,
         viewing: Box<Viewing>,
-        port: &PeerPort,
+        port: &Outlet,
         routes: &mut Routes,
     ) {
         let id = viewing.id;
@@ -276,7 +278,7 @@ impl Videos {
     }
 
     /// Ends a stream and its viewers.
-    pub(crate) fn close_stream(&mut self, id: StreamId, now: Instant, port: &PeerPort, routes: &mut Routes) {
+    pub(crate) fn close_stream(&mut self, id: StreamId, now: Instant, port: &Outlet, routes: &mut Routes) {
         let Some(mut stream) = self.take_stream(id, port, routes) else {
             return;
         };
@@ -292,7 +294,7 @@ impl Videos {
         self.packets.clear();
     }
 
-    pub(crate) fn close_viewer(&mut self, id: ViewerId, now: Instant, port: &PeerPort, routes: &mut Routes) {
+    pub(crate) fn close_viewer(&mut self, id: ViewerId, now: Instant, port: &Outlet, routes: &mut Routes) {
         if let Some(mut viewing) = self.take_viewer(id, port, routes) {
             viewing.close(now, port);
         }
@@ -304,7 +306,7 @@ impl Videos {
         id: StreamId,
         muted: bool,
         now: Instant,
-        port: &PeerPort,
+        port: &Outlet,
         routes: &mut Routes,
     ) {
         let Some(stream) = self.streams.get_mut(&id) else {
@@ -328,7 +330,7 @@ impl Videos {
         id: ViewerId,
         answer: &str,
         now: Instant,
-        port: &PeerPort,
+        port: &Outlet,
         routes: &mut Routes,
     ) {
         let mut refused = false;
@@ -347,7 +349,7 @@ impl Videos {
         source: Path,
         datagram: &[u8],
         now: Instant,
-        port: &PeerPort,
+        port: &Outlet,
         routes: &mut Routes,
     ) -> bool {
         let mut proven = false;
@@ -389,7 +391,7 @@ impl Videos {
     }
 
     /// Lets all timers run.
-    pub(crate) fn scan(&mut self, now: Instant, port: &PeerPort, routes: &mut Routes) {
+    pub(crate) fn scan(&mut self, now: Instant, port: &Outlet, routes: &mut Routes) {
         let mut dead = Vec::new();
         for (id, stream) in &mut self.streams {
             let lost = stream.scan(port, &mut self.packets, now);
@@ -406,7 +408,7 @@ impl Videos {
         &mut self,
         id: ViewerId,
         now: Instant,
-        port: &PeerPort,
+        port: &Outlet,
         routes: &mut Routes,
         step: impl FnOnce(&mut Viewing, &mut ViewerSink<'_>),
     ) {
@@ -420,7 +422,7 @@ impl Videos {
     }
 
     /// Removes who panicked: a bug costs one peer (a publisher's also its viewers), not the shard.
-    fn bury(&mut self, id: StreamId, dead: Dead, port: &PeerPort, routes: &mut Routes) {
+    fn bury(&mut self, id: StreamId, dead: Dead, port: &Outlet, routes: &mut Routes) {
         for viewer in dead.viewers {
             ShardFigures::count(&port.figures.failures);
             self.lose_viewer(viewer, port, routes);
@@ -439,13 +441,13 @@ impl Videos {
         }
     }
 
-    fn lose_viewer(&mut self, id: ViewerId, port: &PeerPort, routes: &mut Routes) {
+    fn lose_viewer(&mut self, id: ViewerId, port: &Outlet, routes: &mut Routes) {
         if self.take_viewer(id, port, routes).is_some() {
             port.tell(PeerEvent::ViewerGone(id));
         }
     }
 
-    fn take_stream(&mut self, id: StreamId, port: &PeerPort, routes: &mut Routes) -> Option<Box<Stream>> {
+    fn take_stream(&mut self, id: StreamId, port: &Outlet, routes: &mut Routes) -> Option<Box<Stream>> {
         let stream = self.streams.remove(&id)?;
         routes.remove(PeerKey::Stream(id));
         port.figures.streams.fetch_sub(1, Relaxed);
@@ -457,7 +459,7 @@ impl Videos {
         Some(stream)
     }
 
-    fn take_viewer(&mut self, id: ViewerId, port: &PeerPort, routes: &mut Routes) -> Option<Box<Viewing>> {
+    fn take_viewer(&mut self, id: ViewerId, port: &Outlet, routes: &mut Routes) -> Option<Box<Viewing>> {
         let of = self.viewers.remove(&id)?;
         routes.remove(PeerKey::Viewer(id));
         port.figures.viewers.fetch_sub(1, Relaxed);
@@ -468,7 +470,7 @@ impl Videos {
 }
 
 impl Viewing {
-    fn close(&mut self, now: Instant, port: &PeerPort) {
+    fn close(&mut self, now: Instant, port: &Outlet) {
         let mut sink = ViewerSink { id: self.id, port };
         let _ = catch_unwind(AssertUnwindSafe(|| self.viewer.close(now, &mut sink)));
     }
@@ -476,7 +478,7 @@ impl Viewing {
 
 struct StreamSink<'a> {
     id: StreamId,
-    port: &'a PeerPort,
+    port: &'a Outlet,
     packets: &'a mut Vec<VideoPacket>,
 }
 
@@ -500,7 +502,7 @@ impl VideoSink for StreamSink<'_> {
 
 struct ViewerSink<'a> {
     id: ViewerId,
-    port: &'a PeerPort,
+    port: &'a Outlet,
 }
 
 impl Sink for ViewerSink<'_> {

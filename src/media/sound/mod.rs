@@ -1,0 +1,9 @@
+//! What is heard: rooms, their members, and what is played to them.
+
+pub(super) mod announcer;
+pub(super) mod app;
+pub(crate) mod g711_out;
+pub(super) mod leg;
+pub(super) mod opus_out;
+pub(super) mod player;
+pub(super) mod room;
