@@ -134,14 +134,17 @@ async fn ready(State(app): State<Arc<AppState>>) -> Response {
 }
 
 async fn metrics(State(app): State<Arc<AppState>>) -> Response {
-    let mut text = app.metrics.render(&app.media.figures(), &app.hub.figures().await);
-    crate::observe::recording_figures(&mut text, app.recorder.figures(), &app.webhooks);
+    let mut page = app.metrics.page();
+    app.media.figures().tell(&mut page);
+    crate::rooms::tell_figures(&app.hub.figures().await, &mut page);
+    app.recorder.figures().tell(&mut page);
+    app.webhooks.tell(&mut page);
     (
         [(
             header::CONTENT_TYPE,
             "application/openmetrics-text; version=1.0.0; charset=utf-8",
         )],
-        text,
+        page.finish(),
     )
         .into_response()
 }

@@ -1,5 +1,6 @@
 //! Figures that shards write without locks and the metrics page reads.
 
+use crate::observe::Page;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -145,5 +146,85 @@ impl MediaFigures {
         self.capture_missing += s.capture_missing.load(Relaxed);
         self.failures += s.failures.load(Relaxed);
         self.events_lost += s.events_lost.load(Relaxed);
+    }
+
+    /// Writes them on the metrics page.
+    pub fn tell(&self, page: &mut Page) {
+        page.gauge("media_legs", self.legs, "Phone legs");
+        page.gauge("media_peers", self.peers, "WebRTC peers");
+        page.gauge(
+            "webrtc_tcp_connections",
+            self.tcp_connections,
+            "TCP connections on WebRTC ports",
+        );
+        page.gauge("media_streams", self.streams, "Published videos");
+        page.gauge("media_viewers", self.viewers, "Viewers of videos");
+        page.gauge("media_rooms", self.rooms, "Mixers, callers in the IVR included");
+        page.gauge(
+            "media_command_queue",
+            self.queue,
+            "Orders waiting in the media threads' queues",
+        );
+        page.gauge("media_ports_used", self.ports_used, "RTP port pairs in use");
+        page.gauge(
+            "media_events_lost",
+            self.events_lost,
+            "Media events that found a full queue",
+        );
+        page.gauge(
+            "media_failures",
+            self.failures,
+            "Members removed after a fault in the media plane",
+        );
+        page.counter(
+            "rtp_received_packets",
+            self.rtp_received,
+            "RTP packets from phones",
+        );
+        page.counter("rtp_sent_packets", self.rtp_sent, "RTP packets to phones");
+        page.counter(
+            "rtp_rejected_packets",
+            self.rtp_rejected,
+            "RTP packets from sources that are not the caller's",
+        );
+        page.counter("rtp_lost_packets", self.rtp_lost, "RTP packets lost, ended calls");
+        page.counter(
+            "webrtc_received_packets",
+            self.webrtc_received,
+            "Datagrams received on WebRTC ports",
+        );
+        page.counter(
+            "webrtc_sent_packets",
+            self.webrtc_sent,
+            "Datagrams sent from WebRTC ports",
+        );
+        page.counter(
+            "recording_missing_packets",
+            self.capture_missing,
+            "Packets of recorded members that found the queue full",
+        );
+        page.counter(
+            "video_received_packets",
+            self.video_received,
+            "Video packets from publishers",
+        );
+        page.counter(
+            "video_forwarded_packets",
+            self.video_forwarded,
+            "Video packets to viewers, one each",
+        );
+        page.counter(
+            "video_key_frame_requests",
+            self.key_frames_requested,
+            "Key frames asked of publishers",
+        );
+        let bounds = LATENESS_BOUNDS_MS.iter().map(|ms| *ms as f64 / 1000.0);
+        page.histogram(
+            "media_tick_lateness_seconds",
+            bounds.zip(self.lateness),
+            self.ticks,
+            self.lateness_seconds,
+            "How late the 20 ms ticks run",
+        );
     }
 }

@@ -1,11 +1,9 @@
 //! Prometheus figures. Labels are bounded: never a number, never a call id.
 
-use crate::media::MediaFigures;
-use omnigate_omnitalk::Figures as HubFigures;
+use super::page::Page;
 use prometheus_client::encoding::{EncodeLabelSet, text::encode};
 use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram};
 use prometheus_client::registry::{Registry, Unit};
-use std::fmt::Write;
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -201,136 +199,10 @@ impl Metrics {
         self.guess_alarm.inc();
     }
 
-    /// The page in Prometheus text format.
-    pub fn render(&self, media: &MediaFigures, hub: &HubFigures) -> String {
-        let mut out = String::new();
-        let _ = encode(&mut out, &self.registry);
-        let tail = out.strip_suffix("# EOF\n").map(str::len);
-        out.truncate(tail.unwrap_or(out.len()));
-        let gauges: [(&str, u64, &str); 18] = [
-            ("media_legs", media.legs, "Phone legs"),
-            ("media_peers", media.peers, "WebRTC peers"),
-            (
-                "webrtc_tcp_connections",
-                media.tcp_connections,
-                "TCP connections on WebRTC ports",
-            ),
-            ("media_streams", media.streams, "Published videos"),
-            ("media_viewers", media.viewers, "Viewers of videos"),
-            ("media_rooms", media.rooms, "Mixers, callers in the IVR included"),
-            (
-                "media_command_queue",
-                media.queue,
-                "Orders waiting in the media threads' queues",
-            ),
-            ("media_ports_used", media.ports_used, "RTP port pairs in use"),
-            ("signaling_sockets", hub.sockets as u64, "WebSockets"),
-            ("signaling_sessions", hub.sessions as u64, "Sessions"),
-            ("signaling_rooms", hub.rooms as u64, "Rooms"),
-            (
-                "signaling_participants",
-                hub.participants as u64,
-                "Participants, telephones included",
-            ),
-            (
-                "signaling_telephones",
-                hub.telephones as u64,
-                "Telephone participants",
-            ),
-            (
-                "signaling_ringing_calls",
-                hub.ringing_calls as u64,
-                "Calls that ring",
-            ),
-            ("recordings_active", hub.recordings as u64, "Recordings that run"),
-            ("signaling_numbers", hub.numbers as u64, "Call numbers in use"),
-            (
-                "media_events_lost",
-                media.events_lost,
-                "Media events that found a full queue",
-            ),
-            (
-                "media_failures",
-                media.failures,
-                "Members removed after a fault in the media plane",
-            ),
-        ];
-        for (name, value, help) in gauges {
-            family(&mut out, name, "gauge", "", value, help);
-        }
-        let counters: [(&str, u64, &str); 10] = [
-            (
-                "rtp_received_packets",
-                media.rtp_received,
-                "RTP packets from phones",
-            ),
-            ("rtp_sent_packets", media.rtp_sent, "RTP packets to phones"),
-            (
-                "rtp_rejected_packets",
-                media.rtp_rejected,
-                "RTP packets from sources that are not the caller's",
-            ),
-            (
-                "rtp_lost_packets",
-                media.rtp_lost,
-                "RTP packets lost, ended calls",
-            ),
-            (
-                "webrtc_received_packets",
-                media.webrtc_received,
-                "Datagrams received on WebRTC ports",
-            ),
-            (
-                "webrtc_sent_packets",
-                media.webrtc_sent,
-                "Datagrams sent from WebRTC ports",
-            ),
-            (
-                "recording_missing_packets",
-                media.capture_missing,
-                "Packets of recorded members that found the queue full",
-            ),
-            (
-                "video_received_packets",
-                media.video_received,
-                "Video packets from publishers",
-            ),
-            (
-                "video_forwarded_packets",
-                media.video_forwarded,
-                "Video packets to viewers, one each",
-            ),
-            (
-                "video_key_frame_requests",
-                media.key_frames_requested,
-                "Key frames asked of publishers",
-            ),
-        ];
-        for (name, value, help) in counters {
-            family(&mut out, name, "counter", "_total", value, help);
-        }
-        let name = "omnigate_media_tick_lateness_seconds";
-        let _ = write!(
-            out,
-            "# HELP {name} How late the 20 ms ticks run.\n# TYPE {name} histogram\n"
-        );
-        for (bound, count) in crate::media::LATENESS_BOUNDS_MS.iter().zip(media.lateness) {
-            let _ = writeln!(out, "{name}_bucket{{le=\"{}\"}} {count}", *bound as f64 / 1000.0);
-        }
-        let _ = writeln!(out, "{name}_bucket{{le=\"+Inf\"}} {}", media.ticks);
-        let _ = writeln!(
-            out,
-            "{name}_sum {}\n{name}_count {}\n# EOF",
-            media.lateness_seconds, media.ticks
-        );
-        out
+    /// What it has counted, as the beginning of a page.
+    pub fn page(&self) -> Page {
+        let mut text = String::new();
+        let _ = encode(&mut text, &self.registry);
+        Page::new(text)
     }
-}
-
-/// One family with a single sample.
-pub(super) fn family(out: &mut String, name: &str, kind: &str, suffix: &str, value: u64, help: &str) {
-    let _ = write!(
-        out,
-        "# HELP omnigate_{name} {help}.\n# TYPE omnigate_{name} {kind}\nomnigate_{name}{suffix} {value}\n"
-    );
 }

@@ -3,11 +3,11 @@
 mod health;
 mod metrics;
 mod notify;
-mod recording;
+mod page;
 mod tracing_setup;
 
 pub use health::Health;
 pub use metrics::Metrics;
 pub use notify::{Notify, watchdog_interval};
-pub use recording::recording_figures;
+pub use page::Page;
 pub use tracing_setup::init as init_tracing;

@@ -1,6 +1,7 @@
 //! Counters of recording, for metrics.
 
-use std::sync::atomic::AtomicU64;
+use crate::observe::Page;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Counters since the start, and gauges.
 #[derive(Debug, Default)]
@@ -29,4 +30,70 @@ pub struct RecordingFigures {
     pub uploaded: AtomicU64,
     /// Uploads that failed.
     pub upload_failures: AtomicU64,
+}
+
+impl RecordingFigures {
+    /// Writes them on the metrics page.
+    pub fn tell(&self, page: &mut Page) {
+        page.counter(
+            "recordings_started",
+            self.started.load(Relaxed),
+            "Recordings started",
+        );
+        page.counter(
+            "recordings_finished",
+            self.finished.load(Relaxed),
+            "Recordings whose files were made",
+        );
+        page.counter(
+            "recordings_recovered",
+            self.recovered.load(Relaxed),
+            "Recordings cut off by a crash and recovered at a start",
+        );
+        page.counter(
+            "recording_disk_failures",
+            self.disk_failures.load(Relaxed),
+            "Recordings refused or cut short by the disk",
+        );
+        page.counter(
+            "recording_finish_failures",
+            self.finish_failures.load(Relaxed),
+            "Failed tries at making a recording's files",
+        );
+        page.counter(
+            "recording_captured_bytes",
+            self.captured_bytes.load(Relaxed),
+            "Bytes captured",
+        );
+        page.counter(
+            "recording_finished_seconds",
+            self.finished_seconds.load(Relaxed),
+            "Seconds of sound made into files",
+        );
+        page.counter(
+            "recording_finish_milliseconds",
+            self.finish_milliseconds.load(Relaxed),
+            "Milliseconds that making files took",
+        );
+        page.counter(
+            "recordings_uploaded",
+            self.uploaded.load(Relaxed),
+            "Recordings uploaded",
+        );
+        page.counter(
+            "recording_upload_failures",
+            self.upload_failures.load(Relaxed),
+            "Failed tries at an upload",
+        );
+        page.gauge(
+            "recordings_waiting",
+            self.waiting.load(Relaxed),
+            "Recordings that wait for their files",
+        );
+        page.gauge(
+            "recording_queue_high_water_bytes",
+            self.queue_high_water.load(Relaxed),
+            "Most bytes that waited for the writer of captures",
+        );
+    }
 }

@@ -5,6 +5,7 @@ use super::outbox::{Delivery, Outbox};
 use super::target::{Target, Targets};
 use super::{retry, sign};
 use crate::clock::unix_now_signed;
+use crate::observe::Page;
 use crate::store::Result;
 use crate::sync::lock;
 use reqwest::header;
@@ -40,6 +41,37 @@ pub struct WebhookFigures {
     pub pending: AtomicU64,
     /// Targets that are left alone because they failed.
     pub targets_open: AtomicU64,
+}
+
+impl WebhookFigures {
+    /// Writes them on the metrics page.
+    pub fn tell(&self, page: &mut Page) {
+        page.counter(
+            "webhooks_delivered",
+            self.delivered.load(Relaxed),
+            "Webhooks delivered",
+        );
+        page.counter(
+            "webhooks_failed",
+            self.failed.load(Relaxed),
+            "Failed tries at a webhook",
+        );
+        page.counter(
+            "webhooks_given_up",
+            self.given_up.load(Relaxed),
+            "Webhooks given up",
+        );
+        page.gauge(
+            "webhooks_pending",
+            self.pending.load(Relaxed),
+            "Webhooks that wait",
+        );
+        page.gauge(
+            "webhook_targets_open",
+            self.targets_open.load(Relaxed),
+            "Webhook targets that are left alone because they failed",
+        );
+    }
 }
 
 /// Empties the outbox.
