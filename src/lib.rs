@@ -18,5 +18,6 @@ pub mod recording;
 pub mod rooms;
 pub mod sip;
 pub mod store;
+pub mod supervise;
 mod sync;
 pub mod webhook;

@@ -4,6 +4,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use omnigate::media::{CaptureId, LegHandle, MediaPlane, MediaSettings};
+use omnigate::observe::Health;
+use omnigate::supervise::Supervisor;
 use omnigate_room::{ParticipantId, RoomId};
 use omnigate_sip::{Agreed, Direction, Payload};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -30,7 +32,7 @@ fn phone(plane: &std::sync::Arc<MediaPlane>, room: RoomId) -> Phone {
     let socket = UdpSocket::bind((LOCALHOST, 0)).unwrap();
     socket.set_nonblocking(true).unwrap();
     let (events, _) = mpsc::channel(256);
-    let mut leg = plane.open_leg(LOCALHOST, events).unwrap();
+    let leg = plane.open_leg(LOCALHOST, events).unwrap();
     leg.set_media(Agreed {
         remote_rtp: socket.local_addr().unwrap(),
         remote_rtcp: None,
@@ -41,8 +43,9 @@ fn phone(plane: &std::sync::Arc<MediaPlane>, room: RoomId) -> Phone {
         comfort_noise: None,
         ptime_ms: 20,
         direction: Direction::SendRecv,
-    });
-    leg.join(room, ParticipantId(leg.id().0));
+    })
+    .unwrap();
+    plane.enter(&leg.seat(), room, ParticipantId(leg.id().0)).unwrap();
     Phone {
         to: SocketAddr::new(LOCALHOST, leg.local().port),
         socket,
@@ -87,11 +90,12 @@ fn a_packet_from_phone_to_phone_allocates_nothing() {
         video_codecs: Vec::new(),
         silence_timeout: Duration::from_secs(30),
     };
-    let (events, _peers) = mpsc::channel(16);
-    let plane = MediaPlane::start(settings, events).unwrap();
+    let (events, _peers) = mpsc::unbounded_channel();
+    let (supervisor, _deaths) = Supervisor::new();
+    let plane = MediaPlane::start(settings, events, &supervisor, &Health::default()).unwrap();
     let phones: Vec<Phone> = (0..3).map(|_| phone(&plane, RoomId(1))).collect();
     // Recorded too: nobody empties the ring, which has room for all of it.
-    plane.capture(RoomId(1), CaptureId(1), Instant::now());
+    plane.capture(RoomId(1), CaptureId(1), Instant::now()).unwrap();
     let mut sequence = 0;
     // Buffers grow, the jitter buffers learn, the first RTCP reports go out.
     talk(&phones, &mut sequence, 500);

@@ -2,7 +2,8 @@
 
 use super::end::CallEnd;
 use crate::sync::lock;
-use serde::Serialize;
+use omnigate_room::CallId;
+use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 
@@ -12,8 +13,9 @@ const RECENT: usize = 1000;
 /// One call. Numbers are masked.
 #[derive(Debug, Clone, Serialize)]
 pub struct CallRecord {
-    /// Unique in this process.
-    pub id: u64,
+    /// Its id.
+    #[serde(serialize_with = "wire")]
+    pub id: CallId,
     /// Trunk name.
     pub trunk: String,
     /// Calling number, masked.
@@ -36,9 +38,13 @@ pub struct CallRecord {
     pub sip_status: Option<u16>,
 }
 
+fn wire<S: Serializer>(id: &CallId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(id)
+}
+
 #[derive(Debug, Default)]
 struct Inner {
-    live: BTreeMap<u64, CallRecord>,
+    live: BTreeMap<CallId, CallRecord>,
     recent: VecDeque<CallRecord>,
 }
 
@@ -53,14 +59,14 @@ impl CallRegistry {
     }
 
     /// Changes a live call.
-    pub fn update(&self, id: u64, change: impl FnOnce(&mut CallRecord)) {
+    pub fn update(&self, id: CallId, change: impl FnOnce(&mut CallRecord)) {
         if let Some(record) = lock(&self.0).live.get_mut(&id) {
             change(record);
         }
     }
 
     /// A call is over.
-    pub fn end(&self, id: u64, end: CallEnd, at: u64) {
+    pub fn end(&self, id: CallId, end: CallEnd, at: u64) {
         let mut inner = lock(&self.0);
         let Some(mut record) = inner.live.remove(&id) else {
             return;
@@ -94,7 +100,7 @@ impl CallRegistry {
     }
 
     /// One call.
-    pub fn get(&self, id: u64) -> Option<CallRecord> {
+    pub fn get(&self, id: CallId) -> Option<CallRecord> {
         let inner = lock(&self.0);
         inner
             .live

@@ -7,6 +7,8 @@ mod phone_media;
 mod phone_report;
 mod recording;
 mod serve;
+mod service;
+mod translate;
 mod webhook;
 
 use clap::{Parser, Subcommand};

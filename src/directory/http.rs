@@ -90,7 +90,7 @@ impl HttpDirectory {
 #[async_trait::async_trait]
 impl Directory for HttpDirectory {
     async fn look_up(&self, number: CallNumber) -> Result<LookUp, LookUpError> {
-        let mut last = LookUpError::Ended;
+        let mut last = LookUpError::TimeOut(TIMEOUT_SECONDS);
         for _ in 0..ATTEMPTS {
             match self.ask(number).await {
                 Ok(found) => return Ok(found),

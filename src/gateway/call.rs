@@ -5,12 +5,11 @@ use super::run::{Gateway, Screened};
 use crate::calls::CallEnd;
 use crate::clock::unix_now;
 use crate::media::{LegEvent, LegFigures, LegHandle, Playback, PlaybackId};
-use crate::rooms::Calling;
+use crate::rooms::Telephone;
 use crate::sip::{DialogKey, Event as TransactionEvent, Flow, Incoming, ServerTransaction};
 use crate::sync::lock;
 use omnigate_audio::dtmf::Key;
 use omnigate_omnitalk::{LookUp, TelephoneNotice};
-use omnigate_room::TelephoneId;
 use omnigate_rtp::digits::{DigitMerger, Source};
 use omnigate_sip::call::reason;
 use omnigate_sip::message::{Request, StatusCode};
@@ -34,6 +33,31 @@ pub(super) struct Ended {
     pub(super) talked: Option<Duration>,
 }
 
+/// A call's place among the dialogs; given up when it is dropped, whatever becomes of the call.
+struct Place {
+    gateway: Arc<Gateway>,
+    key: DialogKey,
+    invite: Request,
+}
+
+impl Place {
+    fn new(gateway: &Arc<Gateway>, key: DialogKey, invite: Request) -> Place {
+        gateway.metrics.dialog_begins();
+        Place {
+            gateway: gateway.clone(),
+            key,
+            invite,
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.gateway.metrics.dialog_ends();
+        self.gateway.endpoint.calls.remove(&self.key, &self.invite);
+    }
+}
+
 struct CallTask {
     gateway: Arc<Gateway>,
     screened: Screened,
@@ -45,6 +69,8 @@ struct CallTask {
     next_transaction: u64,
     transaction_events: mpsc::Sender<TransactionEvent>,
     look_ups: mpsc::Sender<Option<LookUp>>,
+    /// Where the rooms tell what becomes of the call; a handful of notices.
+    notices: mpsc::UnboundedSender<TelephoneNotice>,
     merger: DigitMerger,
     playing: Option<PlaybackId>,
     answered: Option<Instant>,
@@ -61,7 +87,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Scr
     let (leg_events, mut from_leg) = mpsc::channel(QUEUE);
     let (transaction_events, mut from_transactions) = mpsc::channel(QUEUE);
     let (look_ups, mut from_directory) = mpsc::channel(1);
-    let (notices, mut from_rooms) = mpsc::channel::<TelephoneNotice>(QUEUE);
+    let (notices, mut from_rooms) = mpsc::unbounded_channel::<TelephoneNotice>();
     let tag = rsipstack::transaction::random_text(12);
     let first = ServerTransaction::start(incoming.transaction, FIRST, transaction_events.clone());
     let leg = match gateway.media.open_leg(incoming.flow.source.ip(), leg_events) {
@@ -99,8 +125,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Scr
     };
     let key: DialogKey = (sip.dialog().call_id().to_owned(), tag);
     let mut in_dialog = gateway.endpoint.calls.insert(key.clone());
-    let id = TelephoneId(screened.id);
-    gateway.rooms.register(id, notices).await;
+    let _place = Place::new(&gateway, key, invite);
     gateway.metrics.call_enters("ivr");
     let hang_up_all = gateway.hang_up_all.clone();
     let mut task = CallTask {
@@ -114,6 +139,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Scr
         next_transaction: 1,
         transaction_events,
         look_ups,
+        notices,
         merger: DigitMerger::new(),
         playing: None,
         answered: None,
@@ -131,7 +157,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Scr
         .calls
         .update(task.screened.id, |r| r.answered_at = Some(unix_now()));
     task.settle().await;
-    let mut stopping = false;
+    let (mut stopping, mut leg_ended) = (false, false);
     while !task.over {
         let deadline = task.flow.deadline();
         let timer = async {
@@ -143,7 +169,14 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Scr
         tokio::select! {
             Some(event) = from_transactions.recv() => task.transaction(event),
             Some(tx) = in_dialog.recv() => task.request(tx),
-            Some(event) = from_leg.recv() => task.media(event),
+            event = from_leg.recv(), if !leg_ended => match event {
+                Some(event) => task.media(event),
+                // Whatever was said last or lost: the end of its events is the end of the leg.
+                None => {
+                    leg_ended = true;
+                    task.hang_up(CallEnd::Fault);
+                }
+            },
             Some(answer) = from_directory.recv() => task.flow.handle(Event::LookedUp(answer), Instant::now()),
             Some(notice) = from_rooms.recv() => task.notice(notice),
             () = timer => task.flow.timeout(Instant::now()),
@@ -154,8 +187,9 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Scr
         }
         task.settle().await;
     }
-    task.gateway.rooms.hung_up(id).await;
-    task.gateway.endpoint.calls.remove(&key, &invite);
+    if let Err(error) = task.gateway.rooms.hang_up(task.screened.id).await {
+        warn!(%error, "the rooms were not told that the call is over");
+    }
     task.gateway.metrics.call_leaves(task.state);
     let ended = Ended {
         end: task.end.unwrap_or(CallEnd::Fault),
@@ -228,7 +262,10 @@ impl CallTask {
                     events = agreed.telephone_event.is_some(),
                     "media agreed"
                 );
-                self.leg.set_media(*agreed);
+                if let Err(error) = self.leg.set_media(*agreed) {
+                    warn!(%error, "the media plane is overloaded");
+                    return self.hang_up(CallEnd::Overload);
+                }
                 if !self.flow_started {
                     self.flow_started = true;
                     let allowance = {
@@ -275,14 +312,13 @@ impl CallTask {
         let language = self.screened.trunk.language;
         match effect {
             Effect::Play(phrases) => {
-                let recordings = self.gateway.prompts.of(language, &phrases);
-                self.playing = Some(self.leg.play(Playback::Prompts(recordings)));
+                self.play(Playback::Prompts(self.gateway.prompts.of(language, &phrases)));
             }
             Effect::Repeat(phrases, pause) => {
                 let recordings = self.gateway.prompts.of(language, &phrases);
-                self.playing = Some(self.leg.play(Playback::Repeat(recordings, pause)));
+                self.play(Playback::Repeat(recordings, pause));
             }
-            Effect::Tone(tone) => self.playing = Some(self.leg.play(Playback::Tone(tone))),
+            Effect::Tone(tone) => self.play(Playback::Tone(tone)),
             Effect::Silence => {
                 self.playing = None;
                 self.leg.stop_playback();
@@ -306,22 +342,19 @@ impl CallTask {
                 tokio::spawn(tracing::Instrument::in_current_span(look_up));
             }
             Effect::Wrong => self.wrong(),
-            Effect::Ring(service, user) => {
-                let caller = self.calling();
-                self.gateway
-                    .rooms
-                    .ring(TelephoneId(self.screened.id), service, user, caller)
-                    .await;
+            Effect::Connect(to) => {
+                let telephone = Telephone {
+                    number: self.screened.caller.shown().to_owned(),
+                    record: self.screened.trunk.record,
+                    leg: self.leg.seat(),
+                    notices: self.notices.clone(),
+                };
+                if let Err(error) = self.gateway.rooms.connect(self.screened.id, telephone, to).await {
+                    warn!(%error, "the call cannot be connected");
+                    self.flow.handle(Event::NoRooms, Instant::now());
+                }
             }
-            Effect::Admit(room) => {
-                let caller = self.calling();
-                self.gateway
-                    .rooms
-                    .admit(TelephoneId(self.screened.id), room, caller)
-                    .await;
-            }
-            Effect::Join(room, participant) => {
-                self.leg.join(room, participant);
+            Effect::Joined(room) => {
                 let waited = self.last_digit.map(|d| d.elapsed()).unwrap_or_default();
                 self.gateway.metrics.bridged(waited);
                 info!(%room, "caller joined");
@@ -330,10 +363,13 @@ impl CallTask {
         }
     }
 
-    fn calling(&self) -> Calling {
-        Calling {
-            number: self.screened.caller.shown().to_owned(),
-            record: self.screened.trunk.record,
+    fn play(&mut self, playback: Playback) {
+        match self.leg.play(playback) {
+            Ok(id) => self.playing = Some(id),
+            Err(error) => {
+                warn!(%error, "the media plane is overloaded");
+                self.hang_up(CallEnd::Overload);
+            }
         }
     }
 

@@ -13,10 +13,11 @@
 
 use super::guesses::Allowance;
 use crate::calls::CallEnd;
+use crate::rooms::Destination;
 use omnigate_audio::dtmf::Key;
 use omnigate_audio::tone::Tone;
 use omnigate_omnitalk::{CallNumber, EndReason, LookUp, RefusedReason, TargetKind, TelephoneNotice};
-use omnigate_room::{ParticipantId, RoomId};
+use omnigate_room::RoomId;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -78,8 +79,10 @@ pub enum Event {
     Played,
     /// The directory's answer; `None`: it failed.
     LookedUp(Option<LookUp>),
-    /// From the rooms.
+    /// From the rooms. Its audio is in the room already when a notice says so.
     Notice(TelephoneNotice),
+    /// The rooms do not take the call, or have ended.
+    NoRooms,
 }
 
 /// What is to be done.
@@ -97,12 +100,10 @@ pub enum Effect {
     LookUp(CallNumber),
     /// Count a wrong entry.
     Wrong,
-    /// Ring a user: service and user id.
-    Ring(String, String),
-    /// Enter a room.
-    Admit(RoomId),
-    /// Move the caller's audio into a room.
-    Join(RoomId, ParticipantId),
+    /// Connect the call.
+    Connect(Destination),
+    /// The caller's audio is in this room.
+    Joined(RoomId),
     /// End the call.
     HangUp(CallEnd),
 }
@@ -182,6 +183,7 @@ impl CallFlow {
             Event::Played => self.played(now),
             Event::LookedUp(answer) => self.looked_up(answer, now),
             Event::Notice(notice) => self.notice(notice, now),
+            Event::NoRooms => self.no_rooms(now),
         }
     }
 
@@ -315,8 +317,11 @@ impl CallFlow {
         }
         self.state = State::Calling;
         self.out.push_back(match target.kind {
-            TargetKind::User(user) => Effect::Ring(target.service_id, user),
-            TargetKind::Room(room) => Effect::Admit(room),
+            TargetKind::User(user) => Effect::Connect(Destination::User {
+                service: target.service_id,
+                user,
+            }),
+            TargetKind::Room(room) => Effect::Connect(Destination::Room(room)),
         });
     }
 
@@ -378,6 +383,14 @@ impl CallFlow {
         self.out.push_back(Effect::HangUp(end));
     }
 
+    fn no_rooms(&mut self, now: Instant) {
+        match self.state {
+            State::Calling => self.announce(Phrase::Sorry, CallEnd::Fault, now),
+            State::Talking => self.finish(CallEnd::Fault),
+            _ => {}
+        }
+    }
+
     fn notice(&mut self, notice: TelephoneNotice, now: Instant) {
         if matches!(self.state, State::Announcing(_) | State::Done) {
             return;
@@ -392,15 +405,13 @@ impl CallFlow {
                 self.out.push_back(Effect::Wrong);
                 self.wrong_number(now);
             }
-            TelephoneNotice::Bridged { room, participant } => {
+            TelephoneNotice::Bridged { room, .. } => {
                 self.state = State::Talking;
-                self.out
-                    .extend([Effect::Silence, Effect::Join(room, participant)]);
+                self.out.extend([Effect::Silence, Effect::Joined(room)]);
             }
-            TelephoneNotice::Admitted { room, participant } => {
+            TelephoneNotice::Admitted { room, .. } => {
                 self.state = State::Talking;
-                self.out
-                    .extend([Effect::Join(room, participant), Effect::Tone(Tone::Join)]);
+                self.out.extend([Effect::Joined(room), Effect::Tone(Tone::Join)]);
             }
             TelephoneNotice::Declined => self.announce(Phrase::Declined, CallEnd::Declined, now),
             TelephoneNotice::NoAnswer => self.announce(Phrase::NoAnswer, CallEnd::NoAnswer, now),

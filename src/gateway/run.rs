@@ -5,19 +5,18 @@ use super::flow::FlowSettings;
 use super::guesses::GuessBudget;
 use super::prompts::Prompts;
 use crate::calls::{CallEnd, CallRecord, CallRegistry};
-use crate::clock::unix_now;
+use crate::clock::{unix_millis, unix_now};
 use crate::config::Settings;
 use crate::directory::Directory;
 use crate::media::MediaPlane;
 use crate::observe::{Health, Metrics};
 use crate::rooms::RoomPort;
 use crate::sip::{Endpoint, Incoming, Trunk, Trunks, answer};
-use omnigate_room::TelephoneId;
+use omnigate_room::CallId;
 use omnigate_sip::call::warning;
 use omnigate_sip::message::{Header, StatusCode};
 use omnigate_sip::number::mask;
 use omnigate_sip::{PhoneNumber, header, identity};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -46,12 +45,11 @@ pub struct Gateway {
     trunks: Trunks,
     health: Arc<Health>,
     most_calls: usize,
-    next_id: AtomicU64,
 }
 
 /// Who calls whom over which trunk.
 pub(super) struct Screened {
-    pub(super) id: u64,
+    pub(super) id: CallId,
     pub(super) trunk: Trunk,
     pub(super) called: PhoneNumber,
     pub(super) caller: identity::Caller,
@@ -101,7 +99,6 @@ impl Gateway {
             trunks: Trunks::new(settings),
             health: parts.health,
             most_calls: settings.sip.calls,
-            next_id: AtomicU64::new(1),
         })
     }
 
@@ -155,8 +152,8 @@ impl Gateway {
                 );
             }
         };
-        let id = self.next_id.fetch_add(1, Relaxed);
-        let span = info_span!("call", id, trunk = %trunk.name, %caller, %called);
+        let id = CallId::new(unix_millis(), rand::random());
+        let span = info_span!("call", %id, trunk = %trunk.name, %caller, %called);
         self.calls.insert(CallRecord {
             id,
             trunk: trunk.name.clone(),
@@ -187,7 +184,7 @@ impl Gateway {
                     Ok(ended) => ended,
                     Err(_) => {
                         // Its task did not come to its end: nobody must stay behind in a room.
-                        gateway.rooms.hung_up(TelephoneId(id)).await;
+                        let _ = gateway.rooms.hang_up(id).await;
                         call::Ended {
                             end: CallEnd::Fault,
                             talked: None,

@@ -2,13 +2,13 @@
 
 use super::caller::Caller;
 use super::server::AppState;
-use crate::directory::Directory;
 use axum::Json;
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use omnigate_omnitalk::{CallNumber, LookUp, TargetKind};
+use omnigate_room::CallId;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -69,7 +69,7 @@ pub(super) async fn call_number(State(app): State<Arc<AppState>>, Path(number): 
             "number: exactly six digits are expected",
         );
     };
-    match app.hub.look_up(parsed).await {
+    match app.directory.look_up(parsed).await {
         Ok(LookUp::Found(target)) => {
             let (kind, id) = match target.kind {
                 TargetKind::User(user) => ("user", user),
@@ -94,8 +94,8 @@ pub(super) async fn calls(State(app): State<Arc<AppState>>) -> Response {
     Json(json!({ "calls": app.calls.all() })).into_response()
 }
 
-pub(super) async fn call(State(app): State<Arc<AppState>>, Path(id): Path<u64>) -> Response {
-    match app.calls.get(id) {
+pub(super) async fn call(State(app): State<Arc<AppState>>, Path(id): Path<String>) -> Response {
+    match CallId::parse(&id).and_then(|id| app.calls.get(id)) {
         Some(call) => Json(call).into_response(),
         None => problem(StatusCode::NOT_FOUND, "Not Found", "no such call"),
     }

@@ -12,5 +12,5 @@ mod tls;
 
 pub use caller::Proxies;
 pub use limits::Limits;
-pub use server::{AppState, HttpError, Listening, serve};
+pub use server::{AppState, HttpError, HttpServer, Listening};
 pub use tls::{Certificates, TlsError};

@@ -15,6 +15,7 @@ use omnigate_recording::manifest::FileEntry;
 use omnigate_room::RecordingId;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -53,10 +54,15 @@ fn broken(error: &dyn std::fmt::Display) -> Response {
     )
 }
 
+/// The recordings that run, and whether each is paused; without the rooms none runs.
+async fn running(app: &AppState) -> HashMap<RecordingId, bool> {
+    app.rooms.recordings().await.unwrap_or_default()
+}
+
 /// An entry as the API shows it; `whole` with waveform and timeline.
-fn shown(app: &AppState, entry: &Entry, whole: bool) -> Value {
+fn shown(running: &HashMap<RecordingId, bool>, entry: &Entry, whole: bool) -> Value {
     let m = &entry.manifest;
-    let paused = RecordingId::parse(&m.recording_id).and_then(|id| app.recorder.is_paused(id));
+    let paused = RecordingId::parse(&m.recording_id).and_then(|id| running.get(&id).copied());
     let state = match (entry.finished, paused) {
         (true, _) => "finished",
         (false, Some(true)) => "paused",
@@ -133,7 +139,11 @@ pub(super) async fn list(State(app): State<Arc<AppState>>, Query(query): Query<L
     };
     match app.recorder.index().list(&wanted).await {
         Ok(entries) => {
-            let all: Vec<Value> = entries.iter().map(|entry| shown(&app, entry, false)).collect();
+            let running = running(&app).await;
+            let all: Vec<Value> = entries
+                .iter()
+                .map(|entry| shown(&running, entry, false))
+                .collect();
             Json(json!({ "recordings": all })).into_response()
         }
         Err(error) => broken(&error),
@@ -152,7 +162,7 @@ async fn entry(app: &AppState, id: &str) -> Result<(RecordingId, Entry), Respons
 
 pub(super) async fn show(State(app): State<Arc<AppState>>, Path(id): Path<String>) -> Response {
     match entry(&app, &id).await {
-        Ok((_, entry)) => Json(shown(&app, &entry, true)).into_response(),
+        Ok((_, entry)) => Json(shown(&running(&app).await, &entry, true)).into_response(),
         Err(answer) => answer,
     }
 }
@@ -180,8 +190,10 @@ async fn set_paused(app: &AppState, id: &str, paused: bool) -> Response {
         Ok((recording, _)) => recording,
         Err(answer) => return answer,
     };
-    if app.recorder.pause(recording, paused) {
-        return StatusCode::NO_CONTENT.into_response();
+    match app.rooms.pause(recording, paused).await {
+        Ok(true) => return StatusCode::NO_CONTENT.into_response(),
+        Ok(false) => {}
+        Err(error) => return broken(&error),
     }
     problem(
         StatusCode::CONFLICT,

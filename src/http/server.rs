@@ -6,10 +6,13 @@ use super::tls::Certificates;
 use super::{api, listener, page, recordings, socket};
 use crate::calls::CallRegistry;
 use crate::config::{OriginPattern, Secret};
+use crate::directory::Directory;
 use crate::media::MediaPlane;
 use crate::observe::{Health, Metrics};
 use crate::recording::Recorder;
-use crate::rooms::HubHandle;
+use crate::rooms::Rooms;
+use crate::supervise::Supervisor;
+use crate::sync::lock;
 use crate::webhook::WebhookFigures;
 use axum::Router;
 use axum::extract::{Extension, State, WebSocketUpgrade};
@@ -18,22 +21,27 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use omnigate_omnitalk::SocketId;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 /// Largest signaling message, bytes; SDP of a browser is a tenth of it.
 const MAX_FRAME: usize = 128 * 1024;
+/// Connections that may wait to be taken.
+const BACKLOG: u32 = 1024;
 /// Read buffer of a WebSocket, bytes: most messages are far smaller, and most sockets are idle.
 const READ_BUFFER: usize = 4 * 1024;
 
 /// What the routes need.
 pub struct AppState {
-    /// The hub.
-    pub hub: HubHandle,
+    /// The rooms.
+    pub rooms: Rooms,
+    /// The numbers given out here, which other gateways ask for too.
+    pub directory: Arc<dyn Directory>,
     /// The media plane.
     pub media: Arc<MediaPlane>,
     /// Recordings.
@@ -72,19 +80,89 @@ pub struct Listening {
     pub certificates: Option<Arc<Certificates>>,
     /// Proxies whose word about their clients is believed.
     pub proxies: Proxies,
-    /// Ends it.
-    pub stop: CancellationToken,
 }
 
-/// Opens the listener and serves until it is stopped; the bound address.
-pub async fn serve(listening: Listening, app: Arc<AppState>) -> Result<SocketAddr, HttpError> {
-    let listen = listening.listen;
-    let failed = |source| HttpError {
-        address: listen,
-        source,
-    };
-    let listener = TcpListener::bind(listen).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
+/// HTTP and WebSockets, on threads of their own: no browser delays telephones or the rooms.
+pub struct HttpServer {
+    /// Taken at the end.
+    runtime: Mutex<Option<Runtime>>,
+    address: SocketAddr,
+    stop: CancellationToken,
+}
+
+impl HttpServer {
+    /// Opens the listener and serves until it is stopped.
+    ///
+    /// # Errors
+    /// The address cannot be had, or no thread.
+    pub fn start(
+        listening: Listening,
+        app: Arc<AppState>,
+        supervisor: &Supervisor,
+    ) -> Result<HttpServer, HttpError> {
+        let failed = |source| HttpError {
+            address: listening.listen,
+            source,
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("http")
+            .enable_all()
+            .build()
+            .map_err(failed)?;
+        let stop = CancellationToken::new();
+        let serving = Arc::new(listener::Serving {
+            router: routes(app.clone()),
+            certificates: listening.certificates,
+            limits: app.limits.clone(),
+            proxies: listening.proxies,
+            metrics: app.metrics.clone(),
+            stop: stop.clone(),
+        });
+        let inside = runtime.enter();
+        let listener = bind(listening.listen).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        supervisor.task("http", serving.run(listener));
+        drop(inside);
+        Ok(HttpServer {
+            runtime: Mutex::new(Some(runtime)),
+            address,
+            stop,
+        })
+    }
+
+    /// The bound address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more connections; those that are open end after the request that they are at.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+}
+
+impl Drop for HttpServer {
+    fn drop(&mut self) {
+        // Dropped as it is, it would wait for downloads.
+        if let Some(runtime) = lock(&self.runtime).take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
+    // As the listener of tokio does: a restart takes the port at once.
+    let socket = match listen {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(listen)?;
+    socket.listen(BACKLOG)
+}
+
+fn routes(app: Arc<AppState>) -> Router {
     let guarded = Router::new()
         .route("/api/v1/call-numbers/{number}", get(api::call_number))
         .route("/api/v1/calls", get(api::calls))
@@ -97,7 +175,7 @@ pub async fn serve(listening: Listening, app: Arc<AppState>) -> Result<SocketAdd
         .route("/api/v1/recordings/{id}/pause", post(recordings::pause))
         .route("/api/v1/recordings/{id}/resume", post(recordings::resume))
         .layer(axum::middleware::from_fn_with_state(app.clone(), api::authorise));
-    let router = Router::new()
+    Router::new()
         .route("/", get(page::index))
         .route("/ws", get(websocket))
         .route("/healthz", get(|| async { "ok\n" }))
@@ -108,27 +186,19 @@ pub async fn serve(listening: Listening, app: Arc<AppState>) -> Result<SocketAdd
         .route("/api/v1/recordings/{id}/files/{name}", get(recordings::file))
         .route("/{*path}", get(page::asset))
         .merge(guarded)
-        .with_state(app.clone());
-    let serving = listener::Serving {
-        router,
-        certificates: listening.certificates,
-        limits: app.limits.clone(),
-        proxies: listening.proxies,
-        metrics: app.metrics.clone(),
-        stop: listening.stop,
-    };
-    tokio::spawn(Arc::new(serving).run(listener));
-    Ok(address)
+        .with_state(app)
 }
 
 async fn ready(State(app): State<Arc<AppState>>) -> Response {
-    if app.health.is_ready() {
+    let stalled = app.health.stalled(Instant::now());
+    let why = if !stalled.is_empty() {
+        format!("no sign of life from {}\n", stalled.join(", "))
+    } else if app.health.is_draining() {
+        "draining\n".to_owned()
+    } else if app.health.is_ready() {
         return "ready\n".into_response();
-    }
-    let why = if app.health.is_draining() {
-        "draining\n"
     } else {
-        "starting\n"
+        "starting\n".to_owned()
     };
     (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
 }
@@ -136,7 +206,10 @@ async fn ready(State(app): State<Arc<AppState>>) -> Response {
 async fn metrics(State(app): State<Arc<AppState>>) -> Response {
     let mut page = app.metrics.page();
     app.media.figures().tell(&mut page);
-    crate::rooms::tell_figures(&app.hub.figures().await, &mut page);
+    // Without the rooms their figures are not zero, but unknown.
+    if let Ok(figures) = app.rooms.figures().await {
+        crate::rooms::tell_figures(&figures, &mut page);
+    }
     app.recorder.figures().tell(&mut page);
     app.webhooks.tell(&mut page);
     (
@@ -173,7 +246,7 @@ async fn websocket(
         return too_many(wait);
     }
     let id = SocketId(app.next_socket.fetch_add(1, Relaxed));
-    let hub = app.hub.clone();
+    let rooms = app.rooms.clone();
     let pace = app.limits.messages();
     let client = app.limits.client(&caller);
     upgrade
@@ -183,7 +256,7 @@ async fn websocket(
         .on_upgrade(async move |socket| {
             // Behind a proxy, the place of a client is its WebSocket's.
             let _place = place;
-            socket::run(socket, id, client, hub, pace).await;
+            socket::run(socket, id, client, rooms, pace).await;
         })
 }
 

@@ -1,7 +1,7 @@
 //! One WebSocket.
 
 use crate::budget::{Bucket, Pace};
-use crate::rooms::{HubHandle, ToSocket};
+use crate::rooms::{Rooms, ToSocket};
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::{SinkExt, StreamExt};
 use omnigate_omnitalk::{ClientId, SocketId};
@@ -13,16 +13,10 @@ const WRITE: Duration = Duration::from_secs(10);
 /// After our close frame the client has this long to close as well.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Carries frames between a socket and the hub until one side ends. A client that is faster than `pace` is read later,
+/// Carries frames between a socket and the rooms until one side ends. A client that is faster than `pace` is read later,
 /// so that its own connection fills up; nothing of it is dropped.
-pub(super) async fn run(
-    socket: WebSocket,
-    id: SocketId,
-    client: Option<ClientId>,
-    hub: HubHandle,
-    pace: Pace,
-) {
-    let mut outbox = hub.connected(id, client).await;
+pub(super) async fn run(socket: WebSocket, id: SocketId, client: Option<ClientId>, rooms: Rooms, pace: Pace) {
+    let mut outbox = rooms.connected(id, client).await;
     let (mut writer, mut reader) = socket.split();
     let writing = tokio::spawn(async move {
         while let Some(frame) = outbox.recv().await {
@@ -52,21 +46,21 @@ pub(super) async fn run(
         };
         tokio::select! {
             message = next => match message {
-                Some(Ok(Message::Text(text))) => hub.received(id, text.to_string()).await,
-                Some(Ok(Message::Binary(bytes))) => hub.received(id, String::from_utf8_lossy(&bytes).into_owned()).await,
+                Some(Ok(Message::Text(text))) => rooms.received(id, text.to_string()).await,
+                Some(Ok(Message::Binary(bytes))) => rooms.received(id, String::from_utf8_lossy(&bytes).into_owned()).await,
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(Message::Close(_)) | Err(_)) | None => break,
             },
             _ = &mut writing => {
                 // Reads the client's close frame, so that it sees a clean end.
                 let _ = timeout(LINGER, async { while let Some(Ok(_)) = reader.next().await {} }).await;
-                hub.disconnected(id).await;
+                rooms.disconnected(id).await;
                 return;
             }
         }
         let now = Instant::now();
         read_from = now + budget.borrow(pace, now);
     }
-    hub.disconnected(id).await;
+    rooms.disconnected(id).await;
     writing.abort();
 }

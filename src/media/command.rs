@@ -1,4 +1,4 @@
-//! What the control plane asks of a shard.
+//! What the control plane orders a shard to do.
 
 use crate::media::ids::{LegId, PlaybackId};
 use crate::media::playback::{Announcement, Playback};
@@ -7,7 +7,7 @@ use crate::media::sound::leg::Leg;
 use crate::media::sound::room::RoomKey;
 use crate::media::tap::Capture;
 use crate::media::video::{Stream, Viewing};
-use omnigate_room::{ParticipantId, RoomId, StreamId, ViewerId};
+use omnigate_room::{ParticipantId, PeerId, RoomId, StreamId, ViewerId};
 use omnigate_sip::Agreed;
 
 /// Orders to a shard.
@@ -16,22 +16,14 @@ pub(crate) enum Command {
     AddLeg(Box<Leg>),
     /// Takes a leg that another shard had, into a room.
     Adopt(Box<Leg>, RoomKey),
-    /// What SDP agreed on is new or has changed.
-    SetMedia(LegId, Box<Agreed>),
-    /// Plays; a playback that runs is replaced.
-    Play(LegId, PlaybackId, Playback),
-    /// Stops what is played.
-    StopPlayback(LegId),
-    /// Moves a leg into a room, as this participant, here or on the shard with this index.
-    Join(LegId, RoomId, ParticipantId, usize),
-    /// Ends a leg; [`LegEvent::Ended`] follows.
-    RemoveLeg(LegId),
+    /// Orders to a leg go to the shard that opened it, which hands them on to where the leg is: so they keep their order.
+    Leg(LegId, LegOrder),
     /// Takes a browser's peer into a room.
     AddPeer(RoomId, Box<App>),
     /// Ends a peer.
-    RemovePeer(ParticipantId),
+    RemovePeer(PeerId),
     /// Takes a peer's audio out of every mix, or back in.
-    MutePeer(ParticipantId, bool),
+    MutePeer(PeerId, bool),
     /// Captures what a room's members send from now on.
     Capture(RoomId, Capture),
     /// Captures nothing for a while, or again.
@@ -54,4 +46,20 @@ pub(crate) enum Command {
     CloseViewer(ViewerId),
     /// Ends the thread.
     Stop,
+}
+
+/// Orders to a leg.
+pub(crate) enum LegOrder {
+    /// What SDP agreed on is new or has changed.
+    SetMedia(Box<Agreed>),
+    /// Plays; a playback that runs is replaced.
+    Play(PlaybackId, Playback),
+    /// Stops what is played.
+    StopPlayback,
+    /// Moves it into a room, as this participant, on the shard with this index.
+    Enter(RoomId, ParticipantId, usize),
+    /// Takes it out of its room: alone again.
+    Leave,
+    /// Ends it; [`LegEvent::Ended`](crate::media::LegEvent::Ended) follows.
+    Remove,
 }

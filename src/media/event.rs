@@ -2,12 +2,12 @@
 
 use crate::media::ids::PlaybackId;
 use omnigate_audio::dtmf::Key;
-use omnigate_room::{ParticipantId, StreamId, ViewerId};
+use omnigate_room::{PeerId, StreamId, ViewerId};
 use omnigate_rtp::digits::Source;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What happens on a phone leg.
+/// What happens on a phone leg. The end of these events is the end of the leg, whatever came last.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LegEvent {
     /// The first RTP packet from the caller.
@@ -25,9 +25,9 @@ pub enum LegEvent {
     PlaybackDone(PlaybackId),
     /// No RTP for the configured time, while not on hold.
     Silent,
-    /// A bug in handling this leg; it is gone.
+    /// A bug in handling this leg; it is gone. The last event.
     Failed,
-    /// The leg was removed; its last figures.
+    /// The leg was removed; its last figures. The last event.
     Ended(LegFigures),
 }
 
@@ -50,14 +50,15 @@ pub struct LegFigures {
     pub remote_loss_fraction: Option<f64>,
 }
 
-/// What happens to a browser's peer.
+/// What happens to a browser's peer. "Gone" is terminal: the shard has forgotten it before it tells. Nothing is told of
+/// what the control plane has closed itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PeerEvent {
     /// ICE and DTLS are up.
-    Up(ParticipantId),
-    /// The transport is lost.
-    Gone(ParticipantId),
-    /// A publisher's transport is lost.
+    Up(PeerId),
+    /// The transport is lost, or a bug has cost the peer.
+    Gone(PeerId),
+    /// A publisher's transport is lost; its viewers are gone too.
     StreamGone(StreamId),
     /// A viewer's transport is lost, or its answer was of no use.
     ViewerGone(ViewerId),

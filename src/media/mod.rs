@@ -23,8 +23,10 @@
 mod command;
 mod event;
 mod ids;
+mod leg_handle;
 mod net;
 pub(crate) mod ntp;
+mod orders;
 mod outlet;
 mod plane;
 mod playback;
@@ -38,7 +40,9 @@ pub(crate) use sound::g711_out::law;
 
 pub use event::{LegEvent, LegFigures, PeerEvent};
 pub use ids::{LegId, PlaybackId};
-pub use plane::{LegHandle, MediaError, MediaPlane, MediaSettings};
+pub use leg_handle::{LegHandle, LegSeat};
+pub use plane::{MediaError, MediaPlane, MediaSettings, ShardIndex};
 pub use playback::{Announcement, Playback};
 pub use stats::{LATENESS_BOUNDS_MS, MediaFigures};
 pub use tap::{CaptureId, TapReader};
+pub use video::plane::Published;

@@ -8,23 +8,23 @@ use crate::media::tap::Tap;
 use omnigate_rtc::Path;
 use std::cell::RefCell;
 use std::sync::Arc;
-use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::UnboundedSender;
 
-/// The shard's WebRTC port and where its peers report.
+/// A shard's WebRTC port, and where its members report.
 pub(crate) struct Outlet {
     pub(crate) socket: Arc<BatchSocket>,
     pub(crate) tcp: RefCell<TcpPort>,
     /// Where what recorded members send goes.
     pub(crate) tap: RefCell<Tap>,
-    pub(crate) events: Sender<PeerEvent>,
+    /// Bounded by what is open: a peer is told of twice, a stream or viewer once.
+    pub(crate) events: UnboundedSender<PeerEvent>,
     pub(crate) figures: Arc<ShardFigures>,
 }
 
 impl Outlet {
     pub(super) fn tell(&self, event: PeerEvent) {
-        if self.events.try_send(event).is_err() {
-            ShardFigures::count(&self.figures.events_lost);
-        }
+        // The control plane has ended: nobody is left to be told.
+        let _ = self.events.send(event);
     }
 
     pub(super) fn transmit(&self, destination: Path, datagram: &[u8]) {

@@ -6,30 +6,31 @@
     reason = "nothing here runs a packet"
 )]
 
-use crate::media::command::Command;
+use crate::media::command::{Command, LegOrder};
 use crate::media::event::{LegEvent, PeerEvent};
-use crate::media::ids::{LegId, PlaybackId};
-use crate::media::net::batch::BatchSocket;
+use crate::media::ids::LegId;
+use crate::media::leg_handle::{LegHandle, LegSeat};
 use crate::media::net::port::{Announced, WebrtcPort};
 use crate::media::net::ports::PortPool;
 use crate::media::net::tcp::TcpPort;
+use crate::media::orders::Orders;
 use crate::media::outlet::Outlet;
-use crate::media::playback::{Announcement, Playback};
-use crate::media::shard::{Shard, ShardSender};
+use crate::media::playback::Announcement;
+use crate::media::shard::Shard;
 use crate::media::sound::app::App;
 use crate::media::sound::leg::{Leg, LegSeed};
 use crate::media::stats::{MediaFigures, ShardFigures};
 use crate::media::tap::{self, Capture, CaptureId, TapReader};
-use crate::media::video::plane::VideoBook;
+use crate::observe::{Beat, Health};
+use crate::supervise::Supervisor;
 use crate::sync::lock;
 use mio::Poll;
-use omnigate_room::{ParticipantId, RoomId};
+use omnigate_room::{ParticipantId, PeerId, RoomId};
 use omnigate_rtc::{Path, PeerError, PeerFactory, VideoCodec};
 use omnigate_rtp::playout::{Playout, PlayoutSettings};
-use omnigate_sip::{Agreed, LocalMedia};
+use omnigate_sip::LocalMedia;
 use rand::RngExt;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
@@ -38,9 +39,6 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
-
-/// Places in a shard's command queue.
-const COMMANDS: usize = 4096;
 
 /// How the media plane is set up.
 #[derive(Debug, Clone)]
@@ -77,9 +75,6 @@ pub enum MediaError {
     /// The shard's queue is full or it has ended.
     #[error("media thread does not take orders")]
     Busy,
-    /// There is no such stream in the room.
-    #[error("no such stream")]
-    NoStream,
     /// The peer's offer was refused.
     #[error(transparent)]
     Peer(#[from] PeerError),
@@ -88,86 +83,52 @@ pub enum MediaError {
     Rtp(#[from] omnigate_rtp::Error),
 }
 
-/// All shards.
+/// One of the shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShardIndex(pub(super) usize);
+
+/// All shards: what they can be asked for. Who is in which is the caller's book
+/// ([`RoomMedia`](crate::rooms::RoomMedia)).
 pub struct MediaPlane {
-    pub(super) shards: Vec<ShardSender>,
+    pub(super) shards: Vec<Orders>,
     figures: Vec<Arc<ShardFigures>>,
     webrtc_ports: Vec<Announced>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    ports: Mutex<PortPool>,
-    peers: Mutex<HashMap<ParticipantId, usize>>,
+    pub(super) ports: Mutex<PortPool>,
     taps: Mutex<Vec<TapReader>>,
-    pub(super) video: Mutex<VideoBook>,
     pub(super) factory: PeerFactory,
     pub(super) settings: MediaSettings,
     next_leg: AtomicU64,
-    next_playback: AtomicU64,
+    pub(super) next_playback: AtomicU64,
 }
 
 impl MediaPlane {
-    /// Opens the WebRTC ports and starts the threads. Peers report to `events`.
+    /// Opens the WebRTC ports and starts the threads, which `parts` look after. Peers report to `events`.
+    ///
+    /// # Errors
+    /// [`MediaError::Socket`] when a port or thread cannot be had.
     pub fn start(
         settings: MediaSettings,
-        events: mpsc::Sender<PeerEvent>,
+        events: mpsc::UnboundedSender<PeerEvent>,
+        supervisor: &Supervisor,
+        health: &Health,
     ) -> Result<Arc<MediaPlane>, MediaError> {
-        let socket_error = |what| move |source| MediaError::Socket { what, source };
-        let now = Instant::now();
-        let ntp = crate::media::ntp::now();
-        let (mut senders, mut figures, mut webrtc_ports, mut shards) = (vec![], vec![], vec![], vec![]);
-        let mut taps = Vec::new();
+        let start = (Instant::now(), super::ntp::now());
+        let mut plane = Parts::default();
+        let mut shards = Vec::new();
         for index in 0..settings.shards.max(1) {
             let poll = Poll::new().map_err(socket_error("media thread"))?;
             let port = WebrtcPort::open(&settings, index).map_err(socket_error("media.webrtc_port"))?;
-            webrtc_ports.push(port.announced);
-            let (sender, commands) = crossbeam_channel::bounded(COMMANDS);
-            let waker = Arc::new(Shard::waker(&poll).map_err(socket_error("media thread"))?);
-            let counters = Arc::new(ShardFigures::default());
-            let registry = poll
-                .registry()
-                .try_clone()
-                .map_err(socket_error("media thread"))?;
-            let tcp = TcpPort::new(port.tcp, registry, counters.clone(), now);
-            let (tap, reader) = tap::ring();
-            taps.push(reader);
-            let peer_port = Outlet {
-                socket: Arc::new(BatchSocket::new(port.udp).map_err(socket_error("media.webrtc_port"))?),
-                tcp: RefCell::new(tcp.map_err(socket_error("media.webrtc_port"))?),
-                tap: RefCell::new(tap),
-                events: events.clone(),
-                figures: counters.clone(),
-            };
-            senders.push(ShardSender {
-                commands: sender,
-                waker,
-            });
-            figures.push(counters);
-            shards.push(
-                Shard::new(index, poll, commands, peer_port, now, ntp)
-                    .map_err(socket_error("media thread"))?,
-            );
+            let beat = health.beat(thread_name(index));
+            shards.push((plane.shard(index, &poll, port, &events, beat, start)?, poll));
         }
         let mut threads = Vec::new();
-        for (index, shard) in shards.into_iter().enumerate() {
-            let others = senders.clone();
-            let thread = std::thread::Builder::new()
-                .name(format!("media-{index}"))
-                .spawn(move || shard.run(others));
+        for (index, (mut shard, poll)) in shards.into_iter().enumerate() {
+            shard.knows(plane.orders.clone());
+            let thread = supervisor.thread(thread_name(index), move || shard.run(poll));
             threads.push(thread.map_err(socket_error("media thread"))?);
         }
-        Ok(Arc::new(MediaPlane {
-            shards: senders,
-            figures,
-            webrtc_ports,
-            threads: Mutex::new(threads),
-            ports: Mutex::new(PortPool::new(settings.rtp_ports.clone())),
-            peers: Mutex::new(HashMap::new()),
-            taps: Mutex::new(taps),
-            video: Mutex::default(),
-            factory: PeerFactory::new()?,
-            settings,
-            next_leg: AtomicU64::new(1),
-            next_playback: AtomicU64::new(1),
-        }))
+        plane.finish(settings, threads)
     }
 
     /// The WebRTC port of each shard.
@@ -185,7 +146,10 @@ impl MediaPlane {
     }
 
     /// Opens the media of a phone call, silent until [`LegHandle::set_media`]. `peer` chooses the family of
-    /// the announced address.
+    /// the announced address. The end of `events` is the end of the leg.
+    ///
+    /// # Errors
+    /// [`MediaError::Socket`] without a free port, [`MediaError::Busy`] when the shard does not take orders.
     pub fn open_leg(
         self: &Arc<Self>,
         peer: IpAddr,
@@ -207,24 +171,21 @@ impl MediaPlane {
             timestamp: rng.random(),
             silence_timeout: self.settings.silence_timeout,
         };
-        let sockets = (rtp, mio::net::UdpSocket::from_std(rtcp));
         let leg =
-            Playout::new(PlayoutSettings::default()).map(|p| Leg::new(id, sockets, events, p, seed, now));
-        let added = leg.map_err(MediaError::from).and_then(|leg| {
-            let sent = self.shards[shard].send(Command::AddLeg(Box::new(leg)));
-            sent.then_some(()).ok_or(MediaError::Busy)
-        });
+            Playout::new(PlayoutSettings::default()).map(|p| Leg::new(id, (rtp, rtcp), events, p, seed, now));
+        let added = leg
+            .map_err(MediaError::from)
+            .and_then(|leg| self.shards[shard].ask(Command::AddLeg(Box::new(leg))));
         if let Err(e) = added {
             lock(&self.ports).close(port, now);
             return Err(e);
         }
         let ip = self.advertised(peer);
-        Ok(LegHandle {
+        let seat = LegSeat {
             id,
-            local: LocalMedia { ip, port },
-            shard,
-            plane: self.clone(),
-        })
+            orders: self.shards[shard].clone(),
+        };
+        Ok(LegHandle::new(seat, LocalMedia { ip, port }, self.clone()))
     }
 
     /// A socket of the caller's address family.
@@ -249,76 +210,85 @@ impl MediaPlane {
             .unwrap_or(self.settings.bind)
     }
 
-    /// Answers an app's offer and puts its peer into `room`; the answer.
+    /// Moves a leg into a room, as this participant.
+    ///
+    /// # Errors
+    /// [`MediaError::Busy`] when the leg's shard does not take orders.
+    pub fn enter(&self, leg: &LegSeat, room: RoomId, participant: ParticipantId) -> Result<(), MediaError> {
+        leg.ask(LegOrder::Enter(room, participant, self.shard_of_room(room)))
+    }
+
+    /// Takes a leg out of its room: alone again.
+    pub fn leave(&self, leg: &LegSeat) {
+        leg.release(LegOrder::Leave);
+    }
+
+    /// Answers an app's offer and puts its peer into `room`; the answer. `max_playback_rate` in Hz is what the app is asked
+    /// to send at most.
+    ///
+    /// # Errors
+    /// [`MediaError::Peer`] for an offer of no use, [`MediaError::Busy`] when the shard does not take orders.
     pub fn open_peer(
         &self,
-        participant: ParticipantId,
+        peer: PeerId,
         room: RoomId,
         offer: &str,
         max_playback_rate: u32,
-    ) -> Result<String, MediaError> {
+        now: Instant,
+    ) -> Result<(ShardIndex, String), MediaError> {
         let shard = self.shard_of_room(room);
         let candidates = self.candidates(shard);
-        let (peer, answer) = self
-            .factory
-            .answer(offer, &candidates, max_playback_rate, Instant::now())?;
+        let (rtc, answer) = self.factory.answer(offer, &candidates, max_playback_rate, now)?;
         let rate_hz = 8_000;
         let playout = Playout::new(PlayoutSettings {
             output_rate_hz: rate_hz,
             ..PlayoutSettings::default()
         })?;
-        let app = Box::new(App::new(
-            participant,
-            peer,
-            playout,
-            rate_hz,
-            rand::rng().random(),
-        ));
-        self.close_peer(participant);
-        if !self.shards[shard].send(Command::AddPeer(room, app)) {
-            return Err(MediaError::Busy);
-        }
-        lock(&self.peers).insert(participant, shard);
-        Ok(answer)
+        let app = App::new(peer, rtc, playout, rate_hz, rand::rng().random());
+        self.shards[shard].ask(Command::AddPeer(room, Box::new(app)))?;
+        Ok((ShardIndex(shard), answer))
     }
 
-    /// Ends an app's peer, if it has one.
-    pub fn close_peer(&self, participant: ParticipantId) {
-        if let Some(shard) = lock(&self.peers).remove(&participant) {
-            self.shards[shard].send(Command::RemovePeer(participant));
-        }
+    /// Ends an app's peer.
+    pub fn close_peer(&self, shard: ShardIndex, peer: PeerId) {
+        self.shards[shard.0].release(Command::RemovePeer(peer));
     }
 
     /// Takes an app's audio out of every mix, or back in.
-    pub fn mute_peer(&self, participant: ParticipantId, muted: bool) {
-        if let Some(shard) = lock(&self.peers).get(&participant) {
-            self.shards[*shard].send(Command::MutePeer(participant, muted));
-        }
+    ///
+    /// # Errors
+    /// [`MediaError::Busy`] when the shard does not take orders.
+    pub fn mute_peer(&self, shard: ShardIndex, peer: PeerId, muted: bool) -> Result<(), MediaError> {
+        self.shards[shard.0].ask(Command::MutePeer(peer, muted))
     }
 
     /// Captures what the members of a room send from now on. Times are counted from `epoch`.
-    pub fn capture(&self, room: RoomId, id: CaptureId, epoch: Instant) {
-        let capture = Capture {
-            id,
-            epoch,
-            paused: false,
-        };
-        self.shards[self.shard_of_room(room)].send(Command::Capture(room, capture));
+    ///
+    /// # Errors
+    /// [`MediaError::Busy`] when the shard does not take orders.
+    pub fn capture(&self, room: RoomId, id: CaptureId, epoch: Instant) -> Result<(), MediaError> {
+        self.shards[self.shard_of_room(room)].ask(Command::Capture(room, Capture { id, epoch }))
     }
 
     /// Tells a captured room, and each who comes, that it is recorded.
-    pub fn announce(&self, room: RoomId, announcement: Announcement) {
-        self.shards[self.shard_of_room(room)].send(Command::Announce(room, announcement));
+    ///
+    /// # Errors
+    /// [`MediaError::Busy`] when the shard does not take orders.
+    pub fn announce(&self, room: RoomId, announcement: Announcement) -> Result<(), MediaError> {
+        self.shards[self.shard_of_room(room)].ask(Command::Announce(room, announcement))
     }
 
     /// Captures nothing for a while, or again.
-    pub fn pause_capture(&self, room: RoomId, paused: bool) {
-        self.shards[self.shard_of_room(room)].send(Command::PauseCapture(room, paused));
+    ///
+    /// # Errors
+    /// [`MediaError::Busy`] when the shard does not take orders.
+    pub fn pause_capture(&self, room: RoomId, paused: bool) -> Result<(), MediaError> {
+        self.shards[self.shard_of_room(room)].ask(Command::PauseCapture(room, paused))
     }
 
     /// Ends a room's capture.
     pub fn end_capture(&self, room: RoomId) {
-        self.shards[self.shard_of_room(room)].send(Command::EndCapture(room));
+        self.shards[self.shard_of_room(room)].release(Command::EndCapture(room));
     }
 
     /// The ends of all shards at which captured packets come out; to be taken once.
@@ -330,7 +300,7 @@ impl MediaPlane {
     pub fn figures(&self) -> MediaFigures {
         let mut sum = MediaFigures {
             ports_used: lock(&self.ports).used() as u64,
-            queue: self.shards.iter().map(|s| s.commands.len() as u64).sum(),
+            queue: self.shards.iter().map(|s| s.waiting() as u64).sum(),
             ..MediaFigures::default()
         };
         for figures in &self.figures {
@@ -342,7 +312,7 @@ impl MediaPlane {
     /// Ends the threads.
     pub fn stop(&self) {
         for shard in &self.shards {
-            shard.send(Command::Stop);
+            shard.release(Command::Stop);
         }
         for thread in lock(&self.threads).drain(..) {
             let _ = thread.join();
@@ -350,57 +320,72 @@ impl MediaPlane {
     }
 }
 
-/// A phone leg of the control plane; dropping it ends the leg.
-pub struct LegHandle {
-    id: LegId,
-    local: LocalMedia,
-    shard: usize,
-    plane: Arc<MediaPlane>,
+/// What a plane is made of, shard by shard.
+#[derive(Default)]
+struct Parts {
+    orders: Vec<Orders>,
+    figures: Vec<Arc<ShardFigures>>,
+    ports: Vec<Announced>,
+    taps: Vec<TapReader>,
 }
 
-impl LegHandle {
-    /// Its identity.
-    pub fn id(&self) -> LegId {
-        self.id
+impl Parts {
+    fn shard(
+        &mut self,
+        index: usize,
+        poll: &Poll,
+        port: WebrtcPort,
+        events: &mpsc::UnboundedSender<PeerEvent>,
+        beat: Beat,
+        start: (Instant, u64),
+    ) -> Result<Shard, MediaError> {
+        let waker = Shard::waker(poll).map_err(socket_error("media thread"))?;
+        let (orders, queue) = Orders::new(waker);
+        let figures = Arc::new(ShardFigures::default());
+        let registry = poll
+            .registry()
+            .try_clone()
+            .map_err(socket_error("media thread"))?;
+        let tcp = TcpPort::new(port.tcp, registry, figures.clone(), start.0);
+        let (tap, reader) = tap::ring();
+        let outlet = Outlet {
+            socket: Arc::new(port.udp),
+            tcp: RefCell::new(tcp.map_err(socket_error("media.webrtc_port"))?),
+            tap: RefCell::new(tap),
+            events: events.clone(),
+            figures: figures.clone(),
+        };
+        self.orders.push(orders);
+        self.figures.push(figures);
+        self.ports.push(port.announced);
+        self.taps.push(reader);
+        Ok(Shard::new(index, queue, outlet, beat, start))
     }
 
-    /// Where the caller is to send RTP.
-    pub fn local(&self) -> LocalMedia {
-        self.local
-    }
-
-    fn send(&self, command: Command) -> bool {
-        self.plane.shards[self.shard].send(command)
-    }
-
-    /// Applies what SDP agreed on.
-    pub fn set_media(&self, agreed: Agreed) {
-        self.send(Command::SetMedia(self.id, Box::new(agreed)));
-    }
-
-    /// Plays something to the caller; what was playing stops.
-    pub fn play(&self, playback: Playback) -> PlaybackId {
-        let id = PlaybackId(self.plane.next_playback.fetch_add(1, Relaxed));
-        self.send(Command::Play(self.id, id, playback));
-        id
-    }
-
-    /// Stops what is playing.
-    pub fn stop_playback(&self) {
-        self.send(Command::StopPlayback(self.id));
-    }
-
-    /// Moves the caller into a room, as this participant.
-    pub fn join(&mut self, room: RoomId, participant: ParticipantId) {
-        let shard = self.plane.shard_of_room(room);
-        self.send(Command::Join(self.id, room, participant, shard));
-        self.shard = shard;
+    fn finish(
+        self,
+        settings: MediaSettings,
+        threads: Vec<JoinHandle<()>>,
+    ) -> Result<Arc<MediaPlane>, MediaError> {
+        Ok(Arc::new(MediaPlane {
+            shards: self.orders,
+            figures: self.figures,
+            webrtc_ports: self.ports,
+            threads: Mutex::new(threads),
+            ports: Mutex::new(PortPool::new(settings.rtp_ports.clone())),
+            taps: Mutex::new(self.taps),
+            factory: PeerFactory::new()?,
+            settings,
+            next_leg: AtomicU64::new(1),
+            next_playback: AtomicU64::new(1),
+        }))
     }
 }
 
-impl Drop for LegHandle {
-    fn drop(&mut self) {
-        self.send(Command::RemoveLeg(self.id));
-        lock(&self.plane.ports).close(self.local.port, Instant::now());
-    }
+fn socket_error(what: &'static str) -> impl FnOnce(io::Error) -> MediaError {
+    move |source| MediaError::Socket { what, source }
+}
+
+fn thread_name(index: usize) -> String {
+    format!("media-{index}")
 }

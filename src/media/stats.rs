@@ -39,6 +39,8 @@ pub struct ShardFigures {
     pub streams: AtomicU64,
     /// Viewers of videos here.
     pub viewers: AtomicU64,
+    /// Rooms captured here.
+    pub captures: AtomicU64,
     /// Video packets received from publishers.
     pub video_received: AtomicU64,
     /// Video packets forwarded to viewers, one each.
@@ -103,6 +105,8 @@ pub struct MediaFigures {
     pub streams: u64,
     /// Viewers of videos.
     pub viewers: u64,
+    /// Rooms captured.
+    pub captures: u64,
     /// Video packets received from publishers.
     pub video_received: u64,
     /// Video packets forwarded to viewers.
@@ -140,6 +144,7 @@ impl MediaFigures {
         self.rooms += s.rooms.load(Relaxed);
         self.streams += s.streams.load(Relaxed);
         self.viewers += s.viewers.load(Relaxed);
+        self.captures += s.captures.load(Relaxed);
         self.video_received += s.video_received.load(Relaxed);
         self.video_forwarded += s.video_forwarded.load(Relaxed);
         self.key_frames_requested += s.key_frames_requested.load(Relaxed);
@@ -159,6 +164,7 @@ impl MediaFigures {
         );
         page.gauge("media_streams", self.streams, "Published videos");
         page.gauge("media_viewers", self.viewers, "Viewers of videos");
+        page.gauge("media_captures", self.captures, "Rooms that are captured");
         page.gauge("media_rooms", self.rooms, "Mixers, callers in the IVR included");
         page.gauge(
             "media_command_queue",

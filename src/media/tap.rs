@@ -24,8 +24,6 @@ pub(crate) struct Capture {
     pub(crate) id: CaptureId,
     /// Times are counted from here.
     pub(crate) epoch: Instant,
-    /// Nothing that is said is captured.
-    pub(crate) paused: bool,
 }
 
 /// A member's part in its room's capture, if the room is captured.
@@ -44,6 +42,8 @@ struct Tapped {
 /// A shard's end of its ring.
 pub(crate) struct Tap {
     ring: Producer<u8>,
+    /// Captures of which nothing that is said is kept for the moment.
+    paused: Vec<CaptureId>,
     buffer: [u8; HEAD + Record::MAX],
 }
 
@@ -55,6 +55,7 @@ pub(crate) fn ring() -> (Tap, TapReader) {
     let (producer, consumer) = RingBuffer::new(RING);
     let tap = Tap {
         ring: producer,
+        paused: Vec::new(),
         buffer: [0; HEAD + Record::MAX],
     };
     (tap, TapReader(consumer))
@@ -84,9 +85,25 @@ impl Tap {
         true
     }
 
-    /// Says that the room's capture is paused, or no longer.
-    pub(crate) fn paused(&mut self, capture: Capture, at: Instant) {
-        self.put(capture, 0, at, RecordKind::Paused(capture.paused));
+    /// Keeps nothing of a capture for a while, or goes on.
+    pub(crate) fn pause(&mut self, capture: Capture, paused: bool, at: Instant) {
+        if self.is_paused(capture.id) == paused {
+            return;
+        }
+        self.forget(capture.id);
+        if paused {
+            self.paused.push(capture.id);
+        }
+        self.put(capture, 0, at, RecordKind::Paused(paused));
+    }
+
+    /// The capture is over.
+    pub(crate) fn forget(&mut self, capture: CaptureId) {
+        self.paused.retain(|one| *one != capture);
+    }
+
+    fn is_paused(&self, capture: CaptureId) -> bool {
+        self.paused.contains(&capture)
     }
 }
 
@@ -111,12 +128,6 @@ impl Captured {
     pub(crate) fn leave(&mut self, now: Instant, tap: &mut Tap) {
         if let Some(mut tapped) = self.0.take() {
             tapped.put(now, RecordKind::Left, tap);
-        }
-    }
-
-    pub(crate) fn pause(&mut self, paused: bool) {
-        if let Some(tapped) = &mut self.0 {
-            tapped.capture.paused = paused;
         }
     }
 
@@ -147,7 +158,7 @@ impl Captured {
         tap: &mut Tap,
         figures: &ShardFigures,
     ) {
-        let Some(tapped) = self.0.as_mut().filter(|tapped| tapped.listens()) else {
+        let Some(tapped) = self.0.as_mut().filter(|tapped| tapped.listens(tap)) else {
             return;
         };
         let media = Media {
@@ -165,15 +176,15 @@ impl Captured {
 
     /// A packet with a telephone event came.
     pub(crate) fn event(&mut self, sequence: u16, at: Instant, tap: &mut Tap) {
-        if let Some(tapped) = self.0.as_mut().filter(|tapped| tapped.listens()) {
+        if let Some(tapped) = self.0.as_mut().filter(|tapped| tapped.listens(tap)) {
             tapped.put(at, RecordKind::Event(sequence), tap);
         }
     }
 }
 
 impl Tapped {
-    fn listens(&self) -> bool {
-        !self.silent && !self.capture.paused
+    fn listens(&self, tap: &Tap) -> bool {
+        !self.silent && !tap.is_paused(self.capture.id)
     }
 
     fn put(&mut self, at: Instant, kind: RecordKind<'_>, tap: &mut Tap) -> bool {
@@ -232,7 +243,6 @@ mod tests {
         Capture {
             id: CaptureId(7),
             epoch: Instant::now(),
-            paused: false,
         }
     }
 
@@ -324,10 +334,10 @@ mod tests {
         tapped.held(true, now, &mut tap);
         say(&mut tapped, &mut tap);
         tapped.held(false, now, &mut tap);
-        tapped.pause(true);
+        tap.pause(capture(), true, now);
         say(&mut tapped, &mut tap);
         tapped.event(1, now, &mut tap);
-        tapped.pause(false);
+        tap.pause(capture(), false, now);
         say(&mut tapped, &mut tap);
         let mut media = 0;
         reader.drain(|_, bytes| {

@@ -34,6 +34,7 @@ pub struct Metrics {
     loss: Histogram,
     jitter: Histogram,
     guess_alarm: Counter,
+    dialogs: Gauge,
 }
 
 impl Default for Metrics {
@@ -67,6 +68,7 @@ impl Metrics {
             loss: Histogram::new([0.0, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3]),
             jitter: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2]),
             guess_alarm: Counter::default(),
+            dialogs: Gauge::default(),
             registry: Registry::default(),
         };
         let build = prometheus_client::metrics::info::Info::new([("version", env!("CARGO_PKG_VERSION"))]);
@@ -120,6 +122,7 @@ impl Metrics {
             "Called numbers that passed the limit of wrong entries",
             m.guess_alarm.clone(),
         );
+        registry.register("sip_dialogs", "SIP dialogs", m.dialogs.clone());
         Metrics { registry, ..m }
     }
 
@@ -131,6 +134,16 @@ impl Metrics {
     /// A call left a state.
     pub fn call_leaves(&self, state: &str) {
         self.calls_active.get_or_create(&label(state)).dec();
+    }
+
+    /// A dialog begins.
+    pub fn dialog_begins(&self) {
+        self.dialogs.inc();
+    }
+
+    /// A dialog is over.
+    pub fn dialog_ends(&self) {
+        self.dialogs.dec();
     }
 
     /// A call ended: its trunk's name, the class of its end (`normal`, `refused`, `failed`) and the reason within

@@ -6,7 +6,7 @@ mod notify;
 mod page;
 mod tracing_setup;
 
-pub use health::Health;
+pub use health::{Beat, Health};
 pub use metrics::Metrics;
 pub use notify::{Notify, watchdog_interval};
 pub use page::Page;

@@ -24,6 +24,8 @@ pub struct RecordingFigures {
     pub finish_milliseconds: AtomicU64,
     /// Most bytes that waited in all rings together.
     pub queue_high_water: AtomicU64,
+    /// Recordings that run and are on the disk: a crash does not lose them.
+    pub active: AtomicU64,
     /// Recordings that wait for their files.
     pub waiting: AtomicU64,
     /// Files uploaded.
@@ -84,6 +86,11 @@ impl RecordingFigures {
             "recording_upload_failures",
             self.upload_failures.load(Relaxed),
             "Failed tries at an upload",
+        );
+        page.gauge(
+            "recordings_active",
+            self.active.load(Relaxed),
+            "Recordings that run and are on the disk",
         );
         page.gauge(
             "recordings_waiting",

@@ -4,6 +4,7 @@ use super::crypt;
 use super::figures::RecordingFigures;
 use super::folder::{Folder, PART, sync_folder};
 use crate::config::Content;
+use crate::supervise::{Supervisor, test_point};
 use age::x25519::Identity;
 use crossbeam_channel::Receiver;
 use omnigate_audio::mix::Limiter;
@@ -16,6 +17,7 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -53,6 +55,8 @@ enum FinishError {
     Io(#[from] io::Error),
     #[error(transparent)]
     Crypt(#[from] crypt::CryptError),
+    #[error("a bug; see the panic above")]
+    Bug,
 }
 
 /// Starts the thread.
@@ -60,13 +64,12 @@ pub(super) fn start(
     finisher: Finisher,
     jobs: Receiver<Job>,
     finished: UnboundedSender<Manifest>,
+    supervisor: &Supervisor,
 ) -> io::Result<()> {
-    std::thread::Builder::new()
-        .name("recording-finish".into())
-        .spawn(move || {
-            let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
-            finisher.run(&jobs, &finished);
-        })?;
+    supervisor.thread("recording-finish", move || {
+        let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
+        finisher.run(&jobs, &finished);
+    })?;
     Ok(())
 }
 
@@ -92,7 +95,8 @@ impl Finisher {
                 .collect();
             due.extend(next);
             for (recording, manifest) in due {
-                match self.finish(recording, manifest.clone()) {
+                test_point("recording-finish");
+                match self.finish_or_survive(recording, &manifest) {
                     Ok(manifest) => {
                         self.figures.waiting.fetch_sub(1, Relaxed);
                         self.figures.finished.fetch_add(1, Relaxed);
@@ -108,6 +112,16 @@ impl Finisher {
                 }
             }
         }
+    }
+
+    /// A bug in one recording does not keep the others from being finished.
+    fn finish_or_survive(
+        &self,
+        recording: RecordingId,
+        manifest: &Manifest,
+    ) -> Result<Manifest, FinishError> {
+        let finish = AssertUnwindSafe(|| self.finish(recording, manifest.clone()));
+        catch_unwind(finish).unwrap_or(Err(FinishError::Bug))
     }
 
     fn finish(&self, recording: RecordingId, mut manifest: Manifest) -> Result<Manifest, FinishError> {

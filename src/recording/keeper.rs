@@ -10,6 +10,7 @@ use super::upload::{Bucket, UploadError};
 use crate::clock::unix_now_signed;
 use crate::config::{Recording, Secret};
 use crate::store::{Result as Stored, StoreError};
+use crate::supervise::{Supervisor, test_point};
 use crate::webhook::EventSink;
 use crate::webhook::{Event, Targets, link_is_signed, sign_link};
 use age::x25519::Identity;
@@ -90,15 +91,21 @@ impl Keeper {
     }
 
     /// Starts the tasks. `known` were finished before: whether everybody was told is in the store.
-    pub(super) fn start(self: Arc<Self>, mut finished: UnboundedReceiver<Manifest>, known: Vec<Manifest>) {
+    pub(super) fn start(
+        self: Arc<Self>,
+        mut finished: UnboundedReceiver<Manifest>,
+        known: Vec<Manifest>,
+        supervisor: &Supervisor,
+    ) {
         let starts = crate::sync::lock(&self.from_recorder).take();
         let this = self.clone();
-        tokio::spawn(async move {
+        supervisor.task("recording-keeper", async move {
             let Some(mut starts) = starts else { return };
             for manifest in known {
                 this.settle(&manifest).await;
             }
             loop {
+                test_point("recording-keeper");
                 tokio::select! {
                     biased;
                     Some(manifest) = starts.recv() => this.note(&manifest).await,
@@ -108,9 +115,10 @@ impl Keeper {
             }
         });
         if self.bucket.is_some() {
-            tokio::spawn(self.clone().upload_for_ever());
+            let this = self.clone();
+            supervisor.restarting("recording-upload", move || this.clone().upload_for_ever());
         }
-        tokio::spawn(self.retain_for_ever());
+        supervisor.restarting("recording-retention", move || self.clone().retain_for_ever());
     }
 
     /// A recording has started: into the index, as soon as the store takes it.

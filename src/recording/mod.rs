@@ -1,7 +1,7 @@
 //! Server-side recording: what is captured while people talk, and what is made of it afterwards.
 //!
 //! ```text
-//!   Hub ── start, stop ──▶ Recorder ─────────────▶ MediaPlane: members of the room are tapped
+//!   rooms ── begin, end ──▶ Recorder           media plane: members of a captured room are tapped
 //!                             │                        │ rings of bytes
 //!                             ▼                        ▼
 //!                          writer (thread): manifests, captures, syncs
@@ -43,4 +43,4 @@ pub use folder::{Folder, FolderError};
 pub use index::{Entry, Index, Query};
 pub(crate) use keeper::path_of;
 pub use keeper::verify;
-pub use recorder::{Recorder, RecorderParts, RecordingError};
+pub use recorder::{Beginning, Recorder, RecorderParts, RecordingError};

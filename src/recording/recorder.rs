@@ -1,4 +1,4 @@
-//! The recorder's face to the hub and to the API.
+//! The recorder's face to the rooms and to the API.
 
 use super::figures::RecordingFigures;
 use super::folder::{Folder, FolderError};
@@ -8,15 +8,16 @@ use super::writer::{self, Begin, Order, Written};
 use super::{crypt, finisher, recover};
 use crate::clock::unix_now;
 use crate::config::{Recording, Secret};
-use crate::media::{Announcement, CaptureId, MediaPlane};
+use crate::media::{CaptureId, TapReader};
 use crate::store::StoreError;
+use crate::supervise::{Supervisor, test_point};
 use crate::sync::lock;
 use crate::webhook::EventSink;
 use crate::webhook::Targets;
 use crossbeam_channel::{Sender, bounded, unbounded};
 use omnigate_recording::manifest::{End, Manifest, MemberName};
-use omnigate_room::{Ending, ParticipantId, Person, RecordingAbout, RecordingId, RoomId, Scene};
-use std::collections::{BTreeMap, HashMap};
+use omnigate_room::{Ending, ParticipantId, Person, RecordingAbout, RecordingId, RoomId};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -59,9 +60,7 @@ pub struct RecorderParts {
     /// `http.public_url`, or the best guess.
     pub public_url: String,
     /// Where packets come from.
-    pub media: Arc<MediaPlane>,
-    /// What is said to recorded rooms.
-    pub announcement: Option<Announcement>,
+    pub taps: Vec<TapReader>,
     /// The index.
     pub index: Index,
     /// Events go there.
@@ -70,13 +69,18 @@ pub struct RecorderParts {
     pub targets: Targets,
 }
 
-/// One capture and the recordings that use it.
-struct Capture {
-    id: CaptureId,
-    file: String,
-    epoch: Instant,
-    paused: bool,
-    recordings: usize,
+/// A recording that begins.
+pub struct Beginning {
+    /// Which.
+    pub recording: RecordingId,
+    /// What it records.
+    pub room: RoomId,
+    /// The room's capture.
+    pub capture: CaptureId,
+    /// The capture's times are counted from here.
+    pub epoch: Instant,
+    /// What is known about it.
+    pub about: RecordingAbout,
 }
 
 struct Running {
@@ -86,29 +90,20 @@ struct Running {
     manifest: Manifest,
 }
 
-#[derive(Default)]
-struct State {
-    captures: HashMap<RoomId, Capture>,
-    running: BTreeMap<RecordingId, Running>,
-    /// Who is in rooms, for the names in manifests.
-    present: HashMap<RoomId, (Scene, BTreeMap<u64, MemberName>)>,
-    next_capture: u32,
-}
+type State = BTreeMap<RecordingId, Running>;
 
 /// Records rooms.
 pub struct Recorder {
-    media: Arc<MediaPlane>,
     folder: Folder,
     index: Index,
     keeper: Arc<Keeper>,
-    pub(crate) events: EventSink,
-    announcement: Option<Announcement>,
     min_free: u64,
     full: AtomicBool,
     failed: UnboundedSender<RecordingId>,
     failures: Mutex<Option<UnboundedReceiver<RecordingId>>>,
     figures: Arc<RecordingFigures>,
     orders: Sender<Order>,
+    /// What runs.
     state: Mutex<State>,
     /// Names of captures are told apart from those of earlier processes by this.
     process: u64,
@@ -116,7 +111,10 @@ pub struct Recorder {
 
 impl Recorder {
     /// Opens the folder, starts the threads, and finishes what an earlier process left.
-    pub async fn start(parts: RecorderParts) -> Result<Arc<Recorder>, RecordingError> {
+    pub async fn start(
+        parts: RecorderParts,
+        supervisor: &Supervisor,
+    ) -> Result<Arc<Recorder>, RecordingError> {
         let settings = parts.settings;
         let folder = Folder::open(&settings.dir)?;
         let key = settings
@@ -131,16 +129,16 @@ impl Recorder {
         let (jobs, finish) = unbounded();
         let (finished, to_keep) = mpsc::unbounded_channel();
         let (failed, failures) = mpsc::unbounded_channel();
-        let taps = parts.media.take_taps();
         let min_free = settings.min_free_mib.saturating_mul(1 << 20);
         let reserve = min_free / RESERVE;
         writer::Writer::start(
             folder.clone(),
             reserve,
-            taps,
+            parts.taps,
             from_recorder,
             tell,
             figures.clone(),
+            supervisor,
         )?;
         finisher::start(
             finisher::Finisher {
@@ -153,6 +151,7 @@ impl Recorder {
             },
             finish,
             finished,
+            supervisor,
         )?;
         let keeper = Keeper::new(KeeperParts {
             folder: folder.clone(),
@@ -174,14 +173,11 @@ impl Recorder {
             figures.waiting.fetch_add(1, Relaxed);
             let _ = jobs.send(recording);
         }
-        keeper.clone().start(to_keep, left.finished);
+        keeper.clone().start(to_keep, left.finished, supervisor);
         let recorder = Arc::new(Recorder {
-            media: parts.media,
             folder,
             index: parts.index,
             keeper,
-            events: parts.events,
-            announcement: parts.announcement,
             min_free,
             full: AtomicBool::new(false),
             failed,
@@ -193,19 +189,18 @@ impl Recorder {
         });
         recorder.look_for_room();
         let this = recorder.clone();
-        std::thread::Builder::new()
-            .name("recording-events".into())
-            .spawn(move || {
-                for event in written {
-                    match event {
-                        Written::Captured(recording, manifest) => {
-                            this.figures.waiting.fetch_add(1, Relaxed);
-                            let _ = jobs.send((recording, *manifest));
-                        }
-                        Written::Failed(capture) => this.capture_failed(capture),
+        supervisor.thread("recording-events", move || {
+            for event in written {
+                test_point("recording-events");
+                match event {
+                    Written::Captured(recording, manifest) => {
+                        this.figures.waiting.fetch_add(1, Relaxed);
+                        let _ = jobs.send((recording, *manifest));
                     }
+                    Written::Failed(capture) => this.capture_failed(capture),
                 }
-            })?;
+            }
+        })?;
         Ok(recorder)
     }
 
@@ -247,83 +242,48 @@ impl Recorder {
         }
     }
 
-    /// A recording begins (the hub's `StartRecording`).
-    pub fn begin(&self, recording: RecordingId, room: RoomId, about: RecordingAbout) {
-        let mut state = lock(&self.state);
-        let now = Instant::now();
-        let first = !state.captures.contains_key(&room);
-        if first {
-            state.next_capture += 1;
-            let id = CaptureId(state.next_capture);
-            let capture = Capture {
-                id,
-                file: format!("{:016x}-{}.ogg", self.process, id.0),
-                epoch: now,
-                paused: false,
-                recordings: 0,
-            };
-            state.captures.insert(room, capture);
-            self.media.capture(room, id, now);
-        }
-        let members = state.present.get(&room).map(|(_, members)| members.clone());
-        let members = members.unwrap_or_default();
-        let Some(capture) = state.captures.get_mut(&room) else {
-            return;
-        };
-        capture.recordings += 1;
-        let (id, epoch, file) = (capture.id, capture.epoch, capture.file.clone());
-        let manifest = manifest(recording, about, members, (now - epoch).as_micros() as u64);
+    /// A recording begins.
+    pub fn begin(&self, beginning: Beginning) {
+        let Beginning {
+            recording,
+            room,
+            capture,
+            epoch,
+            about,
+        } = beginning;
+        let manifest = manifest(recording, about, epoch.elapsed().as_micros() as u64);
         info!(%recording, %room, reason = if manifest.by_policy { "policy" } else { "asked" }, "recording");
         self.figures.started.fetch_add(1, Relaxed);
         self.order(Order::Begin(Box::new(Begin {
             recording,
             manifest: manifest.clone(),
-            capture: id,
-            file,
+            capture,
+            file: format!("{:016x}-{}.ogg", self.process, capture.0),
         })));
         self.keeper.started(&manifest);
         let running = Running {
             room,
-            capture: id,
+            capture,
             epoch,
             manifest,
         };
-        state.running.insert(recording, running);
-        drop(state);
-        if let Some(announcement) = self.announcement.as_ref().filter(|_| first) {
-            self.media.announce(room, announcement.clone());
-        }
+        lock(&self.state).insert(recording, running);
     }
 
-    /// A recording ends (the hub's `StopRecording`).
-    pub fn end(&self, recording: RecordingId, ending: Ending) {
-        self.finish(recording, ending.word());
+    /// A recording ends; `close`: its room's capture too. One that has ended by itself is ignored.
+    pub fn end(&self, recording: RecordingId, ending: Ending, close: bool) {
+        self.finish(recording, ending.word(), close);
     }
 
-    fn finish(&self, recording: RecordingId, reason: &str) {
-        let mut state = lock(&self.state);
-        let Some(mut running) = state.running.remove(&recording) else {
+    fn finish(&self, recording: RecordingId, reason: &str, close: bool) {
+        let Some(mut running) = lock(&self.state).remove(&recording) else {
             return;
         };
-        let at_us = running.epoch.elapsed().as_micros() as u64;
         running.manifest.end = Some(End {
-            at_us,
+            at_us: running.epoch.elapsed().as_micros() as u64,
             ended_at: unix_now(),
             reason: reason.to_owned(),
         });
-        let mut close = false;
-        if let Some(capture) = state
-            .captures
-            .get_mut(&running.room)
-            .filter(|c| c.id == running.capture)
-        {
-            capture.recordings -= 1;
-            close = capture.recordings == 0;
-        }
-        if close {
-            state.captures.remove(&running.room);
-            self.media.end_capture(running.room);
-        }
         info!(%recording, reason, "recording ended");
         self.order(Order::Finish {
             recording,
@@ -336,83 +296,34 @@ impl Recorder {
     /// The disk is full, or broken: what was recorded ends here; calls go on.
     fn capture_failed(&self, capture: CaptureId) {
         self.full.store(true, Relaxed);
-        let of_it = |state: &State| -> Vec<RecordingId> {
-            let all = state
-                .running
-                .iter()
-                .filter(|(_, running)| running.capture == capture);
-            all.map(|(recording, _)| *recording).collect()
-        };
-        let recordings = of_it(&lock(&self.state));
-        for recording in recordings {
-            self.finish(recording, "disk_full");
+        let of_it: Vec<RecordingId> = lock(&self.state)
+            .iter()
+            .filter(|(_, running)| running.capture == capture)
+            .map(|(recording, _)| *recording)
+            .collect();
+        for recording in of_it {
+            self.finish(recording, "disk_full", true);
             let _ = self.failed.send(recording);
         }
     }
 
-    /// Somebody takes part.
-    pub fn entered(&self, room: RoomId, participant: ParticipantId, scene: &Scene, person: &Person) {
-        self.events.joined(scene, person);
-        let name = MemberName {
-            session: person.session.clone(),
-            user_id: person.user_id.clone(),
-            user_name: person.user_name.clone(),
-            call_type: person.call_type.to_owned(),
-            telephone: person.telephone.is_some(),
-        };
+    /// Somebody takes part in a room: its recordings get another name.
+    pub fn entered(&self, room: RoomId, participant: ParticipantId, person: &Person) {
         let mut state = lock(&self.state);
-        let present = state
-            .present
-            .entry(room)
-            .or_insert_with(|| (scene.clone(), BTreeMap::new()));
-        present.1.insert(participant.0, name.clone());
-        for (recording, running) in state.running.iter_mut().filter(|(_, r)| r.room == room) {
-            running.manifest.members.insert(participant.0, name.clone());
+        for (recording, running) in state.iter_mut().filter(|(_, r)| r.room == room) {
+            running
+                .manifest
+                .members
+                .insert(participant.0, member_name(person));
             self.order(Order::Manifest(*recording, Box::new(running.manifest.clone())));
         }
     }
 
-    /// Somebody is gone.
-    pub fn gone(&self, room: RoomId, participant: ParticipantId, ending: Ending) {
-        let mut state = lock(&self.state);
-        if let Some((scene, present)) = state.present.get_mut(&room) {
-            if let Some(name) = present.remove(&participant.0) {
-                self.events.left(scene, &name, ending);
-            }
-            if present.is_empty() {
-                state.present.remove(&room);
-            }
-        }
-    }
-
-    /// Captures nothing of a recording's room for a while, or again; false when it does not run.
-    pub fn pause(&self, recording: RecordingId, paused: bool) -> bool {
-        let mut state = lock(&self.state);
-        let Some(room) = state.running.get(&recording).map(|running| running.room) else {
-            return false;
-        };
-        if let Some(capture) = state.captures.get_mut(&room)
-            && capture.paused != paused
-        {
-            capture.paused = paused;
-            self.media.pause_capture(room, paused);
-            info!(%recording, paused, "recording paused or resumed");
-        }
-        true
-    }
-
-    /// Whether a recording that runs is paused; `None` when it does not run.
-    pub fn is_paused(&self, recording: RecordingId) -> Option<bool> {
-        let state = lock(&self.state);
-        let room = state.running.get(&recording)?.room;
-        Some(state.captures.get(&room)?.paused)
-    }
-
     /// Everything that has ended is in files, and what runs has an end: the process stops.
     pub async fn stop(&self) {
-        let all: Vec<RecordingId> = lock(&self.state).running.keys().copied().collect();
+        let all: Vec<RecordingId> = lock(&self.state).keys().copied().collect();
         for recording in all {
-            self.finish(recording, Ending::RoomClosed.word());
+            self.finish(recording, Ending::RoomClosed.word(), true);
         }
         let (done, stopped) = bounded(1);
         self.order(Order::Stop(done));
@@ -420,13 +331,20 @@ impl Recorder {
     }
 }
 
-fn manifest(
-    recording: RecordingId,
-    about: RecordingAbout,
-    members: BTreeMap<u64, MemberName>,
-    start_us: u64,
-) -> Manifest {
+fn member_name(person: &Person) -> MemberName {
+    MemberName {
+        session: person.session.clone(),
+        user_id: person.user_id.clone(),
+        user_name: person.user_name.clone(),
+        call_type: person.call_type.to_owned(),
+        telephone: person.telephone.is_some(),
+    }
+}
+
+fn manifest(recording: RecordingId, about: RecordingAbout, start_us: u64) -> Manifest {
     let (person, call) = (about.person, about.call);
+    let members = about.members.iter();
+    let members = members.map(|(id, person)| (id.0, member_name(person))).collect();
     Manifest {
         version: 1,
         recording_id: recording.to_string(),

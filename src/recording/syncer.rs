@@ -1,5 +1,6 @@
 //! Makes captures durable now and then, on a thread of its own: a slow disk is not to stop the writer.
 
+use crate::supervise::{Supervisor, test_point};
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use std::fs::File;
 use std::path::Path;
@@ -9,18 +10,17 @@ use tracing::warn;
 pub(super) struct Syncer(Sender<()>);
 
 impl Syncer {
-    pub(super) fn start(folder: &Path) -> std::io::Result<Syncer> {
+    pub(super) fn start(folder: &Path, supervisor: &Supervisor) -> std::io::Result<Syncer> {
         let folder = File::open(folder)?;
         let (sender, rounds) = bounded::<()>(1);
-        std::thread::Builder::new()
-            .name("recording-sync".into())
-            .spawn(move || {
-                for () in rounds.iter() {
-                    if let Err(error) = rustix::fs::syncfs(&folder) {
-                        warn!(%error, "captures cannot be synced");
-                    }
+        supervisor.thread("recording-sync", move || {
+            for () in rounds.iter() {
+                test_point("recording-sync");
+                if let Err(error) = rustix::fs::syncfs(&folder) {
+                    warn!(%error, "captures cannot be synced");
                 }
-            })?;
+            }
+        })?;
         Ok(Syncer(sender))
     }
 

@@ -4,11 +4,12 @@ use super::figures::RecordingFigures;
 use super::folder::Folder;
 use super::syncer::Syncer;
 use crate::media::{CaptureId, TapReader};
+use crate::supervise::{Supervisor, test_point};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use omnigate_recording::capture::{CaptureWriter, Record};
 use omnigate_recording::manifest::Manifest;
 use omnigate_room::RecordingId;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter};
 use std::sync::Arc;
@@ -87,6 +88,8 @@ pub(super) struct Writer {
     syncer: Syncer,
     captures: HashMap<CaptureId, Open>,
     finishing: Vec<Finishing>,
+    /// Recordings that run and are on the disk.
+    begun: HashSet<RecordingId>,
     sync_due: Instant,
     /// Free bytes that are left for the files to be made.
     reserve: u64,
@@ -100,22 +103,22 @@ impl Writer {
         orders: Receiver<Order>,
         tell: Sender<Written>,
         figures: Arc<RecordingFigures>,
+        supervisor: &Supervisor,
     ) -> io::Result<()> {
         let writer = Writer {
             taps,
             orders,
             tell,
             figures,
-            syncer: Syncer::start(&folder.captures())?,
+            syncer: Syncer::start(&folder.captures(), supervisor)?,
             folder,
             captures: HashMap::new(),
             finishing: Vec::new(),
+            begun: HashSet::new(),
             sync_due: Instant::now(),
             reserve,
         };
-        std::thread::Builder::new()
-            .name("recording-writer".into())
-            .spawn(move || writer.run())?;
+        supervisor.thread("recording-writer", move || writer.run())?;
         Ok(())
     }
 
@@ -140,6 +143,7 @@ impl Writer {
                 }
                 order = self.orders.try_recv().ok();
             }
+            test_point("recording-writer");
             self.drain();
             self.end_pages(stop.is_some());
             self.hand_on(stop.is_some());
@@ -158,13 +162,18 @@ impl Writer {
                 manifest,
                 capture,
                 close,
-            } => self.finishing.push(Finishing {
-                recording,
-                manifest,
-                capture,
-                close,
-                since: Instant::now(),
-            }),
+            } => {
+                if self.begun.remove(&recording) {
+                    self.figures.active.fetch_sub(1, Relaxed);
+                }
+                self.finishing.push(Finishing {
+                    recording,
+                    manifest,
+                    capture,
+                    close,
+                    since: Instant::now(),
+                });
+            }
             Order::Stop(_) => {}
         }
     }
@@ -181,8 +190,12 @@ impl Writer {
         }
         // The capture lasts as long as any recording needs it: each holds a link to it.
         let own = self.folder.of(begin.recording).join(&begin.manifest.capture);
-        if let Err(error) = opened.and_then(|()| std::fs::hard_link(path, own)) {
-            self.failed(begin.capture, &error);
+        match opened.and_then(|()| std::fs::hard_link(path, own)) {
+            Ok(()) => {
+                self.begun.insert(begin.recording);
+                self.figures.active.fetch_add(1, Relaxed);
+            }
+            Err(error) => self.failed(begin.capture, &error),
         }
     }
 

@@ -5,7 +5,7 @@ use omnigate_omnitalk::Figures;
 
 /// Writes them there.
 pub fn tell(hub: &Figures, page: &mut Page) {
-    let gauges: [(&str, usize, &str); 8] = [
+    let gauges: [(&str, usize, &str); 7] = [
         ("signaling_sockets", hub.sockets, "WebSockets"),
         ("signaling_sessions", hub.sessions, "Sessions"),
         ("signaling_rooms", hub.rooms, "Rooms"),
@@ -16,7 +16,6 @@ pub fn tell(hub: &Figures, page: &mut Page) {
         ),
         ("signaling_telephones", hub.telephones, "Telephone participants"),
         ("signaling_ringing_calls", hub.ringing_calls, "Calls that ring"),
-        ("recordings_active", hub.recordings, "Recordings that run"),
         ("signaling_numbers", hub.numbers, "Call numbers in use"),
     ];
     for (name, value, help) in gauges {

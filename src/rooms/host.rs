@@ -1,28 +1,21 @@
-//! The one task that owns the hub, and the handle by which everybody else reaches it.
+//! The owner of all rooms: drives the hubs and carries out what they decide.
 
-use super::port::{Calling, RoomPort};
-use crate::clock::unix_now;
-use crate::directory::{Directory, LookUpError};
-use crate::media::{MediaPlane, PeerEvent};
-use crate::recording::Recorder;
+use super::media_port::{MediaNews, OpenError, RoomMedia};
+use super::numbers::{Assigned, Wish};
+use super::port::{Destination, Telephone};
+use crate::media::{Announcement, PeerEvent};
+use crate::recording::{Beginning, Recorder};
+use crate::webhook::EventSink;
 use omnigate_omnitalk::{
-    CallNumber, ClientId, Effect, Figures, Hub, HubSettings, LookUp, Now, SocketId, TelephoneNotice,
+    Caller, ClientId, Effect, EndReason, Figures, Now, SocketId, TelephoneNotice, Tenants,
 };
-use omnigate_room::{RoomId, TelephoneId};
+use omnigate_room::{CallId, Ending, RecordingAbout, RecordingId, RoomId};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc::{Sender, UnboundedSender};
 use tracing::{debug, warn};
-
-/// Places in the hub's queue.
-const COMMANDS: usize = 4096;
-/// Frames that may wait for a slow client; then its socket is closed.
-const OUTBOX: usize = 256;
-
-/// How often the space for recordings is looked at.
-const SPACE: Duration = Duration::from_secs(5);
 
 /// The rate that apps are asked to send at most, Hz. With 8 000 where only a phone listens, decoding would cost a third,
 /// and the phone would hear 0.2 PESQ less.
@@ -35,114 +28,22 @@ pub(crate) enum ToSocket {
     Close(u16, &'static str),
 }
 
-enum Command {
-    Connected(SocketId, Option<ClientId>, mpsc::Sender<ToSocket>),
-    Received(SocketId, String),
-    Disconnected(SocketId),
-    LookUp(CallNumber, oneshot::Sender<LookUp>),
-    Register(TelephoneId, mpsc::Sender<TelephoneNotice>),
-    Ring(TelephoneId, String, String, Calling),
-    Admit(TelephoneId, RoomId, Calling),
-    HungUp(TelephoneId),
-    Figures(oneshot::Sender<Figures>),
-    CloseAll(oneshot::Sender<()>),
+/// What a host is made of.
+pub(super) struct HostParts {
+    pub(super) tenants: Tenants,
+    pub(super) media: RoomMedia,
+    pub(super) recorder: Arc<Recorder>,
+    pub(super) events: EventSink,
+    pub(super) wishes: UnboundedSender<Wish>,
+    /// What is said to recorded rooms.
+    pub(super) announcement: Option<Announcement>,
 }
 
-/// Reaches the hub's task.
-#[derive(Clone)]
-pub struct HubHandle(mpsc::Sender<Command>);
-
-impl HubHandle {
-    /// Starts the task.
-    pub fn start(
-        settings: HubSettings,
-        media: Arc<MediaPlane>,
-        recorder: Arc<Recorder>,
-        peers: mpsc::Receiver<PeerEvent>,
-    ) -> HubHandle {
-        let (sender, commands) = mpsc::channel(COMMANDS);
-        let task = HubTask {
-            hub: Hub::new(settings, rand::random()),
-            recorder,
-            media,
-            sockets: HashMap::new(),
-            telephones: HashMap::new(),
-        };
-        tokio::spawn(task.run(commands, peers));
-        HubHandle(sender)
-    }
-
-    pub(crate) async fn connected(
-        &self,
-        socket: SocketId,
-        client: Option<ClientId>,
-    ) -> mpsc::Receiver<ToSocket> {
-        let (sender, receiver) = mpsc::channel(OUTBOX);
-        let _ = self.0.send(Command::Connected(socket, client, sender)).await;
-        receiver
-    }
-
-    pub(crate) async fn received(&self, socket: SocketId, text: String) {
-        let _ = self.0.send(Command::Received(socket, text)).await;
-    }
-
-    pub(crate) async fn disconnected(&self, socket: SocketId) {
-        let _ = self.0.send(Command::Disconnected(socket)).await;
-    }
-
-    /// Counts for metrics.
-    pub async fn figures(&self) -> Figures {
-        let (sender, receiver) = oneshot::channel();
-        let _ = self.0.send(Command::Figures(sender)).await;
-        receiver.await.unwrap_or_default()
-    }
-
-    /// Ends all sessions; done when the closes are on their way.
-    pub async fn close_all(&self) {
-        let (sender, receiver) = oneshot::channel();
-        let _ = self.0.send(Command::CloseAll(sender)).await;
-        let _ = receiver.await;
-    }
-}
-
-#[async_trait::async_trait]
-impl Directory for HubHandle {
-    async fn look_up(&self, number: CallNumber) -> Result<LookUp, LookUpError> {
-        let (sender, receiver) = oneshot::channel();
-        let _ = self.0.send(Command::LookUp(number, sender)).await;
-        receiver.await.map_err(|_| LookUpError::Ended)
-    }
-}
-
-#[async_trait::async_trait]
-impl RoomPort for HubHandle {
-    async fn register(&self, call: TelephoneId, notices: mpsc::Sender<TelephoneNotice>) {
-        let _ = self.0.send(Command::Register(call, notices)).await;
-    }
-    async fn ring(&self, call: TelephoneId, service: String, user: String, caller: Calling) {
-        let _ = self.0.send(Command::Ring(call, service, user, caller)).await;
-    }
-    async fn admit(&self, call: TelephoneId, room: RoomId, caller: Calling) {
-        let _ = self.0.send(Command::Admit(call, room, caller)).await;
-    }
-    async fn hung_up(&self, call: TelephoneId) {
-        let _ = self.0.send(Command::HungUp(call)).await;
-    }
-}
-
-struct HubTask {
-    hub: Hub,
-    recorder: Arc<Recorder>,
-    media: Arc<MediaPlane>,
-    sockets: HashMap<SocketId, mpsc::Sender<ToSocket>>,
-    telephones: HashMap<TelephoneId, mpsc::Sender<TelephoneNotice>>,
-}
-
-fn now() -> Now {
-    Now {
-        instant: Instant::now(),
-        unix: unix_now(),
-    }
+/// All rooms.
+pub(super) struct Host {
+    parts: HostParts,
+    sockets: HashMap<SocketId, Sender<ToSocket>>,
+    telephones: HashMap<CallId, Telephone>,
 }
 
 /// What follows from an answer comes before what was queued behind it.
@@ -152,169 +53,289 @@ fn put_first(queue: &mut VecDeque<Effect>, effects: Vec<Effect>) {
     }
 }
 
-impl HubTask {
-    async fn run(mut self, mut commands: mpsc::Receiver<Command>, mut peers: mpsc::Receiver<PeerEvent>) {
-        let mut space = tokio::time::interval(SPACE);
-        let Some(mut failures) = self.recorder.take_failures() else {
-            return;
-        };
-        loop {
-            let deadline = self
-                .hub
-                .next_deadline()
-                .unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
-            tokio::select! {
-                command = commands.recv() => match command {
-                    Some(command) => self.command(command),
-                    None => return,
-                },
-                Some(event) = peers.recv() => {
-                    let effects = match event {
-                        PeerEvent::Up(p) => self.hub.peer_up(p, now()),
-                        PeerEvent::Gone(p) => self.hub.peer_gone(p, now()),
-                        PeerEvent::StreamGone(stream) => {
-                            self.media.close_stream(stream);
-                            self.hub.stream_gone(stream, now())
-                        }
-                        PeerEvent::ViewerGone(viewer) => {
-                            self.media.close_viewer(viewer);
-                            self.hub.viewer_gone(viewer, now())
-                        }
-                    };
-                    self.carry_out(effects);
-                }
-                _ = space.tick() => self.recorder.look_for_room(),
-                Some(recording) = failures.recv() => {
-                    let effects = self.hub.recording_failed(recording);
-                    self.carry_out(effects);
-                }
-                () = tokio::time::sleep_until(deadline.into()) => {
-                    let effects = self.hub.expire(now());
-                    self.carry_out(effects);
-                }
-            }
+impl Host {
+    pub(super) fn new(parts: HostParts) -> Host {
+        Host {
+            parts,
+            sockets: HashMap::new(),
+            telephones: HashMap::new(),
         }
     }
 
-    fn command(&mut self, command: Command) {
-        self.hub.can_record(self.recorder.refusal());
-        let effects = match command {
-            Command::Connected(socket, client, sender) => {
-                self.sockets.insert(socket, sender);
-                self.hub.connected(socket, client, now());
-                return;
-            }
-            Command::Received(socket, text) => self.hub.received(socket, &text, now()),
-            Command::Disconnected(socket) => {
-                self.sockets.remove(&socket);
-                self.hub.disconnected(socket, now())
-            }
-            Command::LookUp(number, answer) => {
-                let _ = answer.send(self.hub.look_up(&number, now()));
-                return;
-            }
-            Command::Register(call, notices) => {
-                self.telephones.insert(call, notices);
-                return;
-            }
-            Command::Ring(call, service, user, caller) => {
-                self.hub.ring(call, &service, &user, caller.of(), now())
-            }
-            Command::Admit(call, room, caller) => self.hub.admit(call, room, caller.of(), now()),
-            Command::HungUp(call) => {
-                self.telephones.remove(&call);
-                self.hub.hung_up(call, now())
-            }
-            Command::Figures(answer) => {
-                let _ = answer.send(self.hub.figures());
-                return;
-            }
-            Command::CloseAll(done) => {
-                let effects = self.hub.close_all(now());
-                self.carry_out(effects);
-                let _ = done.send(());
-                return;
-            }
-        };
-        self.carry_out(effects);
+    /// When [`Host::expire`] is due.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.parts.tenants.next_deadline()
     }
 
-    fn carry_out(&mut self, effects: Vec<Effect>) {
+    pub(super) fn expire(&mut self, now: Now) {
+        let effects = self.parts.tenants.expire(now);
+        self.carry_out(effects, now);
+    }
+
+    pub(super) fn connected(
+        &mut self,
+        socket: SocketId,
+        client: Option<ClientId>,
+        outbox: Sender<ToSocket>,
+        now: Now,
+    ) {
+        self.sockets.insert(socket, outbox);
+        self.parts.tenants.connected(socket, client, now);
+    }
+
+    pub(super) fn received(&mut self, socket: SocketId, text: &str, now: Now) {
+        self.parts.tenants.can_record(self.parts.recorder.refusal());
+        let effects = self.parts.tenants.received(socket, text, now);
+        self.carry_out(effects, now);
+    }
+
+    pub(super) fn disconnected(&mut self, socket: SocketId, now: Now) {
+        self.sockets.remove(&socket);
+        let effects = self.parts.tenants.disconnected(socket, now);
+        self.carry_out(effects, now);
+    }
+
+    /// Connects a telephone. One that is known already is ignored.
+    pub(super) fn connect(&mut self, call: CallId, telephone: Telephone, to: Destination, now: Now) {
+        if self.telephones.contains_key(&call) {
+            return;
+        }
+        self.parts.tenants.can_record(self.parts.recorder.refusal());
+        let caller = Caller {
+            number: &telephone.number,
+            record: telephone.record,
+        };
+        let tenants = &mut self.parts.tenants;
+        let effects = match to {
+            Destination::User { service, user } => tenants.ring(call, &service, &user, caller, now),
+            Destination::Room(room) => tenants.admit(call, room, caller, now),
+        };
+        self.telephones.insert(call, telephone);
+        self.carry_out(effects, now);
+    }
+
+    pub(super) fn hung_up(&mut self, call: CallId, now: Now) {
+        self.telephones.remove(&call);
+        let effects = self.parts.tenants.hung_up(call, now);
+        self.carry_out(effects, now);
+    }
+
+    pub(super) fn media_told(&mut self, event: PeerEvent, now: Now) {
+        let tenants = &mut self.parts.tenants;
+        let effects = match self.parts.media.told(event) {
+            Some(MediaNews::Up(participant)) => tenants.peer_up(participant, now),
+            Some(MediaNews::Gone(participant)) => tenants.peer_gone(participant, now),
+            Some(MediaNews::StreamGone(stream)) => tenants.stream_gone(stream, now),
+            Some(MediaNews::ViewerGone(viewer)) => tenants.viewer_gone(viewer, now),
+            None => return,
+        };
+        self.carry_out(effects, now);
+    }
+
+    pub(super) fn assigned(&mut self, answer: Assigned, now: Now) {
+        let tenants = &mut self.parts.tenants;
+        let effects = tenants.number_assigned(answer.socket, answer.owner, answer.number, now);
+        self.carry_out(effects, now);
+    }
+
+    /// A recording has ended by itself.
+    pub(super) fn recording_failed(&mut self, recording: RecordingId, now: Now) {
+        self.parts.media.stop(recording);
+        let effects = self.parts.tenants.recording_failed(recording);
+        self.carry_out(effects, now);
+    }
+
+    pub(super) fn look_for_room_on_disk(&self) {
+        self.parts.recorder.look_for_room();
+    }
+
+    /// See [`RoomMedia::pause`].
+    pub(super) fn pause(&mut self, recording: RecordingId, paused: bool) -> bool {
+        self.parts.media.pause(recording, paused)
+    }
+
+    /// See [`RoomMedia::recordings`].
+    pub(super) fn recordings(&self) -> HashMap<RecordingId, bool> {
+        self.parts.media.recordings()
+    }
+
+    pub(super) fn figures(&self) -> Figures {
+        self.parts.tenants.figures()
+    }
+
+    pub(super) fn drain(&mut self) {
+        self.parts.tenants.drain();
+    }
+
+    pub(super) fn close_all(&mut self, now: Now) {
+        let effects = self.parts.tenants.close_all(now);
+        self.carry_out(effects, now);
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>, now: Now) {
         let mut queue = VecDeque::from(effects);
         while let Some(effect) = queue.pop_front() {
             match effect {
                 Effect::Send { socket, text } => self.send(socket, ToSocket::Text(text)),
                 Effect::Close { socket, code, reason } => self.send(socket, ToSocket::Close(code, reason)),
-                Effect::OpenPeer {
-                    participant,
-                    room,
-                    offer,
-                } => {
-                    let answer = self
-                        .media
-                        .open_peer(participant, room, &offer, PLAYBACK_RATE)
-                        .map_err(|e| e.to_string());
-                    if let Err(reason) = &answer {
-                        debug!(?participant, %reason, "audio offer refused");
-                    }
-                    put_first(&mut queue, self.hub.peer_answered(participant, answer, now()));
-                }
-                Effect::OpenStream {
-                    stream,
-                    room,
-                    offer,
-                    pixels,
-                } => {
-                    let answer = self
-                        .media
-                        .open_stream(stream, room, &offer, pixels)
-                        .map_err(|e| e.to_string());
-                    if let Err(reason) = &answer {
-                        debug!(?stream, %reason, "video offer refused");
-                    }
-                    put_first(&mut queue, self.hub.stream_answered(stream, answer, now()));
-                }
-                Effect::OpenViewer { viewer, stream, room } => {
-                    let offer = self
-                        .media
-                        .open_viewer(viewer, stream, room)
-                        .map_err(|e| e.to_string());
-                    put_first(&mut queue, self.hub.viewer_offered(viewer, offer, now()));
-                }
-                Effect::CloseStream { stream } => self.media.close_stream(stream),
-                Effect::SetStreamMuted { stream, muted } => self.media.mute_stream(stream, muted),
-                Effect::AnswerViewer { viewer, answer } => self.media.answer_viewer(viewer, answer),
-                Effect::CloseViewer { viewer } => self.media.close_viewer(viewer),
-                Effect::ClosePeer { participant } => self.media.close_peer(participant),
-                Effect::SetMuted { participant, muted } => self.media.mute_peer(participant, muted),
-                Effect::Entered {
-                    room,
-                    participant,
-                    scene,
-                    person,
-                } => self.recorder.entered(room, participant, &scene, &person),
-                Effect::Gone {
-                    room,
-                    participant,
-                    ending,
-                } => self.recorder.gone(room, participant, ending),
-                Effect::Call { scene, call } => self.recorder.events.call(&scene, &call),
-                Effect::StartRecording {
-                    recording,
-                    room,
-                    about,
-                } => self.recorder.begin(recording, room, *about),
-                Effect::StopRecording { recording, ending } => self.recorder.end(recording, ending),
-                Effect::Telephone { call, notice } => {
-                    let lost = self
-                        .telephones
-                        .get(&call)
-                        .is_some_and(|t| t.try_send(notice).is_err());
-                    if lost {
-                        warn!(?call, "a call does not take its notices");
-                    }
+                Effect::Telephone { call, notice } => self.notify(call, notice, &mut queue, now),
+                Effect::AssignNumber { .. } | Effect::ReleaseNumber { .. } => self.wish(effect),
+                Effect::Entered { .. }
+                | Effect::Gone { .. }
+                | Effect::Call { .. }
+                | Effect::StartRecording { .. }
+                | Effect::StopRecording { .. } => self.tell(effect, &mut queue),
+                media => put_first(&mut queue, self.media(media, now)),
+            }
+        }
+    }
+
+    /// Orders to the media plane; what follows from its answers.
+    fn media(&mut self, effect: Effect, now: Now) -> Vec<Effect> {
+        let (media, tenants) = (&mut self.parts.media, &mut self.parts.tenants);
+        match effect {
+            Effect::OpenPeer {
+                participant,
+                room,
+                offer,
+            } => {
+                let answer = media.open_peer(participant, room, &offer, PLAYBACK_RATE, now.instant);
+                return tenants.peer_answered(participant, worded("audio", answer), now);
+            }
+            Effect::OpenStream {
+                stream,
+                room,
+                offer,
+                pixels,
+            } => {
+                let answer = media.open_stream(stream, room, &offer, pixels, now.instant);
+                return tenants.stream_answered(stream, worded("video", answer), now);
+            }
+            Effect::OpenViewer { viewer, stream, room } => {
+                let offer = media.open_viewer(viewer, stream, room, now.instant);
+                return tenants.viewer_offered(viewer, worded("viewer", offer), now);
+            }
+            Effect::ClosePeer { participant } => media.close_peer(participant),
+            Effect::SetMuted { participant, muted } => media.mute_peer(participant, muted),
+            Effect::CloseStream { stream } => media.close_stream(stream),
+            Effect::SetStreamMuted { stream, muted } => media.mute_stream(stream, muted),
+            Effect::AnswerViewer { viewer, answer } => media.answer_viewer(viewer, answer),
+            Effect::CloseViewer { viewer } => media.close_viewer(viewer),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// What others record and tell of.
+    fn tell(&mut self, effect: Effect, queue: &mut VecDeque<Effect>) {
+        let parts = &mut self.parts;
+        match effect {
+            Effect::Entered {
+                room,
+                participant,
+                scene,
+                person,
+            } => {
+                parts.events.joined(&scene, &person);
+                parts.recorder.entered(room, participant, &person);
+            }
+            Effect::Gone {
+                scene,
+                person,
+                ending,
+                ..
+            } => parts.events.left(&scene, &person, ending),
+            Effect::Call { scene, call } => parts.events.call(&scene, &call),
+            Effect::StartRecording {
+                recording,
+                room,
+                about,
+            } => self.record(recording, room, *about, queue),
+            Effect::StopRecording { recording, ending } => self.stop_recording(recording, ending),
+            _ => {}
+        }
+    }
+
+    fn record(
+        &mut self,
+        recording: RecordingId,
+        room: RoomId,
+        about: RecordingAbout,
+        queue: &mut VecDeque<Effect>,
+    ) {
+        let parts = &mut self.parts;
+        let now = Instant::now();
+        match parts
+            .media
+            .record(recording, room, parts.announcement.as_ref(), now)
+        {
+            Ok(capture) => parts.recorder.begin(Beginning {
+                recording,
+                room,
+                capture: capture.id,
+                epoch: capture.epoch,
+                about,
+            }),
+            Err(error) => {
+                warn!(%recording, %error, "a recording cannot begin");
+                put_first(queue, parts.tenants.recording_failed(recording));
+            }
+        }
+    }
+
+    fn stop_recording(&mut self, recording: RecordingId, ending: Ending) {
+        let over = self.parts.media.stop(recording);
+        self.parts.recorder.end(recording, ending, over);
+    }
+
+    fn wish(&mut self, effect: Effect) {
+        let wish = match effect {
+            Effect::AssignNumber {
+                socket,
+                owner,
+                kind,
+                wanted,
+            } => {
+                let Some(service) = self.parts.tenants.service_of(owner) else {
+                    return;
+                };
+                Wish::Assign {
+                    socket,
+                    owner,
+                    service: service.to_owned(),
+                    kind,
+                    wanted,
                 }
             }
+            Effect::ReleaseNumber { owner } => Wish::Release(owner),
+            _ => return,
+        };
+        // A directory that has ended takes the process along.
+        let _ = self.parts.wishes.send(wish);
+    }
+
+    /// Moves a telephone's leg to where the notice says that it is, then tells the call.
+    fn notify(&mut self, call: CallId, mut notice: TelephoneNotice, queue: &mut VecDeque<Effect>, now: Now) {
+        let Some(telephone) = self.telephones.get(&call) else {
+            return;
+        };
+        let media = &self.parts.media;
+        match notice {
+            TelephoneNotice::Bridged { room, participant }
+            | TelephoneNotice::Admitted { room, participant } => {
+                if let Err(error) = media.enter(&telephone.leg, room, participant) {
+                    warn!(%call, %error, "a telephone cannot enter its room");
+                    notice = TelephoneNotice::Ended(EndReason::NoAudio);
+                    put_first(queue, self.parts.tenants.hung_up(call, now));
+                }
+            }
+            TelephoneNotice::Ended(_) => media.leave(&telephone.leg),
+            _ => {}
+        }
+        // A call that has ended is about to say so.
+        let _ = telephone.notices.send(notice);
+        if notice.is_last() {
+            self.telephones.remove(&call);
         }
     }
 
@@ -333,4 +354,12 @@ impl HubTask {
             Err(TrySendError::Closed(_)) => drop(self.sockets.remove(&socket)),
         }
     }
+}
+
+/// The answer for the hub, which puts a refusal into words for the client.
+fn worded(what: &str, answer: Result<String, OpenError>) -> Result<String, String> {
+    answer.map_err(|error| {
+        debug!(what, %error, "not opened");
+        error.to_string()
+    })
 }

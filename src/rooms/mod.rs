@@ -1,10 +1,30 @@
-//! The owner of all rooms: the task that drives the hub, and the ways to it.
+//! The owner of all rooms. It alone opens, closes, joins, records and announces.
+//!
+//! ```text
+//!   WebSockets ──frames──▶ ┌──────────────┐ ──effects──▶ RoomMedia ──orders──▶ media plane
+//!   gateway ──RoomPort───▶ │ Host: a hub  │ ◀──────────── gone, up ◀───────────────┘
+//!            ◀──notices─── │ for each     │ ──▶ Recorder, webhooks
+//!   directory ◀─numbers──▶ │ service      │
+//!                          └──────────────┘
+//! ```
+//!
+//! | file | what it is |
+//! | --- | --- |
+//! | `task` | the thread, and [`Rooms`], the handle |
+//! | `host` | drives the hubs and carries out what they decide |
+//! | `port` | what the gateway asks |
+//! | `media_port` | the way to the media plane: its rule, and the book of what is open there |
+//! | `numbers` | the way to the directory |
 
 mod figures;
 mod host;
+mod media_port;
+mod numbers;
 mod port;
+mod task;
 
 pub use figures::tell as tell_figures;
-pub use host::HubHandle;
 pub(crate) use host::ToSocket;
-pub use port::{Calling, RoomPort};
+pub use media_port::{Capture, MediaNews, OpenError, RoomMedia};
+pub use port::{Destination, RoomPort, RoomsError, Telephone};
+pub use task::{Rooms, RoomsParts};

@@ -1,36 +1,57 @@
-//! What the gateway asks of the rooms.
+//! What the gateway asks of the rooms: to be connected with somebody, and to be let go.
 
-use omnigate_omnitalk::{Caller, RecordPolicy, TelephoneNotice};
-use omnigate_room::{RoomId, TelephoneId};
+use crate::media::LegSeat;
+use omnigate_omnitalk::{RecordPolicy, TelephoneNotice};
+use omnigate_room::{CallId, RoomId};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// A telephone that calls in.
+/// The longest that the rooms may take to take an order.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A telephone call as the rooms need it.
 #[derive(Clone)]
-pub struct Calling {
-    /// Its number; empty when withheld.
+pub struct Telephone {
+    /// The calling number; empty when withheld.
     pub number: String,
     /// What is recorded because of its trunk.
     pub record: RecordPolicy,
+    /// Its leg, which the rooms move to where it is to talk.
+    pub leg: LegSeat,
+    /// What becomes of it; a handful for each call. The end of these is the end of the rooms.
+    pub notices: mpsc::UnboundedSender<TelephoneNotice>,
 }
 
-impl Calling {
-    pub(super) fn of(&self) -> Caller<'_> {
-        Caller {
-            number: &self.number,
-            record: self.record,
-        }
-    }
+/// Whom it calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// A user of a service: rings its sessions.
+    User {
+        /// The service.
+        service: String,
+        /// The user id.
+        user: String,
+    },
+    /// A room: enters it.
+    Room(RoomId),
 }
 
-/// The way to the rooms: join a destination with a telephone's audio, get notices.
+/// Why the rooms do not take an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RoomsError {
+    /// They have ended.
+    #[error("the rooms have ended")]
+    Ended,
+    /// They did not answer in time.
+    #[error("the rooms did not answer within {} s", PATIENCE.as_secs())]
+    TimeOut,
+}
+
+/// The way to the rooms. Every order is acknowledged, and every wait has an end.
 #[async_trait::async_trait]
 pub trait RoomPort: Send + Sync {
-    /// Notices of this call go to `notices` from now on.
-    async fn register(&self, call: TelephoneId, notices: mpsc::Sender<TelephoneNotice>);
-    /// Rings a user.
-    async fn ring(&self, call: TelephoneId, service: String, user: String, caller: Calling);
-    /// Enters a room.
-    async fn admit(&self, call: TelephoneId, room: RoomId, caller: Calling);
+    /// Connects a call; what becomes of it comes by its notices. Its leg is moved before a notice says so.
+    async fn connect(&self, call: CallId, telephone: Telephone, to: Destination) -> Result<(), RoomsError>;
     /// The telephone's side is over, in any state.
-    async fn hung_up(&self, call: TelephoneId);
+    async fn hang_up(&self, call: CallId) -> Result<(), RoomsError>;
 }

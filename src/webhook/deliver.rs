@@ -7,6 +7,7 @@ use super::{retry, sign};
 use crate::clock::unix_now_signed;
 use crate::observe::Page;
 use crate::store::Result;
+use crate::supervise::test_point;
 use crate::sync::lock;
 use reqwest::header;
 use std::collections::HashSet;
@@ -74,6 +75,31 @@ impl WebhookFigures {
     }
 }
 
+/// A delivery that is tried; over, whatever becomes of the try, when this is dropped.
+struct UnderWay {
+    deliverer: Arc<Deliverer>,
+    id: String,
+    done: mpsc::Sender<()>,
+}
+
+impl UnderWay {
+    fn new(deliverer: Arc<Deliverer>, delivery: &Delivery, done: mpsc::Sender<()>) -> UnderWay {
+        lock(&deliverer.under_way).insert(delivery.id.clone());
+        UnderWay {
+            deliverer,
+            id: delivery.id.clone(),
+            done,
+        }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        lock(&self.deliverer.under_way).remove(&self.id);
+        let _ = self.done.try_send(());
+    }
+}
+
 /// Empties the outbox.
 pub struct Deliverer {
     outbox: Outbox,
@@ -117,6 +143,7 @@ impl Deliverer {
     pub async fn run(self: Arc<Self>) {
         let (done, mut ended) = mpsc::channel::<()>(ROUND as usize);
         loop {
+            test_point("deliverer");
             let pause = match self.round(&done).await {
                 Ok(pause) => pause,
                 Err(error) => {
@@ -146,12 +173,9 @@ impl Deliverer {
                 Leave::Busy => {}
                 Leave::Until(open) => self.outbox.put_off(&delivery.id, open).await?,
                 Leave::Granted => {
-                    lock(&self.under_way).insert(delivery.id.clone());
-                    let (this, done) = (self.clone(), done.clone());
+                    let under_way = UnderWay::new(self.clone(), &delivery, done.clone());
                     tokio::spawn(async move {
-                        this.deliver(&delivery).await;
-                        lock(&this.under_way).remove(&delivery.id);
-                        let _ = done.try_send(());
+                        under_way.deliverer.deliver(&delivery).await;
                     });
                 }
             }

@@ -2,39 +2,56 @@
 
 use super::{Event, Outbox, Targets};
 use crate::clock::unix_now;
-use omnigate_recording::manifest::MemberName;
+use crate::supervise::{Supervisor, test_point};
 use omnigate_room::{CallStage, CallTold, Ending, Person, Scene};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
 /// Events that may wait for the store.
 const QUEUE: usize = 65_536;
 /// Pause after a failure of the store.
 const PAUSE: Duration = Duration::from_secs(2);
+/// How long the end waits for the store.
+const FLUSH: Duration = Duration::from_secs(5);
 
-/// Takes events from the hub, which never waits.
-#[derive(Debug, Clone)]
-pub struct EventSink {
-    outbox: Outbox,
-    targets: Targets,
-    queue: mpsc::Sender<Event>,
-}
-
-impl EventSink {
-    /// Starts the task that puts them into the outbox.
-    pub fn start(outbox: Outbox, targets: Targets) -> EventSink {
-        let (queue, mut events) = mpsc::channel::<Event>(QUEUE);
-        let store = outbox.clone();
-        tokio::spawn(async move {
-            while let Some(event) = events.recv().await {
-                while let Err(error) = store.add_alone(&event).await {
+async fn keep(outbox: Outbox, mut entries: mpsc::Receiver<Entry>) {
+    while let Some(entry) = entries.recv().await {
+        test_point("events");
+        match entry {
+            Entry::Event(event) => {
+                while let Err(error) = outbox.add_alone(&event).await {
                     warn!(%error, event = event.name, "an event waits for the store");
                     tokio::time::sleep(PAUSE).await;
                 }
             }
-        });
+            // Whoever waited may have given up.
+            Entry::Mark(done) => drop(done.send(())),
+        }
+    }
+}
+
+/// What waits for the store.
+enum Entry {
+    Event(Event),
+    /// Everything before it is in the store.
+    Mark(oneshot::Sender<()>),
+}
+
+/// Takes events from the rooms, which never wait.
+#[derive(Clone)]
+pub struct EventSink {
+    outbox: Outbox,
+    targets: Targets,
+    queue: mpsc::Sender<Entry>,
+}
+
+impl EventSink {
+    /// Starts the task that puts them into the outbox.
+    pub fn start(outbox: Outbox, targets: Targets, supervisor: &Supervisor) -> EventSink {
+        let (queue, entries) = mpsc::channel(QUEUE);
+        supervisor.task("events", keep(outbox.clone(), entries));
         EventSink {
             outbox,
             targets,
@@ -44,6 +61,19 @@ impl EventSink {
 
     pub(crate) fn outbox(&self) -> &Outbox {
         &self.outbox
+    }
+
+    /// Waits until all that was told before is in the store, at most so long as the end may take.
+    pub async fn flush(&self) {
+        let (mark, done) = oneshot::channel();
+        let flushed = async {
+            if self.queue.send(Entry::Mark(mark)).await.is_ok() {
+                let _ = done.await;
+            }
+        };
+        if tokio::time::timeout(FLUSH, flushed).await.is_err() {
+            warn!("events are lost: the store did not take them in time");
+        }
     }
 
     fn tell(&self, scene: &Scene, name: &'static str, subject: String, more: Value) {
@@ -60,7 +90,7 @@ impl EventSink {
             subject,
             body,
         };
-        if self.queue.try_send(event).is_err() {
+        if self.queue.try_send(Entry::Event(event)).is_err() {
             warn!(event = name, "an event is lost: too many wait for the store");
         }
     }
@@ -73,10 +103,10 @@ impl EventSink {
         self.tell(scene, "participant_joined", scene.room_id.clone(), more);
     }
 
-    pub(crate) fn left(&self, scene: &Scene, name: &MemberName, ending: Ending) {
+    pub(crate) fn left(&self, scene: &Scene, person: &Person, ending: Ending) {
         let more = json!({
-            "session": name.session, "user_id": name.user_id, "user_name": name.user_name,
-            "call_type": name.call_type, "reason": ending.word(),
+            "session": person.session, "user_id": person.user_id, "user_name": person.user_name,
+            "call_type": person.call_type, "reason": ending.word(),
         });
         self.tell(scene, "participant_left", scene.room_id.clone(), more);
     }

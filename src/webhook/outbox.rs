@@ -8,8 +8,11 @@ use sqlx::{Any, Transaction};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
+
+/// How often it is looked whether anything is due, at the end.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Something that happened. `Debug` does not show the body: telephone numbers are in it.
 #[derive(Clone)]
@@ -179,6 +182,20 @@ impl Outbox {
 
     pub(super) async fn woken(&self) {
         self.wake.notified().await;
+    }
+
+    /// Waits until everything that is due has been tried, at most so long.
+    pub async fn delivered(&self, limit: Duration) {
+        self.wake();
+        let due = async {
+            while let Ok((Some(next_at), _)) = self.waiting().await
+                && next_at <= unix_now_signed()
+            {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        // What is left is durable.
+        let _ = tokio::time::timeout(limit, due).await;
     }
 
     /// What may be tried until `now`: of each subject only the oldest that is pending.

@@ -121,14 +121,34 @@ impl Service {
         http_get(self.http, path, &[])
     }
 
+    /// A figure; panics when there is none of that name. One with labels is 0 until it has counted.
     pub fn metric(&self, name: &str) -> f64 {
         let (_, text) = self.get("/metrics");
-        let line = text
-            .lines()
-            .find(|l| l.starts_with(name) && l[name.len()..].starts_with(' '));
-        line.and_then(|l| l.rsplit(' ').next())
-            .and_then(|v| v.parse().ok())
-            .unwrap_or(0.0)
+        figure(&text, name).unwrap_or_else(|| {
+            assert!(is_counted(name), "there is no figure {name}:\n{text}");
+            0.0
+        })
+    }
+
+    /// Panics unless everything that calls and browsers take is given back, within some time.
+    fn assert_nothing_is_left(&self) {
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            let (status, text) = self.get("/metrics");
+            assert_eq!(status, 200, "{text}");
+            let left: Vec<(&str, f64)> = GIVEN_BACK
+                .iter()
+                .map(|name| (*name, figure(&text, name).unwrap_or(f64::NAN)))
+                .filter(|(_, value)| *value != 0.0)
+                .collect();
+            if left.is_empty() {
+                return;
+            }
+            if Instant::now() >= until {
+                panic!("left behind: {left:?}\n{}", tail(&self.log()));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     pub fn calls(&self) -> Vec<Value> {
@@ -147,7 +167,7 @@ impl Service {
             let ended = calls
                 .iter()
                 .filter(|c| c["state"] == "ended")
-                .max_by_key(|c| c["id"].as_u64());
+                .max_by_key(|c| c["id"].as_str().map(str::to_owned));
             reason = ended
                 .map(|c| c["reason"].as_str().unwrap().to_owned())
                 .unwrap_or_default();
@@ -181,8 +201,49 @@ impl Service {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        Phone(child)
+        Phone(Some(child))
     }
+}
+
+/// What must be zero when nobody is there any more.
+const GIVEN_BACK: [&str; 13] = [
+    "omnigate_media_legs",
+    "omnigate_media_peers",
+    "omnigate_media_streams",
+    "omnigate_media_viewers",
+    "omnigate_media_captures",
+    "omnigate_media_rooms",
+    "omnigate_media_ports_used",
+    "omnigate_media_failures",
+    "omnigate_sip_dialogs",
+    "omnigate_signaling_sockets",
+    "omnigate_signaling_sessions",
+    "omnigate_signaling_participants",
+    "omnigate_recordings_active",
+];
+
+/// The sample of this name, labels included.
+fn figure(page: &str, name: &str) -> Option<f64> {
+    let mut lines = page.lines();
+    let line = lines.find(|l| l.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+/// Whether a figure with labels is one of those that the documentation lists.
+fn is_counted(name: &str) -> bool {
+    let Some((family, labels)) = name.split_once('{') else {
+        return false;
+    };
+    let label = labels.split('=').next().unwrap_or_default();
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let listed = text.lines().filter_map(|line| line.strip_prefix("| `"));
+    listed
+        .filter_map(|rest| rest.split_once('{'))
+        .any(|(listed, rest)| {
+            let labels = rest.split('}').next().unwrap_or_default();
+            listed == family && labels.split(',').any(|one| one == label)
+        })
 }
 
 pub fn tail(text: &str) -> String {
@@ -192,6 +253,11 @@ pub fn tail(text: &str) -> String {
 
 impl Drop for Service {
     fn drop(&mut self) {
+        let runs = matches!(self.child.try_wait(), Ok(None));
+        // One that is served by TLS alone has no telephones in these tests.
+        if runs && !std::thread::panicking() && !self.ready.contains("http=https://") {
+            self.assert_nothing_is_left();
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
         if !std::thread::panicking() && self.dir.is_absolute() {
@@ -200,12 +266,13 @@ impl Drop for Service {
     }
 }
 
-pub struct Phone(Child);
+/// A running `omnigate phone`; it hangs up when it is dropped.
+pub struct Phone(Option<Child>);
 
 impl Phone {
     /// Its report, once it has ended.
-    pub fn report(self) -> Value {
-        let output: Output = self.0.wait_with_output().unwrap();
+    pub fn report(mut self) -> Value {
+        let output: Output = self.0.take().unwrap().wait_with_output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         serde_json::from_str(text.trim())
             .unwrap_or_else(|e| panic!("{e}: {text} {}", String::from_utf8_lossy(&output.stderr)))
@@ -213,16 +280,33 @@ impl Phone {
 
     /// Hangs up as a person does.
     pub fn hang_up(&self) {
-        Command::new("kill")
-            .args(["-INT", &self.0.id().to_string()])
-            .status()
-            .unwrap();
+        if let Some(child) = &self.0 {
+            Command::new("kill")
+                .args(["-INT", &child.id().to_string()])
+                .status()
+                .unwrap();
+        }
     }
 
     /// Vanishes without a word.
     pub fn vanish(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        if let Some(mut child) = self.0.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Drop for Phone {
+    fn drop(&mut self) {
+        self.hang_up();
+        let until = Instant::now() + Duration::from_secs(5);
+        let runs =
+            |child: &mut Option<Child>| child.as_mut().is_some_and(|c| matches!(c.try_wait(), Ok(None)));
+        while runs(&mut self.0) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.vanish();
     }
 }
 

@@ -1,6 +1,9 @@
 //! Browsers as str0m plays them, and the media plane that they talk to.
 
-use omnigate::media::{MediaPlane, MediaSettings, PeerEvent};
+use omnigate::media::{MediaFigures, MediaPlane, MediaSettings, PeerEvent};
+use omnigate::observe::Health;
+use omnigate::rooms::{OpenError, RoomMedia};
+use omnigate::supervise::Supervisor;
 use omnigate_audio::opus::{Encoder, EncoderSettings};
 use omnigate_room::{ParticipantId, RoomId, StreamId, ViewerId};
 use omnigate_rtc::VideoCodec;
@@ -24,11 +27,62 @@ pub const STREAM: StreamId = StreamId(1);
 pub const VIEWER: ViewerId = ViewerId(1);
 pub const PIXELS: u32 = 640 * 480;
 
-pub fn plane(codecs: &[VideoCodec]) -> (Arc<MediaPlane>, mpsc::Receiver<PeerEvent>) {
+/// The media plane with the rooms' book of it.
+pub struct Plane(RefCell<RoomMedia>);
+
+impl Plane {
+    pub fn open_stream(&self, stream: StreamId, room: RoomId, offer: &str) -> Result<String, OpenError> {
+        self.0
+            .borrow_mut()
+            .open_stream(stream, room, offer, PIXELS, Instant::now())
+    }
+
+    pub fn open_viewer(&self, viewer: ViewerId, stream: StreamId, room: RoomId) -> Result<String, OpenError> {
+        self.0
+            .borrow_mut()
+            .open_viewer(viewer, stream, room, Instant::now())
+    }
+
+    pub fn open_peer(&self, participant: ParticipantId, offer: &str) -> Result<String, OpenError> {
+        self.0
+            .borrow_mut()
+            .open_peer(participant, ROOM, offer, 48_000, Instant::now())
+    }
+
+    pub fn close_stream(&self, stream: StreamId) {
+        self.0.borrow_mut().close_stream(stream);
+    }
+
+    pub fn mute_stream(&self, stream: StreamId, muted: bool) {
+        self.0.borrow_mut().mute_stream(stream, muted);
+    }
+
+    pub fn answer_viewer(&self, viewer: ViewerId, answer: String) {
+        self.0.borrow_mut().answer_viewer(viewer, answer);
+    }
+
+    pub fn close_viewer(&self, viewer: ViewerId) {
+        self.0.borrow_mut().close_viewer(viewer);
+    }
+
+    pub fn figures(&self) -> MediaFigures {
+        self.0.borrow().plane().figures()
+    }
+
+    pub fn webrtc_ports(&self) -> Vec<u16> {
+        self.0.borrow().plane().webrtc_ports()
+    }
+
+    pub fn stop(&self) {
+        self.0.borrow().plane().stop();
+    }
+}
+
+pub fn plane(codecs: &[VideoCodec]) -> (Plane, mpsc::UnboundedReceiver<PeerEvent>) {
     plane_at(Ipv4Addr::LOCALHOST.into(), codecs)
 }
 
-pub fn plane_at(local: IpAddr, codecs: &[VideoCodec]) -> (Arc<MediaPlane>, mpsc::Receiver<PeerEvent>) {
+pub fn plane_at(local: IpAddr, codecs: &[VideoCodec]) -> (Plane, mpsc::UnboundedReceiver<PeerEvent>) {
     let settings = MediaSettings {
         bind: local,
         advertise: vec![local],
@@ -39,8 +93,10 @@ pub fn plane_at(local: IpAddr, codecs: &[VideoCodec]) -> (Arc<MediaPlane>, mpsc:
         silence_timeout: Duration::from_secs(30),
         video_codecs: codecs.to_vec(),
     };
-    let (sender, events) = mpsc::channel(64);
-    (MediaPlane::start(settings, sender).unwrap(), events)
+    let (sender, events) = mpsc::unbounded_channel();
+    let (supervisor, _deaths) = Supervisor::new();
+    let plane = MediaPlane::start(settings, sender, &supervisor, &Health::default()).unwrap();
+    (Plane(RefCell::new(RoomMedia::new(plane))), events)
 }
 
 /// A browser's way to the service.
@@ -310,20 +366,20 @@ pub fn until(a: &mut Browser, b: &mut Browser, mut done: impl FnMut(&Browser, &B
     false
 }
 
-pub fn publish(plane: &MediaPlane, stream: StreamId, browser: &mut Browser) -> String {
+pub fn publish(plane: &Plane, stream: StreamId, browser: &mut Browser) -> String {
     let (offer, pending) = browser.offer(MediaKind::Video);
-    let answer = plane.open_stream(stream, ROOM, &offer, PIXELS).unwrap();
+    let answer = plane.open_stream(stream, ROOM, &offer).unwrap();
     let parsed = SdpAnswer::from_sdp_string(&answer).unwrap();
     browser.rtc.sdp_api().accept_answer(pending, parsed).unwrap();
     answer
 }
 
 /// Makes the browser the viewer of the stream.
-pub fn view(plane: &MediaPlane, browser: &mut Browser) {
+pub fn view(plane: &Plane, browser: &mut Browser) {
     view_as(plane, VIEWER, browser);
 }
 
-pub fn view_as(plane: &MediaPlane, viewer: ViewerId, browser: &mut Browser) {
+pub fn view_as(plane: &Plane, viewer: ViewerId, browser: &mut Browser) {
     let offer = plane.open_viewer(viewer, STREAM, ROOM).unwrap();
     let offer = SdpOffer::from_sdp_string(&offer).unwrap();
     let answer = browser.rtc.sdp_api().accept_offer(offer).unwrap();
@@ -331,9 +387,9 @@ pub fn view_as(plane: &MediaPlane, viewer: ViewerId, browser: &mut Browser) {
 }
 
 /// Brings the browser's microphone and loudspeaker into the room.
-pub fn join(plane: &MediaPlane, participant: ParticipantId, browser: &mut Browser) {
+pub fn join(plane: &Plane, participant: ParticipantId, browser: &mut Browser) {
     let (offer, pending) = browser.offer(MediaKind::Audio);
-    let answer = plane.open_peer(participant, ROOM, &offer, 48_000).unwrap();
+    let answer = plane.open_peer(participant, &offer).unwrap();
     let answer = SdpAnswer::from_sdp_string(&answer).unwrap();
     browser.rtc.sdp_api().accept_answer(pending, answer).unwrap();
 }

@@ -6,8 +6,9 @@ mod congestion;
 mod strangers;
 mod tcp;
 
-use browser::{Browser, PIXELS, ROOM, STREAM, VIEWER, plane, publish, until, view};
-use omnigate::media::{MediaError, PeerEvent};
+use browser::{Browser, ROOM, STREAM, VIEWER, plane, publish, until, view};
+use omnigate::media::PeerEvent;
+use omnigate::rooms::OpenError;
 use omnigate_room::{RoomId, StreamId};
 use omnigate_rtc::VideoCodec;
 use std::time::{Duration, Instant};
@@ -72,12 +73,12 @@ fn a_room_keeps_to_what_all_its_publishers_have() {
 fn what_is_not_there_is_refused_and_an_answer_of_no_use_ends_the_viewer() {
     let (plane, mut events) = plane(&VideoCodec::ALL);
     let none = plane.open_viewer(VIEWER, STREAM, ROOM);
-    assert!(matches!(none, Err(MediaError::NoStream)));
-    let garbage = plane.open_stream(STREAM, ROOM, "hello", PIXELS).unwrap_err();
+    assert!(matches!(none, Err(OpenError::NoStream)));
+    let garbage = plane.open_stream(STREAM, ROOM, "hello").unwrap_err();
     assert!(garbage.to_string().contains("jsep.sdp"), "{garbage}");
     publish(&plane, STREAM, &mut Browser::new(|c| c));
     let elsewhere = plane.open_viewer(VIEWER, STREAM, RoomId(8));
-    assert!(matches!(elsewhere, Err(MediaError::NoStream)));
+    assert!(matches!(elsewhere, Err(OpenError::NoStream)));
     plane.open_viewer(VIEWER, STREAM, ROOM).unwrap();
     plane.answer_viewer(VIEWER, "hello".into());
     assert_eq!(events.blocking_recv(), Some(PeerEvent::ViewerGone(VIEWER)));

@@ -2,9 +2,10 @@
 
 use crate::ids::SocketId;
 use crate::masked::CallNumber;
+use crate::numbers::{NumberOwner, TargetKind};
 use crate::record_policy::RecordPolicy;
+use omnigate_room::{CallId, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
 use omnigate_room::{CallTold, Ending, Person, RecordingAbout, Scene};
-use omnigate_room::{ParticipantId, RecordingId, RoomId, StreamId, TelephoneId, ViewerId};
 use std::fmt;
 use std::time::Instant;
 
@@ -106,7 +107,7 @@ pub enum Effect {
     /// Tell a telephone call.
     Telephone {
         /// Which.
-        call: TelephoneId,
+        call: CallId,
         /// What.
         notice: TelephoneNotice,
     },
@@ -127,6 +128,10 @@ pub enum Effect {
         room: RoomId,
         /// Who.
         participant: ParticipantId,
+        /// Where.
+        scene: Box<Scene>,
+        /// Who, by name.
+        person: Box<Person>,
         /// Why.
         ending: Ending,
     },
@@ -136,6 +141,23 @@ pub enum Effect {
         scene: Box<Scene>,
         /// What about it.
         call: Box<CallTold>,
+    },
+    /// Give the owner a call number, then call [`Hub::number_assigned`](crate::Hub::number_assigned). For one owner these
+    /// and [`ReleaseNumber`](Self::ReleaseNumber) are carried out in their order.
+    AssignNumber {
+        /// The socket that asks.
+        socket: SocketId,
+        /// Whose it will be.
+        owner: NumberOwner,
+        /// Where it will lead to.
+        kind: TargetKind,
+        /// The wanted one; none: any, or the one that the owner has.
+        wanted: Option<CallNumber>,
+    },
+    /// The owner is gone: its number ends.
+    ReleaseNumber {
+        /// Whose.
+        owner: NumberOwner,
     },
     /// Record the room's mix from now on.
     StartRecording {
@@ -258,6 +280,7 @@ impl fmt::Debug for Effect {
                 room,
                 participant,
                 ending,
+                ..
             } => f
                 .debug_struct("Gone")
                 .field("room", room)
@@ -269,6 +292,13 @@ impl fmt::Debug for Effect {
                 .field("scene", scene)
                 .field("call", call)
                 .finish(),
+            // Numbers mask themselves.
+            Self::AssignNumber { socket, owner, .. } => f
+                .debug_struct("AssignNumber")
+                .field("socket", socket)
+                .field("owner", owner)
+                .finish(),
+            Self::ReleaseNumber { owner } => f.debug_struct("ReleaseNumber").field("owner", owner).finish(),
             Self::StartRecording {
                 recording,
                 room,
@@ -322,6 +352,17 @@ pub enum TelephoneNotice {
     Ended(EndReason),
 }
 
+impl TelephoneNotice {
+    /// Whether the hub has forgotten the call with this.
+    #[must_use]
+    pub fn is_last(self) -> bool {
+        match self {
+            Self::Ringing { .. } | Self::Bridged { .. } | Self::Admitted { .. } => false,
+            Self::Refused(_) | Self::Declined | Self::NoAnswer | Self::Ended(_) => true,
+        }
+    }
+}
+
 /// Why a telephone call was refused at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RefusedReason {
@@ -352,37 +393,6 @@ pub enum EndReason {
     Shutdown,
 }
 
-/// What a call number leads to.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum LookUp {
-    /// A user or a room.
-    Found(Target),
-    /// Nobody has had this number lately.
-    Unknown,
-    /// It was valid until lately.
-    Expired,
-}
-
-/// The owner of a call number.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Target {
-    /// The number itself.
-    pub call_number: CallNumber,
-    /// The service of the user or room.
-    pub service_id: String,
-    /// User or room.
-    pub kind: TargetKind,
-}
-
-/// What kind of owner.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum TargetKind {
-    /// A personal number (9.9): for [`Hub::ring`](crate::Hub::ring).
-    User(String),
-    /// A room number (9.10): for [`Hub::admit`](crate::Hub::admit).
-    Room(RoomId),
-}
-
 /// Counts for metrics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Figures {
@@ -398,6 +408,8 @@ pub struct Figures {
     pub telephones: usize,
     /// Calls that ring, also those whose callee has no session yet.
     pub ringing_calls: usize,
+    /// 1:1 calls that ring or are talked in.
+    pub calls: usize,
     /// Published videos: cameras and screens.
     pub streams: usize,
     /// Subscriptions to them.
@@ -408,4 +420,23 @@ pub struct Figures {
     pub numbers: usize,
     /// Frames since the start that were not JSON or had no known `cmd` (12.31).
     pub malformed: u64,
+}
+
+impl std::iter::Sum for Figures {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            sockets: sum.sockets + one.sockets,
+            sessions: sum.sessions + one.sessions,
+            rooms: sum.rooms + one.rooms,
+            participants: sum.participants + one.participants,
+            telephones: sum.telephones + one.telephones,
+            calls: sum.calls + one.calls,
+            ringing_calls: sum.ringing_calls + one.ringing_calls,
+            streams: sum.streams + one.streams,
+            viewers: sum.viewers + one.viewers,
+            recordings: sum.recordings + one.recordings,
+            numbers: sum.numbers + one.numbers,
+            malformed: sum.malformed + one.malformed,
+        })
+    }
 }

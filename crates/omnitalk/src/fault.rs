@@ -49,6 +49,8 @@ pub(crate) enum Fault {
     NumberInUse,
     #[error("No call number is free: try again later")]
     NumbersExhausted,
+    #[error("The directory of call numbers gave no answer: try again later")]
+    NoNumberNow,
     #[error("No call rings for this session")]
     NothingRings,
     #[error("No such call: {field} differs from the one of WS_RINGING_NOTI")]
@@ -57,6 +59,8 @@ pub(crate) enum Fault {
     CallerIsSelf,
     #[error("callee is the user of this session: nobody can call themselves")]
     CalleeIsSelf,
+    #[error("The server is about to stop: call again in a moment")]
+    Draining,
     #[error("Callee is busy: call again later")]
     CalleeBusy,
     #[error("Too many wrong secrets: join again in {seconds} seconds")]

@@ -12,7 +12,7 @@
 //! use omnigate_omnitalk::{Effect, Hub, HubSettings, Now, Service, SocketId};
 //! use std::time::Instant;
 //!
-//! let settings = HubSettings { services: vec![Service::open("SVC1")], ..HubSettings::default() };
+//! let settings = HubSettings { service: Some(Service::open("SVC1")), ..HubSettings::default() };
 //! let mut hub = Hub::new(settings, [7; 32]);
 //! let now = Now { instant: Instant::now(), unix: 1_700_000_000 };
 //! hub.connected(SocketId(1), None, now);
@@ -35,19 +35,20 @@ mod outgoing;
 mod random;
 mod record_policy;
 mod settings;
+mod tenants;
 mod timers;
 mod words;
 
-pub use effects::{
-    Caller, Effect, EndReason, Figures, LookUp, Now, RefusedReason, Target, TargetKind, TelephoneNotice,
-};
+pub use effects::{Caller, Effect, EndReason, Figures, Now, RefusedReason, TelephoneNotice};
 pub use hub::Hub;
 pub use ids::{ClientId, SocketId};
 pub use masked::{CallNumber, NotACallNumber, Secret};
+pub use numbers::{LookUp, NumberBook, NumberFault, NumberOwner, Target, TargetKind};
 pub use record_policy::RecordPolicy;
 // What the hub takes and gives names these.
 pub use omnigate_room::{
-    CallParties, CallStage, CallTold, Ending, ParticipantId, Person, RecordingAbout, RecordingId, RoomId,
-    Scene, StreamId, TelephoneId, ViewerId,
+    CallId, CallParties, CallStage, CallTold, Ending, ParticipantId, Person, RecordingAbout, RecordingId,
+    RoomId, Scene, StreamId, ViewerId,
 };
 pub use settings::{HubSettings, Service, TurnSettings};
+pub use tenants::Tenants;

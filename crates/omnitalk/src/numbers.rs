@@ -1,6 +1,5 @@
-//! Call numbers: who has which, and which ended lately (10.6, 12.23).
+//! Call numbers of all services: who has which, and which ended lately (10.6, 12.23).
 
-use crate::fault::Fault;
 use crate::ids::SocketId;
 use crate::masked::CallNumber;
 use crate::random::Dice;
@@ -11,19 +10,68 @@ use std::time::{Duration, Instant};
 /// Ended numbers that are remembered at most; the oldest are forgotten first.
 const MOST_ENDED: usize = 100_000;
 
-/// What a number leads to.
+/// What a call number leads to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LookUp {
+    /// A user or a room.
+    Found(Target),
+    /// Nobody has had this number lately.
+    Unknown,
+    /// It was valid until lately.
+    Expired,
+}
+
+/// The owner of a call number.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Target {
+    /// The number itself.
+    pub call_number: CallNumber,
+    /// The service of the user or room.
+    pub service_id: String,
+    /// User or room.
+    pub kind: TargetKind,
+}
+
+/// What kind of owner.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TargetKind {
+    /// A personal number (9.9): for [`Tenants::ring`](crate::Tenants::ring).
+    User(String),
+    /// A room number (9.10): for [`Tenants::admit`](crate::Tenants::admit).
+    Room(RoomId),
+}
+
+/// Why there is no number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NumberFault {
+    /// The wanted one has an owner.
+    InUse,
+    /// None is free.
+    Exhausted,
+    /// The directory cannot be reached.
+    Unavailable,
+}
+
+/// Who has a number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Owner {
+pub enum NumberOwner {
     /// The session on this socket: a personal number.
     Session(SocketId),
     /// A room.
     Room(RoomId),
 }
 
+/// Where a number leads to.
+struct Entry {
+    service_id: String,
+    kind: TargetKind,
+}
+
 /// Every owner has at most one number, every number at most one owner.
-pub(crate) struct NumberBook {
-    by_number: BTreeMap<CallNumber, Owner>,
-    by_owner: BTreeMap<Owner, CallNumber>,
+pub struct NumberBook {
+    dice: Dice,
+    by_number: BTreeMap<CallNumber, Entry>,
+    by_owner: BTreeMap<NumberOwner, CallNumber>,
     /// Number → until when it counts as "ended lately".
     ended: BTreeMap<CallNumber, Instant>,
     endings: VecDeque<(Instant, CallNumber)>,
@@ -31,9 +79,12 @@ pub(crate) struct NumberBook {
 }
 
 impl NumberBook {
-    /// `memory`: how long an ended number counts as "ended lately".
-    pub(crate) fn new(memory: Duration) -> Self {
+    /// A book without numbers. `memory`: how long an ended number counts as "ended lately". Numbers are drawn from `seed`,
+    /// which must be unguessable in production.
+    #[must_use]
+    pub fn new(memory: Duration, seed: [u8; 32]) -> Self {
         Self {
+            dice: Dice::new(seed),
             by_number: BTreeMap::new(),
             by_owner: BTreeMap::new(),
             ended: BTreeMap::new(),
@@ -42,57 +93,74 @@ impl NumberBook {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// Numbers that lead somewhere.
+    #[must_use]
+    pub fn len(&self) -> usize {
         self.by_number.len()
     }
 
-    pub(crate) fn owners(&self) -> impl Iterator<Item = Owner> + '_ {
-        self.by_owner.keys().copied()
+    /// Whether none does.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_number.is_empty()
     }
 
-    pub(crate) fn of(&self, owner: Owner) -> Option<CallNumber> {
-        self.by_owner.get(&owner).copied()
+    /// Where a number leads to.
+    #[must_use]
+    pub fn look_up(&self, number: CallNumber, now: Instant) -> LookUp {
+        match self.by_number.get(&number) {
+            Some(entry) => LookUp::Found(Target {
+                call_number: number,
+                service_id: entry.service_id.clone(),
+                kind: entry.kind.clone(),
+            }),
+            None if self.ended_lately(number, now) => LookUp::Expired,
+            None => LookUp::Unknown,
+        }
     }
 
-    pub(crate) fn owner(&self, number: CallNumber) -> Option<Owner> {
-        self.by_number.get(&number).copied()
-    }
-
-    pub(crate) fn ended_lately(&self, number: CallNumber, now: Instant) -> bool {
+    fn ended_lately(&self, number: CallNumber, now: Instant) -> bool {
         self.ended.get(&number).is_some_and(|until| *until > now)
     }
 
     /// Gives `owner` the wanted number, or keeps the one it has, or draws one. Another wanted number replaces the
     /// one it has (12.23). A drawn number is one that has not ended lately, so that no caller with an old number
     /// reaches a stranger.
-    pub(crate) fn assign(
+    ///
+    /// # Errors
+    /// The wanted number has an owner, or none is free.
+    pub fn assign(
         &mut self,
-        owner: Owner,
+        owner: NumberOwner,
+        service_id: &str,
+        kind: TargetKind,
         wanted: Option<CallNumber>,
-        dice: &mut Dice,
         now: Instant,
-    ) -> Result<CallNumber, Fault> {
-        let number = match (wanted, self.of(owner)) {
+    ) -> Result<CallNumber, NumberFault> {
+        let number = match (wanted, self.by_owner.get(&owner).copied()) {
             (None, Some(existing)) => return Ok(existing),
             (Some(wanted), Some(existing)) if wanted == existing => return Ok(existing),
-            (Some(wanted), _) if self.by_number.contains_key(&wanted) => return Err(Fault::NumberInUse),
+            (Some(wanted), _) if self.by_number.contains_key(&wanted) => return Err(NumberFault::InUse),
             (Some(wanted), _) => wanted,
-            (None, None) => self.draw(dice, now).ok_or(Fault::NumbersExhausted)?,
+            (None, None) => self.draw(now).ok_or(NumberFault::Exhausted)?,
         };
         self.release(owner, now);
         self.ended.remove(&number);
-        self.by_number.insert(number, owner);
+        let service_id = service_id.to_owned();
+        self.by_number.insert(number, Entry { service_id, kind });
         self.by_owner.insert(owner, number);
         Ok(number)
     }
 
-    fn draw(&self, dice: &mut Dice, now: Instant) -> Option<CallNumber> {
-        dice.number(|number| !self.by_number.contains_key(&number) && !self.ended_lately(number, now))
-            .or_else(|| dice.number(|number| !self.by_number.contains_key(&number)))
+    fn draw(&mut self, now: Instant) -> Option<CallNumber> {
+        let (taken, ended) = (&self.by_number, &self.ended);
+        let free = |number: CallNumber| !taken.contains_key(&number);
+        let fresh = |number| free(number) && ended.get(&number).is_none_or(|until| *until <= now);
+        self.dice.number(fresh).or_else(|| self.dice.number(free))
     }
 
     /// The owner is gone: its number ends.
-    pub(crate) fn release(&mut self, owner: Owner, now: Instant) {
+    pub fn release(&mut self, owner: NumberOwner, now: Instant) {
         while let Some((until, number)) = self.endings.front().copied() {
             if until > now && self.endings.len() <= MOST_ENDED {
                 break;
@@ -117,8 +185,21 @@ mod tests {
     use super::*;
 
     const MEMORY: Duration = Duration::from_secs(60);
-    const ME: Owner = Owner::Session(SocketId(1));
-    const ROOM: Owner = Owner::Room(RoomId(9));
+    const ME: NumberOwner = NumberOwner::Session(SocketId(1));
+    const ROOM: NumberOwner = NumberOwner::Room(RoomId(9));
+
+    fn assign(
+        book: &mut NumberBook,
+        owner: NumberOwner,
+        wanted: Option<CallNumber>,
+        now: Instant,
+    ) -> Result<CallNumber, NumberFault> {
+        let kind = match owner {
+            NumberOwner::Session(_) => TargetKind::User("me".to_owned()),
+            NumberOwner::Room(room) => TargetKind::Room(room),
+        };
+        book.assign(owner, "SVC1", kind, wanted, now)
+    }
 
     fn number(text: &str) -> CallNumber {
         CallNumber::parse(text).unwrap()
@@ -126,44 +207,43 @@ mod tests {
 
     #[test]
     fn the_same_target_without_a_number_keeps_its_number() {
-        let (mut book, mut dice, now) = (NumberBook::new(MEMORY), Dice::new([0; 32]), Instant::now());
-        let first = book.assign(ME, None, &mut dice, now).unwrap();
-        assert_eq!(book.assign(ME, None, &mut dice, now), Ok(first));
-        assert_eq!(book.assign(ME, Some(first), &mut dice, now), Ok(first));
+        let (mut book, now) = (NumberBook::new(MEMORY, [0; 32]), Instant::now());
+        let first = assign(&mut book, ME, None, now).unwrap();
+        assert_eq!(assign(&mut book, ME, None, now), Ok(first));
+        assert_eq!(assign(&mut book, ME, Some(first), now), Ok(first));
         assert_eq!(book.len(), 1);
     }
 
     #[test]
     fn another_number_replaces_the_old_one_which_then_has_ended() {
-        let (mut book, mut dice, now) = (NumberBook::new(MEMORY), Dice::new([0; 32]), Instant::now());
-        let first = book.assign(ME, None, &mut dice, now).unwrap();
-        book.assign(ME, Some(number("012345")), &mut dice, now).unwrap();
-        assert_eq!(book.owner(number("012345")), Some(ME));
-        assert_eq!(book.owner(first), None);
+        let (mut book, now) = (NumberBook::new(MEMORY, [0; 32]), Instant::now());
+        let first = assign(&mut book, ME, None, now).unwrap();
+        assign(&mut book, ME, Some(number("012345")), now).unwrap();
+        assert!(book.by_number.contains_key(&number("012345")));
+        assert!(!book.by_number.contains_key(&first));
         assert!(book.ended_lately(first, now));
         assert!(!book.ended_lately(first, now + MEMORY));
     }
 
     #[test]
     fn a_number_in_use_goes_to_nobody_else_and_the_old_one_stays() {
-        let (mut book, mut dice, now) = (NumberBook::new(MEMORY), Dice::new([0; 32]), Instant::now());
-        book.assign(ME, Some(number("111111")), &mut dice, now).unwrap();
-        let own = book.assign(ROOM, None, &mut dice, now).unwrap();
+        let (mut book, now) = (NumberBook::new(MEMORY, [0; 32]), Instant::now());
+        assign(&mut book, ME, Some(number("111111")), now).unwrap();
+        let own = assign(&mut book, ROOM, None, now).unwrap();
         assert_eq!(
-            book.assign(ROOM, Some(number("111111")), &mut dice, now),
-            Err(Fault::NumberInUse)
+            assign(&mut book, ROOM, Some(number("111111")), now),
+            Err(NumberFault::InUse)
         );
-        assert_eq!(book.of(ROOM), Some(own));
+        assert_eq!(book.by_owner.get(&ROOM).copied(), Some(own));
     }
 
     #[test]
     fn a_number_that_lives_again_is_not_forgotten_early() {
-        let (mut book, mut dice, now) = (NumberBook::new(MEMORY), Dice::new([0; 32]), Instant::now());
-        book.assign(ME, Some(number("111111")), &mut dice, now).unwrap();
+        let (mut book, now) = (NumberBook::new(MEMORY, [0; 32]), Instant::now());
+        assign(&mut book, ME, Some(number("111111")), now).unwrap();
         book.release(ME, now);
         let later = now + Duration::from_secs(30);
-        book.assign(ROOM, Some(number("111111")), &mut dice, later)
-            .unwrap();
+        assign(&mut book, ROOM, Some(number("111111")), later).unwrap();
         book.release(ROOM, later);
         let end = now + MEMORY;
         book.release(ME, end);

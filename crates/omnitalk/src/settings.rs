@@ -1,4 +1,4 @@
-//! What the operator may choose: services, times and limits.
+//! What the operator may choose: the service, times and limits.
 
 use crate::masked::Secret;
 use crate::record_policy::RecordPolicy;
@@ -43,8 +43,10 @@ pub struct TurnSettings {
 /// Times and limits of the hub. The defaults are those of section 12.
 #[derive(Clone, Debug)]
 pub struct HubSettings {
-    /// The services that may create sessions. None by default.
-    pub services: Vec<Service>,
+    /// The service whose hub this is. None: nobody gets a session here.
+    pub service: Option<Service>,
+    /// Where the ids of participants, streams and viewers begin: hubs that share a media plane must not share an id.
+    pub first_id: u64,
     /// How often the server asks for a sign of life (12.2). 20 s.
     pub heartbeat: Duration,
     /// Unanswered heartbeats that make a connection lost (12.2). 3.
@@ -79,8 +81,6 @@ pub struct HubSettings {
     pub ringback_notification: bool,
     /// How long a room may stay empty (12.4). 10 min.
     pub empty_room: Duration,
-    /// How long an ended call number is still told apart from an unknown one. 6 h.
-    pub ended_number: Duration,
     /// Sessions at one time. 10 000.
     pub most_sessions: usize,
     /// Rooms at one time, those of calls included. 10 000.
@@ -92,7 +92,8 @@ pub struct HubSettings {
 impl Default for HubSettings {
     fn default() -> Self {
         Self {
-            services: Vec::new(),
+            service: None,
+            first_id: 1,
             heartbeat: Duration::from_secs(20),
             heartbeats_missed: 3,
             session_time: Duration::from_secs(30),
@@ -109,7 +110,6 @@ impl Default for HubSettings {
             turn: None,
             ringback_notification: true,
             empty_room: Duration::from_secs(600),
-            ended_number: Duration::from_secs(6 * 3600),
             most_sessions: 10_000,
             most_rooms: 10_000,
             most_participants: 200,

@@ -9,7 +9,7 @@
 mod common;
 
 use common::{World, settings};
-use omnigate_omnitalk::{Figures, HubSettings, TelephoneId};
+use omnigate_omnitalk::{CallId, Figures, HubSettings};
 use serde_json::{Value, json};
 
 const PHONE: &str = "01099998888";
@@ -104,7 +104,7 @@ fn a_user_without_a_session_or_with_busy_ones_is_not_rung() {
         format!("{:?}", world.ring(4, "carol", PHONE).unwrap()),
         "Refused(Busy)"
     );
-    let effects = world.hub.ring(TelephoneId(5), "NOPE", "bob", PHONE, world.now);
+    let effects = world.hub.ring(CallId(5), "NOPE", "bob", PHONE, world.now);
     world.apply(None, effects);
     assert_eq!(format!("{:?}", world.notice(5).unwrap()), "Refused(NoSession)");
 }

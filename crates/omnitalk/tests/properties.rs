@@ -5,7 +5,7 @@ mod common;
 
 use common::steps::{PHONES, SLOTS, Step, USERS, step};
 use common::{Video, World};
-use omnigate_omnitalk::{Figures, RecordPolicy, TelephoneNotice};
+use omnigate_omnitalk::{Figures, TelephoneNotice};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -58,9 +58,7 @@ fn over(notice: &TelephoneNotice) -> bool {
 
 impl Play {
     fn new(answers: bool) -> Self {
-        let mut settings = common::settings();
-        settings.services[0].record = RecordPolicy::parse("videoroom").unwrap();
-        let mut world = World::with(settings);
+        let mut world = World::with_services(common::recorded_by_policy("videoroom"), common::settings());
         world.answers = answers;
         Self {
             world,

@@ -4,8 +4,8 @@
 mod common;
 
 use common::app_calls::{offer, ringing, talking};
-use common::{World, settings};
-use omnigate_omnitalk::{Caller, RecordPolicy, RoomId, TelephoneId};
+use common::{World, recorded_by_policy, settings};
+use omnigate_omnitalk::{CallId, Caller, RecordPolicy, RoomId};
 use serde_json::{Value, json};
 
 fn recording(action: &str) -> Value {
@@ -40,9 +40,7 @@ fn room_of_two() -> (World, String) {
 }
 
 fn recording_by_policy(word: &str) -> World {
-    let mut settings = settings();
-    settings.services[0].record = RecordPolicy::parse(word).unwrap();
-    World::with(settings)
+    World::with_services(recorded_by_policy(word), settings())
 }
 
 fn ended(world: &World) -> Vec<&'static str> {
@@ -254,14 +252,14 @@ fn a_trunk_records_its_callers() {
     };
     let effects = world
         .hub
-        .admit(TelephoneId(1), RoomId::parse(&room).unwrap(), caller, world.now);
+        .admit(CallId(1), RoomId::parse(&room).unwrap(), caller, world.now);
     world.apply(None, effects);
     assert_eq!(world.recordings.values().next().unwrap().person.user_id, "0101");
     world.hang_up(1);
     assert_eq!(ended(&world), ["leave"]);
 
     world.login(2, "bob");
-    let effects = world.hub.ring(TelephoneId(2), "SVC1", "bob", caller, world.now);
+    let effects = world.hub.ring(CallId(2), "SVC1", "bob", caller, world.now);
     world.apply(None, effects);
     let call = world.drain(2)[0]["room_id"].as_str().unwrap().to_owned();
     world.ok(2, "WS_ANSWER_CALL_REQ", json!({}));

@@ -67,7 +67,7 @@ fn socket(event: &Value) -> u64 {
 fn target(world: &World, event: &Value, bindings: &Bindings) -> TargetKind {
     let number = fill(&event["number"], bindings);
     let number = CallNumber::parse(number.as_str().unwrap()).unwrap();
-    match world.hub.look_up(&number, world.now) {
+    match world.numbers.look_up(number, world.now.instant) {
         LookUp::Found(target) => target.kind,
         other => panic!("the number leads to {other:?}"),
     }
@@ -84,13 +84,9 @@ fn act(world: &mut World, event: &Value, bindings: &Bindings) {
             let TargetKind::User(user) = target(world, event, bindings) else {
                 panic!("a room")
             };
-            let effects = world.hub.ring(
-                omnigate_omnitalk::TelephoneId(1),
-                "SVC1",
-                &user,
-                caller,
-                world.now,
-            );
+            let effects = world
+                .hub
+                .ring(omnigate_omnitalk::CallId(1), "SVC1", &user, caller, world.now);
             world.apply(None, effects);
         }
         "admit" => {
@@ -99,7 +95,7 @@ fn act(world: &mut World, event: &Value, bindings: &Bindings) {
             };
             let effects = world
                 .hub
-                .admit(omnigate_omnitalk::TelephoneId(1), room, caller, world.now);
+                .admit(omnigate_omnitalk::CallId(1), room, caller, world.now);
             world.apply(None, effects);
         }
         other => panic!("{other}"),

@@ -21,9 +21,8 @@ fn hello(service: &str, key: Option<&str>) -> Value {
 }
 
 fn look_up(world: &World, number: &Value) -> LookUp {
-    world
-        .hub
-        .look_up(&CallNumber::parse(number.as_str().unwrap()).unwrap(), world.now)
+    let number = CallNumber::parse(number.as_str().unwrap()).unwrap();
+    world.numbers.look_up(number, world.now.instant)
 }
 
 #[test]
@@ -455,7 +454,7 @@ fn debug_output_shows_neither_messages_nor_numbers() {
     let mut world = World::new();
     world.login(1, "alice");
     let effects = world.hub.ring(
-        omnigate_omnitalk::TelephoneId(1),
+        omnigate_omnitalk::CallId(1),
         "SVC1",
         "alice",
         "01099998888",

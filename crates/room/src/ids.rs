@@ -3,13 +3,54 @@
 
 use std::fmt;
 
-/// One inbound telephone call. The driver numbers them and never uses a number twice.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct TelephoneId(pub u64);
+/// One telephone call. The upper 48 bits are the unix milliseconds of its start, so ids sort by it; the rest is drawn, so
+/// they are unique over restarts and machines. The wire form is 32 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId(pub u128);
+
+impl CallId {
+    /// Hex digits of the wire form.
+    pub const DIGITS: usize = 32;
+    /// The bits that are drawn.
+    const DRAWN: u32 = 80;
+
+    /// The id of a call that starts at `unix_millis`; of `random` the lower 80 bits are used.
+    #[must_use]
+    pub fn new(unix_millis: u64, random: u128) -> Self {
+        Self(u128::from(unix_millis) << Self::DRAWN | random & ((1 << Self::DRAWN) - 1))
+    }
+
+    /// Reads the wire form; `None` for anything that we would not have made ourselves.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        hex(text, Self::DIGITS).map(Self)
+    }
+}
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CallId({self})")
+    }
+}
 
 /// One participant of one room: an app (with at most one audio peer) or a telephone. Never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct ParticipantId(pub u64);
+
+/// One audio peer of an app: whose it is, and which of those that this participant has had. Never used twice.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct PeerId {
+    /// Whose.
+    pub participant: ParticipantId,
+    /// Counts the peers that have been opened.
+    pub opening: u64,
+}
 
 /// One published video: a camera or a screen. Never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -95,6 +136,15 @@ mod tests {
         assert_eq!(id.to_string(), "0000000000000000".to_owned() + "0f1e2d3c4b5a");
         assert_eq!(RoomId::parse(&id.to_string()), Some(id));
         assert_eq!(RoomId(u128::MAX).to_string().len(), 28);
+    }
+
+    #[test]
+    fn call_ids_sort_by_the_millisecond_and_read_back() {
+        let early = CallId::new(1_700_000_000_000, u128::MAX);
+        let late = CallId::new(1_700_000_000_001, 0);
+        assert!(early < late && early.to_string() < late.to_string());
+        assert_eq!(CallId::parse(&late.to_string()), Some(late));
+        assert_eq!(CallId::parse("1"), None);
     }
 
     #[test]

@@ -5,5 +5,5 @@
 mod ids;
 mod told;
 
-pub use ids::{ParticipantId, RecordingId, RoomId, StreamId, TelephoneId, ViewerId};
+pub use ids::{CallId, ParticipantId, PeerId, RecordingId, RoomId, StreamId, ViewerId};
 pub use told::{CallParties, CallStage, CallTold, Ending, Person, RecordingAbout, Scene};

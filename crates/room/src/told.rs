@@ -1,7 +1,7 @@
 //! What the owner of a room says about it to those who record it and tell of it: who takes part, what a recording is of,
 //! what became of a call. Words are those of the signaling protocol.
 
-use crate::ids::{ParticipantId, TelephoneId};
+use crate::ids::{CallId, ParticipantId};
 use std::fmt;
 
 /// Why somebody is gone, or a recording over (the `end_reason` of 12.6.1).
@@ -56,7 +56,7 @@ pub struct Person {
     /// How this person takes part: `audiocall`, `videocall` or `sipcall`.
     pub call_type: &'static str,
     /// The telephone call, for a telephone.
-    pub telephone: Option<TelephoneId>,
+    pub telephone: Option<CallId>,
 }
 
 impl fmt::Debug for Person {
@@ -82,6 +82,8 @@ pub struct RecordingAbout {
     pub call: Option<CallParties>,
     /// Unix seconds.
     pub started_at: u64,
+    /// Who takes part at its start.
+    pub members: Vec<(ParticipantId, Person)>,
 }
 
 impl fmt::Debug for RecordingAbout {

@@ -195,14 +195,20 @@ fn a_person_rings_answers_and_the_caller_joins() {
     caller.feed(Event::MediaFlows);
     caller.keys("123456");
     let ring = caller.feed(found("demo", TargetKind::User("bob".into())));
-    assert_eq!(ring, vec![Effect::Ring("demo".into(), "bob".into())]);
+    assert_eq!(
+        ring,
+        vec![Effect::Connect(Destination::User {
+            service: "demo".into(),
+            user: "bob".into()
+        })]
+    );
     let (room, participant) = (RoomId(7), ParticipantId(1));
     let notice = |n| Event::Notice(n);
     let ringing = caller.feed(notice(TelephoneNotice::Ringing { room, participant }));
     assert_eq!(ringing, vec![Effect::Tone(Tone::RingBack)]);
     assert_eq!(caller.flow.state_name(), "ringing");
     let bridged = caller.feed(notice(TelephoneNotice::Bridged { room, participant }));
-    assert_eq!(bridged, vec![Effect::Silence, Effect::Join(room, participant)]);
+    assert_eq!(bridged, vec![Effect::Silence, Effect::Joined(room)]);
     assert_eq!(caller.keys("5"), vec![], "keys in a call are not the IVR's");
     assert_eq!(
         caller.feed(notice(TelephoneNotice::Ended(EndReason::AppLeft))),
@@ -251,20 +257,14 @@ fn a_room_takes_the_caller_at_once_with_a_tone() {
     caller.keys("123456");
     assert_eq!(
         caller.feed(found("demo", TargetKind::Room(RoomId(9)))),
-        vec![Effect::Admit(RoomId(9))]
+        vec![Effect::Connect(Destination::Room(RoomId(9)))]
     );
     let admitted = TelephoneNotice::Admitted {
         room: RoomId(9),
         participant: ParticipantId(1),
     };
     let joined = caller.feed(Event::Notice(admitted));
-    assert_eq!(
-        joined,
-        vec![
-            Effect::Join(RoomId(9), ParticipantId(1)),
-            Effect::Tone(Tone::Join)
-        ]
-    );
+    assert_eq!(joined, vec![Effect::Joined(RoomId(9)), Effect::Tone(Tone::Join)]);
     assert_eq!(caller.feed(Event::Played), vec![]);
 }
 

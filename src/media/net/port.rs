@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_macros, reason = "nothing here runs a packet")]
 
+use crate::media::net::batch::BatchSocket;
 use crate::media::plane::MediaSettings;
 use mio::net::TcpListener;
 use omnigate_rtc::Path;
@@ -16,7 +17,7 @@ const TRIES: usize = 16;
 
 /// An open port.
 pub(crate) struct WebrtcPort {
-    pub(crate) udp: UdpSocket,
+    pub(crate) udp: BatchSocket,
     pub(crate) tcp: Option<TcpListener>,
     pub(crate) announced: Announced,
 }
@@ -59,6 +60,7 @@ impl WebrtcPort {
                 port,
                 tcp: tcp.is_some(),
             };
+            let udp = BatchSocket::new(udp)?;
             return Ok(WebrtcPort { udp, tcp, announced });
         }
     }

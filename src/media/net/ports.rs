@@ -41,7 +41,7 @@ impl PortPool {
     ///
     /// # Errors
     /// `AddrInUse` when no pair of the range can be bound now.
-    pub(crate) fn open(&mut self, bind: IpAddr, now: Instant) -> io::Result<(u16, BatchSocket, UdpSocket)> {
+    pub(crate) fn open(&mut self, bind: IpAddr, now: Instant) -> io::Result<(u16, BatchSocket, BatchSocket)> {
         while let Some((since, port)) = self.resting.front().copied() {
             if now.saturating_duration_since(since) < QUARANTINE {
                 break;
@@ -72,11 +72,10 @@ impl PortPool {
     }
 }
 
-fn bind_pair(bind: IpAddr, port: u16) -> io::Result<(BatchSocket, UdpSocket)> {
+fn bind_pair(bind: IpAddr, port: u16) -> io::Result<(BatchSocket, BatchSocket)> {
     let rtp = UdpSocket::bind(SocketAddr::new(bind, port))?;
     let rtcp = UdpSocket::bind(SocketAddr::new(bind, port + 1))?;
-    rtcp.set_nonblocking(true)?;
-    Ok((BatchSocket::new(rtp)?, rtcp))
+    Ok((BatchSocket::new(rtp)?, BatchSocket::new(rtcp)?))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Whose datagram it is: by our own ufrag for connectivity checks, by path for everything else.
 
-use omnigate_room::{ParticipantId, StreamId, ViewerId};
+use omnigate_room::{PeerId, StreamId, ViewerId};
 use omnigate_rtc::{Path, stun};
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ const MAX_PATHS: usize = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum PeerKey {
     /// An app's audio.
-    Audio(ParticipantId),
+    Audio(PeerId),
     /// A browser that publishes video.
     Stream(StreamId),
     /// A browser that views video.

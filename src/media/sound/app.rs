@@ -7,7 +7,7 @@ use crate::media::tap::{Capture, Captured, Tap};
 use omnigate_audio::level::TalkDetector;
 use omnigate_audio::mix::Limiter;
 use omnigate_recording::capture::MediaKind;
-use omnigate_room::ParticipantId;
+use omnigate_room::PeerId;
 use omnigate_rtc::{AudioPacket, AudioSink, Path, Peer, Sink, TransportState};
 use omnigate_rtp::RtpPacket;
 use omnigate_rtp::playout::{PayloadKind, Playout};
@@ -19,7 +19,7 @@ const TICK_TIMESTAMP: u32 = 960;
 
 /// A browser's side of a room.
 pub(crate) struct App {
-    pub(crate) participant: ParticipantId,
+    pub(crate) id: PeerId,
     peer: Peer,
     playout: Playout,
     rate_hz: u32,
@@ -38,15 +38,9 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(
-        participant: ParticipantId,
-        peer: Peer,
-        playout: Playout,
-        rate_hz: u32,
-        timestamp: u32,
-    ) -> App {
+    pub(crate) fn new(id: PeerId, peer: Peer, playout: Playout, rate_hz: u32, timestamp: u32) -> App {
         App {
-            participant,
+            id,
             peer,
             playout,
             rate_hz,
@@ -68,15 +62,15 @@ impl App {
     }
 
     /// Takes the audio out of every mix and out of captures, or back in.
-    pub(crate) fn set_muted(&mut self, muted: bool, now: Instant, port: &Outlet) {
+    pub(crate) fn set_muted(&mut self, muted: bool, now: Instant, outlet: &Outlet) {
         self.muted = muted;
-        self.captured.muted(muted, now, &mut port.tap.borrow_mut());
+        self.captured.muted(muted, now, &mut outlet.tap.borrow_mut());
     }
 
     /// Captures what this side says from now on, if that is not done yet.
     pub(crate) fn capture(&mut self, capture: Capture, now: Instant, tap: &mut Tap) {
         self.captured
-            .join(capture, self.participant.0, self.muted, now, tap);
+            .join(capture, self.id.participant.0, self.muted, now, tap);
     }
 
     pub(crate) fn is_gone(&self) -> bool {
@@ -100,16 +94,22 @@ impl App {
         self.encoder = None;
     }
 
-    /// True when the datagram proves that the app sends from `source`.
-    pub(crate) fn receive(&mut self, source: Path, datagram: &[u8], now: Instant, port: &Outlet) -> bool {
-        let mut sink = AppSink {
-            participant: self.participant,
+    /// The peer, and where what it says goes.
+    fn parts<'a>(&'a mut self, now: Instant, outlet: &'a Outlet) -> (&'a mut Peer, AppSink<'a>) {
+        let sink = AppSink {
+            id: self.id,
             playout: &mut self.playout,
             captured: &mut self.captured,
             now,
-            port,
+            outlet,
         };
-        self.peer.receive(source, datagram, now, &mut sink)
+        (&mut self.peer, sink)
+    }
+
+    /// True when the datagram proves that the app sends from `source`.
+    pub(crate) fn receive(&mut self, source: Path, datagram: &[u8], now: Instant, outlet: &Outlet) -> bool {
+        let (peer, mut sink) = self.parts(now, outlet);
+        peer.receive(source, datagram, now, &mut sink)
     }
 
     /// The connection that the app had from `path` has closed.
@@ -117,26 +117,14 @@ impl App {
         self.peer.path_closed(path);
     }
 
-    pub(crate) fn timeout(&mut self, now: Instant, port: &Outlet) {
-        let mut sink = AppSink {
-            participant: self.participant,
-            playout: &mut self.playout,
-            captured: &mut self.captured,
-            now,
-            port,
-        };
-        self.peer.timeout(now, &mut sink);
+    pub(crate) fn timeout(&mut self, now: Instant, outlet: &Outlet) {
+        let (peer, mut sink) = self.parts(now, outlet);
+        peer.timeout(now, &mut sink);
     }
 
-    pub(crate) fn close(&mut self, now: Instant, port: &Outlet) {
-        let mut sink = AppSink {
-            participant: self.participant,
-            playout: &mut self.playout,
-            captured: &mut self.captured,
-            now,
-            port,
-        };
-        self.peer.close(now, &mut sink);
+    pub(crate) fn close(&mut self, now: Instant, outlet: &Outlet) {
+        let (peer, mut sink) = self.parts(now, outlet);
+        peer.close(now, &mut sink);
     }
 
     /// Takes this tick's audio out of the jitter buffer.
@@ -153,13 +141,13 @@ impl App {
     }
 
     /// Sends a packet that an encoder shared with other listeners made.
-    pub(crate) fn push_shared(&mut self, packet: Arc<[u8]>, now: Instant, port: &Outlet) {
+    pub(crate) fn push_shared(&mut self, packet: Arc<[u8]>, now: Instant, outlet: &Outlet) {
         self.shared_before = true;
-        self.send(packet, now, port);
+        self.send(packet, now, outlet);
     }
 
     /// Encodes and sends this listener's own mix.
-    pub(crate) fn push(&mut self, mix: &[i16], silent: bool, now: Instant, port: &Outlet) {
+    pub(crate) fn push(&mut self, mix: &[i16], silent: bool, now: Instant, outlet: &Outlet) {
         if !self.peer.is_up() {
             return;
         }
@@ -171,46 +159,35 @@ impl App {
             encoder.restart();
         }
         let packet = encoder.tick(mix, silent);
-        self.send(packet, now, port);
+        self.send(packet, now, outlet);
     }
 
-    fn send(&mut self, packet: Arc<[u8]>, now: Instant, port: &Outlet) {
+    fn send(&mut self, packet: Arc<[u8]>, now: Instant, outlet: &Outlet) {
         self.timestamp = self.timestamp.wrapping_add(TICK_TIMESTAMP);
-        let mut sink = AppSink {
-            participant: self.participant,
-            playout: &mut self.playout,
-            captured: &mut self.captured,
-            now,
-            port,
-        };
-        self.peer.send(
-            self.timestamp,
-            std::mem::take(&mut self.marker),
-            packet,
-            now,
-            &mut sink,
-        );
+        let (timestamp, marker) = (self.timestamp, std::mem::take(&mut self.marker));
+        let (peer, mut sink) = self.parts(now, outlet);
+        peer.send(timestamp, marker, packet, now, &mut sink);
     }
 }
 
 struct AppSink<'a> {
-    participant: ParticipantId,
+    id: PeerId,
     playout: &'a mut Playout,
     captured: &'a mut Captured,
     now: Instant,
-    port: &'a Outlet,
+    outlet: &'a Outlet,
 }
 
 impl Sink for AppSink<'_> {
     fn transmit(&mut self, destination: Path, datagram: &[u8]) {
-        self.port.transmit(destination, datagram);
+        self.outlet.transmit(destination, datagram);
     }
 
     fn transport(&mut self, state: TransportState) {
-        self.port.tell(match state {
-            TransportState::Up => PeerEvent::Up(self.participant),
-            TransportState::Gone => PeerEvent::Gone(self.participant),
-        });
+        // That it is gone is told by the shard, once it has forgotten it.
+        if state == TransportState::Up {
+            self.outlet.tell(PeerEvent::Up(self.id));
+        }
     }
 }
 
@@ -225,8 +202,8 @@ impl AudioSink for AppSink<'_> {
             payload: p.payload,
         };
         self.playout.push(self.now, &packet, PayloadKind::Opus);
-        let tap = &mut self.port.tap.borrow_mut();
+        let tap = &mut self.outlet.tap.borrow_mut();
         self.captured
-            .media(MediaKind::Opus, &packet, self.now, tap, &self.port.figures);
+            .media(MediaKind::Opus, &packet, self.now, tap, &self.outlet.figures);
     }
 }

@@ -10,7 +10,6 @@ use crate::media::sound::g711_out::{Outbound, TICK_8K, law};
 use crate::media::sound::player::Player;
 use crate::media::stats::ShardFigures;
 use crate::media::tap::{Capture, Captured, Tap};
-use mio::net::UdpSocket;
 use omnigate_audio::dtmf::Detector;
 use omnigate_audio::level::TalkDetector;
 use omnigate_audio::mix::Limiter;
@@ -28,13 +27,17 @@ use tokio::sync::mpsc::Sender;
 
 /// CNAME of our reports (RFC 3550 section 6.5.1): the service, not a person.
 const CNAME: &str = "omnigate";
+/// RTCP is read after so many ticks without: each 200 ms, within the time that the kernel's arrival times are believed.
+const RTCP_EACH: u8 = 9;
 
 /// A caller's media.
 pub(crate) struct Leg {
     pub(crate) id: LegId,
-    /// Read once a tick: the kernel keeps the times of arrival, so no packet wakes the thread.
+    /// Both are read by the tick: the kernel keeps the times of arrival, so no packet wakes the thread.
     rtp: Arc<BatchSocket>,
-    pub(crate) rtcp: UdpSocket,
+    rtcp: Arc<BatchSocket>,
+    /// Ticks until RTCP is read.
+    rtcp_in: u8,
     events: Sender<LegEvent>,
     agreed: Option<Agreed>,
     latch: Option<Latch>,
@@ -73,7 +76,7 @@ pub(crate) struct LegSeed {
 impl Leg {
     pub(crate) fn new(
         id: LegId,
-        sockets: (BatchSocket, UdpSocket),
+        sockets: (BatchSocket, BatchSocket),
         events: Sender<LegEvent>,
         playout: Playout,
         seed: LegSeed,
@@ -82,7 +85,8 @@ impl Leg {
         Leg {
             id,
             rtp: Arc::new(sockets.0),
-            rtcp: sockets.1,
+            rtcp: Arc::new(sockets.1),
+            rtcp_in: 0,
             events,
             agreed: None,
             latch: None,
@@ -153,29 +157,29 @@ impl Leg {
         self.agreed.as_ref().is_none_or(Agreed::held)
     }
 
-    /// Reads what has arrived on the RTP socket.
-    pub(crate) fn receive_rtp(&mut self, batch: &mut Batch, moment: &Moment, port: &Outlet) {
+    /// Reads what has arrived: RTP at each tick, RTCP now and then.
+    pub(crate) fn receive(&mut self, batch: &mut Batch, moment: &Moment, outlet: &Outlet) {
         let socket = self.rtp.clone();
         batch.receive(&socket, moment, |source, arrival, data| {
             if is_rtcp(data) {
                 self.rtcp_packet(data, source, arrival);
             } else {
-                self.rtp_packet(data, source, arrival, port);
+                self.rtp_packet(data, source, arrival, outlet);
             }
+        });
+        if let Some(left) = self.rtcp_in.checked_sub(1) {
+            self.rtcp_in = left;
+            return;
+        }
+        self.rtcp_in = RTCP_EACH;
+        let socket = self.rtcp.clone();
+        batch.receive(&socket, moment, |source, arrival, data| {
+            self.rtcp_packet(data, source, arrival);
         });
     }
 
-    /// Reads what has arrived on the RTCP socket.
-    pub(crate) fn receive_rtcp(&mut self, buffer: &mut [u8], now: Instant) {
-        while let Ok((length, source)) = self.rtcp.recv_from(buffer) {
-            if let Some(data) = buffer.get(..length) {
-                self.rtcp_packet(data, source, now);
-            }
-        }
-    }
-
-    fn rtp_packet(&mut self, data: &[u8], source: SocketAddr, now: Instant, port: &Outlet) {
-        let figures: &ShardFigures = &port.figures;
+    fn rtp_packet(&mut self, data: &[u8], source: SocketAddr, now: Instant, outlet: &Outlet) {
+        let figures: &ShardFigures = &outlet.figures;
         let (Ok(packet), Some(latch), Some(agreed)) = (RtpPacket::parse(data), &mut self.latch, &self.agreed)
         else {
             return;
@@ -193,7 +197,7 @@ impl Leg {
         if agreed.telephone_event == Some(packet.payload_type) {
             self.playout.skip(packet.sequence);
             self.captured
-                .event(packet.sequence, now, &mut port.tap.borrow_mut());
+                .event(packet.sequence, now, &mut outlet.tap.borrow_mut());
             let key = self.telephone_events.receive(
                 packet.ssrc,
                 packet.timestamp,
@@ -213,7 +217,7 @@ impl Leg {
             };
             if let Some(kind) = kind {
                 self.playout.push(now, &packet, kind);
-                let tap = &mut port.tap.borrow_mut();
+                let tap = &mut outlet.tap.borrow_mut();
                 self.captured.media(kind.into(), &packet, now, tap, figures);
             }
         }
@@ -239,8 +243,8 @@ impl Leg {
     }
 
     /// Takes this tick's audio out of the jitter buffer.
-    pub(crate) fn pull(&mut self, now: Instant, port: &Outlet) {
-        let figures: &ShardFigures = &port.figures;
+    pub(crate) fn pull(&mut self, now: Instant, outlet: &Outlet) {
+        let figures: &ShardFigures = &outlet.figures;
         self.talking = false;
         if self.agreed.is_none() {
             return;
@@ -255,7 +259,7 @@ impl Leg {
             });
         }
         let held = self.held();
-        self.captured.held(held, now, &mut port.tap.borrow_mut());
+        self.captured.held(held, now, &mut outlet.tap.borrow_mut());
         if held {
             self.frame.fill(0);
             self.last_packet = now;

@@ -7,3 +7,4 @@ pub(super) mod leg;
 pub(super) mod opus_out;
 pub(super) mod player;
 pub(super) mod room;
+pub(super) mod rooms;

@@ -4,7 +4,6 @@
 //! phones with several apps, 48 kHz for apps alone. On a wider bus the phones are summed at 8 kHz first and go
 //! up once, and the apps' sum goes down once: resampling costs a room, not a member.
 
-use crate::media::event::{LegEvent, PeerEvent};
 use crate::media::ids::LegId;
 use crate::media::net::batch::{Batch, Moment};
 use crate::media::outlet::Outlet;
@@ -14,11 +13,10 @@ use crate::media::sound::app::App;
 use crate::media::sound::g711_out::TICK_8K;
 use crate::media::sound::leg::Leg;
 use crate::media::sound::opus_out::OpusOut;
-use crate::media::stats::ShardFigures;
 use crate::media::tap::{Capture, Captured};
 use omnigate_audio::mix::{self, Limiter};
 use omnigate_audio::resample::Resampler;
-use omnigate_room::{ParticipantId, RoomId};
+use omnigate_room::{PeerId, RoomId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -47,7 +45,7 @@ pub(crate) struct Room {
     shared_limiter: Limiter,
     mix: Vec<i16>,
     dead_legs: Vec<LegId>,
-    dead_apps: Vec<ParticipantId>,
+    dead_peers: Vec<PeerId>,
     capture: Option<Capture>,
     announcer: Option<Announcer>,
     /// The announcer is heard in this tick.
@@ -103,7 +101,7 @@ impl Room {
             shared_limiter: Limiter::default(),
             mix: vec![0; TICK_8K],
             dead_legs: Vec::new(),
-            dead_apps: Vec::new(),
+            dead_peers: Vec::new(),
             capture: None,
             announcer: None,
             announced: false,
@@ -111,19 +109,19 @@ impl Room {
     }
 
     /// Captures all who are here and all who come, or nobody any more.
-    pub(crate) fn set_capture(&mut self, capture: Option<Capture>, now: Instant, port: &Outlet) {
+    pub(crate) fn set_capture(&mut self, capture: Option<Capture>, now: Instant, outlet: &Outlet) {
         self.capture = capture;
         if capture.is_none() {
-            let tap = &mut port.tap.borrow_mut();
+            let tap = &mut outlet.tap.borrow_mut();
             self.captured().for_each(|one| one.leave(now, tap));
         }
-        self.tap_newcomers(now, port);
+        self.tap_newcomers(now, outlet);
     }
 
     /// To be called when somebody has come.
-    pub(crate) fn tap_newcomers(&mut self, now: Instant, port: &Outlet) {
+    pub(crate) fn tap_newcomers(&mut self, now: Instant, outlet: &Outlet) {
         if let Some(capture) = self.capture {
-            let tap = &mut port.tap.borrow_mut();
+            let tap = &mut outlet.tap.borrow_mut();
             self.legs
                 .iter_mut()
                 .for_each(|leg| leg.capture(capture, now, tap));
@@ -134,13 +132,6 @@ impl Room {
         if let Some(announcer) = &mut self.announcer {
             announcer.speak();
         }
-    }
-
-    pub(crate) fn pause_capture(&mut self, paused: bool) {
-        if let Some(capture) = &mut self.capture {
-            capture.paused = paused;
-        }
-        self.captured().for_each(|one| one.pause(paused));
     }
 
     /// All members' parts in the capture.
@@ -178,21 +169,26 @@ impl Room {
     }
 
     /// One step of 20 ms.
-    pub(crate) fn tick(&mut self, moment: &Moment, port: &Outlet, batch: &mut Batch, ntp: &dyn Fn() -> u64) {
+    pub(crate) fn tick(
+        &mut self,
+        moment: &Moment,
+        outlet: &Outlet,
+        batch: &mut Batch,
+        ntp: &dyn Fn() -> u64,
+    ) {
         let now = moment.now;
-        self.pull(moment, port, batch);
+        self.pull(moment, outlet, batch);
         self.sum();
-        self.send_to_legs(now, port, ntp);
-        self.send_to_apps(now, port);
-        self.bury(port);
+        self.send_to_legs(now, outlet, ntp);
+        self.send_to_apps(now, outlet);
     }
 
-    fn pull(&mut self, moment: &Moment, port: &Outlet, batch: &mut Batch) {
+    fn pull(&mut self, moment: &Moment, outlet: &Outlet, batch: &mut Batch) {
         let now = moment.now;
         for leg in &mut self.legs {
             let step = AssertUnwindSafe(|| {
-                leg.receive_rtp(batch, moment, port);
-                leg.pull(now, port);
+                leg.receive(batch, moment, outlet);
+                leg.pull(now, outlet);
             });
             if catch_unwind(step).is_err() {
                 self.dead_legs.push(leg.id);
@@ -200,7 +196,7 @@ impl Room {
         }
         for app in &mut self.apps {
             if catch_unwind(AssertUnwindSafe(|| app.pull(now))).is_err() {
-                self.dead_apps.push(app.participant);
+                self.dead_peers.push(app.id);
             }
         }
     }
@@ -221,7 +217,7 @@ impl Room {
         }
     }
 
-    fn send_to_legs(&mut self, now: Instant, port: &Outlet, ntp: &dyn Fn() -> u64) {
+    fn send_to_legs(&mut self, now: Instant, outlet: &Outlet, ntp: &dyn Fn() -> u64) {
         let apps_talk = self.apps.iter().any(|a| a.talking);
         // On the 8 kHz bus one sum serves all.
         let mut all = [0i32; TICK_8K];
@@ -245,7 +241,7 @@ impl Room {
             let step = AssertUnwindSafe(|| {
                 let mut mix = [0i16; TICK_8K];
                 mix::minus_self(&all, talking.then_some(&own[..]), &mut mix, &mut leg.limiter);
-                leg.push(&mut mix, &port.figures);
+                leg.push(&mut mix, &outlet.figures);
                 leg.report(now, ntp);
             });
             if catch_unwind(step).is_err() {
@@ -254,7 +250,7 @@ impl Room {
         }
     }
 
-    fn send_to_apps(&mut self, now: Instant, port: &Outlet) {
+    fn send_to_apps(&mut self, now: Instant, outlet: &Outlet) {
         if self.apps.is_empty() {
             return;
         }
@@ -287,33 +283,26 @@ impl Room {
         }
         for app in &mut self.apps {
             let step = AssertUnwindSafe(|| match &shared {
-                Some(packet) if !app.talking => app.push_shared(packet.clone(), now, port),
+                Some(packet) if !app.talking => app.push_shared(packet.clone(), now, outlet),
                 _ => {
                     let others_talk = talkers > usize::from(app.talking) || phones_audible;
                     let own = app.talking.then_some(&app.frame[..]);
                     mix::minus_self(&self.others, own, &mut self.mix, &mut app.limiter);
-                    app.push(&self.mix, !others_talk, now, port);
+                    app.push(&self.mix, !others_talk, now, outlet);
                 }
             });
             if catch_unwind(step).is_err() {
-                self.dead_apps.push(app.participant);
+                self.dead_peers.push(app.id);
             }
         }
     }
 
-    /// Removes members whose step panicked: a bug costs one member, not the shard.
-    fn bury(&mut self, port: &Outlet) {
-        for id in std::mem::take(&mut self.dead_legs) {
-            ShardFigures::count(&port.figures.failures);
-            if let Some(i) = self.legs.iter().position(|l| l.id == id) {
-                self.legs.swap_remove(i).tell(LegEvent::Failed, &port.figures);
-            }
-        }
-        for id in std::mem::take(&mut self.dead_apps) {
-            ShardFigures::count(&port.figures.failures);
-            self.apps.retain(|a| a.participant != id);
-            let _ = port.events.try_send(PeerEvent::Gone(id));
-        }
+    /// Members whose step panicked: they are to be taken out.
+    pub(crate) fn take_dead(&mut self) -> (Vec<LegId>, Vec<PeerId>) {
+        (
+            std::mem::take(&mut self.dead_legs),
+            std::mem::take(&mut self.dead_peers),
+        )
     }
 }
 

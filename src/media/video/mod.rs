@@ -51,7 +51,7 @@ pub(crate) struct Videos {
     packets: Vec<VideoPacket>,
 }
 
-/// What died in a step.
+/// What died of a bug in a step.
 #[derive(Default)]
 struct Dead {
     publisher: bool,
@@ -75,27 +75,23 @@ impl Stream {
     /// A step of the publisher, with what follows for the viewers.
     fn publish(
         &mut self,
-        port: &Outlet,
+        outlet: &Outlet,
         packets: &mut Vec<VideoPacket>,
         now: Instant,
         step: impl FnOnce(&mut Publisher, &mut StreamSink<'_>),
     ) -> Dead {
         let mut dead = Dead::default();
-        let mut sink = StreamSink {
-            id: self.id,
-            port,
-            packets,
-        };
+        let mut sink = StreamSink { outlet, packets };
         let publisher = &mut self.publisher;
         dead.publisher = catch_unwind(AssertUnwindSafe(|| step(publisher, &mut sink))).is_err();
-        self.forward(port, packets, now, &mut dead);
-        self.ask(port, packets, now, &mut dead);
+        self.forward(outlet, packets, now, &mut dead);
+        self.ask(outlet, packets, now, &mut dead);
         dead
     }
 
-    fn forward(&mut self, port: &Outlet, packets: &mut Vec<VideoPacket>, now: Instant, dead: &mut Dead) {
+    fn forward(&mut self, outlet: &Outlet, packets: &mut Vec<VideoPacket>, now: Instant, dead: &mut Dead) {
         for packet in packets.drain(..) {
-            ShardFigures::count(&port.figures.video_received);
+            ShardFigures::count(&outlet.figures.video_received);
             if starts_key_frame(self.publisher.codec(), &packet.payload) {
                 self.requests.arrived();
             }
@@ -103,7 +99,7 @@ impl Stream {
                 continue;
             }
             for viewing in &mut self.viewers {
-                if catch_unwind(AssertUnwindSafe(|| viewing.forward(&packet, now, port))).is_err() {
+                if catch_unwind(AssertUnwindSafe(|| viewing.forward(&packet, now, outlet))).is_err() {
                     dead.viewers.push(viewing.id);
                 }
             }
@@ -111,7 +107,7 @@ impl Stream {
     }
 
     /// Hands the viewers' wishes for a key frame to the publisher, as often as it may be asked.
-    fn ask(&mut self, port: &Outlet, packets: &mut Vec<VideoPacket>, now: Instant, dead: &mut Dead) {
+    fn ask(&mut self, outlet: &Outlet, packets: &mut Vec<VideoPacket>, now: Instant, dead: &mut Dead) {
         let mut wanted = false;
         for viewing in &mut self.viewers {
             wanted |= viewing.wants_key_frame(now);
@@ -122,12 +118,8 @@ impl Stream {
         if self.muted || !self.publisher.is_up() || !self.requests.due(now) {
             return;
         }
-        ShardFigures::count(&port.figures.key_frames_requested);
-        let mut sink = StreamSink {
-            id: self.id,
-            port,
-            packets,
-        };
+        ShardFigures::count(&outlet.figures.key_frames_requested);
+        let mut sink = StreamSink { outlet, packets };
         let publisher = &mut self.publisher;
         let step = AssertUnwindSafe(|| publisher.request_key_frame(now, &mut sink));
         dead.publisher |= catch_unwind(step).is_err();
@@ -137,7 +129,7 @@ impl Stream {
     fn view(
         &mut self,
         id: ViewerId,
-        port: &Outlet,
+        outlet: &Outlet,
         packets: &mut Vec<VideoPacket>,
         now: Instant,
         step: impl FnOnce(&mut Viewing, &mut ViewerSink<'_>),
@@ -146,16 +138,16 @@ impl Stream {
         let Some(viewing) = self.viewers.iter_mut().find(|v| v.id == id) else {
             return dead;
         };
-        let mut sink = ViewerSink { id, port };
+        let mut sink = ViewerSink { outlet };
         if catch_unwind(AssertUnwindSafe(|| step(viewing, &mut sink))).is_err() {
             dead.viewers.push(id);
         }
-        self.ask(port, packets, now, &mut dead);
+        self.ask(outlet, packets, now, &mut dead);
         dead
     }
 
     /// Lets timers run.
-    fn scan(&mut self, port: &Outlet, packets: &mut Vec<VideoPacket>, now: Instant) -> Dead {
+    fn scan(&mut self, outlet: &Outlet, packets: &mut Vec<VideoPacket>, now: Instant) -> Dead {
         let share = now >= self.next_share;
         let rate = if share {
             self.next_share = now + SHARE_EVERY;
@@ -167,12 +159,12 @@ impl Stream {
         let mut lost = Vec::new();
         for viewing in &mut self.viewers {
             let cap = self.cap;
-            let step = AssertUnwindSafe(|| viewing.scan(rate, cap, now, port));
+            let step = AssertUnwindSafe(|| viewing.scan(rate, cap, now, outlet));
             if catch_unwind(step).is_err() {
                 lost.push(viewing.id);
             }
         }
-        let mut dead = self.publish(port, packets, now, |publisher, sink| {
+        let mut dead = self.publish(outlet, packets, now, |publisher, sink| {
             if let Some(rate) = rate {
                 publisher.limit(rate, now, sink);
             }
@@ -204,13 +196,13 @@ impl Viewing {
         self.pace.as_ref()?.counted(self.viewer.estimate(), now)
     }
 
-    fn forward(&mut self, packet: &VideoPacket, now: Instant, port: &Outlet) {
+    fn forward(&mut self, packet: &VideoPacket, now: Instant, outlet: &Outlet) {
         if self.is_paused() || !self.viewer.is_up() {
             return;
         }
         if let Some(place) = self.forwarder.place(packet, now) {
-            ShardFigures::count(&port.figures.video_forwarded);
-            let mut sink = ViewerSink { id: self.id, port };
+            ShardFigures::count(&outlet.figures.video_forwarded);
+            let mut sink = ViewerSink { outlet };
             self.viewer.send(packet, place, now, &mut sink);
         }
     }
@@ -224,7 +216,7 @@ impl Viewing {
         !self.is_paused() && (asked || self.forwarder.is_waiting())
     }
 
-    fn scan(&mut self, rate: Option<u64>, cap: u64, now: Instant, port: &Outlet) {
+    fn scan(&mut self, rate: Option<u64>, cap: u64, now: Instant, outlet: &Outlet) {
         if self.viewer.is_gone() {
             return;
         }
@@ -240,7 +232,7 @@ impl Viewing {
             due = true;
         }
         if due {
-            self.viewer.timeout(now, &mut ViewerSink { id: self.id, port });
+            self.viewer.timeout(now, &mut ViewerSink { outlet });
         }
     }
 }
@@ -251,9 +243,9 @@ impl Videos {
         self.streams.is_empty()
     }
 
-    pub(crate) fn add_stream(&mut self, stream: Box<Stream>, port: &Outlet, routes: &mut Routes) {
+    pub(crate) fn add_stream(&mut self, stream: Box<Stream>, outlet: &Outlet, routes: &mut Routes) {
         routes.add(stream.publisher.ufrag(), PeerKey::Stream(stream.id));
-        port.figures.streams.fetch_add(1, Relaxed);
+        outlet.figures.streams.fetch_add(1, Relaxed);
         self.streams.insert(stream.id, stream);
     }
 
@@ -262,41 +254,40 @@ impl Videos {
         &mut self,
         stream: StreamId,
         viewing: Box<Viewing>,
-        port: &Outlet,
+        outlet: &Outlet,
         routes: &mut Routes,
     ) {
         let id = viewing.id;
         match self.streams.get_mut(&stream) {
             Some(stream) if stream.viewers.len() < MAX_VIEWERS => {
                 routes.add(viewing.viewer.ufrag(), PeerKey::Viewer(id));
-                port.figures.viewers.fetch_add(1, Relaxed);
+                outlet.figures.viewers.fetch_add(1, Relaxed);
                 self.viewers.insert(id, stream.id);
                 stream.viewers.push(viewing);
             }
-            _ => port.tell(PeerEvent::ViewerGone(id)),
+            _ => outlet.tell(PeerEvent::ViewerGone(id)),
         }
     }
 
     /// Ends a stream and its viewers.
-    pub(crate) fn close_stream(&mut self, id: StreamId, now: Instant, port: &Outlet, routes: &mut Routes) {
-        let Some(mut stream) = self.take_stream(id, port, routes) else {
+    pub(crate) fn close_stream(&mut self, id: StreamId, now: Instant, outlet: &Outlet, routes: &mut Routes) {
+        let Some(mut stream) = self.take_stream(id, outlet, routes) else {
             return;
         };
         for viewing in &mut stream.viewers {
-            viewing.close(now, port);
+            viewing.close(now, outlet);
         }
         let mut sink = StreamSink {
-            id,
-            port,
+            outlet,
             packets: &mut self.packets,
         };
         let _ = catch_unwind(AssertUnwindSafe(|| stream.publisher.close(now, &mut sink)));
         self.packets.clear();
     }
 
-    pub(crate) fn close_viewer(&mut self, id: ViewerId, now: Instant, port: &Outlet, routes: &mut Routes) {
-        if let Some(mut viewing) = self.take_viewer(id, port, routes) {
-            viewing.close(now, port);
+    pub(crate) fn close_viewer(&mut self, id: ViewerId, now: Instant, outlet: &Outlet, routes: &mut Routes) {
+        if let Some(mut viewing) = self.take_viewer(id, outlet, routes) {
+            viewing.close(now, outlet);
         }
     }
 
@@ -306,7 +297,7 @@ impl Videos {
         id: StreamId,
         muted: bool,
         now: Instant,
-        port: &Outlet,
+        outlet: &Outlet,
         routes: &mut Routes,
     ) {
         let Some(stream) = self.streams.get_mut(&id) else {
@@ -320,8 +311,8 @@ impl Videos {
             viewing.forwarder.stop();
         }
         let mut dead = Dead::default();
-        stream.ask(port, &mut self.packets, now, &mut dead);
-        self.bury(id, dead, port, routes);
+        stream.ask(outlet, &mut self.packets, now, &mut dead);
+        self.bury(id, dead, outlet, routes);
     }
 
     /// Takes a viewer's answer.
@@ -330,15 +321,15 @@ impl Videos {
         id: ViewerId,
         answer: &str,
         now: Instant,
-        port: &Outlet,
+        outlet: &Outlet,
         routes: &mut Routes,
     ) {
         let mut refused = false;
-        self.view(id, now, port, routes, |viewing, _| {
+        self.view(id, now, outlet, routes, |viewing, _| {
             refused = viewing.viewer.answered(answer, now).is_err();
         });
         if refused {
-            self.lose_viewer(id, port, routes);
+            self.lose_viewer(id, outlet, routes);
         }
     }
 
@@ -349,7 +340,7 @@ impl Videos {
         source: Path,
         datagram: &[u8],
         now: Instant,
-        port: &Outlet,
+        outlet: &Outlet,
         routes: &mut Routes,
     ) -> bool {
         let mut proven = false;
@@ -358,12 +349,12 @@ impl Videos {
                 let Some(stream) = self.streams.get_mut(&id) else {
                     return false;
                 };
-                let dead = stream.publish(port, &mut self.packets, now, |publisher, sink| {
+                let dead = stream.publish(outlet, &mut self.packets, now, |publisher, sink| {
                     proven = publisher.receive(source, datagram, now, sink);
                 });
-                self.bury(id, dead, port, routes);
+                self.bury(id, dead, outlet, routes);
             }
-            PeerKey::Viewer(id) => self.view(id, now, port, routes, |viewing, sink| {
+            PeerKey::Viewer(id) => self.view(id, now, outlet, routes, |viewing, sink| {
                 proven = viewing.viewer.receive(source, datagram, now, sink);
             }),
             PeerKey::Audio(_) => {}
@@ -391,16 +382,42 @@ impl Videos {
     }
 
     /// Lets all timers run.
-    pub(crate) fn scan(&mut self, now: Instant, port: &Outlet, routes: &mut Routes) {
+    pub(crate) fn scan(&mut self, now: Instant, outlet: &Outlet, routes: &mut Routes) {
         let mut dead = Vec::new();
         for (id, stream) in &mut self.streams {
-            let lost = stream.scan(port, &mut self.packets, now);
+            let lost = stream.scan(outlet, &mut self.packets, now);
             if lost.publisher || !lost.viewers.is_empty() {
                 dead.push((*id, lost));
             }
         }
         for (id, lost) in dead {
-            self.bury(id, lost, port, routes);
+            self.bury(id, lost, outlet, routes);
+        }
+        self.reap(outlet, routes);
+    }
+
+    /// Forgets those whose transport is lost, then tells.
+    fn reap(&mut self, outlet: &Outlet, routes: &mut Routes) {
+        let (mut streams, mut viewers) = (Vec::new(), Vec::new());
+        for (id, stream) in &self.streams {
+            if stream.publisher.is_gone() {
+                streams.push(*id);
+            } else {
+                let gone = stream.viewers.iter().filter(|one| one.viewer.is_gone());
+                viewers.extend(gone.map(|one| one.id));
+            }
+        }
+        for id in viewers {
+            self.lose_viewer(id, outlet, routes);
+        }
+        for id in streams {
+            self.lose_stream(id, outlet, routes);
+        }
+    }
+
+    fn lose_stream(&mut self, id: StreamId, outlet: &Outlet, routes: &mut Routes) {
+        if self.take_stream(id, outlet, routes).is_some() {
+            outlet.tell(PeerEvent::StreamGone(id));
         }
     }
 
@@ -408,7 +425,7 @@ impl Videos {
         &mut self,
         id: ViewerId,
         now: Instant,
-        port: &Outlet,
+        outlet: &Outlet,
         routes: &mut Routes,
         step: impl FnOnce(&mut Viewing, &mut ViewerSink<'_>),
     ) {
@@ -416,53 +433,46 @@ impl Videos {
             return;
         };
         if let Some(stream) = self.streams.get_mut(&of) {
-            let dead = stream.view(id, port, &mut self.packets, now, step);
-            self.bury(of, dead, port, routes);
+            let dead = stream.view(id, outlet, &mut self.packets, now, step);
+            self.bury(of, dead, outlet, routes);
         }
     }
 
     /// Removes who panicked: a bug costs one peer (a publisher's also its viewers), not the shard.
-    fn bury(&mut self, id: StreamId, dead: Dead, port: &Outlet, routes: &mut Routes) {
+    fn bury(&mut self, id: StreamId, dead: Dead, outlet: &Outlet, routes: &mut Routes) {
         for viewer in dead.viewers {
-            ShardFigures::count(&port.figures.failures);
-            self.lose_viewer(viewer, port, routes);
+            ShardFigures::count(&outlet.figures.failures);
+            self.lose_viewer(viewer, outlet, routes);
         }
         if dead.publisher {
-            ShardFigures::count(&port.figures.failures);
+            ShardFigures::count(&outlet.figures.failures);
             self.packets.clear();
-            port.tell(PeerEvent::StreamGone(id));
-            for viewing in self
-                .take_stream(id, port, routes)
-                .into_iter()
-                .flat_map(|s| s.viewers)
-            {
-                port.tell(PeerEvent::ViewerGone(viewing.id));
-            }
+            self.lose_stream(id, outlet, routes);
         }
     }
 
-    fn lose_viewer(&mut self, id: ViewerId, port: &Outlet, routes: &mut Routes) {
-        if self.take_viewer(id, port, routes).is_some() {
-            port.tell(PeerEvent::ViewerGone(id));
+    fn lose_viewer(&mut self, id: ViewerId, outlet: &Outlet, routes: &mut Routes) {
+        if self.take_viewer(id, outlet, routes).is_some() {
+            outlet.tell(PeerEvent::ViewerGone(id));
         }
     }
 
-    fn take_stream(&mut self, id: StreamId, port: &Outlet, routes: &mut Routes) -> Option<Box<Stream>> {
+    fn take_stream(&mut self, id: StreamId, outlet: &Outlet, routes: &mut Routes) -> Option<Box<Stream>> {
         let stream = self.streams.remove(&id)?;
         routes.remove(PeerKey::Stream(id));
-        port.figures.streams.fetch_sub(1, Relaxed);
+        outlet.figures.streams.fetch_sub(1, Relaxed);
         for viewing in &stream.viewers {
             self.viewers.remove(&viewing.id);
             routes.remove(PeerKey::Viewer(viewing.id));
-            port.figures.viewers.fetch_sub(1, Relaxed);
+            outlet.figures.viewers.fetch_sub(1, Relaxed);
         }
         Some(stream)
     }
 
-    fn take_viewer(&mut self, id: ViewerId, port: &Outlet, routes: &mut Routes) -> Option<Box<Viewing>> {
+    fn take_viewer(&mut self, id: ViewerId, outlet: &Outlet, routes: &mut Routes) -> Option<Box<Viewing>> {
         let of = self.viewers.remove(&id)?;
         routes.remove(PeerKey::Viewer(id));
-        port.figures.viewers.fetch_sub(1, Relaxed);
+        outlet.figures.viewers.fetch_sub(1, Relaxed);
         let viewers = &mut self.streams.get_mut(&of)?.viewers;
         let index = viewers.iter().position(|v| v.id == id)?;
         Some(viewers.swap_remove(index))
@@ -470,28 +480,24 @@ impl Videos {
 }
 
 impl Viewing {
-    fn close(&mut self, now: Instant, port: &Outlet) {
-        let mut sink = ViewerSink { id: self.id, port };
+    fn close(&mut self, now: Instant, outlet: &Outlet) {
+        let mut sink = ViewerSink { outlet };
         let _ = catch_unwind(AssertUnwindSafe(|| self.viewer.close(now, &mut sink)));
     }
 }
 
 struct StreamSink<'a> {
-    id: StreamId,
-    port: &'a Outlet,
+    outlet: &'a Outlet,
     packets: &'a mut Vec<VideoPacket>,
 }
 
 impl Sink for StreamSink<'_> {
     fn transmit(&mut self, destination: Path, datagram: &[u8]) {
-        self.port.transmit(destination, datagram);
+        self.outlet.transmit(destination, datagram);
     }
 
-    fn transport(&mut self, state: TransportState) {
-        if state == TransportState::Gone {
-            self.port.tell(PeerEvent::StreamGone(self.id));
-        }
-    }
+    // That it is gone is told once it is forgotten.
+    fn transport(&mut self, _state: TransportState) {}
 }
 
 impl VideoSink for StreamSink<'_> {
@@ -501,18 +507,14 @@ impl VideoSink for StreamSink<'_> {
 }
 
 struct ViewerSink<'a> {
-    id: ViewerId,
-    port: &'a Outlet,
+    outlet: &'a Outlet,
 }
 
 impl Sink for ViewerSink<'_> {
     fn transmit(&mut self, destination: Path, datagram: &[u8]) {
-        self.port.transmit(destination, datagram);
+        self.outlet.transmit(destination, datagram);
     }
 
-    fn transport(&mut self, state: TransportState) {
-        if state == TransportState::Gone {
-            self.port.tell(PeerEvent::ViewerGone(self.id));
-        }
-    }
+    // That it is gone is told once it is forgotten.
+    fn transport(&mut self, _state: TransportState) {}
 }

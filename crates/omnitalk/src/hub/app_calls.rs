@@ -24,14 +24,17 @@ impl Hub {
         if kind == RoomType::SipCall {
             return Err(Fault::NotOffered("calls to telephones"));
         }
+        if self.draining {
+            return Err(Fault::Draining);
+        }
         let session = self.session(socket)?;
         let (own, user_id) = (session.id.clone(), session.user_id.clone());
-        let (service, place) = (session.service, session.place);
+        let place = session.place;
         if callee == user_id {
             return Err(Fault::CalleeIsSelf);
         }
-        let sockets = self.who_rings(service, &callee)?;
-        let room_id = self.new_room(service, kind, now)?;
+        let sockets = self.who_rings(&callee)?;
+        let room_id = self.new_room(kind, now)?;
         self.give_up_call(socket, place, now);
         let me = self.add_participant(room_id, own, user_id.clone(), user_id, Line::App(socket));
         self.set_place(socket, Place::Calling { room: room_id, me });
@@ -53,11 +56,10 @@ impl Hub {
     }
 
     /// The callee's sockets that will ring: none for a user without a session, whose call waits for one (9.6).
-    fn who_rings(&self, service: usize, callee: &str) -> Result<BTreeSet<SocketId>, Fault> {
-        let key = (service, callee.to_owned());
-        match self.users.get(&key) {
+    fn who_rings(&self, callee: &str) -> Result<BTreeSet<SocketId>, Fault> {
+        match self.users.get(callee) {
             Some(all) => Some(self.idle(all)).filter(|idle| !idle.is_empty()),
-            None => Some(BTreeSet::new()).filter(|_| !self.ringing.contains_key(&key)),
+            None => Some(BTreeSet::new()).filter(|_| !self.ringing.contains_key(callee)),
         }
         .ok_or(Fault::CalleeBusy)
     }
@@ -122,7 +124,7 @@ impl Hub {
         if let Some(Place::Calling { me, .. }) = self.session_of(socket).map(|session| session.place) {
             self.set_place(socket, Place::Idle);
             self.places.remove(&me);
-            self.remove_room(room_id, now);
+            self.remove_room(room_id);
         } else {
             self.timers
                 .set(Timer::Call(room_id), now.instant + self.settings.aftermath);

@@ -6,7 +6,6 @@ use super::people::{
     Audio, Connection, Line, Participant, Place, Recorded, Room, Session, Source, Stage, Watching,
 };
 use crate::ids::SocketId;
-use crate::numbers::Owner;
 use crate::timers::Timer;
 use omnigate_room::{ParticipantId, RoomId};
 
@@ -17,7 +16,7 @@ fn ensure(holds: bool, what: &str) -> Result<(), String> {
 
 impl Hub {
     /// Checks that everything the hub keeps fits together: every session in exactly one place and every place with
-    /// its session, counts equal to lists, an owner for every number and timer. Takes time in proportion to
+    /// its session, counts equal to lists, an owner for every timer. Takes time in proportion to
     /// everything in the hub: for tests.
     ///
     /// # Errors
@@ -44,21 +43,15 @@ impl Hub {
         for (id, room) in &self.rooms {
             self.audit_room(*id, room)?;
         }
-        for owner in self.numbers.owners() {
-            let exists = match owner {
-                Owner::Session(socket) => self.session_of(socket).is_some(),
-                Owner::Room(room) => self.rooms.get(&room).is_some_and(Room::is_open),
-            };
-            ensure(exists, "a number without an owner")?;
-        }
+        let numbered = |room: &&Room| room.number.is_some();
+        let closed = self.rooms.values().filter(numbered).any(|room| !room.is_open());
+        ensure(!closed, "a room that nobody gets into has a number")?;
         self.audit_video()?;
-        let ringing = self.ringing.iter().flat_map(|((service, callee), rooms)| {
+        let ringing = self.ringing.iter().flat_map(|(callee, rooms)| {
             let rings = move |id: &RoomId| {
                 self.rooms.get(id).is_some_and(|room| {
                     let call = room.call.as_ref();
-                    room.is_ringing()
-                        && room.service == *service
-                        && call.is_some_and(|call| call.callee == *callee)
+                    room.is_ringing() && call.is_some_and(|call| call.callee == *callee)
                 })
             };
             rooms.iter().map(rings)
@@ -205,7 +198,7 @@ impl Hub {
             self.sessions.get(&session.id) == Some(&socket),
             "a session id leads to another socket",
         )?;
-        let user = self.users.get(&(session.service, session.user_id.clone()));
+        let user = self.users.get(&session.user_id);
         ensure(
             user.is_some_and(|sockets| sockets.contains(&socket)),
             "a user does not know its session",

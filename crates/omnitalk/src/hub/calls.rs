@@ -16,7 +16,7 @@
 //! ringing without any session of the callee (9.6).
 
 use super::people::{Audio, Call, Line, Participant, Place, Stage};
-use super::{CLOSE_LEFT, Hub, UserKey};
+use super::{CLOSE_LEFT, Hub};
 use crate::effects::{EndReason, Now, TelephoneNotice};
 use crate::fault::Fault;
 use crate::fields::{Fields, LONG_LIMIT, NAME_LIMIT};
@@ -61,8 +61,7 @@ impl Hub {
             declined: false,
             stage: Stage::Ringing(BTreeSet::new()),
         });
-        let key = (room.service, callee.to_owned());
-        self.ringing.entry(key).or_default().insert(room_id);
+        self.ringing.entry(callee.to_owned()).or_default().insert(room_id);
         self.timers
             .set(Timer::Call(room_id), now.instant + self.settings.ring_time);
         self.tell_call(room_id, CallStage::Started);
@@ -96,7 +95,7 @@ impl Hub {
     }
 
     /// A session begins while a call rings for its user: it rings too (9.1, 9.6); for the oldest one of several.
-    pub(super) fn ring_newcomer(&mut self, socket: SocketId, user: &UserKey) {
+    pub(super) fn ring_newcomer(&mut self, socket: SocketId, user: &str) {
         let rooms = self.ringing.get(user).into_iter().flatten();
         let oldest = rooms
             .filter_map(|room| self.rooms.get(room))
@@ -180,7 +179,7 @@ impl Hub {
         let ends = matches!(stage, Stage::Over) && !matches!(call.stage, Stage::Over);
         let old = std::mem::replace(&mut call.stage, stage);
         if matches!(old, Stage::Ringing(_)) {
-            let key = (room.service, call.callee.clone());
+            let key = call.callee.clone();
             if let Some(rooms) = self.ringing.get_mut(&key) {
                 rooms.remove(&id);
                 if rooms.is_empty() {
@@ -354,7 +353,7 @@ impl Hub {
             return;
         };
         match room.participants.values().next().map(|left| left.line) {
-            None => self.remove_room(room_id, now),
+            None => self.remove_room(room_id),
             Some(Line::App(socket)) => self.release_survivor(room_id, socket, now),
             Some(Line::Telephone(telephone)) => {
                 self.end_telephone(telephone, Some(TelephoneNotice::Ended(EndReason::AppLeft)), now);

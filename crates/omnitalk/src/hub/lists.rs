@@ -1,7 +1,7 @@
 //! Lists: sessions, rooms, participants (6.3, 6.6, 6.8 to 6.10, 10.4).
 
+use super::Hub;
 use super::people::{Line, Participant, Place, Room};
-use super::{Hub, Owner};
 use crate::fault::Fault;
 use crate::fields::Fields;
 use crate::ids::SocketId;
@@ -44,10 +44,10 @@ impl Hub {
     /// `WS_SESSION_LIST_REQ` (6.3, 12.22): the other sessions of the service.
     pub(super) fn session_list(&self, socket: SocketId, fields: &Fields) -> Result<Reply, Fault> {
         let page = fields.page()?;
-        let service = self.session(socket)?.service;
+        self.session(socket)?;
         let others = self.connections.iter().filter(|(other, _)| **other != socket);
         let sessions = others.filter_map(|(_, connection)| connection.session.as_ref());
-        let all: Vec<_> = sessions.filter(|session| session.service == service).collect();
+        let all: Vec<_> = sessions.collect();
         Ok(paged(&all, page, |session| {
             let (call_type, user_name) = match session.place {
                 Place::Idle => (CallType::Unknown, None),
@@ -77,14 +77,12 @@ impl Hub {
     /// `WS_ROOM_LIST_REQ` (6.6, 12.18): the open rooms of the service, oldest first.
     pub(super) fn room_list(&self, socket: SocketId, fields: &Fields) -> Result<Reply, Fault> {
         let (page, filter) = (fields.page()?, fields.room_filter()?);
-        let service = self.session(socket)?.service;
-        let listed = |room: &&Room| {
-            room.service == service && room.is_open() && filter.is_none_or(|kind| kind == room.kind)
-        };
+        self.session(socket)?;
+        let listed = |room: &&Room| room.is_open() && filter.is_none_or(|kind| kind == room.kind);
         let mut all: Vec<&Room> = self.rooms.values().filter(listed).collect();
         all.sort_unstable_by_key(|room| room.serial);
         let reply = paged(&all, page, |room| {
-            let number = self.numbers.of(Owner::Room(room.id));
+            let number = room.number;
             let mut entry = json!({
                 "room_id": room.wire,
                 "room_type": room.kind.word(),

@@ -22,11 +22,12 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | `sessions` | sessions: beginning, heartbeat, numbers of their own, end |
+//! | `sessions` | sessions: beginning, heartbeat, end |
+//! | `numbers` | call numbers of sessions and rooms |
 //! | `rooms` | rooms: making, destroying, joining, leaving, expiry |
 //! | `calls` | 1:1 calls: ring, answer, decline, bridge, end |
 //! | `app_calls`, `telephones` | what is special to calls from apps and from telephones |
-//! | `owed` | responses that wait for the media plane |
+//! | `owed` | responses that wait for the media plane or the directory |
 //! | `audio`, `video`, `viewers`, `screens` | what is published and subscribed |
 //! | `recordings` | what is recorded, by whom, until when; who takes part |
 //! | `chat`, `lists` | chat and kick-out; lists |
@@ -40,6 +41,7 @@ mod calls;
 mod chat;
 mod guesses;
 mod lists;
+mod numbers;
 mod owed;
 mod people;
 mod recordings;
@@ -51,12 +53,12 @@ mod turn;
 mod video;
 mod viewers;
 
-use crate::effects::{Caller, Effect, Figures, LookUp, Now, Target, TargetKind};
+use crate::effects::{Caller, Effect, Figures, Now};
 use crate::fault::Fault;
 use crate::ids::{ClientId, SocketId};
 use crate::incoming::{Incoming, Kind, Report, Request};
 use crate::masked::CallNumber;
-use crate::numbers::{NumberBook, Owner};
+use crate::numbers::{NumberFault, NumberOwner};
 use crate::outgoing::Reply;
 use crate::random::Dice;
 use crate::settings::HubSettings;
@@ -64,7 +66,7 @@ use crate::timers::{Timer, Timers};
 use crate::words::Track;
 use guesses::Guesses;
 use omnigate_room::Ending;
-use omnigate_room::{ParticipantId, RecordingId, RoomId, StreamId, TelephoneId, ViewerId};
+use omnigate_room::{CallId, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
 use owed::Awaited;
 pub(crate) use people::{Connection, Place, Room};
 use people::{Stream, Viewer};
@@ -90,10 +92,7 @@ pub(crate) const CLOSE_LOST: (u16, &str) = (4001, "heartbeat lost");
 /// The client does not follow the protocol.
 pub(crate) const CLOSE_PROTOCOL: (u16, &str) = (4002, "protocol error");
 
-/// A user: index of the service, user id.
-type UserKey = (usize, String);
-
-/// Sessions, rooms, calls and numbers as one state machine.
+/// Sessions, rooms and calls of one service as one state machine.
 ///
 /// The driver reports what happened together with the time and carries out the returned effects in their order.
 /// After every call it asks [`next_deadline`](Self::next_deadline) when to call [`expire`](Self::expire).
@@ -101,18 +100,17 @@ pub struct Hub {
     settings: HubSettings,
     dice: Dice,
     timers: Timers,
-    numbers: NumberBook,
     connections: BTreeMap<SocketId, Connection>,
     /// Session id → its socket.
     sessions: BTreeMap<String, SocketId>,
     /// Every user's sockets.
-    users: BTreeMap<UserKey, BTreeSet<SocketId>>,
+    users: BTreeMap<String, BTreeSet<SocketId>>,
     rooms: BTreeMap<RoomId, Room>,
     /// In which room a participant is.
     places: BTreeMap<ParticipantId, RoomId>,
-    telephones: BTreeMap<TelephoneId, ParticipantId>,
+    telephones: BTreeMap<CallId, ParticipantId>,
     /// The rooms of the calls that ring for a user, also for one without a session (9.6).
-    ringing: BTreeMap<UserKey, BTreeSet<RoomId>>,
+    ringing: BTreeMap<String, BTreeSet<RoomId>>,
     streams: BTreeMap<StreamId, Stream>,
     viewers: BTreeMap<ViewerId, Viewer>,
     next_participant: u64,
@@ -123,6 +121,8 @@ pub struct Hub {
     /// Why nothing can be recorded at the moment.
     cannot_record: Option<&'static str>,
     guesses: Guesses,
+    /// No new calls.
+    draining: bool,
     /// What the current call has brought about so far.
     effects: Vec<Effect>,
 }
@@ -161,7 +161,6 @@ impl Hub {
         Self {
             dice: Dice::new(seed),
             timers: Timers::default(),
-            numbers: NumberBook::new(settings.ended_number),
             connections: BTreeMap::new(),
             sessions: BTreeMap::new(),
             users: BTreeMap::new(),
@@ -171,13 +170,14 @@ impl Hub {
             ringing: BTreeMap::new(),
             streams: BTreeMap::new(),
             viewers: BTreeMap::new(),
-            next_participant: 1,
+            next_participant: settings.first_id,
             next_room: 1,
-            next_stream: 1,
-            next_viewer: 1,
+            next_stream: settings.first_id,
+            next_viewer: settings.first_id,
             malformed: 0,
             cannot_record: None,
             guesses: Guesses::default(),
+            draining: false,
             effects: Vec::new(),
             settings,
         }
@@ -326,50 +326,46 @@ impl Hub {
         self.take_effects()
     }
 
-    /// What a call number leads to. A personal number is found whether or not its user is busy.
-    #[must_use]
-    pub fn look_up(&self, number: &CallNumber, now: Now) -> LookUp {
-        let target = self.numbers.owner(*number).and_then(|owner| match owner {
-            Owner::Session(socket) => {
-                let session = self.connections.get(&socket)?.session.as_ref()?;
-                Some((session.service, TargetKind::User(session.user_id.clone())))
-            }
-            Owner::Room(room) => Some((self.rooms.get(&room)?.service, TargetKind::Room(room))),
-        });
-        match target {
-            Some((service, kind)) => LookUp::Found(Target {
-                call_number: *number,
-                service_id: self
-                    .settings
-                    .services
-                    .get(service)
-                    .map(|s| s.id.clone())
-                    .unwrap_or_default(),
-                kind,
-            }),
-            None if self.numbers.ended_lately(*number, now.instant) => LookUp::Expired,
-            None => LookUp::Unknown,
-        }
+    /// The directory's answer to [`Effect::AssignNumber`]. After the settings' `answer_time` the request has failed; a number
+    /// that comes later is the owner's all the same.
+    pub fn number_assigned(
+        &mut self,
+        socket: SocketId,
+        owner: NumberOwner,
+        answer: Result<CallNumber, NumberFault>,
+        now: Now,
+    ) -> Vec<Effect> {
+        self.number_answered(socket, owner, answer, now);
+        self.take_effects()
+    }
+
+    pub(crate) fn has_room(&self, room: RoomId) -> bool {
+        self.rooms.contains_key(&room)
+    }
+
+    /// Forgets a socket that has no session, without a word: it goes to another hub. Its client, if that is known.
+    pub(crate) fn hand_over(&mut self, socket: SocketId) -> Option<ClientId> {
+        self.timers.clear(Timer::NoSession(socket));
+        self.connections.remove(&socket)?.client
     }
 
     /// A telephone calls a user (9.9): makes the call's room with the telephone in it and rings every idle session of
     /// the user. Returns at once a notice `Ringing` or `Refused`. A `call` that the hub knows already is ignored.
     pub fn ring<'a>(
         &mut self,
-        call: TelephoneId,
-        service_id: &str,
+        call: CallId,
         user_id: &str,
         caller: impl Into<Caller<'a>>,
         now: Now,
     ) -> Vec<Effect> {
-        self.ring_user(call, service_id, user_id, caller.into(), now);
+        self.ring_user(call, user_id, caller.into(), now);
         self.take_effects()
     }
 
     /// A telephone enters a room (9.10). Returns at once a notice `Admitted` or `Refused`. A `call` that the hub knows already is ignored.
     pub fn admit<'a>(
         &mut self,
-        call: TelephoneId,
+        call: CallId,
         room: RoomId,
         caller: impl Into<Caller<'a>>,
         now: Now,
@@ -379,7 +375,7 @@ impl Hub {
     }
 
     /// The telephone has hung up, in any state. There is no notice back; a call that has ended is ignored.
-    pub fn hung_up(&mut self, call: TelephoneId, now: Now) -> Vec<Effect> {
+    pub fn hung_up(&mut self, call: CallId, now: Now) -> Vec<Effect> {
         self.end_telephone(call, None, now);
         self.take_effects()
     }
@@ -418,7 +414,7 @@ impl Hub {
                 Timer::CallerJoins(room) => self.caller_overdue(room, now),
                 Timer::ShowVideo(participant) => self.show_video_overdue(participant),
                 Timer::HalfOpen(viewer) => self.close_viewer(viewer),
-                Timer::EmptyRoom(room) => self.remove_room(room, now),
+                Timer::EmptyRoom(room) => self.remove_room(room),
             }
         }
         self.take_effects()
@@ -429,6 +425,11 @@ impl Hub {
     pub fn close_all(&mut self, now: Now) -> Vec<Effect> {
         self.shut_down(now);
         self.take_effects()
+    }
+
+    /// The server is about to stop: calls that are under way go on, new ones are refused.
+    pub fn drain(&mut self) {
+        self.draining = true;
     }
 
     /// Counts for metrics.
@@ -443,8 +444,9 @@ impl Hub {
             ringing_calls: self.rooms.values().filter(|room| room.is_ringing()).count(),
             streams: self.streams.len(),
             viewers: self.viewers.len(),
+            calls: self.rooms.values().filter(|room| room.calls()).count(),
             recordings: self.rooms.values().map(|room| room.recordings.len()).sum(),
-            numbers: self.numbers.len(),
+            numbers: self.numbers(),
             malformed: self.malformed,
         }
     }
@@ -534,6 +536,7 @@ impl Hub {
             Kind::Message if fields.string("action") == Some("list") => {
                 self.message_list(socket, fields).map(Into::into)
             }
+            Kind::MakeNumber if !inside => self.make_number(socket, fields),
             Kind::MakeNumber
             | Kind::SessionList
             | Kind::CreateRoom
@@ -558,7 +561,6 @@ impl Hub {
     fn dispatch_outside(&mut self, socket: SocketId, request: &Request, now: Now) -> Result<Reply, Fault> {
         let fields = &request.fields;
         match request.kind {
-            Kind::MakeNumber => self.make_number(socket, fields, now),
             Kind::SessionList => self.session_list(socket, fields),
             Kind::CreateRoom => self.create_room(socket, fields, now),
             Kind::DestroyRoom => self.destroy_room(socket, fields, now),

@@ -1,5 +1,5 @@
-//! Responses that wait for the media plane: a publish for the SDP answer, a subscription for the SDP offer (6.11 to
-//! 6.13). A socket owes at most one at a time, because its requests are answered in their order (3.2).
+//! Responses that wait: a publish for the SDP answer of the media plane, a subscription for its SDP offer (6.11 to 6.13), a
+//! call number for the directory (6.2). A socket owes at most one at a time, because its requests are answered in their order (3.2).
 
 use super::people::Audio;
 use super::{Hub, Outcome};
@@ -7,11 +7,12 @@ use crate::effects::{Effect, Now};
 use crate::fault::Fault;
 use crate::ids::SocketId;
 use crate::incoming::Request;
+use crate::numbers::NumberOwner;
 use crate::outgoing::{self, Reply};
 use crate::timers::Timer;
 use omnigate_room::{ParticipantId, StreamId, ViewerId};
 
-/// What the media plane is to answer.
+/// What is to be answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Awaited {
     /// The SDP answer of the participant's audio peer.
@@ -20,6 +21,8 @@ pub(crate) enum Awaited {
     Stream(StreamId),
     /// The SDP offer of a subscription.
     Viewer(ViewerId),
+    /// A call number, of the directory.
+    Number(NumberOwner),
 }
 
 impl From<Awaited> for Outcome {
@@ -49,6 +52,8 @@ impl Hub {
             Awaited::Peer(participant) => participant,
             Awaited::Stream(stream) => self.streams.get(&stream)?.owner,
             Awaited::Viewer(viewer) => self.viewers.get(&viewer)?.owner,
+            // Whoever asked is told with the answer.
+            Awaited::Number(_) => return None,
         };
         self.participant(owner)?.line.socket()
     }
@@ -56,32 +61,51 @@ impl Hub {
     /// The media plane has answered. An answer that nobody waits for any more is ignored.
     pub(super) fn media_answered(&mut self, awaited: Awaited, answer: Result<String, String>, now: Now) {
         if let Some(socket) = self.awaiting(awaited) {
-            self.settle(socket, awaited, answer.map_err(Fault::NoAnswer), now);
+            self.settle_media(socket, awaited, answer.map_err(Fault::NoAnswer), now);
         }
     }
 
-    /// The media plane took too long: the client is about to give up (11.17).
+    fn settle_media(&mut self, socket: SocketId, awaited: Awaited, answer: Result<String, Fault>, now: Now) {
+        let handle = |hub: &mut Self| match awaited {
+            Awaited::Peer(participant) => hub.peer_ready(participant, answer, now),
+            Awaited::Stream(stream) => hub.stream_ready(stream, answer),
+            Awaited::Viewer(viewer) => hub.viewer_ready(viewer, answer, now),
+            Awaited::Number(_) => Err(Fault::NoNumberNow),
+        };
+        self.settle(socket, awaited, handle, now);
+    }
+
+    /// The answer takes too long: the client is about to give up (11.17).
     pub(super) fn answer_overdue(&mut self, socket: SocketId, now: Now) {
         let Some(owed) = self.connections.get(&socket).and_then(|one| one.owed.as_ref()) else {
             return;
         };
         let awaited = owed.awaited;
-        // A subscription whose publisher has gone meanwhile is closed already.
-        let fault = if self.awaiting(awaited).is_some() {
-            self.effects.push(match awaited {
-                Awaited::Peer(participant) => Effect::ClosePeer { participant },
-                Awaited::Stream(stream) => Effect::CloseStream { stream },
-                Awaited::Viewer(viewer) => Effect::CloseViewer { viewer },
-            });
-            Fault::NoAnswer("it took too long".to_owned())
-        } else {
-            Fault::VideoEnded
+        let fault = match awaited {
+            Awaited::Number(_) => Fault::NoNumberNow,
+            // A subscription whose publisher has gone meanwhile is closed already.
+            _ if self.awaiting(awaited).is_none() => Fault::VideoEnded,
+            _ => Fault::NoAnswer("it took too long".to_owned()),
         };
-        self.settle(socket, awaited, Err(fault), now);
+        if self.awaiting(awaited).is_some() {
+            self.effects.extend(match awaited {
+                Awaited::Peer(participant) => Some(Effect::ClosePeer { participant }),
+                Awaited::Stream(stream) => Some(Effect::CloseStream { stream }),
+                Awaited::Viewer(viewer) => Some(Effect::CloseViewer { viewer }),
+                Awaited::Number(_) => None,
+            });
+        }
+        self.settle_media(socket, awaited, Err(fault), now);
     }
 
     /// Sends the response that was owed, then handles the requests that have waited behind it.
-    fn settle(&mut self, socket: SocketId, awaited: Awaited, answer: Result<String, Fault>, now: Now) {
+    pub(super) fn settle(
+        &mut self,
+        socket: SocketId,
+        awaited: Awaited,
+        handle: impl FnOnce(&mut Self) -> Result<Reply, Fault>,
+        now: Now,
+    ) {
         let Some(connection) = self.connections.get_mut(&socket) else {
             return;
         };
@@ -90,11 +114,7 @@ impl Hub {
         };
         self.timers.clear(Timer::Answer(socket));
         let mark = self.effects.len();
-        let handled = match awaited {
-            Awaited::Peer(participant) => self.peer_ready(participant, answer, now),
-            Awaited::Stream(stream) => self.stream_ready(stream, answer),
-            Awaited::Viewer(viewer) => self.viewer_ready(viewer, answer, now),
-        };
+        let handled = handle(self);
         let own = self.own_id(socket);
         self.respond(mark, socket, &own, &owed.request, &handled);
         self.handle_waiting(socket, now);
@@ -131,7 +151,7 @@ impl Hub {
                 .participant(id)
                 .is_some_and(|one| one.audio == Audio::Opening),
             Awaited::Stream(id) => self.streams.get(&id).is_some_and(|stream| !stream.open),
-            Awaited::Viewer(_) => true,
+            Awaited::Viewer(_) | Awaited::Number(_) => true,
         }
     }
 }

@@ -4,10 +4,11 @@ use super::owed::Owed;
 use crate::fields::RoomSecret;
 use crate::ids::{ClientId, SocketId};
 use crate::incoming::Request;
+use crate::masked::CallNumber;
 use crate::outgoing::About;
 use crate::record_policy::RecordPolicy;
 use crate::words::{CallType, RoomType};
-use omnigate_room::{ParticipantId, RecordingId, RoomId, StreamId, TelephoneId, ViewerId};
+use omnigate_room::{CallId, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// One socket.
@@ -29,9 +30,9 @@ pub(crate) struct Connection {
 /// One session (section 1).
 pub(crate) struct Session {
     pub(super) id: String,
-    /// Index into the settings' services.
-    pub(super) service: usize,
     pub(super) user_id: String,
+    /// Its personal call number.
+    pub(super) number: Option<CallNumber>,
     /// The client's `sdk`: the React Native SDK asks for a stop by another start (11.2).
     pub(super) sdk: Sdk,
     pub(super) place: Place,
@@ -69,11 +70,10 @@ pub(crate) struct Room {
     pub(super) wire: String,
     /// Order of creation.
     pub(super) serial: u64,
-    /// Index into the settings' services.
-    pub(super) service: usize,
     pub(super) kind: RoomType,
     pub(super) subject: String,
     pub(super) secret: Option<RoomSecret>,
+    pub(super) number: Option<CallNumber>,
     /// Unix seconds, as are the next three.
     pub(super) start_date: u64,
     pub(super) end_date: u64,
@@ -125,6 +125,13 @@ impl Room {
         others
             .filter_map(|participant| participant.line.socket())
             .collect()
+    }
+
+    /// Whether it is that of a call that is not over.
+    pub(super) fn calls(&self) -> bool {
+        self.call
+            .as_ref()
+            .is_some_and(|call| !matches!(call.stage, Stage::Over))
     }
 
     pub(super) fn is_ringing(&self) -> bool {
@@ -183,7 +190,7 @@ pub(crate) enum Recorded {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Line {
     App(SocketId),
-    Telephone(TelephoneId),
+    Telephone(CallId),
 }
 
 impl Line {

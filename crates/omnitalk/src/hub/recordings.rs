@@ -20,7 +20,7 @@ use crate::words::Track;
 use omnigate_room::{CallParties, CallStage, CallTold, Ending, Person, RecordingAbout, Scene};
 use omnigate_room::{ParticipantId, RecordingId, RoomId};
 
-fn person(room: &Room, participant: &Participant) -> Person {
+pub(super) fn person(room: &Room, participant: &Participant) -> Person {
     Person {
         session: participant.session.clone(),
         user_id: participant.user_id.clone(),
@@ -69,12 +69,8 @@ impl Hub {
         let Some(room) = self.rooms.get(&room_id) else {
             return;
         };
-        let service = self
-            .settings
-            .services
-            .get(room.service)
-            .map(|service| service.record);
-        let mut policy = service.unwrap_or_default();
+        let service = self.settings.service.as_ref();
+        let mut policy = service.map(|service| service.record).unwrap_or_default();
         let Some(participant) = room.participants.get(&id) else {
             return;
         };
@@ -121,6 +117,12 @@ impl Hub {
                 caller_is: call.caller,
             }),
             started_at: now.unix,
+            members: room
+                .participants
+                .values()
+                .filter(|one| one.announced)
+                .map(|one| (one.id, person(room, one)))
+                .collect(),
         };
         let text = room.about(participant).recorded(true);
         self.effects.push(Effect::StartRecording {
@@ -189,10 +191,27 @@ impl Hub {
         }
     }
 
-    fn scene(&self, room_id: RoomId) -> Option<Scene> {
+    /// The server stops: nobody takes part any more.
+    pub(super) fn tell_all_gone(&mut self) {
+        let mut effects = Vec::new();
+        for room in self.rooms.values() {
+            for one in room.participants.values().filter(|one| one.announced) {
+                effects.extend(self.scene(room.id).map(|scene| Effect::Gone {
+                    room: room.id,
+                    participant: one.id,
+                    scene: Box::new(scene),
+                    person: Box::new(person(room, one)),
+                    ending: Ending::RoomClosed,
+                }));
+            }
+        }
+        self.effects.extend(effects);
+    }
+
+    pub(super) fn scene(&self, room_id: RoomId) -> Option<Scene> {
         let room = self.rooms.get(&room_id)?;
         Some(Scene {
-            service_id: self.settings.services.get(room.service)?.id.clone(),
+            service_id: self.settings.service.as_ref()?.id.clone(),
             room_id: room.wire.clone(),
             room_type: room.kind.word(),
         })

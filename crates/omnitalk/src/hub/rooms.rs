@@ -1,12 +1,14 @@
 //! Rooms: making, destroying, joining, leaving, expiry (6.4, 6.5, 6.7, 10.7, 10.8).
 
+use super::Hub;
 use super::guesses::Subject;
 use super::people::{Audio, Line, Participant, Place, Recorded, Room};
-use super::{Hub, Owner};
+use super::recordings::person;
 use crate::effects::{Effect, Now};
 use crate::fault::Fault;
 use crate::fields::{Fields, GivenSecret, LONG_LIMIT, NAME_LIMIT, RoomSecret};
 use crate::ids::SocketId;
+use crate::numbers::NumberOwner;
 use crate::outgoing::Reply;
 use crate::record_policy::RecordPolicy;
 use crate::timers::Timer;
@@ -37,8 +39,8 @@ impl Hub {
         if end.is_some_and(|end| end < start.unwrap_or(0)) {
             return Err(Fault::EndBeforeStart);
         }
-        let service = self.session(socket)?.service;
-        let id = self.new_room(service, kind, now)?;
+        self.session(socket)?;
+        let id = self.new_room(kind, now)?;
         if let Some(room) = self.rooms.get_mut(&id) {
             room.subject = subject;
             room.secret = secret;
@@ -51,7 +53,7 @@ impl Hub {
     }
 
     /// An empty room that nobody knows yet.
-    pub(super) fn new_room(&mut self, service: usize, kind: RoomType, now: Now) -> Result<RoomId, Fault> {
+    pub(super) fn new_room(&mut self, kind: RoomType, now: Now) -> Result<RoomId, Fault> {
         if self.rooms.len() >= self.settings.most_rooms {
             return Err(Fault::TooManyRooms);
         }
@@ -63,10 +65,10 @@ impl Hub {
             id,
             wire: id.to_string(),
             serial: self.next_room,
-            service,
             kind,
             subject: String::new(),
             secret: None,
+            number: None,
             start_date: now.unix,
             end_date: now.unix.saturating_add(DEFAULT_LENGTH),
             reg_date: now.unix,
@@ -82,12 +84,9 @@ impl Hub {
         Ok(id)
     }
 
-    /// The open room of this service.
-    pub(super) fn open_room(&self, id: RoomId, service: usize) -> Result<&Room, Fault> {
-        let room = self
-            .rooms
-            .get(&id)
-            .filter(|room| room.service == service && room.is_open());
+    /// The open room.
+    pub(super) fn open_room(&self, id: RoomId) -> Result<&Room, Fault> {
+        let room = self.rooms.get(&id).filter(|room| room.is_open());
         room.ok_or(Fault::NoSuchRoom)
     }
 
@@ -116,9 +115,9 @@ impl Hub {
         fields: &Fields,
         now: Now,
     ) -> Result<Reply, Fault> {
-        let service = self.session(socket)?.service;
-        let id = self.open_room(fields.room()?, service)?.id;
-        self.numbers.release(Owner::Room(id), now.instant);
+        self.session(socket)?;
+        let id = self.open_room(fields.room()?)?.id;
+        self.release_number(NumberOwner::Room(id));
         if let Some(room) = self.rooms.get_mut(&id) {
             room.destroyed = true;
         }
@@ -139,9 +138,8 @@ impl Hub {
             _ => None,
         };
         if called.is_none() && place != Place::Answered(id) {
-            let service = session.service;
-            self.check_secret(socket, id, service, given, now)?;
-            let room = self.open_room(id, service)?;
+            self.check_secret(socket, id, given, now)?;
+            let room = self.open_room(id)?;
             if room.participants.len() >= self.settings.most_participants {
                 return Err(Fault::RoomFull);
             }
@@ -164,7 +162,7 @@ impl Hub {
             .with("room_id", room.wire.clone())
             .with("room_type", room.kind.word())
             .with("screen", self.screen_runs(id));
-        Ok(match self.numbers.of(Owner::Room(id)) {
+        Ok(match room.number {
             // 12.33
             Some(number) => reply.with("call_number", number.expose()),
             None => reply,
@@ -177,11 +175,10 @@ impl Hub {
         &mut self,
         socket: SocketId,
         id: RoomId,
-        service: usize,
         given: Option<GivenSecret>,
         now: Now,
     ) -> Result<(), Fault> {
-        let Some(secret) = &self.open_room(id, service)?.secret else {
+        let Some(secret) = &self.open_room(id)?.secret else {
             return Ok(());
         };
         let client = self.connections.get(&socket).and_then(|one| one.client);
@@ -246,6 +243,7 @@ impl Hub {
     ) {
         self.end_video(room_id, id);
         self.end_own_recording(room_id, id, ending);
+        let scene = self.scene(room_id);
         let Some(room) = self.rooms.get_mut(&room_id) else {
             return;
         };
@@ -260,10 +258,12 @@ impl Hub {
         if participant.audio != Audio::None {
             self.effects.push(Effect::ClosePeer { participant: id });
         }
-        if participant.announced {
+        if let Some(scene) = scene.filter(|_| participant.announced) {
             self.effects.push(Effect::Gone {
                 room: room_id,
                 participant: id,
+                scene: Box::new(scene),
+                person: Box::new(person(room, &participant)),
                 ending,
             });
         }
@@ -343,7 +343,7 @@ impl Hub {
             return;
         };
         if room.destroyed {
-            self.remove_room(id, now);
+            self.remove_room(id);
             return;
         }
         let kept = room
@@ -356,11 +356,11 @@ impl Hub {
     }
 
     /// Forgets a room that nobody is in.
-    pub(super) fn remove_room(&mut self, id: RoomId, now: Now) {
+    pub(super) fn remove_room(&mut self, id: RoomId) {
         self.timers.clear(Timer::EmptyRoom(id));
         self.timers.clear(Timer::Call(id));
         self.timers.clear(Timer::CallerJoins(id));
-        self.numbers.release(Owner::Room(id), now.instant);
+        self.release_number(NumberOwner::Room(id));
         self.rooms.remove(&id);
     }
 }

@@ -1,16 +1,17 @@
-//! Sessions: beginning, heartbeat, numbers of their own, end (6.1, 2.1, 6.2, 6.23).
+//! Sessions: beginning, heartbeat, end (6.1, 2.1, 6.23).
 
+use super::owed::Awaited;
 use super::people::{Audio, Place, Sdk, Session};
 use super::{CLOSE_KICKED, CLOSE_LEFT, CLOSE_LOST, CLOSE_SHUTDOWN, Hub};
 use crate::effects::{Effect, EndReason, Now, TelephoneNotice};
 use crate::fault::Fault;
 use crate::fields::{Fields, NAME_LIMIT, SERVICE_LIMIT};
 use crate::ids::SocketId;
-use crate::numbers::{NumberBook, Owner};
+use crate::numbers::NumberOwner;
 use crate::outgoing::{self, Reply};
 use crate::timers::{Timer, Timers};
+use omnigate_room::CallId;
 use omnigate_room::Ending;
-use omnigate_room::TelephoneId;
 
 impl Hub {
     /// `WS_SESSION_REQ` (6.1, 12.27).
@@ -23,7 +24,7 @@ impl Hub {
         if self.session_of(socket).is_some() {
             return Err(Fault::SecondSession);
         }
-        let service = self.check_service(fields)?;
+        self.check_service(fields)?;
         let user_id = match fields.given("user_id", NAME_LIMIT)? {
             Some(user_id) => user_id.to_owned(),
             None => self.dice.letters(),
@@ -36,8 +37,8 @@ impl Hub {
         let connection = self.connections.get_mut(&socket).ok_or(Fault::NoSession)?;
         connection.session = Some(Session {
             id: id.clone(),
-            service,
             user_id: user_id.clone(),
+            number: None,
             sdk: match fields.string("sdk") {
                 Some("react") => Sdk::ReactNative,
                 Some("omnigate") => Sdk::Own,
@@ -46,35 +47,31 @@ impl Hub {
             place: Place::Idle,
         });
         self.sessions.insert(id, socket);
-        let user = (service, user_id.clone());
-        self.users.entry(user.clone()).or_default().insert(socket);
+        self.users.entry(user_id.clone()).or_default().insert(socket);
         self.timers.clear(Timer::NoSession(socket));
         if fields.flag("heartbeat") {
             self.timers
                 .set(Timer::Heartbeat(socket), now.instant + self.settings.heartbeat);
         }
-        self.ring_newcomer(socket, &user);
+        self.ring_newcomer(socket, &user_id);
         Ok(Reply::new()
             .with("user_id", user_id)
             .with("turn_id", turn_id)
             .with("turn_secret", turn_secret))
     }
 
-    fn check_service(&self, fields: &Fields) -> Result<usize, Fault> {
+    fn check_service(&self, fields: &Fields) -> Result<(), Fault> {
         let id = fields.required("service_id", SERVICE_LIMIT)?;
         let key = fields.given("service_key", SERVICE_LIMIT)?;
-        let found = self.settings.services.iter().position(|service| service.id == id);
-        let index = found.ok_or(Fault::InvalidService)?;
-        let service = &self.settings.services[index];
+        let ours = self.settings.service.as_ref();
+        let service = ours
+            .filter(|service| service.id == id)
+            .ok_or(Fault::InvalidService)?;
         let valid = match (&service.key, key) {
             (Some(ours), Some(given)) => ours.matches(given),
             (Some(_), None) | (None, _) => !service.key_required,
         };
-        if valid {
-            Ok(index)
-        } else {
-            Err(Fault::InvalidService)
-        }
+        if valid { Ok(()) } else { Err(Fault::InvalidService) }
     }
 
     pub(super) fn session_of(&self, socket: SocketId) -> Option<&Session> {
@@ -109,28 +106,6 @@ impl Hub {
             .set(Timer::Heartbeat(socket), now.instant + self.settings.heartbeat);
     }
 
-    /// `WS_MAKE_SIPNUM_REQ` (6.2, 10.6, 12.23). Any session may number any open room of its service (12.17).
-    pub(super) fn make_number(
-        &mut self,
-        socket: SocketId,
-        fields: &Fields,
-        now: Now,
-    ) -> Result<Reply, Fault> {
-        let wanted = fields.call_number()?;
-        let service = self.session(socket)?.service;
-        let room = match fields.given_room()? {
-            Some(room) => Some(self.open_room(room, service)?.id),
-            None => None,
-        };
-        let owner = room.map_or(Owner::Session(socket), Owner::Room);
-        let number = self.numbers.assign(owner, wanted, &mut self.dice, now.instant)?;
-        let reply = Reply::new().with("call_number", number.expose());
-        Ok(match room {
-            Some(room) => reply.with("room_id", room.to_string()),
-            None => reply,
-        })
-    }
-
     /// `WS_LEAVE_REQ` (6.23, 9.14): always answered, then the socket closes. While a call rings it declines (9.5).
     pub(super) fn leave(&mut self, socket: SocketId, now: Now) -> Result<Reply, Fault> {
         let place = self.session(socket)?.place;
@@ -152,6 +127,10 @@ impl Hub {
         self.timers.clear(Timer::NoSession(socket));
         self.timers.clear(Timer::Heartbeat(socket));
         self.timers.clear(Timer::Answer(socket));
+        let number_owed = connection
+            .owed
+            .as_ref()
+            .is_some_and(|owed| matches!(owed.awaited, Awaited::Number(_)));
         if let Some(session) = connection.session {
             match session.place {
                 Place::Idle => {}
@@ -166,13 +145,16 @@ impl Hub {
                     self.remove_participant(room, me, ending, now);
                 }
             }
-            self.numbers.release(Owner::Session(socket), now.instant);
+            if session.number.is_some() || number_owed {
+                self.effects.push(Effect::ReleaseNumber {
+                    owner: NumberOwner::Session(socket),
+                });
+            }
             self.sessions.remove(&session.id);
-            let key = (session.service, session.user_id);
-            if let Some(sockets) = self.users.get_mut(&key) {
+            if let Some(sockets) = self.users.get_mut(&session.user_id) {
                 sockets.remove(&socket);
                 if sockets.is_empty() {
-                    self.users.remove(&key);
+                    self.users.remove(&session.user_id);
                 }
             }
         }
@@ -183,7 +165,7 @@ impl Hub {
 
     /// Ends everything (shutdown).
     pub(super) fn shut_down(&mut self, now: Now) {
-        let calls: Vec<TelephoneId> = self.telephones.keys().copied().collect();
+        let calls: Vec<CallId> = self.telephones.keys().copied().collect();
         for call in calls {
             self.end_telephone(call, Some(TelephoneNotice::Ended(EndReason::Shutdown)), now);
         }
@@ -202,10 +184,12 @@ impl Hub {
             }
         }
         self.end_all_recordings();
+        self.tell_all_gone();
         let (code, reason) = CLOSE_SHUTDOWN;
         for socket in self.connections.keys().copied() {
             self.effects.push(Effect::Close { socket, code, reason });
         }
+        self.release_all_numbers();
         self.connections.clear();
         self.sessions.clear();
         self.users.clear();
@@ -215,6 +199,5 @@ impl Hub {
         self.streams.clear();
         self.viewers.clear();
         self.timers = Timers::default();
-        self.numbers = NumberBook::new(self.settings.ended_number);
     }
 }

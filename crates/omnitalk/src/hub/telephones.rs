@@ -7,29 +7,22 @@ use crate::fields::NAME_LIMIT;
 use crate::ids::SocketId;
 use crate::words::RoomType;
 use omnigate_room::Ending;
-use omnigate_room::{ParticipantId, RoomId, TelephoneId};
+use omnigate_room::{CallId, ParticipantId, RoomId};
 use std::collections::BTreeSet;
 
 /// The user id of a caller who withholds the number (12.25).
 const ANONYMOUS: &str = "anonymous";
 
 impl Hub {
-    pub(super) fn notify(&mut self, call: TelephoneId, notice: TelephoneNotice) {
+    pub(super) fn notify(&mut self, call: CallId, notice: TelephoneNotice) {
         self.effects.push(Effect::Telephone { call, notice });
     }
 
-    pub(super) fn ring_user(
-        &mut self,
-        call: TelephoneId,
-        service_id: &str,
-        user_id: &str,
-        caller: Caller<'_>,
-        now: Now,
-    ) {
+    pub(super) fn ring_user(&mut self, call: CallId, user_id: &str, caller: Caller<'_>, now: Now) {
         if self.telephones.contains_key(&call) {
             return;
         }
-        match self.try_to_ring(call, service_id, user_id, caller, now) {
+        match self.try_to_ring(call, user_id, caller, now) {
             Ok((room, participant, sockets)) => {
                 self.notify(call, TelephoneNotice::Ringing { room, participant });
                 self.begin_call(room, participant, user_id, &sockets, now);
@@ -41,39 +34,23 @@ impl Hub {
     /// Unlike an app, a telephone does not wait for a user without a session.
     fn try_to_ring(
         &mut self,
-        telephone: TelephoneId,
-        service_id: &str,
+        telephone: CallId,
         user_id: &str,
         caller: Caller<'_>,
         now: Now,
     ) -> Result<(RoomId, ParticipantId, BTreeSet<SocketId>), RefusedReason> {
-        let service = self
-            .settings
-            .services
-            .iter()
-            .position(|service| service.id == service_id);
-        let service = service.ok_or(RefusedReason::NoSession)?;
-        let all = self
-            .users
-            .get(&(service, user_id.to_owned()))
-            .ok_or(RefusedReason::NoSession)?;
+        let all = self.users.get(user_id).ok_or(RefusedReason::NoSession)?;
         let idle = self.idle(all);
         if idle.is_empty() {
             return Err(RefusedReason::Busy);
         }
         let room = self
-            .new_room(service, RoomType::SipCall, now)
+            .new_room(RoomType::SipCall, now)
             .map_err(|_| RefusedReason::RoomFull)?;
         Ok((room, self.add_telephone(room, telephone, caller, now), idle))
     }
 
-    fn add_telephone(
-        &mut self,
-        room: RoomId,
-        call: TelephoneId,
-        caller: Caller<'_>,
-        now: Now,
-    ) -> ParticipantId {
+    fn add_telephone(&mut self, room: RoomId, call: CallId, caller: Caller<'_>, now: Now) -> ParticipantId {
         let name: String = caller
             .number
             .chars()
@@ -93,13 +70,7 @@ impl Hub {
         id
     }
 
-    pub(super) fn admit_telephone(
-        &mut self,
-        call: TelephoneId,
-        room_id: RoomId,
-        caller: Caller<'_>,
-        now: Now,
-    ) {
+    pub(super) fn admit_telephone(&mut self, call: CallId, room_id: RoomId, caller: Caller<'_>, now: Now) {
         if self.telephones.contains_key(&call) {
             return;
         }
@@ -126,7 +97,7 @@ impl Hub {
     }
 
     /// The telephone goes, by itself (no notice) or by our doing.
-    pub(super) fn end_telephone(&mut self, call: TelephoneId, notice: Option<TelephoneNotice>, now: Now) {
+    pub(super) fn end_telephone(&mut self, call: CallId, notice: Option<TelephoneNotice>, now: Now) {
         let Some(participant) = self.telephones.get(&call).copied() else {
             return;
         };

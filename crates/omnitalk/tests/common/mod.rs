@@ -11,12 +11,16 @@ pub mod checklist;
 pub mod steps;
 
 use omnigate_omnitalk::{
-    CallStage, ClientId, Effect, Hub, HubSettings, Now, ParticipantId, RecordPolicy, RecordingAbout,
-    RecordingId, RoomId, Secret, Service, SocketId, StreamId, TelephoneId, TelephoneNotice, ViewerId,
+    CallId, CallStage, ClientId, Effect, HubSettings, Now, NumberBook, ParticipantId, RecordPolicy,
+    RecordingAbout, RecordingId, RoomId, Secret, Service, SocketId, StreamId, TelephoneNotice, Tenants,
+    ViewerId,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
+
+/// How long an ended number counts as "ended lately".
+pub const ENDED_NUMBER: Duration = Duration::from_secs(6 * 3600);
 
 pub const START: u64 = 1_700_000_000;
 
@@ -25,20 +29,28 @@ pub fn video_offer(track: &str) -> Value {
 }
 
 pub fn settings() -> HubSettings {
+    HubSettings::default()
+}
+
+pub fn services() -> Vec<Service> {
     let keyed = |id: &str, key: &str, key_required| Service {
         id: id.to_owned(),
         key: Some(Secret::new(key)),
         key_required,
         record: RecordPolicy::default(),
     };
-    HubSettings {
-        services: vec![
-            keyed("SVC1", "KEY1", false),
-            keyed("APPS", "KEY2", true),
-            Service::open("OPEN"),
-        ],
-        ..HubSettings::default()
-    }
+    vec![
+        keyed("SVC1", "KEY1", false),
+        keyed("APPS", "KEY2", true),
+        Service::open("OPEN"),
+    ]
+}
+
+/// The same services, of which the first records these without being asked.
+pub fn recorded_by_policy(word: &str) -> Vec<Service> {
+    let mut services = services();
+    services[0].record = RecordPolicy::parse(word).unwrap();
+    services
 }
 
 /// What of a video the media plane answers for.
@@ -49,7 +61,9 @@ pub enum Video {
 }
 
 pub struct World {
-    pub hub: Hub,
+    pub hub: Tenants,
+    /// The directory.
+    pub numbers: NumberBook,
     pub now: Now,
     /// What was sent and not looked at yet.
     pub inbox: BTreeMap<u64, VecDeque<Value>>,
@@ -97,8 +111,13 @@ impl World {
     }
 
     pub fn with(settings: HubSettings) -> Self {
+        Self::with_services(services(), settings)
+    }
+
+    pub fn with_services(services: Vec<Service>, settings: HubSettings) -> Self {
         Self {
-            hub: Hub::new(settings, [42; 32]),
+            hub: Tenants::new(services, &settings, [42; 32]),
+            numbers: NumberBook::new(ENDED_NUMBER, [42; 32]),
             now: Now {
                 instant: Instant::now(),
                 unix: START,
@@ -248,6 +267,20 @@ impl World {
                     let user = self.present.remove(&participant).expect("one who had entered");
                     self.gone.push((user, ending.word()));
                 }
+                Effect::AssignNumber {
+                    socket,
+                    owner,
+                    kind,
+                    wanted,
+                } => {
+                    let service = self.hub.service_of(owner).expect("an owner").to_owned();
+                    let number = self
+                        .numbers
+                        .assign(owner, &service, kind, wanted, self.now.instant);
+                    let effects = self.hub.number_assigned(socket, owner, number, self.now);
+                    self.apply(by, effects);
+                }
+                Effect::ReleaseNumber { owner } => self.numbers.release(owner, self.now.instant),
                 Effect::StartRecording {
                     recording,
                     room,
@@ -264,7 +297,7 @@ impl World {
                     self.recorded.push((about, ending.word()));
                 }
                 Effect::Telephone { call, notice } => {
-                    self.notices.entry(call.0).or_default().push_back(notice);
+                    self.notices.entry(call.0 as u64).or_default().push_back(notice);
                 }
             }
         }
@@ -445,20 +478,20 @@ impl World {
     }
 
     pub fn ring(&mut self, call: u64, user: &str, caller: &str) -> Option<TelephoneNotice> {
-        let effects = self.hub.ring(TelephoneId(call), "SVC1", user, caller, self.now);
+        let effects = self.hub.ring(CallId(call.into()), "SVC1", user, caller, self.now);
         self.apply(None, effects);
         self.notice(call)
     }
 
     pub fn admit(&mut self, call: u64, room: &str, caller: &str) -> Option<TelephoneNotice> {
         let room = RoomId::parse(room).expect("a room id");
-        let effects = self.hub.admit(TelephoneId(call), room, caller, self.now);
+        let effects = self.hub.admit(CallId(call.into()), room, caller, self.now);
         self.apply(None, effects);
         self.notice(call)
     }
 
     pub fn hang_up(&mut self, call: u64) {
-        let effects = self.hub.hung_up(TelephoneId(call), self.now);
+        let effects = self.hub.hung_up(CallId(call.into()), self.now);
         self.apply(None, effects);
     }
 

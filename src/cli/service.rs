@@ -1,0 +1,239 @@
+//! The service: all parts put together, and taken apart in order.
+
+use super::Failure;
+use super::translate::{announcement, hub_settings, media_settings, own_address, public_url, services};
+use crate::calls::CallRegistry;
+use crate::config::Settings;
+use crate::directory::{Directory, EmbeddedDirectory, HttpDirectory};
+use crate::gateway::{Gateway, GatewayParts, Prompts};
+use crate::http::{AppState, Certificates, HttpServer, Limits, Listening, Proxies};
+use crate::media::MediaPlane;
+use crate::observe::{Health, Metrics, Notify};
+use crate::recording::{Index, Recorder, RecorderParts};
+use crate::rooms::{Rooms, RoomsParts};
+use crate::sip::{Endpoint, EndpointSettings, SourceFilter, Trunks};
+use crate::store::Store;
+use crate::supervise::{Death, Supervisor};
+use crate::webhook::{Deliverer, EventSink, Outbox, Targets, WebhookFigures};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tracing::{error, info};
+
+/// Time that sockets get to say goodbye at the end.
+const GOODBYE: Duration = Duration::from_millis(300);
+/// Time that webhooks get at the end; what is not delivered by then is delivered after the next start.
+const LAST_WEBHOOKS: Duration = Duration::from_secs(3);
+
+/// A running service.
+pub(super) struct Service {
+    http: HttpServer,
+    certificates: Option<Arc<Certificates>>,
+    endpoint: Arc<Endpoint>,
+    gateway: Arc<Gateway>,
+    rooms: Rooms,
+    recorder: Arc<Recorder>,
+    webhooks: Webhooks,
+    media: Arc<MediaPlane>,
+    health: Arc<Health>,
+}
+
+/// The way of events to those who want to be told.
+struct Webhooks {
+    outbox: Outbox,
+    targets: Targets,
+    events: EventSink,
+    figures: Arc<WebhookFigures>,
+}
+
+impl Service {
+    pub(super) async fn start(settings: &Settings, supervisor: &Supervisor) -> Result<Service, Failure> {
+        let prompts = Prompts::load(settings.ivr.prompts.as_deref())?;
+        let certificates = Certificates::load(&settings.http.tls)?.map(Arc::new);
+        let (metrics, health) = (Arc::new(Metrics::new()), Arc::new(Health::default()));
+        let calls = Arc::new(CallRegistry::default());
+        let advertise = settings.sip.advertise.unwrap_or_else(own_address);
+        let (tell_media, media_events) = mpsc::unbounded_channel();
+        let media = media_settings(settings, advertise);
+        let media = MediaPlane::start(media, tell_media, supervisor, &health)?;
+        let store = Store::open(&settings.store.url).await?;
+        let webhooks = Webhooks::start(settings, store.clone(), supervisor).await?;
+        let recorder = webhooks.recorder(settings, store, &media, supervisor).await?;
+        let numbers = Arc::new(EmbeddedDirectory::new(rand::random()));
+        let rooms = RoomsParts {
+            services: services(settings),
+            settings: hub_settings(settings),
+            media: media.clone(),
+            media_events,
+            recorder: recorder.clone(),
+            announcement: announcement(settings, &prompts),
+            events: webhooks.events.clone(),
+            numbers: numbers.clone(),
+            beat: health.beat("rooms"),
+        };
+        let rooms = Rooms::start(rooms, supervisor)?;
+        let filter = SourceFilter::new(Trunks::new(settings).networks(), settings.sip.packets_per_second);
+        let (endpoint, incoming) = Endpoint::start(EndpointSettings {
+            listen: settings.sip.listen.clone(),
+            advertise,
+            connections: settings.sip.connections,
+            filter: Arc::new(filter),
+            metrics: metrics.clone(),
+        })
+        .await?;
+        let directory: Arc<dyn Directory> = match &settings.directory.url {
+            Some(url) => Arc::new(HttpDirectory::new(url, settings.directory.token.clone())?),
+            None => numbers.clone(),
+        };
+        let parts = GatewayParts {
+            endpoint: endpoint.clone(),
+            media: media.clone(),
+            directory,
+            rooms: Arc::new(rooms.clone()),
+            prompts,
+            calls: calls.clone(),
+            metrics: metrics.clone(),
+            health: health.clone(),
+        };
+        let gateway = Gateway::new(settings, parts);
+        let app = AppState {
+            rooms: rooms.clone(),
+            directory: numbers,
+            media: media.clone(),
+            recorder: recorder.clone(),
+            webhooks: webhooks.figures.clone(),
+            calls,
+            metrics,
+            health: health.clone(),
+            api_token: settings.api.token.clone(),
+            origins: settings.http.origins.clone(),
+            limits: Arc::new(Limits::new(settings.http.limits.clone())),
+            next_socket: AtomicU64::new(1),
+        };
+        let listening = Listening {
+            listen: settings.http.listen,
+            certificates: certificates.clone(),
+            proxies: Proxies::new(settings.http.trusted_proxies.clone()),
+        };
+        let http = HttpServer::start(listening, Arc::new(app), supervisor)?;
+        supervisor.task("gateway", gateway.clone().run(incoming));
+        health.set_ready();
+        info!(http = %http.address(), %advertise, webrtc = ?media.webrtc_ports(), "serving");
+        Ok(Service {
+            http,
+            certificates,
+            endpoint,
+            gateway,
+            rooms,
+            recorder,
+            webhooks,
+            media,
+            health,
+        })
+    }
+
+    pub(super) fn certificates(&self) -> Option<Arc<Certificates>> {
+        self.certificates.clone()
+    }
+
+    pub(super) fn health(&self) -> Arc<Health> {
+        self.health.clone()
+    }
+
+    pub(super) fn ready_line(&self) -> String {
+        let sip: Vec<String> = self
+            .endpoint
+            .addresses()
+            .iter()
+            .map(|(transport, address)| format!("{}://{address}", transport.to_string().to_ascii_lowercase()))
+            .collect();
+        let scheme = if self.certificates.is_some() {
+            "https://"
+        } else {
+            ""
+        };
+        format!(
+            "omnigate ready http={scheme}{} sip={}",
+            self.http.address(),
+            sip.join(",")
+        )
+    }
+
+    /// Waits for calls to end by themselves, those of telephones and those between apps, at most `limit`.
+    pub(super) async fn drain(&self, limit: Duration) {
+        self.health.set_draining();
+        Notify::stopping();
+        tokio::join!(self.gateway.drain(limit), self.rooms.drain(limit));
+    }
+
+    /// Ends everything: what has happened until now is told and kept.
+    pub(super) async fn stop(&self) {
+        if let Err(error) = self.rooms.close_all().await {
+            error!(%error, "sessions were not closed");
+        }
+        self.recorder.stop().await;
+        self.webhooks.flush().await;
+        self.http.stop();
+        tokio::time::sleep(GOODBYE).await;
+        self.endpoint.stop();
+        self.media.stop();
+    }
+
+    /// A part has died. What the others hold cannot be told from what is lost, so nothing is taken apart in order.
+    pub(super) fn mourn(&self, death: Death) -> Failure {
+        error!(
+            part = death.name,
+            why = death.why,
+            "a part of the service has ended; the service ends"
+        );
+        death.into()
+    }
+}
+
+impl Webhooks {
+    async fn start(settings: &Settings, store: Store, supervisor: &Supervisor) -> Result<Webhooks, Failure> {
+        let figures = Arc::new(WebhookFigures::default());
+        let outbox = Outbox::open(store).await?;
+        let targets = Targets::new(settings);
+        let deliverer = Deliverer::new(
+            outbox.clone(),
+            targets.clone(),
+            settings.webhook.days,
+            figures.clone(),
+        )?;
+        supervisor.restarting("deliverer", move || deliverer.clone().run());
+        let events = EventSink::start(outbox.clone(), targets.clone(), supervisor);
+        Ok(Webhooks {
+            outbox,
+            targets,
+            events,
+            figures,
+        })
+    }
+
+    /// What records, and tells of it.
+    async fn recorder(
+        &self,
+        settings: &Settings,
+        store: Store,
+        media: &MediaPlane,
+        supervisor: &Supervisor,
+    ) -> Result<Arc<Recorder>, Failure> {
+        let parts = RecorderParts {
+            settings: settings.recording.clone(),
+            public_url: public_url(settings),
+            taps: media.take_taps(),
+            index: Index::new(store),
+            events: self.events.clone(),
+            targets: self.targets.clone(),
+        };
+        Ok(Recorder::start(parts, supervisor).await?)
+    }
+
+    /// Everything that has happened is in the store, and goes out if its receivers take it now.
+    async fn flush(&self) {
+        self.events.flush().await;
+        self.outbox.delivered(LAST_WEBHOOKS).await;
+    }
+}

@@ -1,0 +1,97 @@
+//! A phone leg as the control plane has it.
+
+#![allow(clippy::disallowed_types, reason = "nothing here runs a packet")]
+
+use crate::media::command::{Command, LegOrder};
+use crate::media::ids::{LegId, PlaybackId};
+use crate::media::orders::Orders;
+use crate::media::plane::{MediaError, MediaPlane};
+use crate::media::playback::Playback;
+use crate::sync::lock;
+use omnigate_sip::{Agreed, LocalMedia};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+/// Where a leg can be reached, wherever it is: for whoever moves it between rooms. It does not keep the leg.
+#[derive(Clone)]
+pub struct LegSeat {
+    pub(super) id: LegId,
+    /// Those of the shard that opened it, which hands on what is for another one: so orders keep their order.
+    pub(super) orders: Orders,
+}
+
+impl fmt::Debug for LegSeat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.id.fmt(f)
+    }
+}
+
+impl LegSeat {
+    pub(super) fn ask(&self, order: LegOrder) -> Result<(), MediaError> {
+        self.orders.ask(Command::Leg(self.id, order))
+    }
+
+    pub(super) fn release(&self, order: LegOrder) {
+        self.orders.release(Command::Leg(self.id, order));
+    }
+}
+
+/// A phone leg; dropping it ends the leg.
+pub struct LegHandle {
+    seat: LegSeat,
+    local: LocalMedia,
+    plane: Arc<MediaPlane>,
+}
+
+impl LegHandle {
+    pub(super) fn new(seat: LegSeat, local: LocalMedia, plane: Arc<MediaPlane>) -> LegHandle {
+        LegHandle { seat, local, plane }
+    }
+
+    /// Its identity.
+    pub fn id(&self) -> LegId {
+        self.seat.id
+    }
+
+    /// For whoever moves it between rooms.
+    pub fn seat(&self) -> LegSeat {
+        self.seat.clone()
+    }
+
+    /// Where the caller is to send RTP.
+    pub fn local(&self) -> LocalMedia {
+        self.local
+    }
+
+    /// Applies what SDP agreed on.
+    ///
+    /// # Errors
+    /// [`MediaError::Busy`] when the shard does not take orders; nothing has changed then.
+    pub fn set_media(&self, agreed: Agreed) -> Result<(), MediaError> {
+        self.seat.ask(LegOrder::SetMedia(Box::new(agreed)))
+    }
+
+    /// Plays something to the caller; what was playing stops.
+    ///
+    /// # Errors
+    /// [`MediaError::Busy`] when the shard does not take orders; nothing is played then.
+    pub fn play(&self, playback: Playback) -> Result<PlaybackId, MediaError> {
+        let id = PlaybackId(self.plane.next_playback.fetch_add(1, Relaxed));
+        self.seat.ask(LegOrder::Play(id, playback))?;
+        Ok(id)
+    }
+
+    /// Stops what is playing.
+    pub fn stop_playback(&self) {
+        self.seat.release(LegOrder::StopPlayback);
+    }
+}
+
+impl Drop for LegHandle {
+    fn drop(&mut self) {
+        self.seat.release(LegOrder::Remove);
+        lock(&self.plane.ports).close(self.local.port, Instant::now());
+    }
+}

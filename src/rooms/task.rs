@@ -1,0 +1,244 @@
+//! The thread of the rooms, and the handle by which everybody else reaches them.
+
+use super::host::{Host, HostParts, ToSocket};
+use super::media_port::RoomMedia;
+use super::numbers;
+use super::port::{Destination, PATIENCE, RoomPort, RoomsError, Telephone};
+use crate::clock::unix_now;
+use crate::directory::Numbers;
+use crate::media::{Announcement, MediaPlane, PeerEvent};
+use crate::observe::Beat;
+use crate::recording::Recorder;
+use crate::supervise::{Supervisor, test_point};
+use crate::webhook::EventSink;
+use omnigate_omnitalk::{ClientId, Figures, HubSettings, Now, Service, SocketId, Tenants};
+use omnigate_room::{CallId, RecordingId};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::oneshot;
+use tracing::warn;
+
+/// Places in the queue of the rooms. Whoever finds it full waits.
+const COMMANDS: usize = 4096;
+/// Frames that may wait for a slow client; then its socket is closed.
+const OUTBOX: usize = 256;
+/// How often the space for recordings is looked at.
+const SPACE: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether calls are over, at the end.
+const LOOK: Duration = Duration::from_millis(100);
+
+enum Command {
+    Connected(SocketId, Option<ClientId>, mpsc::Sender<ToSocket>),
+    Received(SocketId, String),
+    Disconnected(SocketId),
+    Connect(CallId, Box<Telephone>, Destination, oneshot::Sender<()>),
+    HungUp(CallId, oneshot::Sender<()>),
+    Pause(RecordingId, bool, oneshot::Sender<bool>),
+    Recordings(oneshot::Sender<HashMap<RecordingId, bool>>),
+    Figures(oneshot::Sender<Figures>),
+    Drain,
+    CloseAll(oneshot::Sender<()>),
+}
+
+/// What the rooms are made of.
+pub struct RoomsParts {
+    /// The services, each with a hub of its own.
+    pub services: Vec<Service>,
+    /// What the hubs have in common.
+    pub settings: HubSettings,
+    /// Where sound and video are.
+    pub media: Arc<MediaPlane>,
+    /// What the media plane tells.
+    pub media_events: UnboundedReceiver<PeerEvent>,
+    /// What records.
+    pub recorder: Arc<Recorder>,
+    /// What is said to recorded rooms.
+    pub announcement: Option<Announcement>,
+    /// Who takes part and what becomes of calls goes there.
+    pub events: EventSink,
+    /// Who gives out call numbers.
+    pub numbers: Arc<dyn Numbers>,
+    /// Shows that the rooms are alive.
+    pub beat: Beat,
+}
+
+/// Reaches the rooms.
+#[derive(Clone)]
+pub struct Rooms(mpsc::Sender<Command>);
+
+impl Rooms {
+    /// Starts their thread: no browser and no call delays it, and it delays none.
+    ///
+    /// # Errors
+    /// That of the system when there is no thread to be had.
+    pub fn start(parts: RoomsParts, supervisor: &Supervisor) -> std::io::Result<Rooms> {
+        let (sender, commands) = mpsc::channel(COMMANDS);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()?;
+        supervisor.thread("rooms", move || runtime.block_on(run(parts, commands)))?;
+        Ok(Rooms(sender))
+    }
+
+    pub(crate) async fn connected(
+        &self,
+        socket: SocketId,
+        client: Option<ClientId>,
+    ) -> mpsc::Receiver<ToSocket> {
+        let (sender, receiver) = mpsc::channel(OUTBOX);
+        let _ = self.0.send(Command::Connected(socket, client, sender)).await;
+        receiver
+    }
+
+    pub(crate) async fn received(&self, socket: SocketId, text: String) {
+        let _ = self.0.send(Command::Received(socket, text)).await;
+    }
+
+    pub(crate) async fn disconnected(&self, socket: SocketId) {
+        let _ = self.0.send(Command::Disconnected(socket)).await;
+    }
+
+    /// Captures nothing of a recording's room for a while, or again; false when the recording does not run.
+    ///
+    /// # Errors
+    /// The rooms have ended or do not answer.
+    pub async fn pause(&self, recording: RecordingId, paused: bool) -> Result<bool, RoomsError> {
+        self.ask(|answer| Command::Pause(recording, paused, answer)).await
+    }
+
+    /// The recordings that run, and whether each is paused.
+    ///
+    /// # Errors
+    /// The rooms have ended or do not answer.
+    pub async fn recordings(&self) -> Result<HashMap<RecordingId, bool>, RoomsError> {
+        self.ask(Command::Recordings).await
+    }
+
+    /// Counts for metrics.
+    ///
+    /// # Errors
+    /// The rooms have ended or do not answer.
+    pub async fn figures(&self) -> Result<Figures, RoomsError> {
+        self.ask(Command::Figures).await
+    }
+
+    /// No new calls between apps from now on; waits for those that are under way, at most `limit`.
+    pub async fn drain(&self, limit: Duration) {
+        let over = async {
+            if self.0.send(Command::Drain).await.is_err() {
+                return;
+            }
+            while self.figures().await.is_ok_and(|figures| figures.calls > 0) {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        if tokio::time::timeout(limit, over).await.is_err() {
+            warn!("drain time is over; calls of apps end");
+        }
+    }
+
+    /// Ends all sessions; done when the closes are on their way.
+    ///
+    /// # Errors
+    /// The rooms have ended or do not answer.
+    pub async fn close_all(&self) -> Result<(), RoomsError> {
+        self.ask(Command::CloseAll).await
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, RoomsError> {
+        let (sender, answer) = oneshot::channel();
+        let asked = async {
+            self.0
+                .send(command(sender))
+                .await
+                .map_err(|_| RoomsError::Ended)?;
+            answer.await.map_err(|_| RoomsError::Ended)
+        };
+        let timed = tokio::time::timeout(PATIENCE, asked).await;
+        timed.unwrap_or(Err(RoomsError::TimeOut))
+    }
+}
+
+#[async_trait::async_trait]
+impl RoomPort for Rooms {
+    async fn connect(&self, call: CallId, telephone: Telephone, to: Destination) -> Result<(), RoomsError> {
+        self.ask(|done| Command::Connect(call, Box::new(telephone), to, done))
+            .await
+    }
+
+    async fn hang_up(&self, call: CallId) -> Result<(), RoomsError> {
+        self.ask(|done| Command::HungUp(call, done)).await
+    }
+}
+
+fn now() -> Now {
+    Now {
+        instant: Instant::now(),
+        unix: unix_now(),
+    }
+}
+
+async fn run(parts: RoomsParts, mut commands: mpsc::Receiver<Command>) {
+    let (wishes, to_directory) = mpsc::unbounded_channel();
+    let (answers, mut assigned) = mpsc::unbounded_channel();
+    let directory = numbers::run(parts.numbers, to_directory, answers);
+    tokio::pin!(directory);
+    let (mut media_events, mut beat) = (parts.media_events, parts.beat);
+    let Some(mut failures) = parts.recorder.take_failures() else {
+        return;
+    };
+    let mut host = Host::new(HostParts {
+        tenants: Tenants::new(parts.services, &parts.settings, rand::random()),
+        media: RoomMedia::new(parts.media),
+        recorder: parts.recorder,
+        events: parts.events,
+        wishes,
+        announcement: parts.announcement,
+    });
+    let mut space = tokio::time::interval(SPACE);
+    loop {
+        beat.at(Instant::now());
+        test_point("rooms");
+        let deadline = host.deadline().map_or(beat.due(), |at| at.min(beat.due()));
+        tokio::select! {
+            command = commands.recv() => match command {
+                Some(command) => carry_out(&mut host, command),
+                None => return,
+            },
+            Some(event) = media_events.recv() => host.media_told(event, now()),
+            Some(answer) = assigned.recv() => host.assigned(answer, now()),
+            Some(recording) = failures.recv() => host.recording_failed(recording, now()),
+            () = &mut directory => return,
+            _ = space.tick() => host.look_for_room_on_disk(),
+            () = tokio::time::sleep_until(deadline.into()) => host.expire(now()),
+        }
+    }
+}
+
+/// An answer that nobody waits for any more is dropped.
+fn carry_out(host: &mut Host, command: Command) {
+    match command {
+        Command::Connected(socket, client, outbox) => host.connected(socket, client, outbox, now()),
+        Command::Received(socket, text) => host.received(socket, &text, now()),
+        Command::Disconnected(socket) => host.disconnected(socket, now()),
+        Command::Connect(call, telephone, to, done) => {
+            host.connect(call, *telephone, to, now());
+            let _ = done.send(());
+        }
+        Command::HungUp(call, done) => {
+            host.hung_up(call, now());
+            let _ = done.send(());
+        }
+        Command::Pause(recording, paused, answer) => drop(answer.send(host.pause(recording, paused))),
+        Command::Recordings(answer) => drop(answer.send(host.recordings())),
+        Command::Figures(answer) => drop(answer.send(host.figures())),
+        Command::Drain => host.drain(),
+        Command::CloseAll(done) => {
+            host.close_all(now());
+            let _ = done.send(());
+        }
+    }
+}
