@@ -11,7 +11,7 @@ use crate::observe::{self, Health, Metrics, Notify};
 use crate::recording::{Index, Recorder, RecorderParts};
 use crate::rooms::HubHandle;
 use crate::sip::{Endpoint, EndpointSettings, SourceFilter, Trunks};
-use crate::store::Store;
+use crate::store::{Owner, Store};
 use crate::webhook::{Deliverer, EventSink, Outbox, Targets, WebhookFigures};
 use omnigate_omnitalk::{HubSettings, Secret, Service, TurnSettings};
 use std::net::{IpAddr, Ipv4Addr};
@@ -36,6 +36,7 @@ pub(super) async fn run(path: Option<&Path>) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let hang_up = signal(SignalKind::hangup())?;
+    let owner = Owner::take(&settings.store.url, &settings.recording.dir).await?;
     let service = start(&settings).await?;
     tokio::spawn(reload(hang_up, service.certificates.clone()));
     say(&service.ready_line());
@@ -48,7 +49,12 @@ pub(super) async fn run(path: Option<&Path>) -> Result<(), Failure> {
             }
         });
     }
-    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        // Whoever has the store now has finished our recordings: nothing more may be written.
+        lost = owner.lost() => return Err(lost.into()),
+    }
     info!("draining: no new calls");
     let again = async {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }

@@ -12,6 +12,7 @@ mod harness;
 mod listener;
 mod lossy;
 mod network;
+mod owners;
 mod page;
 mod page_recordings;
 mod proxy;
