@@ -7,6 +7,7 @@ mod audio;
 mod browser;
 mod browser_client;
 mod calls_to_people;
+mod check;
 mod gateway_of_itself;
 mod harness;
 mod listener;
