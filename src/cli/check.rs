@@ -1,12 +1,12 @@
 //! `omnigate check`
 
-use super::{Failure, say};
+use super::{Failure, complain, say};
 use crate::config;
 use crate::gateway::Prompts;
 use crate::http::Certificates;
 use std::path::Path;
 
-/// Reads configuration, prompts, certificate and key; every fault is an error.
+/// Reads configuration, prompts, certificate and key; every fault is an error. Says what will hurt, and what will run.
 pub(super) fn run(path: Option<&Path>) -> Result<(), Failure> {
     let (settings, found) = config::examine(path);
     let mut faults: Vec<String> = found.0.iter().map(ToString::to_string).collect();
@@ -23,6 +23,12 @@ pub(super) fn run(path: Option<&Path>) -> Result<(), Failure> {
     if !faults.is_empty() {
         return Err(faults.join("\n").into());
     }
-    say("configuration is good");
+    for warning in config::warnings(&settings) {
+        complain(&format!("warning: {warning}"));
+    }
+    say("configuration is good; this will run:");
+    for line in config::summary(&settings) {
+        say(&line);
+    }
     Ok(())
 }

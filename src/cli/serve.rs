@@ -33,6 +33,7 @@ const GOODBYE: Duration = Duration::from_millis(300);
 pub(super) async fn run(path: Option<&Path>) -> Result<(), Failure> {
     let settings = config::load(path)?;
     observe::init_tracing(&settings.log);
+    config::log_warnings(&settings);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let hang_up = signal(SignalKind::hangup())?;

@@ -7,7 +7,7 @@ use omnigate_omnitalk::RecordPolicy;
 use serde_json::Value;
 
 /// Service ID and Service Key of the built-in service, for trying out. Everybody knows them.
-const BUILT_IN: &str = "demo";
+pub(super) const BUILT_IN: &str = "demo";
 
 section! {
     /// One `[[service]]`.

@@ -2,6 +2,7 @@
 
 use super::faults::Faults;
 use super::section::{Check, Word, section, values, words};
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 section! {
@@ -56,6 +57,16 @@ impl SipListen {
             transport,
             address: SocketAddr::from(([0, 0, 0, 0], 5060)),
         }
+    }
+}
+
+impl fmt::Display for SipListen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.transport {
+            SipTransport::Udp => "udp",
+            SipTransport::Tcp => "tcp",
+        };
+        write!(f, "{scheme}://{}", self.address)
     }
 }
 

@@ -83,3 +83,66 @@ pub(super) fn check_all(trunks: &[Trunk], services: &[Service], faults: &mut Fau
         }
     }
 }
+
+impl Trunk {
+    /// Whether others than this machine may send.
+    pub(super) fn is_real(&self) -> bool {
+        let loopback = |net: &IpNet| net.network().is_loopback() && net.broadcast().is_loopback();
+        !self.allow.iter().all(loopback)
+    }
+
+    /// Networks from which a call to some number fits both.
+    fn shared(&self, other: &Trunk) -> Vec<IpNet> {
+        let patterns = |trunk: &Trunk| -> Vec<NumberPattern> {
+            let country = Country::find(&trunk.country).unwrap_or(Country::korea());
+            let parse = |number: &String| NumberPattern::parse(number, country);
+            trunk.numbers.iter().filter_map(parse).collect()
+        };
+        let (ours, theirs) = (patterns(self), patterns(other));
+        let number = self.numbers.is_empty()
+            || other.numbers.is_empty()
+            || ours
+                .iter()
+                .any(|our| theirs.iter().any(|their| our.overlaps(their)));
+        if !number {
+            return Vec::new();
+        }
+        let narrower = |a: &IpNet, b: &IpNet| match (a.contains(b), b.contains(a)) {
+            (true, _) => Some(*b),
+            (_, true) => Some(*a),
+            _ => None,
+        };
+        let of = |our: &IpNet| -> Vec<IpNet> {
+            other
+                .allow
+                .iter()
+                .filter_map(|their| narrower(our, their))
+                .collect()
+        };
+        self.allow.iter().flat_map(of).collect()
+    }
+}
+
+/// What will hurt.
+pub(super) fn warn(trunks: &[Trunk], warnings: &mut Faults) {
+    for (i, trunk) in trunks.iter().enumerate() {
+        if let Some(all) = trunk.allow.iter().find(|net| net.prefix_len() == 0) {
+            warnings.add(
+                &format!("trunk[{i}].allow"),
+                format!("{all} lets everybody call; name the networks of the carrier"),
+            );
+        }
+        for first in trunks.iter().take(i) {
+            if let Some(net) = first.shared(trunk).first() {
+                let (first, this) = (&first.name, &trunk.name);
+                warnings.add(
+                    &format!("trunk[{i}]"),
+                    format!(
+                        "`{this}` and `{first}` take calls from {net} to the same numbers; `{first}` gets them, for it \
+                         stands first"
+                    ),
+                );
+            }
+        }
+    }
+}
