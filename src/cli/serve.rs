@@ -5,6 +5,7 @@ use super::{Failure, say};
 use crate::config;
 use crate::http::Certificates;
 use crate::observe::{self, Health, Notify};
+use crate::store::Owner;
 use crate::supervise::Supervisor;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,9 +17,11 @@ use tracing::{error, info, warn};
 pub(super) async fn run(path: Option<&Path>) -> Result<(), Failure> {
     let settings = config::load(path)?;
     observe::init_tracing(&settings.log);
+    config::log_warnings(&settings);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let hang_up = signal(SignalKind::hangup())?;
+    let owner = Owner::take(&settings.store.url, &settings.recording.dir).await?;
     let (supervisor, mut deaths) = Supervisor::new();
     let service = Service::start(&settings, &supervisor).await?;
     supervisor.task("certificates", reload(hang_up, service.certificates()));
@@ -31,6 +34,8 @@ pub(super) async fn run(path: Option<&Path>) -> Result<(), Failure> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         death = deaths.next() => return Err(service.mourn(death)),
+        // Whoever has the store now has finished our recordings: nothing more may be written.
+        lost = owner.lost() => return Err(lost.into()),
     }
     info!("draining: no new calls");
     let again = async {

@@ -40,7 +40,6 @@ pub(super) fn public_url(settings: &Settings) -> String {
 }
 
 pub(super) fn media_settings(settings: &Settings, advertise: IpAddr) -> MediaSettings {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let given = &settings.media.advertise;
     MediaSettings {
         bind: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -52,11 +51,7 @@ pub(super) fn media_settings(settings: &Settings, advertise: IpAddr) -> MediaSet
         rtp_ports: settings.media.rtp_ports.first..=settings.media.rtp_ports.last,
         webrtc_port: settings.media.webrtc_port,
         webrtc_tcp: settings.media.webrtc_tcp,
-        shards: if settings.media.shards == 0 {
-            cores
-        } else {
-            settings.media.shards
-        },
+        shards: settings.media.threads(),
         silence_timeout: Duration::from_secs(settings.media.rtp_timeout_seconds),
         video_codecs: settings.media.video_codecs.clone(),
     }

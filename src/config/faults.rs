@@ -1,8 +1,12 @@
 //! What is wrong with a configuration.
 
+use serde_json::Value;
 use std::fmt;
 
-/// One fault: key, what is wrong, how to mend it.
+/// What is said of a key that there is not.
+pub(super) const UNKNOWN: &str = "unknown key";
+
+/// One fault or warning: key, what is wrong, how to mend it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// Dotted key, as `ivr.tries` or `trunk[0].allow`.
@@ -17,8 +21,8 @@ impl fmt::Display for Fault {
     }
 }
 
-/// All faults of a configuration, at least one.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// All faults of a configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
 pub struct Faults(pub Vec<Fault>);
 
 impl fmt::Display for Faults {
@@ -30,5 +34,44 @@ impl fmt::Display for Faults {
             write!(f, "{fault}")?;
         }
         Ok(())
+    }
+}
+
+impl Faults {
+    /// Adds one; what is said of a key that has a fault already only follows from that one.
+    pub fn add(&mut self, key: &str, message: impl Into<String>) {
+        if !self.has(key) {
+            self.0.push(Fault {
+                key: key.to_owned(),
+                message: message.into(),
+            });
+        }
+    }
+
+    /// Whether this key has a fault.
+    pub fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|fault| fault.key == key)
+    }
+
+    /// Whether a key has a fault that begins so.
+    pub fn has_below(&self, prefix: &str) -> bool {
+        self.0.iter().any(|fault| fault.key.starts_with(prefix))
+    }
+
+    /// A key that there is not, or a whole table of them. Its value may be a secret and is not shown.
+    pub(super) fn unknown(&mut self, path: &str, written: &Value) {
+        match written {
+            Value::Object(fields) if !fields.is_empty() => {
+                for (name, value) in fields {
+                    self.unknown(&format!("{path}.{name}"), value);
+                }
+            }
+            Value::Array(all) if all.first().is_some_and(Value::is_object) => {
+                for (i, value) in all.iter().enumerate() {
+                    self.unknown(&format!("{path}[{i}]"), value);
+                }
+            }
+            _ => self.add(path, UNKNOWN),
+        }
     }
 }

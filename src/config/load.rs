@@ -1,444 +1,114 @@
-//! Reading the layers and checking the result.
+//! Reading the layers: defaults, file, environment.
 
-use super::faults::{Fault, Faults};
+use super::faults::{Faults, UNKNOWN};
+use super::section::Setting;
 use super::settings::Settings;
-use omnigate_sip::{Country, PhoneNumber};
 use serde_json::Value;
 use std::path::Path;
 
-/// Every key, for nearest-name hints. `[]` stands for an entry of a list.
-const KEYS: &[&str] = &[
-    "http.listen",
-    "http.tls.certificate",
-    "http.tls.key",
-    "http.public_url",
-    "http.origins",
-    "http.trusted_proxies",
-    "http.limits.connections",
-    "http.limits.total_connections",
-    "http.limits.connections_per_second",
-    "http.limits.connections_burst",
-    "http.limits.sessions_per_minute",
-    "http.limits.requests_per_second",
-    "http.limits.requests_burst",
-    "http.limits.loopback",
-    "sip.listen",
-    "sip.advertise",
-    "sip.packets_per_second",
-    "sip.connections",
-    "sip.calls",
-    "media.advertise",
-    "media.rtp_ports",
-    "media.webrtc_port",
-    "media.webrtc_tcp",
-    "media.shards",
-    "media.rtp_timeout_seconds",
-    "media.video_codecs",
-    "trunk[].name",
-    "trunk[].allow",
-    "trunk[].numbers",
-    "trunk[].country",
-    "trunk[].language",
-    "trunk[].service",
-    "trunk[].record",
-    "service[].id",
-    "service[].key",
-    "service[].key_required",
-    "service[].record",
-    "service[].webhook.url",
-    "service[].webhook.secret",
-    "service[].webhook.previous_secret",
-    "service[].webhook.events",
-    "ivr.language",
-    "ivr.prompts",
-    "ivr.first_digit_seconds",
-    "ivr.inter_digit_seconds",
-    "ivr.tries",
-    "ivr.ring_seconds",
-    "ivr.wrong_per_caller",
-    "ivr.wrong_per_number",
-    "directory.url",
-    "directory.token",
-    "recording.dir",
-    "recording.content",
-    "recording.format",
-    "recording.webhook_format",
-    "recording.announce",
-    "recording.beep_seconds",
-    "recording.min_free_mib",
-    "recording.keep_days",
-    "recording.keep_mib",
-    "recording.key",
-    "recording.upload.url",
-    "recording.upload.endpoint",
-    "recording.upload.region",
-    "recording.upload.access_key",
-    "recording.upload.secret_key",
-    "recording.upload.remove_local",
-    "webhook.allow_private",
-    "webhook.days",
-    "store.url",
-    "api.token",
-    "turn.secret",
-    "turn.lifetime_seconds",
-    "rooms.empty_seconds",
-    "rooms.heartbeat_seconds",
-    "rooms.wrong_secrets",
-    "rooms.wrong_secrets_per_room",
-    "rooms.secret_bar_seconds",
-    "log.level",
-    "log.format",
-    "shutdown.drain_seconds",
-];
-
-/// Keys whose value may be a table of its own (`{ file = … }`).
-const SECRETS: &[&str] = &[
-    "service[].key",
-    "service[].webhook.secret",
-    "service[].webhook.previous_secret",
-    "recording.key",
-    "recording.upload.access_key",
-    "recording.upload.secret_key",
-    "directory.token",
-    "api.token",
-    "turn.secret",
-];
-
 /// Reads `path` (or `OMNIGATE_CONFIG`, or nothing) and the environment.
 pub fn load(path: Option<&Path>) -> Result<Settings, Faults> {
-    let named = std::env::var_os("OMNIGATE_CONFIG").map(std::path::PathBuf::from);
-    let text = match path.or(named.as_deref()) {
-        Some(path) => std::fs::read_to_string(path).map_err(|e| {
-            Faults(vec![Fault {
-                key: path.display().to_string(),
-                message: format!("cannot be read: {e}"),
-            }])
-        })?,
-        None => String::new(),
-    };
-    load_text(&text, std::env::vars())
+    good(examine(path))
 }
 
 /// The same from a text and variables.
 pub fn load_text(toml: &str, env: impl IntoIterator<Item = (String, String)>) -> Result<Settings, Faults> {
-    let variables: std::collections::HashMap<String, String> = env
-        .into_iter()
-        .filter(|(k, _)| k.starts_with("OMNIGATE__"))
-        .collect();
-    let environment = config::Environment::with_prefix("OMNIGATE")
-        .prefix_separator("__")
-        .separator("__")
-        .try_parsing(true)
-        .list_separator(",")
-        .with_list_parse_key("sip.listen")
-        .source(Some(variables));
-    let layered = config::Config::builder()
-        .add_source(config::File::from_str(toml, config::FileFormat::Toml))
-        .add_source(environment)
-        .build()
-        .and_then(config::Config::try_deserialize::<Value>)
-        .map_err(|e| {
-            Faults(vec![Fault {
-                key: "configuration".into(),
-                message: e.to_string(),
-            }])
-        })?;
-    let mut faults = Vec::new();
-    unknown_keys(&layered, "", &mut faults);
-    let settings = typed(layered, &mut faults);
-    check(&settings, &mut faults);
-    if faults.is_empty() {
+    good(examine_text(toml, env))
+}
+
+fn good((settings, faults): (Settings, Faults)) -> Result<Settings, Faults> {
+    if faults.0.is_empty() {
         Ok(settings)
     } else {
-        Err(Faults(faults))
+        Err(faults)
     }
 }
 
-fn unknown_keys(value: &Value, path: &str, faults: &mut Vec<Fault>) {
+/// As [`load`]; what has faults has its default instead.
+pub fn examine(path: Option<&Path>) -> (Settings, Faults) {
+    let named = std::env::var_os("OMNIGATE_CONFIG").map(std::path::PathBuf::from);
+    let text = match path.or(named.as_deref()) {
+        Some(path) => std::fs::read_to_string(path).map_err(|error| (path, error)),
+        None => Ok(String::new()),
+    };
+    match text {
+        Ok(text) => examine_text(&text, std::env::vars()),
+        Err((path, error)) => {
+            let mut faults = Faults::default();
+            faults.add(&path.display().to_string(), format!("cannot be read: {error}"));
+            (Settings::default(), faults)
+        }
+    }
+}
+
+pub(super) fn examine_text(
+    toml: &str,
+    env: impl IntoIterator<Item = (String, String)>,
+) -> (Settings, Faults) {
+    let (mut settings, mut faults) = (Settings::default(), Faults::default());
+    match layers(toml, env) {
+        Ok(written) => {
+            settings.read(written, "", &mut faults);
+            name_the_nearest(&mut faults);
+        }
+        Err(error) => faults.add("configuration", error.to_string()),
+    }
+    (settings, faults)
+}
+
+/// Adds to unknown keys the key that is written most like them.
+fn name_the_nearest(faults: &mut Faults) {
+    for fault in faults.0.iter_mut().filter(|fault| fault.message == UNKNOWN) {
+        if let Some(key) = nearest(&fault.key) {
+            fault.message += &format!("; did you mean `{key}`?");
+        }
+    }
+}
+
+fn nearest(path: &str) -> Option<String> {
     let general = generalised(path);
-    if KEYS.contains(&general.as_str()) {
-        return;
-    }
-    match value {
-        Value::Object(map) => {
-            for (name, inner) in map {
-                let key = if path.is_empty() {
-                    name.clone()
-                } else {
-                    format!("{path}.{name}")
-                };
-                unknown_keys(inner, &key, faults);
-            }
+    let mut best: Option<(usize, String)> = None;
+    Settings::default().keys("", &mut |key, _| {
+        let distance = strsim::damerau_levenshtein(key, &general);
+        if distance <= key.len() / 2 && best.as_ref().is_none_or(|(least, _)| distance < *least) {
+            best = Some((distance, key.to_owned()));
         }
-        Value::Array(all) if KEYS.iter().any(|k| k.starts_with(&format!("{general}[]"))) => {
-            for (i, inner) in all.iter().enumerate() {
-                unknown_keys(inner, &format!("{path}[{i}]"), faults);
-            }
-        }
-        Value::Null => {}
-        other => {
-            let nearest = KEYS
-                .iter()
-                .map(|k| (strsim::damerau_levenshtein(k, &general), *k))
-                .min()
-                .filter(|(distance, k)| *distance <= k.len() / 2)
-                .map(|(_, k)| format!("; did you mean `{k}`?"))
-                .unwrap_or_default();
-            faults.push(Fault {
-                key: path.to_owned(),
-                message: format!("unknown key (value {other}){nearest}"),
-            });
-        }
-    }
+    });
+    best.map(|(_, key)| key)
 }
 
 /// `trunk[0].name` to `trunk[].name`.
 fn generalised(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
     let mut inside = false;
-    for c in path.chars() {
-        match c {
-            '[' => {
-                inside = true;
-                out.push('[');
-            }
-            ']' => {
-                inside = false;
-                out.push(']');
-            }
-            c if !inside => out.push(c),
-            _ => {}
-        }
-    }
-    out
+    let outside = |c: &char| {
+        inside = (inside || *c == '[') && *c != ']';
+        !inside || *c == '['
+    };
+    path.chars().filter(outside).collect()
 }
 
-/// Each section by itself, so that every section's fault is found.
-fn typed(layered: Value, faults: &mut Vec<Fault>) -> Settings {
-    let Value::Object(sections) = layered else {
-        return Settings::default();
-    };
-    let mut good = serde_json::Map::new();
-    for (name, value) in sections {
-        let mut alone = serde_json::Map::new();
-        alone.insert(name.clone(), value.clone());
-        match serde_path_to_error::deserialize::<_, Settings>(Value::Object(alone)) {
-            Ok(_) => {
-                good.insert(name, value);
-            }
-            Err(e) => {
-                let key = e.path().to_string();
-                let secret = SECRETS.contains(&generalised(&key).as_str());
-                let shown = if secret {
-                    String::new()
-                } else {
-                    shown_value(&value, &key)
-                };
-                faults.push(Fault {
-                    key,
-                    message: format!("{shown}{}", e.inner()),
-                });
-            }
-        }
-    }
-    serde_json::from_value(Value::Object(good)).unwrap_or_default()
-}
-
-/// The value at fault, for the message.
-fn shown_value(section: &Value, key: &str) -> String {
-    let pointer: String = key
-        .split_once(['.', '['])
-        .map(|(head, _)| key[head.len()..].replace(['.', '['], "/").replace(']', ""))
-        .unwrap_or_default();
-    match section.pointer(&pointer) {
-        Some(v @ (Value::String(_) | Value::Number(_) | Value::Bool(_))) => format!("value {v}: "),
-        _ => String::new(),
-    }
-}
-
-fn check(s: &Settings, faults: &mut Vec<Fault>) {
-    let mut fault = |key: &str, message: String| {
-        faults.push(Fault {
-            key: key.to_owned(),
-            message,
-        })
-    };
-    if s.sip.listen.is_empty() {
-        fault(
-            "sip.listen",
-            "is empty; name at least one, as \"udp://0.0.0.0:5060\"".into(),
-        );
-    }
-    if s.trunk.is_empty() {
-        fault("trunk", "no trunk: nobody can call in; add [[trunk]]".into());
-    }
-    for (i, t) in s.trunk.iter().enumerate() {
-        match Country::find(&t.country) {
-            None => fault(
-                &format!("trunk[{i}].country"),
-                format!("`{}` is not known; known are KR, US, JP, GB, DE, FR", t.country),
-            ),
-            Some(country) => {
-                for n in &t.numbers {
-                    if PhoneNumber::parse(n.trim_end_matches('*'), country).is_none() {
-                        fault(
-                            &format!("trunk[{i}].numbers"),
-                            "an entry is not a telephone number, as 070-1234-5678 or 0701234*".into(),
-                        );
-                    }
-                }
-            }
-        }
-        if t.allow.is_empty() {
-            fault(
-                &format!("trunk[{i}].allow"),
-                "is empty: nobody could call; name networks, as [\"203.0.113.0/28\"]".into(),
-            );
-        }
-        if let Some(service) = &t.service
-            && !s.service.iter().any(|known| known.id == *service)
-        {
-            fault(
-                &format!("trunk[{i}].service"),
-                format!("`{service}` is no [[service]] id"),
-            );
-        }
-        if s.trunk.iter().take(i).any(|other| other.name == t.name) {
-            fault(&format!("trunk[{i}].name"), format!("`{}` occurs twice", t.name));
-        }
-    }
-    if s.media.video_codecs.is_empty() {
-        fault(
-            "media.video_codecs",
-            "is empty; name at least one of vp8, h264, vp9".into(),
-        );
-    }
-    for (i, service) in s.service.iter().enumerate() {
-        if service.id.is_empty() {
-            fault(&format!("service[{i}].id"), "is empty".into());
-        }
-    }
-    let limits = &s.http.limits;
-    let ranges: [(&str, u64, u64, u64); 23] = [
-        ("ivr.first_digit_seconds", s.ivr.first_digit_seconds, 1, 120),
-        ("ivr.inter_digit_seconds", s.ivr.inter_digit_seconds, 1, 60),
-        ("ivr.tries", u64::from(s.ivr.tries), 1, 10),
-        ("ivr.ring_seconds", s.ivr.ring_seconds, 1, 600),
-        ("media.shards", s.media.shards as u64, 0, 256),
-        (
-            "media.rtp_timeout_seconds",
-            s.media.rtp_timeout_seconds,
-            1,
-            86_400,
-        ),
-        ("rooms.heartbeat_seconds", s.rooms.heartbeat_seconds, 1, 3600),
-        (
-            "sip.packets_per_second",
-            u64::from(s.sip.packets_per_second),
-            1,
-            1_000_000,
-        ),
-        ("http.limits.connections", limits.connections.into(), 1, 1_000_000),
-        (
-            "http.limits.total_connections",
-            limits.total_connections.into(),
-            1,
-            1_000_000,
-        ),
-        (
-            "http.limits.connections_per_second",
-            limits.connections_per_second.into(),
-            1,
-            1_000_000,
-        ),
-        (
-            "http.limits.connections_burst",
-            limits.connections_burst.into(),
-            1,
-            1_000_000,
-        ),
-        (
-            "http.limits.sessions_per_minute",
-            limits.sessions_per_minute.into(),
-            1,
-            1_000_000,
-        ),
-        (
-            "http.limits.requests_per_second",
-            limits.requests_per_second.into(),
-            1,
-            1_000_000,
-        ),
-        (
-            "http.limits.requests_burst",
-            limits.requests_burst.into(),
-            1,
-            1_000_000,
-        ),
-        ("recording.beep_seconds", s.recording.beep_seconds, 0, 3600),
-        ("recording.keep_days", s.recording.keep_days, 0, 36_500),
-        ("recording.min_free_mib", s.recording.min_free_mib, 1, 1 << 30),
-        ("webhook.days", s.webhook.days, 1, 30),
-        ("turn.lifetime_seconds", s.turn.lifetime_seconds, 1, 31_536_000),
-        ("rooms.wrong_secrets", s.rooms.wrong_secrets.into(), 1, 1_000_000),
-        (
-            "rooms.wrong_secrets_per_room",
-            s.rooms.wrong_secrets_per_room.into(),
-            1,
-            1_000_000,
-        ),
-        ("rooms.secret_bar_seconds", s.rooms.secret_bar_seconds, 1, 86_400),
-    ];
-    for (key, value, low, high) in ranges {
-        if !(low..=high).contains(&value) {
-            fault(key, format!("{value} is not within {low} to {high}"));
-        }
-    }
-    match (&s.http.tls.certificate, &s.http.tls.key) {
-        (Some(_), None) => fault(
-            "http.tls.key",
-            "is missing: http.tls.certificate needs its private key beside it".into(),
-        ),
-        (None, Some(_)) => fault(
-            "http.tls.certificate",
-            "is missing: http.tls.key needs its certificate beside it".into(),
-        ),
-        _ => {}
-    }
-    if s.turn
-        .secret
-        .as_ref()
-        .is_some_and(|secret| secret.expose().is_empty())
-    {
-        fault(
-            "turn.secret",
-            "is empty; it is the TURN server's static-auth-secret".into(),
-        );
-    }
-    let mut web_address = |key: &str, url: &Option<String>| {
-        if let Some(url) = url
-            && !(url.starts_with("http://") || url.starts_with("https://"))
-        {
-            fault(key, format!("`{url}` does not start with http:// or https://"));
-        }
-    };
-    web_address("directory.url", &s.directory.url);
-    web_address("http.public_url", &s.http.public_url);
-    web_address("recording.upload.endpoint", &s.recording.upload.endpoint);
-    for (i, service) in s.service.iter().enumerate() {
-        web_address(&format!("service[{i}].webhook.url"), &service.webhook.url);
-    }
-    super::recording::check(s, &mut fault);
-    if let Some(folder) = &s.ivr.prompts
-        && !folder.is_dir()
-    {
-        fault("ivr.prompts", format!("`{}` is not a folder", folder.display()));
-    }
+/// All that is written, as it is written.
+pub(super) fn layers(
+    toml: &str,
+    env: impl IntoIterator<Item = (String, String)>,
+) -> Result<Value, config::ConfigError> {
+    let ours = |(name, _): &(String, String)| name.starts_with("OMNIGATE__");
+    let environment = config::Environment::with_prefix("OMNIGATE")
+        .prefix_separator("__")
+        .separator("__")
+        .try_parsing(true)
+        .source(Some(env.into_iter().filter(ours).collect()));
+    config::Config::builder()
+        .add_source(config::File::from_str(toml, config::FileFormat::Toml))
+        .add_source(environment)
+        .build()?
+        .try_deserialize()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::faults::Fault;
     use crate::config::{Language, SipTransport};
 
     fn faults(toml: &str) -> Vec<String> {
@@ -487,11 +157,23 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_named_with_its_value_and_the_nearest_one() {
-        let all = faults("[ivr]\ntires = 3\n[[trunk]]\nname = \"a\"\nalow = [\"10.0.0.0/8\"]\n");
+    fn an_unknown_key_is_named_with_the_nearest_one_and_without_its_value() {
+        let all = faults(
+            "[ivr]\ntires = 77\n[[trunk]]\nname = \"a\"\nalow = [\"10.0.0.0/8\"]\n[api]\ntokn = \"hush\"\n[recording]\nkay = { file = \"hush\" }\n",
+        );
         assert!(
             all.iter()
-                .any(|f| f.contains("ivr.tires") && f.contains('3') && f.contains("`ivr.tries`")),
+                .any(|f| f.starts_with("ivr.tires") && f.contains("`ivr.tries`")),
+            "{all:?}"
+        );
+        assert!(
+            all.iter()
+                .any(|f| f.starts_with("api.tokn") && f.contains("`api.token`")),
+            "{all:?}"
+        );
+        assert!(
+            !all.iter()
+                .any(|f| f.contains("77") || f.contains("10.0") || f.contains("hush")),
             "{all:?}"
         );
         assert!(
@@ -517,6 +199,49 @@ mod tests {
         assert!(
             all.iter()
                 .any(|f| f.starts_with("http.listen") && f.contains("nowhere"))
+        );
+    }
+
+    #[test]
+    fn types_and_ranges_of_one_section_are_reported_together_and_nothing_that_only_follows() {
+        let all = faults(
+            "[ivr]\ntries = \"many\"\nring_seconds = 0\nlanguage = \"fr\"\n[rooms]\nheartbeat_seconds = 0\n\
+             [http.tls]\ncertificate = 5\nkey = \"key.pem\"\n[[service]]\nid = 5\n[[trunk]]\nservice = \"shop\"\n\
+             numbers = [7012345678]\ncountry = \"XX\"\n",
+        );
+        let keys: Vec<&str> = all.iter().filter_map(|f| f.split(": ").next()).collect();
+        let wanted = [
+            "http.tls.certificate",
+            "trunk[0].numbers",
+            "trunk[0].country",
+            "service[0].id",
+            "ivr.language",
+            "ivr.tries",
+            "ivr.ring_seconds",
+            "rooms.heartbeat_seconds",
+        ];
+        assert_eq!(keys, wanted, "{all:?}");
+        assert!(!all.iter().any(|f| f.contains("7012345678")), "{all:?}");
+    }
+
+    #[test]
+    fn what_is_no_section_says_how_one_is_written_and_not_what_it_holds() {
+        let all = faults("api = \"hush\"\ntrunk = \"hush\"\n");
+        assert!(
+            all[0].starts_with("trunk: ") && all[0].contains("[[trunk]]"),
+            "{all:?}"
+        );
+        assert!(all[1].starts_with("api: ") && all[1].contains("[api]"), "{all:?}");
+        assert!(!all.concat().contains("hush"));
+    }
+
+    #[test]
+    fn a_secret_of_a_wrong_type_is_not_shown() {
+        let all = faults("[api]\ntoken = [\"hush\"]\n[[service]]\nkey = { fil = \"hush\" }\n");
+        assert_eq!(all.len(), 2, "{all:?}");
+        assert!(
+            !all.concat().contains("hush") && all.concat().contains("{ env = "),
+            "{all:?}"
         );
     }
 

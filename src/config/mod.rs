@@ -1,15 +1,54 @@
 //! Configuration: defaults, a TOML file, `OMNIGATE__SECTION__KEY` variables; every fault named with its key.
+//!
+//! A section is a file: its fields with type, default, range and documentation, and what else is checked ([`section`] makes
+//! the rest of it). `config/omnigate.toml` documents the same for operators; a test holds the two together.
 
+mod api;
+mod directory;
+#[cfg(test)]
+mod example;
 mod faults;
+mod http;
+mod ivr;
 mod load;
+mod log;
+mod media;
 mod origin;
+mod ports;
 mod recording;
+mod rooms;
 mod secret;
+mod section;
+mod service;
 mod settings;
+mod shutdown;
+mod sip;
+mod store;
+mod summary;
+mod trunk;
+mod turn;
+mod warnings;
+mod webhook;
 
+pub use api::Api;
+pub use directory::Directory;
 pub use faults::{Fault, Faults};
-pub use load::{load, load_text};
+pub use http::{Http, HttpLimits, Tls};
+pub use ivr::{Ivr, Language};
+pub use load::{examine, load, load_text};
+pub use log::{Log, LogFormat, LogLevel};
+pub use media::{Media, PortRange};
 pub use origin::{OriginFault, OriginPattern};
-pub use recording::{Content, EVENTS, Recording, Upload, Webhook, WebhookRules};
+pub use recording::{Content, Recording, Upload};
+pub use rooms::Rooms;
 pub use secret::Secret;
-pub use settings::*;
+pub use service::{EVENTS, Service, Webhook};
+pub use settings::Settings;
+pub use shutdown::Shutdown;
+pub use sip::{Sip, SipListen, SipTransport};
+pub use store::Store;
+pub use summary::summary;
+pub use trunk::Trunk;
+pub use turn::Turn;
+pub use warnings::{log_warnings, warnings};
+pub use webhook::WebhookRules;

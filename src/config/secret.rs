@@ -1,5 +1,6 @@
 //! Values that never show themselves.
 
+use super::section::{hidden, values};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 
@@ -52,3 +53,5 @@ impl<'de> Deserialize<'de> for Secret {
         }
     }
 }
+
+values! { hidden; Option<Secret> }

@@ -20,6 +20,7 @@
 //!   ID/manifest.json         whose recording it is, and where it lies in its capture
 //!   ID/capture.ogg           a hard link to the capture, until its files are made
 //!   ID/mix.opus …            what was made of it
+//!   omnigate.lock            whose the folder is (crate::store::Owner)
 //! ```
 //!
 //! A recording that has a manifest without an end was cut off by a crash: the next start finishes it ([`recover`]).

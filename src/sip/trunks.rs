@@ -3,8 +3,7 @@
 use crate::config::{self, Language};
 use ipnet::IpNet;
 use omnigate_omnitalk::RecordPolicy;
-use omnigate_sip::number::mask;
-use omnigate_sip::{Country, PhoneNumber};
+use omnigate_sip::{Country, NumberPattern, PhoneNumber};
 use std::net::IpAddr;
 
 /// A configured trunk, ready for matching.
@@ -21,13 +20,7 @@ pub struct Trunk {
     /// What is recorded because a caller comes by it.
     pub record: RecordPolicy,
     allow: Vec<IpNet>,
-    numbers: Vec<Pattern>,
-}
-
-#[derive(Debug, Clone)]
-enum Pattern {
-    Exact(PhoneNumber),
-    Prefix(String),
+    numbers: Vec<NumberPattern>,
 }
 
 /// All trunks, in the order of the configuration.
@@ -48,10 +41,7 @@ impl Trunks {
     pub fn new(settings: &config::Settings) -> Trunks {
         let build = |t: &config::Trunk| {
             let country = Country::find(&t.country).unwrap_or(Country::korea());
-            let pattern = |n: &String| match n.strip_suffix('*') {
-                Some(prefix) => Pattern::Prefix(prefix_digits(prefix, country)),
-                None => PhoneNumber::parse(n, country).map_or(Pattern::Prefix(n.clone()), Pattern::Exact),
-            };
+            let pattern = |n: &String| NumberPattern::parse(n, country);
             Trunk {
                 name: t.name.clone(),
                 country,
@@ -59,7 +49,7 @@ impl Trunks {
                 service: t.service.clone(),
                 record: t.record,
                 allow: t.allow.clone(),
-                numbers: t.numbers.iter().map(pattern).collect(),
+                numbers: t.numbers.iter().filter_map(pattern).collect(),
             }
         };
         Trunks(settings.trunk.iter().map(build).collect())
@@ -115,11 +105,7 @@ impl Trunks {
 
 impl Trunk {
     fn takes(&self, number: &PhoneNumber) -> bool {
-        self.numbers.is_empty()
-            || self.numbers.iter().any(|p| match p {
-                Pattern::Exact(n) => n == number,
-                Pattern::Prefix(prefix) => number.digits().starts_with(prefix.as_str()),
-            })
+        self.numbers.is_empty() || self.numbers.iter().any(|pattern| pattern.takes(number))
     }
 
     fn listed(&self) -> String {
@@ -127,24 +113,9 @@ impl Trunk {
             .numbers
             .iter()
             .take(5)
-            .map(|p| match p {
-                Pattern::Exact(n) => n.to_string(),
-                Pattern::Prefix(p) => format!("{}*", mask(p)),
-            })
+            .map(NumberPattern::to_string)
             .collect();
         format!("[{}]", shown.join(", "))
-    }
-}
-
-/// A written prefix in E.164 digits: `070` in Korea is `8270`.
-fn prefix_digits(prefix: &str, country: Country) -> String {
-    let digits: String = prefix.chars().filter(char::is_ascii_digit).collect();
-    if prefix.trim_start().starts_with('+') {
-        return digits;
-    }
-    match digits.strip_prefix(country.trunk_prefix) {
-        Some(rest) if !country.trunk_prefix.is_empty() => format!("{}{rest}", country.calling_code),
-        _ => digits,
     }
 }
 

@@ -1,6 +1,10 @@
 //! What must survive a restart: the index of recordings and the outbox of webhooks. SQLite, or PostgreSQL.
 
+mod owner;
 mod schema;
+
+use owner::StoreLock;
+pub use owner::{Held, Holder, Owner, OwnerError};
 
 use sqlx::any::AnyPoolOptions;
 use sqlx::{Any, AnyPool, Transaction};
@@ -47,6 +51,9 @@ pub enum StoreError {
         /// Cause.
         source: serde_json::Error,
     },
+    /// A command may not change the tables of a database that a service works on.
+    #[error("the database is of an older version, which this command would bring up to date: {0}")]
+    Busy(#[source] Box<OwnerError>),
 }
 
 /// With the error of the store.
@@ -62,6 +69,23 @@ impl Store {
     /// Opens `sqlite://PATH` or `postgres://…`; an SQLite database and its folder are made when they are missing, and
     /// tables are brought to the version that is needed.
     pub async fn open(url: &str) -> Result<Store> {
+        let store = Store::connect(url).await?;
+        schema::migrate(&store.pool).await?;
+        Ok(store)
+    }
+
+    /// The same for a command beside a service that may be running: its tables are changed only if there is none.
+    pub async fn open_beside(url: &str) -> Result<Store> {
+        let store = Store::connect(url).await?;
+        if !schema::is_present(&store.pool).await {
+            let alone = StoreLock::of_command(url).await;
+            let _alone = alone.map_err(|error| StoreError::Busy(Box::new(error)))?;
+            schema::migrate(&store.pool).await?;
+        }
+        Ok(store)
+    }
+
+    async fn connect(url: &str) -> Result<Store> {
         sqlx::any::install_default_drivers();
         let mut url = url.to_owned();
         if let Some(rest) = url.strip_prefix("sqlite://") {
@@ -89,7 +113,6 @@ impl Store {
             // Readers and the writer do not wait for each other; every commit is on the disk before it returns.
             sqlx::query("PRAGMA journal_mode = WAL").execute(&pool).await?;
         }
-        schema::migrate(&pool).await?;
         Ok(Store { pool })
     }
 
@@ -141,6 +164,30 @@ pub(crate) mod tests {
         let url = format!("sqlite://{}/deep/omnigate.db", folder.display());
         let error = Store::open(&url).await.unwrap_err().to_string();
         assert!(error.contains("version 99"), "{error}");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_command_brings_tables_up_only_while_no_service_has_them() {
+        let (store, folder) = store("beside").await;
+        let url = format!("sqlite://{}/deep/omnigate.db", folder.display());
+        let owner = Owner::take(&url, &folder.join("recordings")).await.unwrap();
+        Store::open_beside(&url).await.unwrap().close().await;
+        // As an omnigate before the first version has left it.
+        sqlx::query("DROP TABLE omnigate_schema")
+            .execute(store.pool())
+            .await
+            .unwrap();
+        for table in ["recordings", "outbox"] {
+            let drop = sqlx::AssertSqlSafe(format!("DROP TABLE {table}"));
+            sqlx::query(drop).execute(store.pool()).await.unwrap();
+        }
+        store.close().await;
+        let error = Store::open_beside(&url).await.unwrap_err();
+        assert!(matches!(error, StoreError::Busy(_)), "{error}");
+        assert!(error.to_string().contains("process"), "{error}");
+        drop(owner);
+        Store::open_beside(&url).await.unwrap().close().await;
         std::fs::remove_dir_all(folder).unwrap();
     }
 

@@ -35,6 +35,16 @@ const STEPS: &[&[&str]] = &[&[
     "CREATE INDEX outbox_by_subject ON outbox (subject, place)",
 ]];
 
+/// Whether the tables are of the version that is needed.
+pub(super) async fn is_present(pool: &AnyPool) -> bool {
+    let version: Option<(i64,)> = sqlx::query_as("SELECT version FROM omnigate_schema")
+        .fetch_optional(pool)
+        .await
+        // No such table: no tables at all.
+        .unwrap_or_default();
+    version.is_some_and(|(version,)| version == STEPS.len() as i64)
+}
+
 pub(super) async fn migrate(pool: &AnyPool) -> Result<()> {
     let mut transaction = pool.begin().await?;
     sqlx::query("CREATE TABLE IF NOT EXISTS omnigate_schema (version BIGINT NOT NULL)")

@@ -28,7 +28,7 @@ fn recorded(receiver: &Receiver, extra: &str) -> (Service, Value) {
 }
 
 /// `omnigate` with the service's configuration.
-fn omnigate(service: &Service, arguments: &[&str]) -> Output {
+pub fn omnigate(service: &Service, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_omnigate"))
         .args(arguments)
         .arg("--config")
@@ -38,7 +38,7 @@ fn omnigate(service: &Service, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
@@ -239,11 +239,13 @@ fn object_storage_that_was_down_gets_the_recording_before_it_is_removed_here() {
 }
 
 /// A PostgreSQL server of its own, on a socket in a folder, gone in the end.
-struct Postgres(PathBuf);
+pub struct Postgres(PathBuf);
 
 impl Postgres {
-    fn start() -> Postgres {
-        let folder = std::env::temp_dir().join(format!("omnigate-e2e-postgres-{}", std::process::id()));
+    /// `name` tells the servers of several tests apart.
+    pub fn start(name: &str) -> Postgres {
+        let folder = format!("omnigate-e2e-postgres-{name}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(folder);
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
         let postgres = Postgres(folder);
@@ -283,7 +285,29 @@ impl Postgres {
         assert!(done.status.success(), "{tool}: {} {out}", said(&done));
     }
 
-    fn url(&self) -> String {
+    /// Runs a statement, as the service's role; what it prints.
+    pub fn psql(&self, statement: &str) -> String {
+        let out = self.psql_command(statement).output().unwrap();
+        assert!(out.status.success(), "{}", said(&out));
+        String::from_utf8_lossy(&out.stdout).trim().to_owned()
+    }
+
+    pub fn psql_command(&self, statement: &str) -> Command {
+        let mut psql = Command::new("psql");
+        psql.args([
+            "--no-psqlrc",
+            "--tuples-only",
+            "--no-align",
+            "--username",
+            "postgres",
+            "--host",
+        ])
+        .arg(&self.0)
+        .args(["--command", statement]);
+        psql
+    }
+
+    pub fn url(&self) -> String {
         format!("postgres://postgres@localhost/postgres?host={}", self.0.display())
     }
 }
@@ -299,7 +323,7 @@ impl Drop for Postgres {
 
 #[test]
 fn index_and_outbox_live_in_postgresql_as_well() {
-    let postgres = Postgres::start();
+    let postgres = Postgres::start("kept");
     let receiver = Receiver::start();
     receiver.answers("503 Service Unavailable\r\n");
     let (service, told) = recorded(&receiver, &format!("store.url = \"{}\"", postgres.url()));

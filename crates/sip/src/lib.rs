@@ -19,6 +19,7 @@ pub mod identity;
 pub mod info;
 pub mod negotiation;
 pub mod number;
+pub mod pattern;
 pub mod sdp;
 pub mod shield;
 
@@ -26,5 +27,6 @@ pub use call::{Call, CallEnd, Input, Output, TransactionId};
 pub use dialog::Dialog;
 pub use negotiation::{Agreed, LocalMedia, Negotiator, Refusal};
 pub use number::{Country, PhoneNumber};
+pub use pattern::NumberPattern;
 pub use rsipstack::sip as message;
 pub use sdp::{Direction, Payload};

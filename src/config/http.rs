@@ -1,0 +1,92 @@
+//! `[http]`
+
+use super::faults::Faults;
+use super::origin::OriginPattern;
+use super::section::{Check, parsed, section, values, web_address, words};
+use ipnet::IpNet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+parsed! { OriginPattern }
+values! { words; Vec<OriginPattern> }
+
+section! {
+    /// `http.*`
+    pub struct Http {
+        /// Address and port.
+        listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
+        /// With both files: HTTPS and WSS only.
+        tls: Tls = Tls::default();
+        /// Address of this server as others reach it, without a path: for links in webhooks.
+        public_url: Option<String> = None;
+        /// Origins whose pages may open WebSockets; empty: any.
+        origins: Vec<OriginPattern> = Vec::new();
+        /// Reverse proxies whose word about their clients' addresses is believed.
+        trusted_proxies: Vec<IpNet> = Vec::new();
+        /// What one client may take.
+        limits: HttpLimits = HttpLimits::default();
+    }
+}
+
+impl Check for Http {
+    fn check(&self, _: &str, faults: &mut Faults) {
+        web_address(self.public_url.as_ref(), "http.public_url", faults);
+        let slashes = |url: &String| url.trim_end_matches('/').matches('/').count();
+        if self.public_url.as_ref().map(slashes).is_some_and(|n| n != 2) {
+            faults.add(
+                "http.public_url",
+                "has a path; it is scheme and host, as https://rooms.example.com",
+            );
+        }
+    }
+}
+
+section! {
+    /// `http.tls.*`: both or neither.
+    pub struct Tls {
+        /// PEM file: the certificate, then those of the authorities between.
+        certificate: Option<PathBuf> = None;
+        /// PEM file: its private key.
+        key: Option<PathBuf> = None;
+    }
+}
+
+impl Check for Tls {
+    fn check(&self, _: &str, faults: &mut Faults) {
+        match (&self.certificate, &self.key) {
+            (Some(_), None) => faults.add(
+                "http.tls.key",
+                "is missing: http.tls.certificate needs its private key beside it",
+            ),
+            (None, Some(_)) => faults.add(
+                "http.tls.certificate",
+                "is missing: http.tls.key needs its certificate beside it",
+            ),
+            _ => {}
+        }
+    }
+}
+
+section! {
+    /// `http.limits.*`. An address is an IPv4 address or an IPv6 /64 network.
+    pub struct HttpLimits {
+        /// Open connections of one address.
+        connections: u32 = 200, within 1..=1_000_000;
+        /// Open connections of all addresses.
+        total_connections: u32 = 20_000, within 1..=1_000_000;
+        /// New connections a second of one address, in the long run.
+        connections_per_second: u32 = 20, within 1..=1_000_000;
+        /// New connections of one address at once.
+        connections_burst: u32 = 100, within 1..=1_000_000;
+        /// New WebSockets a minute of one address, and as many at once.
+        sessions_per_minute: u32 = 200, within 1..=1_000_000;
+        /// Messages a second of one WebSocket, in the long run.
+        requests_per_second: u32 = 50, within 1..=1_000_000;
+        /// Messages of one WebSocket at once.
+        requests_burst: u32 = 200, within 1..=1_000_000;
+        /// Counts this machine's own addresses as well.
+        loopback: bool = false;
+    }
+}
+
+impl Check for HttpLimits {}

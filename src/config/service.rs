@@ -1,0 +1,98 @@
+//! `[[service]]`
+
+use super::faults::Faults;
+use super::secret::Secret;
+use super::section::{Check, join, section, sections, values, web_address, words};
+use omnigate_omnitalk::RecordPolicy;
+use serde_json::Value;
+
+/// Service ID and Service Key of the built-in service, for trying out. Everybody knows them.
+pub(super) const BUILT_IN: &str = "demo";
+
+section! {
+    /// One `[[service]]`.
+    pub struct Service {
+        /// Service ID of the SDK.
+        id: String = BUILT_IN.into();
+        /// Service Key of the SDK.
+        key: Option<Secret> = Some(BUILT_IN.into());
+        /// Refuse sessions without a key (services of mobile apps).
+        key_required: bool = false;
+        /// What is recorded without being asked.
+        record: RecordPolicy = RecordPolicy::default();
+        /// Where events are posted.
+        webhook: Webhook = Webhook::default();
+    }
+}
+sections! { Service }
+
+impl Check for Service {
+    fn check(&self, path: &str, faults: &mut Faults) {
+        if self.id.is_empty() {
+            faults.add(&join(path, "id"), "is empty");
+        }
+    }
+}
+
+section! {
+    /// `service.webhook.*`
+    pub struct Webhook {
+        /// Target.
+        url: Option<String> = None;
+        /// Signature secret: any text, or `whsec_` and base64.
+        secret: Option<Secret> = None;
+        /// The secret before, during rotation: what is sent carries the signatures of both.
+        previous_secret: Option<Secret> = None;
+        /// Which events are sent.
+        events: Vec<String> = vec!["recording_completed".to_owned()];
+    }
+}
+
+impl Check for Webhook {
+    fn check(&self, path: &str, faults: &mut Faults) {
+        web_address(self.url.as_ref(), &join(path, "url"), faults);
+        let signed = self
+            .secret
+            .as_ref()
+            .is_some_and(|secret| !secret.expose().is_empty());
+        if self.url.is_some() && !signed {
+            faults.add(
+                &join(path, "secret"),
+                "is missing: what is posted to webhook.url is signed with it",
+            );
+        }
+        if let Some(event) = self.events.iter().find(|event| !EVENTS.contains(&event.as_str())) {
+            let known = EVENTS.join(", ");
+            faults.add(
+                &join(path, "events"),
+                format!("`{event}` is no event; there are {known}"),
+            );
+        }
+    }
+}
+
+/// The events that there are.
+pub const EVENTS: [&str; 6] = [
+    "recording_completed",
+    "call_started",
+    "call_answered",
+    "call_ended",
+    "participant_joined",
+    "participant_left",
+];
+
+values! { policy; RecordPolicy }
+
+/// `off`, `calls`, `rooms`, `all`, room types, or a list of them.
+fn policy(written: Value) -> Result<RecordPolicy, String> {
+    let words: Vec<String> = words(written)?;
+    words.iter().try_fold(RecordPolicy::default(), |all, word| {
+        let one = RecordPolicy::parse(word).ok_or_else(|| {
+            format!(
+                "`{word}` is not off, calls, rooms, all or a room type (audiocall, videocall, sipcall, audioroom, \
+                 videoroom, webinar)"
+            )
+        })?;
+        Ok(all.or(one))
+    })
+}

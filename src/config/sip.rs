@@ -1,0 +1,90 @@
+//! `[sip]`
+
+use super::faults::Faults;
+use super::section::{Check, Word, section, values, words};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+section! {
+    /// `sip.*`
+    pub struct Sip {
+        /// `udp://ADDRESS:PORT` and `tcp://ADDRESS:PORT`.
+        listen: Vec<SipListen> = vec![SipListen::any(SipTransport::Udp), SipListen::any(SipTransport::Tcp)];
+        /// Address in Contact, Via and SDP; `None`: first non-loopback address, else 127.0.0.1.
+        advertise: Option<IpAddr> = None;
+        /// Packets a second taken from one address, in a burst of twice as many.
+        packets_per_second: u32 = 1000, within 1..=1_000_000;
+        /// TCP connections from all peers.
+        connections: usize = 256;
+        /// Calls at once; more are refused with 503.
+        calls: usize = 2000;
+    }
+}
+
+impl Check for Sip {
+    fn check(&self, _: &str, faults: &mut Faults) {
+        if self.listen.is_empty() {
+            faults.add(
+                "sip.listen",
+                "is empty; name at least one, as \"udp://0.0.0.0:5060\"",
+            );
+        }
+    }
+}
+
+/// How SIP is carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SipTransport {
+    /// Datagrams.
+    Udp,
+    /// Streams.
+    Tcp,
+}
+
+/// One SIP listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SipListen {
+    /// UDP or TCP.
+    pub transport: SipTransport,
+    /// Where.
+    pub address: SocketAddr,
+}
+
+impl SipListen {
+    /// On the usual port of every IPv4 address.
+    fn any(transport: SipTransport) -> SipListen {
+        SipListen {
+            transport,
+            address: SocketAddr::from(([0, 0, 0, 0], 5060)),
+        }
+    }
+}
+
+impl fmt::Display for SipListen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.transport {
+            SipTransport::Udp => "udp",
+            SipTransport::Tcp => "tcp",
+        };
+        write!(f, "{scheme}://{}", self.address)
+    }
+}
+
+values! { words; Vec<SipListen> }
+
+impl Word for SipListen {
+    fn parse(text: &str) -> Result<SipListen, String> {
+        let parsed = text.split_once("://").and_then(|(scheme, address)| {
+            let transport = match scheme {
+                "udp" => SipTransport::Udp,
+                "tcp" => SipTransport::Tcp,
+                _ => return None,
+            };
+            Some(SipListen {
+                transport,
+                address: address.parse().ok()?,
+            })
+        });
+        parsed.ok_or_else(|| format!("`{text}` is not udp://ADDRESS:PORT or tcp://ADDRESS:PORT"))
+    }
+}

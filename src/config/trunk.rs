@@ -1,0 +1,148 @@
+//! `[[trunk]]`
+
+use super::faults::Faults;
+use super::ivr::Language;
+use super::section::{Check, join, section, sections};
+use super::service::Service;
+use ipnet::IpNet;
+use omnigate_omnitalk::RecordPolicy;
+use omnigate_sip::{Country, NumberPattern};
+
+section! {
+    /// One `[[trunk]]`.
+    pub struct Trunk {
+        /// Name in logs and metrics.
+        name: String = "local".into();
+        /// Networks that may send.
+        allow: Vec<IpNet> = ["127.0.0.0/8", "::1/128"].iter().filter_map(|net| net.parse().ok()).collect();
+        /// Numbers that may be dialled; a trailing `*` stands for any rest; empty: any number.
+        numbers: Vec<String> = Vec::new();
+        /// Numbering plan, ISO code.
+        country: String = "KR".into();
+        /// Prompt language; `None`: `ivr.language`.
+        language: Option<Language> = None;
+        /// Only call numbers of this service are connected; `None`: of any.
+        service: Option<String> = None;
+        /// What is recorded because a caller comes by this trunk.
+        record: RecordPolicy = RecordPolicy::default();
+    }
+}
+sections! { Trunk }
+
+impl Check for Trunk {
+    fn check(&self, path: &str, faults: &mut Faults) {
+        match Country::find(&self.country) {
+            None => faults.add(
+                &join(path, "country"),
+                format!(
+                    "`{}` is not known; known are KR, US, JP, GB, DE, FR",
+                    self.country
+                ),
+            ),
+            Some(country) => {
+                let none = |number: &String| NumberPattern::parse(number, country).is_none();
+                if self.numbers.iter().any(none) {
+                    faults.add(
+                        &join(path, "numbers"),
+                        "an entry is not a telephone number, as 070-1234-5678 or 0701234*",
+                    );
+                }
+            }
+        }
+        if self.allow.is_empty() {
+            faults.add(
+                &join(path, "allow"),
+                "is empty: nobody could call; name networks, as [\"203.0.113.0/28\"]",
+            );
+        }
+    }
+}
+
+/// What a trunk does not know by itself.
+pub(super) fn check_all(trunks: &[Trunk], services: &[Service], faults: &mut Faults) {
+    if trunks.is_empty() {
+        faults.add("trunk", "no trunk: nobody can call in; add [[trunk]]");
+    }
+    // A service with a fault may not have been read with the name that is meant.
+    let services_known = !faults.has_below("service");
+    for (i, trunk) in trunks.iter().enumerate() {
+        if let Some(service) = &trunk.service
+            && services_known
+            && !services.iter().any(|known| known.id == *service)
+        {
+            faults.add(
+                &format!("trunk[{i}].service"),
+                format!("`{service}` is no [[service]] id"),
+            );
+        }
+        if trunks.iter().take(i).any(|other| other.name == trunk.name) {
+            faults.add(
+                &format!("trunk[{i}].name"),
+                format!("`{}` occurs twice", trunk.name),
+            );
+        }
+    }
+}
+
+impl Trunk {
+    /// Whether others than this machine may send.
+    pub(super) fn is_real(&self) -> bool {
+        let loopback = |net: &IpNet| net.network().is_loopback() && net.broadcast().is_loopback();
+        !self.allow.iter().all(loopback)
+    }
+
+    /// Networks from which a call to some number fits both.
+    fn shared(&self, other: &Trunk) -> Vec<IpNet> {
+        let patterns = |trunk: &Trunk| -> Vec<NumberPattern> {
+            let country = Country::find(&trunk.country).unwrap_or(Country::korea());
+            let parse = |number: &String| NumberPattern::parse(number, country);
+            trunk.numbers.iter().filter_map(parse).collect()
+        };
+        let (ours, theirs) = (patterns(self), patterns(other));
+        let number = self.numbers.is_empty()
+            || other.numbers.is_empty()
+            || ours
+                .iter()
+                .any(|our| theirs.iter().any(|their| our.overlaps(their)));
+        if !number {
+            return Vec::new();
+        }
+        let narrower = |a: &IpNet, b: &IpNet| match (a.contains(b), b.contains(a)) {
+            (true, _) => Some(*b),
+            (_, true) => Some(*a),
+            _ => None,
+        };
+        let of = |our: &IpNet| -> Vec<IpNet> {
+            other
+                .allow
+                .iter()
+                .filter_map(|their| narrower(our, their))
+                .collect()
+        };
+        self.allow.iter().flat_map(of).collect()
+    }
+}
+
+/// What will hurt.
+pub(super) fn warn(trunks: &[Trunk], warnings: &mut Faults) {
+    for (i, trunk) in trunks.iter().enumerate() {
+        if let Some(all) = trunk.allow.iter().find(|net| net.prefix_len() == 0) {
+            warnings.add(
+                &format!("trunk[{i}].allow"),
+                format!("{all} lets everybody call; name the networks of the carrier"),
+            );
+        }
+        for first in trunks.iter().take(i) {
+            if let Some(net) = first.shared(trunk).first() {
+                let (first, this) = (&first.name, &trunk.name);
+                warnings.add(
+                    &format!("trunk[{i}]"),
+                    format!(
+                        "`{this}` and `{first}` take calls from {net} to the same numbers; `{first}` gets them, for it \
+                         stands first"
+                    ),
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! A lock of a PostgreSQL session. The session does nothing else; who holds it stands in its `application_name`, which
+//! every role of the server may read in `pg_stat_activity`.
+
+use super::holder::{Held, Holder, OwnerError, STORE_KEY};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection, Row};
+use std::str::FromStr;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{error, warn};
+
+/// First half of the lock's key: "omni". The other half is the schema's, so that schemas are told apart as databases are.
+const CLASS: i32 = 0x6f6d_6e69;
+const SCHEMA: &str = "hashtext(coalesce(current_schema()::text, ''))";
+/// The server needs a moment to see that a process has died.
+const PATIENCE: Duration = Duration::from_secs(3);
+const AGAIN: Duration = Duration::from_millis(100);
+/// How often the connection is tried.
+const LOOK: Duration = Duration::from_secs(10);
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(10);
+/// What PostgreSQL keeps of an `application_name`, bytes.
+const NAME: usize = 63;
+
+/// Held until it is dropped, or until the connection ends.
+#[derive(Debug)]
+pub(in crate::store) struct SessionLock {
+    lost: watch::Receiver<Option<Held>>,
+    keeper: JoinHandle<()>,
+}
+
+impl SessionLock {
+    pub(super) async fn take(url: &str, holder: &Holder) -> Result<SessionLock, OwnerError> {
+        let options = PgConnectOptions::from_str(url)?.application_name(&name(holder));
+        let until = Instant::now() + PATIENCE;
+        let connection = loop {
+            match attempt(&options).await? {
+                Ok(connection) => break connection,
+                Err(_) if Instant::now() < until => sleep(AGAIN).await,
+                Err(held) => return Err(OwnerError::Held(vec![held])),
+            }
+        };
+        let (tell, lost) = watch::channel(None);
+        let keeper = tokio::spawn(keep(options, connection, holder.clone(), tell));
+        Ok(SessionLock { lost, keeper })
+    }
+
+    /// Returns when another process has it.
+    pub(super) async fn lost(&self) -> OwnerError {
+        let mut lost = self.lost.clone();
+        match lost.wait_for(Option::is_some).await {
+            Ok(held) => OwnerError::Held(held.iter().cloned().collect()),
+            // The keeper ends only after it has told.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for SessionLock {
+    fn drop(&mut self) {
+        // With the task its connection ends, and with that the session.
+        self.keeper.abort();
+    }
+}
+
+/// Sees that the session lives; makes another one when it does not.
+async fn keep(
+    options: PgConnectOptions,
+    mut connection: PgConnection,
+    holder: Holder,
+    tell: watch::Sender<Option<Held>>,
+) {
+    loop {
+        sleep(LOOK).await;
+        if matches!(timeout(ANSWER, connection.ping()).await, Ok(Ok(()))) {
+            continue;
+        }
+        warn!("store.url: the connection that keeps the database for this process is lost");
+        connection = loop {
+            match timeout(ANSWER, attempt(&options)).await {
+                Ok(Ok(Ok(again))) => break again,
+                // The server has not yet seen that our connection is gone.
+                Ok(Ok(Err(held))) if held.holder.as_ref().is_some_and(|other| same(other, &holder)) => {}
+                Ok(Ok(Err(held))) => {
+                    error!("{held}");
+                    let _ = tell.send(Some(held));
+                    return;
+                }
+                // The store has the same trouble, and says so.
+                Ok(Err(_)) | Err(_) => {}
+            }
+            sleep(LOOK).await;
+        };
+        warn!("store.url: the database is kept for this process again");
+    }
+}
+
+/// A new session with the lock, or who has it.
+async fn attempt(options: &PgConnectOptions) -> sqlx::Result<Result<PgConnection, Held>> {
+    let mut connection = PgConnection::connect_with(options).await?;
+    // A host that vanishes must not keep the lock for the two hours that are usual.
+    for (setting, value) in [
+        ("tcp_keepalives_idle", "30"),
+        ("tcp_keepalives_interval", "10"),
+        ("tcp_keepalives_count", "3"),
+    ] {
+        sqlx::query("SELECT set_config($1, $2, false)")
+            .bind(setting)
+            .bind(value)
+            .execute(&mut connection)
+            .await?;
+    }
+    let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "SELECT pg_try_advisory_lock($1, {SCHEMA})"
+    )))
+    .bind(CLASS)
+    .fetch_one(&mut connection)
+    .await?;
+    if row.try_get::<bool, _>(0)? {
+        return Ok(Ok(connection));
+    }
+    let holder = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
+         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 \
+         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+         AND l.classid::bigint = $1 AND l.objid::bigint = ({SCHEMA}::bigint & 4294967295)"
+    )))
+    .bind(i64::from(CLASS))
+    .fetch_optional(&mut connection)
+    .await?;
+    let holder = match holder {
+        Some(row) => read(&row.try_get::<String, _>(0)?),
+        None => None,
+    };
+    Ok(Err(Held {
+        key: STORE_KEY,
+        what: "the database".to_owned(),
+        holder,
+    }))
+}
+
+/// A long host's name goes last, so that it is what is cut off.
+fn name(holder: &Holder) -> String {
+    let mut name = format!("omnigate {} {} {}", holder.pid, holder.since, holder.host);
+    while name.len() > NAME {
+        name.pop();
+    }
+    name
+}
+
+fn read(name: &str) -> Option<Holder> {
+    let mut words = name.strip_prefix("omnigate ")?.splitn(3, ' ');
+    let (pid, since, host) = (words.next()?, words.next()?, words.next()?);
+    Some(Holder {
+        pid: pid.parse().ok()?,
+        host: host.to_owned(),
+        since: since.to_owned(),
+    })
+}
+
+fn same(other: &Holder, this: &Holder) -> bool {
+    read(&name(this)).as_ref() == Some(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_is_read_back_from_the_name_of_its_session_but_for_the_end_of_a_long_host() {
+        let mut holder = Holder {
+            pid: 4_194_304,
+            host: "gate".to_owned(),
+            since: "2026-11-24T20:53:31Z".to_owned(),
+        };
+        assert_eq!(read(&name(&holder)), Some(holder.clone()));
+        holder.host = "g".repeat(64);
+        assert!(name(&holder).len() <= NAME);
+        assert!(same(&read(&name(&holder)).unwrap(), &holder));
+        assert_eq!(read("psql"), None);
+    }
+}

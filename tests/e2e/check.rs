@@ -1,0 +1,79 @@
+//! `omnigate check`: everything at once, and what a service would be.
+
+use crate::harness::Service;
+use std::process::{Command, Output};
+
+/// `omnigate check` of a configuration.
+fn check(name: &str, toml: &str) -> Output {
+    let path = std::env::temp_dir().join(format!("omnigate-e2e-check-{name}-{}.toml", std::process::id()));
+    std::fs::write(&path, toml).unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_omnigate"))
+        .args(["check", "--config"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    std::fs::remove_file(path).unwrap();
+    out
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn every_fault_is_told_at_once_those_of_files_too() {
+    let faulty = "http.tls.certificate = \"/nowhere/c.pem\"\nhttp.tls.key = \"/nowhere/k.pem\"\nivr.tries = \"many\"\n\
+                  ivr.ring_seconds = 0\napi.tokn = \"hush\"\n";
+    let out = check("faulty", faulty);
+    assert_eq!(out.status.code(), Some(1));
+    let (said, quiet) = (text(&out.stderr), text(&out.stdout));
+    let keys: Vec<&str> = said.lines().filter_map(|line| line.split(": ").next()).collect();
+    assert_eq!(
+        keys,
+        [
+            "ivr.tries",
+            "ivr.ring_seconds",
+            "api.tokn",
+            "http.tls.certificate"
+        ],
+        "{said}"
+    );
+    assert!(said.contains("`api.token`") && !said.contains("hush"), "{said}");
+    assert_eq!(quiet, "", "what has faults will not run");
+}
+
+#[test]
+fn what_will_hurt_is_a_warning_and_what_will_run_is_told() {
+    let open = "http.listen = \"0.0.0.0:8080\"\n[[trunk]]\nname = \"carrier\"\nallow = \"0.0.0.0/0\"\n";
+    let out = check("open", open);
+    assert_eq!(out.status.code(), Some(0));
+    let said = text(&out.stderr);
+    let warned = |key: &str| {
+        said.lines()
+            .any(|line| line.starts_with(&format!("warning: {key}: ")))
+    };
+    assert!(
+        warned("service[0].key") && warned("api.token") && warned("trunk[0].allow"),
+        "{said}"
+    );
+    let runs = text(&out.stdout);
+    assert!(runs.starts_with("configuration is good"), "{runs}");
+    assert!(
+        runs.contains("http://0.0.0.0:8080") && runs.contains("carrier"),
+        "{runs}"
+    );
+}
+
+#[test]
+fn a_service_that_starts_has_the_warnings_in_its_log() {
+    let service = Service::start("[[trunk]]\nname = \"wide\"\nallow = [\"0.0.0.0/0\"]\n");
+    let log = service.log();
+    let line = log
+        .lines()
+        .find(|line| line.contains("trunk[0].allow"))
+        .unwrap_or_default();
+    assert!(
+        line.contains("WARN") && line.contains("lets everybody call"),
+        "{line}"
+    );
+}
