@@ -35,7 +35,7 @@ const PAGE: &str = "
 /// Every `@example` of the types with the name of what it belongs to.
 fn examples() -> Vec<(String, String)> {
     let types =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("web/omnitalk.d.ts")).unwrap();
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("web/client/omnitalk.d.ts")).unwrap();
     let mut all = Vec::new();
     for part in types.split("@example\n").skip(1) {
         let (example, rest) = part.split_once("*/").unwrap();

@@ -6,7 +6,7 @@ import { KIND_OF_SELECT, applyDevices, chooseDevice, closeDevices, openDevices, 
 import { $ } from './dom.js';
 import { setLanguage } from './i18n.js';
 import { connected, endLive, endedText, leaveLive, left, mediaChanged, toggleMute } from './live.js';
-import { Omnitalk } from './omnitalk.js';
+import { Omnitalk } from '../client/omnitalk.js';
 import { toggle as togglePlaying } from './player.js';
 import { recordedNow, toggleRecording } from './recording.js';
 import * as recordings from './recordings.js';
