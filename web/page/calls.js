@@ -1,12 +1,14 @@
 // Calls between two people: those that ring here, and those that we make.
 
-import { $, nameLater } from './dom.js';
-import { explain, language } from './i18n.js';
+import { act } from './actions.js';
 import { openMicrophone } from './devices.js';
+import { allPages } from './lists.js';
 import { enterLive, finishEntering, newLive } from './live.js';
-import { allPages } from './rooms.js';
 import { ring, unlockSound } from './sound.js';
-import { act, inform, state, update } from './state.js';
+import { inform, state, update } from './state.js';
+import { explain } from './words/faults.js';
+import { language } from './words/i18n.js';
+import { nameLater } from './words/names.js';
 
 let stopRing = () => {};
 
@@ -92,12 +94,8 @@ export function decline() {
 
 // -- outgoing ---------------------------------------------------------------------------------------------------------
 
-/** Calls the user whose id is typed in. */
-export function call(callType) {
-  const field = $('callee');
-  const callee = field.value.trim();
-  field.value = callee;
-  if (!field.reportValidity()) return undefined;
+/** Calls a user; whether that has begun. */
+export function call(callType, callee) {
   return act('call', async () => {
     unlockSound();
     const { omnitalk } = state;
@@ -105,16 +103,15 @@ export function call(callType) {
     await openMicrophone();
     if (state.incoming) {
       omnitalk.closeMicrophone(); // somebody was quicker, and waits for an answer
-      return;
+      return false;
     }
     const isAbsent = !state.people.some((one) => one.user_id === callee);
     state.live = newLive({ kind: 'call', other: callee, callType, outgoing: true, isAbsent, rang: false });
     state.live.hasVideo = callType === 'videocall';
     state.busy = null;
-    field.value = '';
     enterLive();
     await finishEntering(omnitalk.offerCall(callType, callee));
-    if (!state.live) field.value = callee; // to try again
+    return state.live !== null;
   });
 }
 

@@ -1,11 +1,10 @@
 // The chat of a room: lines to all, whispers to one, and who comes and goes. In a call of two, lines alone.
 
-import { $, element, keyed, nameOf, say, text } from './dom.js';
-import { explain, language, t } from './i18n.js';
-import { state, update } from './state.js';
+import { focusOn, state, update } from './state.js';
+import { explain } from './words/faults.js';
+import { nameOf } from './words/names.js';
 
 const LINES_AT_MOST = 500;
-const NEAR_END_PX = 60;
 const narrow = matchMedia('(max-width: 60rem)'); // as in page.css: there, chat and people take turns
 
 export const newChat = () => ({
@@ -46,13 +45,13 @@ export function heard({ action, session, user_id: userId, user_name: userName, m
   update();
 }
 
-export async function sendLine() {
+/** Sends a line; whether it is out. */
+export async function sendLine(message) {
   const { live, omnitalk } = state;
-  const field = $('message');
-  const message = field.value.trim();
-  if (!live || live.chat.sending || !message) return;
+  if (!live || live.chat.sending || !message) return false;
   const { chat } = live;
   const { to } = chat;
+  let isOut = false;
   chat.problem = to?.isGone ? ['errorRecipientGone'] : null;
   if (!chat.problem) {
     chat.sending = true;
@@ -60,14 +59,14 @@ export async function sendLine() {
       await (to ? omnitalk.sendWhisper(message, to.session) : omnitalk.sendMessage(message));
       // The server does not send own lines back.
       add(live, { kind: to ? 'whisper' : 'send', own: true, who: to?.name, text: message });
-      if (field.value.trim() === message) field.value = '';
+      isOut = true;
     } catch (error) {
       chat.problem = error.code === 'closed' ? null : explain(error);
     }
     chat.sending = false;
   }
   if (state.live === live) update();
-  field.focus();
+  return isOut;
 }
 
 /** Chooses whom the next line is for: a session, or '' for everybody. */
@@ -84,7 +83,7 @@ export function writeTo(session) {
 export function whisperTo(session) {
   writeTo(session);
   showPanel('chat');
-  $('message').focus();
+  focusOn('#message');
 }
 
 export function showPanel(panel) {
@@ -99,67 +98,11 @@ export function toggleCallChat() {
   const { live } = state;
   if (!live) return;
   showPanel(live.panel === 'chat' ? 'people' : 'chat');
-  $(live.panel === 'chat' ? 'message' : 'call-chat').focus();
+  focusOn(live.panel === 'chat' ? '#message' : '#call-chat');
 }
 
 /** What is on the screen is read. */
 export function seen() {
   const { live } = state;
   if (live && isSeen(live)) live.chat.unread = 0;
-}
-
-// -- to the document --------------------------------------------------------------------------------------------------
-
-export function renderChat(live) {
-  const { chat } = live;
-  const list = $('chat-lines');
-  const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR_END_PX;
-  const before = list.lastElementChild;
-  keyed(list, chat.lines, (line) => line.id, newLine, fillLine);
-  if (list.lastElementChild !== before && (isAtEnd || chat.lines.at(-1)?.own)) list.scrollTop = list.scrollHeight;
-  $('chat-empty').hidden = chat.lines.length > 0;
-  $('to').hidden = live.kind === 'call';
-  renderRecipients(live);
-  const toAll = t(live.kind === 'call' ? 'message' : 'messagePlaceholder');
-  $('message').placeholder = chat.to ? t('whisperPlaceholder', { who: nameOf(chat.to.name) }) : toAll;
-  $('chat-form').dataset.whisper = String(Boolean(chat.to));
-  $('chat-error').hidden = !chat.problem;
-  text($('chat-error'), chat.problem ? say(chat.problem) : '');
-}
-
-function renderRecipients({ chat, participants }) {
-  const select = $('recipient');
-  // Telephones have no chat.
-  const people = participants.filter((one) => one.call_type !== 'sipcall').map(({ session, user_name, user_id }) => ({ session, name: user_name || user_id }));
-  const choices = [{ session: '', name: null }, ...people];
-  if (chat.to && !people.some((one) => one.session === chat.to.session)) choices.push(chat.to);
-  keyed(select, choices, (one) => one.session, () => element('option'), (option, one) => {
-    option.value = one.session;
-    const name = one.name === null ? t('everybody') : nameOf(one.name);
-    text(option, one.isGone ? t('hasLeft', { who: name }) : name);
-  });
-  const chosen = chat.to?.session ?? '';
-  if (select.value !== chosen) select.value = chosen;
-}
-
-function newLine() {
-  const row = element('li');
-  const head = element('p', 'line-head');
-  head.append(element('span', 'who'), element('time'));
-  row.append(head, element('p', 'line-text'));
-  return row;
-}
-
-function fillLine(row, { kind, own, who, text: words, at }) {
-  const isWords = kind === 'send' || kind === 'whisper';
-  row.dataset.kind = kind;
-  row.dataset.own = String(Boolean(own));
-  const name = nameOf(who);
-  const heads = own
-    ? { send: () => t('youAlone'), whisper: () => t('youWhisperedTo', { who: name }) }
-    : { send: () => name, whisper: () => t('whisperedToYou', { who: name }) };
-  text(row.querySelector('.who'), isWords ? heads[kind]() : '');
-  text(row.querySelector('time'), new Date(at).toLocaleTimeString(language(), { hour: 'numeric', minute: '2-digit' }));
-  const moves = { join: 'entered', leave: 'left' };
-  text(row.querySelector('.line-text'), isWords ? words : t(moves[kind] ?? 'entered', { who: name }));
 }

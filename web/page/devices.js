@@ -1,19 +1,15 @@
-// Which microphone, loudspeaker and camera: the dialog, its memory, and what to do when a remembered one is gone.
+// Which microphone, loudspeaker and camera: the choice, its memory, and what to do when a remembered one is gone.
 
-import { $, element, keyed, setOpen, text, say } from './dom.js';
-import { explain, t } from './i18n.js';
-import { watchMicrophone } from './live.js';
+import { watchMicrophone } from './level.js';
 import { state, update } from './state.js';
+import { explain } from './words/faults.js';
 
 const STORED = 'omnigate.devices';
 
-const KINDS = {
-  audioinput: { select: 'microphone-choice', fallback: 'microphoneNumber', set: 'setAudioInput' },
-  audiooutput: { select: 'loudspeaker-choice', fallback: 'loudspeakerNumber', set: 'setAudioOutput' },
-  videoinput: { select: 'camera-choice', fallback: 'cameraNumber', set: 'setVideoDevice' },
-};
+/** The method of the client that takes one of a kind. */
+const SETTERS = { audioinput: 'setAudioInput', audiooutput: 'setAudioOutput', videoinput: 'setVideoDevice' };
 
-const canChooseLoudspeaker = 'setSinkId' in HTMLMediaElement.prototype;
+export const canChooseLoudspeaker = 'setSinkId' in HTMLMediaElement.prototype;
 
 let chosen = stored();
 
@@ -48,7 +44,7 @@ async function withAny(kind, missing, open) {
   } catch (error) {
     if (error.code !== missing || !chosen[kind]) throw error;
     choose(kind, '');
-    await state.omnitalk[KINDS[kind].set](undefined);
+    await state.omnitalk[SETTERS[kind]](undefined);
     return open();
   }
 }
@@ -92,7 +88,7 @@ export async function refreshDevices() {
 /** Another device, from now on and at once. */
 export async function chooseDevice(kind, deviceId) {
   const { devices, omnitalk } = state;
-  const { set } = KINDS[kind];
+  const set = SETTERS[kind];
   const before = chosen[kind];
   devices.problem = null;
   try {
@@ -106,33 +102,8 @@ export async function chooseDevice(kind, deviceId) {
   update();
 }
 
-export function renderDevices({ devices }) {
-  if (devices) {
-    for (const [kind, { select, fallback }] of Object.entries(KINDS)) renderChoice(kind, $(select), fallback, devices.list);
-    $('loudspeaker-part').hidden = !canChooseLoudspeaker;
-    $('devices-error').hidden = !devices.problem;
-    text($('devices-error'), devices.problem ? say(devices.problem) : '');
-  }
-  setOpen($('devices'), Boolean(devices));
-}
-
-function renderChoice(kind, select, fallback, list) {
-  const found = (list?.[kind] ?? []).map((one, index) => ({ ...one, number: index + 1 }));
-  const shown = found.length ? found : [{ deviceId: '', label: list ? t('deviceNone') : t('devicesLoading'), number: 0 }];
-  keyed(select, shown, (one) => one.deviceId, () => element('option'), (option, one) => {
-    option.value = one.deviceId;
-    text(option, one.label || t(fallback, { number: one.number }));
-  });
-  select.disabled = !found.length;
-  const inUse = usedNow(kind) ?? chosen[kind];
-  const wanted = shown.some((one) => one.deviceId === inUse) ? inUse : shown[0].deviceId;
-  if (select.value !== wanted) select.value = wanted;
-}
-
-/** The device that is open, where one is. */
-function usedNow(kind) {
+/** The device that is open, where one is, or else the one chosen. */
+export function inUse(kind) {
   const stream = { audioinput: state.omnitalk?.localStream, videoinput: state.omnitalk?.cameraStream }[kind];
-  return stream?.getTracks()[0]?.getSettings().deviceId;
+  return stream?.getTracks()[0]?.getSettings().deviceId ?? chosen[kind];
 }
-
-export const KIND_OF_SELECT = Object.fromEntries(Object.entries(KINDS).map(([kind, { select }]) => [select, kind]));

@@ -1,19 +1,18 @@
 // Inside a call or room: what both have in common.
 
-import { clock, nameLater } from './dom.js';
-import { explain, t } from './i18n.js';
+import { leaveWith, switching } from './actions.js';
 import { newChat } from './chat.js';
+import { stopWatching, watchMicrophone } from './level.js';
+import { refreshParticipants } from './lists.js';
 import { newRecording } from './recording.js';
-import { refreshParticipants } from './rooms.js';
 import { enterStage, removeTile } from './stage.js';
-import { watchLevel } from './sound.js';
-import { complain, leaveWith, show, state, update } from './state.js';
-import { renderLevel } from './view.js';
+import { complain, show, state, update } from './state.js';
+import { explain } from './words/faults.js';
+import { t } from './words/i18n.js';
+import { clock, nameLater } from './words/names.js';
 
 // The server does not say why a call was not taken. Within this time it was hardly the end of the ringing.
 const DECLINED_WITHIN_MS = 20000;
-
-let stopLevel = () => {};
 
 export const newLive = (about) => ({
   name: state.name || t('guest', { number: 100 + Math.floor(Math.random() * 900) }), // how the others see us
@@ -38,15 +37,8 @@ export function enterLive() {
   show('live');
 }
 
-/** The level meter follows the microphone, which may have become another one. */
-export function watchMicrophone() {
-  stopLevel();
-  stopLevel = watchLevel(state.omnitalk.localStream, renderLevel);
-}
-
 export function endLive() {
-  stopLevel();
-  stopLevel = () => {};
+  stopWatching();
   state.live = null;
   state.kicking = null;
 }
@@ -122,22 +114,6 @@ export function mediaChanged({ state: media }) {
     if (media === 'failed') complain(['errorMedia']);
     if (media === 'connected' && live.kind === 'room') live.connectedAt ??= Date.now();
   }
-  update();
-}
-
-/** Runs a change of what we send, one at a time; its failure is shown in words, unless the room has ended meanwhile. */
-export async function switching(change) {
-  const { live } = state;
-  if (!live || live.switching) return;
-  live.switching = true;
-  update();
-  try {
-    await change(live);
-  } catch (error) {
-    if (error.code === undefined) console.error(error);
-    if (state.live === live && error.code !== 'closed') complain(explain(error));
-  }
-  live.switching = false;
   update();
 }
 

@@ -1,32 +1,51 @@
-// Plays one file of a recording: position, seeking, and the waveform as the slider for it.
+// Plays one file of a recording. Which one follows from what the page shows.
 
 import { loadable } from './archive.js';
-import { $, clock, text } from './dom.js';
-import { t } from './i18n.js';
+import { signal } from './signal.js';
 
-const STEP_S = 5;
-const LEAP_S = 30;
-const BARS_AT_MOST = 240;
+const FORMATS = { opus: 'audio/ogg; codecs=opus', wav: 'audio/wav', flac: 'audio/flac' };
 
-const sound = $('recording-sound');
-
+let sound = null; // the element that plays
 let playing = null; // {id, file, duration, position, source, loading}
-let failed = () => {};
 
-const isSame = (id, file) => playing?.id === id && playing.file.name === file.name;
+/** It plays, pauses, or is at another position. */
+export const moves = signal();
+/** The file could not be loaded or played, with the error. */
+export const troubles = signal();
 
-/** What is to be played; whatever played before is silent. `tell` gets the error when it cannot be loaded. */
-export function choose(id, file, duration, tell) {
-  failed = tell;
-  if (isSame(id, file)) return;
+/** Position and duration in seconds, and whether it plays; nothing where there is nothing to play. */
+export const now = () => playing && { position: playing.position, duration: playing.duration, isPlaying: !sound.paused };
+
+/** One file a content, in a format that this browser plays. */
+export function playable(one) {
+  const found = new Map();
+  for (const file of one.files.filter(({ format }) => sound.canPlayType(FORMATS[format]))) {
+    const key = `${file.content} ${file.participant ?? ''}`;
+    if (!found.has(key)) found.set(key, file);
+  }
+  return [...found.values()];
+}
+
+/** The one of these files that is chosen, or the first. */
+export const chosenOf = (files, { file }) => files.find(({ name }) => name === file) ?? files[0];
+
+/** What is to be played is what the page shows: where it shows no recording, it is silent. */
+export function follow({ screen, archive }) {
+  const one = screen === 'recordings' ? archive.one : null;
+  const file = one && chosenOf(playable(one), archive);
+  if (file) choose(one.recording_id, file);
+  else stop();
+}
+
+function choose(id, file) {
+  if (playing?.id === id && playing.file.name === file.name) return;
   // Another file of the same recording goes on at the same moment: all are of one length.
   const position = playing?.id === id ? playing.position : 0;
   stop();
-  playing = { id, file, duration, position, source: null, loading: false };
-  show();
+  playing = { id, file, duration: file.duration, position, source: null, loading: false };
 }
 
-export function stop() {
+function stop() {
   if (!playing) return;
   sound.pause();
   sound.removeAttribute('src');
@@ -47,9 +66,9 @@ export async function toggle() {
     if (one.position >= one.duration - 0.05) seek(0);
     await sound.play();
   } catch (error) {
-    if (playing === one && error.name !== 'AbortError') failed(error); // aborted: by a pause meanwhile
+    if (playing === one && error.name !== 'AbortError') troubles.tell(error); // aborted: by a pause meanwhile
   }
-  show();
+  moves.tell();
 }
 
 /** Nothing is loaded before it is wanted: a recording may be large, and its token may be asked for. */
@@ -69,94 +88,28 @@ async function load(one) {
   }
 }
 
+/** To a position in seconds. */
 export function seek(to) {
   if (!playing) return;
   playing.position = Math.min(Math.max(to, 0), playing.duration);
   if (playing.source) sound.currentTime = playing.position;
-  show();
+  moves.tell();
 }
 
-function show() {
-  if (!playing) return;
-  const { position, duration } = playing;
-  const isPlaying = !sound.paused;
-  text($('play-text'), t(isPlaying ? 'pause' : 'play'));
-  $('play').dataset.playing = String(isPlaying);
-  text($('position'), `${clock(Math.floor(position))} / ${clock(Math.round(duration))}`);
-  const slider = $('wave');
-  slider.setAttribute('aria-valuemax', String(Math.round(duration)));
-  slider.setAttribute('aria-valuenow', String(Math.floor(position)));
-  slider.setAttribute('aria-valuetext', t('positionOf', { position: clock(Math.floor(position)), duration: clock(Math.round(duration)) }));
-  $('wave-played').setAttribute('width', String(duration ? position / duration : 0));
-  const line = $('wave-position');
-  for (const end of ['x1', 'x2']) line.setAttribute(end, String(duration ? position / duration : 0));
-}
-
-export { show as renderPlayer };
-
-sound.addEventListener('timeupdate', () => {
-  if (!playing?.source || sound.seeking) return;
-  playing.position = Math.min(sound.currentTime, playing.duration);
-  show();
-});
-sound.addEventListener('ended', () => {
-  if (playing) playing.position = playing.duration;
-  show();
-});
-for (const name of ['play', 'pause']) sound.addEventListener(name, show);
-sound.addEventListener('error', () => {
-  if (playing?.source && sound.hasAttribute('src')) failed(new Error(sound.error?.message));
-});
-
-// -- waveform ---------------------------------------------------------------------------------------------------------
-
-/** The loudest of each stretch, so that any number of points fits a small screen. */
-function bars(peaks) {
-  const each = Math.max(1, Math.ceil(peaks.length / BARS_AT_MOST));
-  const count = Math.ceil(peaks.length / each);
-  return Array.from({ length: count }, (_, i) => Math.max(...peaks.slice(i * each, (i + 1) * each)));
-}
-
-/** Draws in a square of one by one: the browser stretches it. */
-export function drawWave(peaks) {
-  const all = bars(peaks);
-  const path = all.map((peak, i) => {
-    const x = ((i + 0.5) / all.length).toFixed(5);
-    // The root shows what is quiet too: speech is rarely near full scale.
-    const half = Math.max(0.008, 0.47 * Math.sqrt(peak / 255));
-    return `M${x} ${(0.5 - half).toFixed(4)}V${(0.5 + half).toFixed(4)}`;
+/** This element plays, from now on. */
+export function playOn(element) {
+  sound = element;
+  sound.addEventListener('timeupdate', () => {
+    if (!playing?.source || sound.seeking) return;
+    playing.position = Math.min(sound.currentTime, playing.duration);
+    moves.tell();
   });
-  for (const id of ['wave-all', 'wave-done']) $(id).setAttribute('d', path.join(''));
+  sound.addEventListener('ended', () => {
+    if (playing) playing.position = playing.duration;
+    moves.tell();
+  });
+  for (const name of ['play', 'pause']) sound.addEventListener(name, () => moves.tell());
+  sound.addEventListener('error', () => {
+    if (playing?.source && sound.hasAttribute('src')) troubles.tell(new Error(sound.error?.message));
+  });
 }
-
-function seekTo({ clientX }) {
-  const { left, width } = $('wave').getBoundingClientRect();
-  if (playing) seek(((clientX - left) / width) * playing.duration);
-}
-
-$('wave').addEventListener('pointerdown', (event) => {
-  if (event.button !== 0) return;
-  $('wave').setPointerCapture(event.pointerId);
-  seekTo(event);
-});
-$('wave').addEventListener('pointermove', (event) => {
-  if ($('wave').hasPointerCapture(event.pointerId)) seekTo(event);
-});
-$('wave').addEventListener('keydown', (event) => {
-  if (!playing || event.altKey || event.ctrlKey || event.metaKey) return;
-  const { position, duration } = playing;
-  const keys = {
-    ArrowLeft: () => seek(position - STEP_S),
-    ArrowDown: () => seek(position - STEP_S),
-    ArrowRight: () => seek(position + STEP_S),
-    ArrowUp: () => seek(position + STEP_S),
-    PageDown: () => seek(position - LEAP_S),
-    PageUp: () => seek(position + LEAP_S),
-    Home: () => seek(0),
-    End: () => seek(duration),
-    ' ': toggle,
-  };
-  if (!keys[event.key]) return;
-  event.preventDefault();
-  keys[event.key]();
-});

@@ -1,9 +1,7 @@
 // Recording from within a call or room: the own recording, once a stay, and the mark that tells that anybody records.
 
-import { $, text } from './dom.js';
-import { t } from './i18n.js';
-import { switching } from './live.js';
-import { inform, state, update } from './state.js';
+import { switching } from './actions.js';
+import { focusOn, inform, state, update } from './state.js';
 
 export const newRecording = () => ({
   own: 'never', // never, runs, once: the server takes one recording of a participant and stay
@@ -48,21 +46,5 @@ export async function toggleRecording() {
     }
   });
   // A disabled button loses the focus.
-  if (state.screen === 'live') $($('record').disabled ? 'live-title' : 'record').focus();
-}
-
-/** Before the other side is there, nothing could be heard in a recording. */
-const canRecord = (live) => live.connectedAt !== null;
-
-export function renderRecording({ screen, live, busy }) {
-  const isMarked = screen === 'live' && live?.recording.byAnybody;
-  text($('recorded'), isMarked ? t(live.kind === 'room' ? 'recordedRoom' : 'recordedCall') : '');
-  if (!live) return;
-  const { own } = live.recording;
-  $('record').hidden = !canRecord(live);
-  $('record').dataset.on = String(own === 'runs');
-  $('record').disabled = Boolean(busy || live.switching) || own === 'once';
-  text($('record-text'), t({ never: 'record', runs: 'recordStop', once: 'recordDone' }[own]));
-  // What a narrow screen has room for.
-  $('record').dataset.short = t({ never: 'record', runs: 'recordStopShort', once: 'recordDoneShort' }[own]);
+  if (state.screen === 'live') focusOn(state.live?.recording.own === 'once' ? '#live-title' : '#record');
 }

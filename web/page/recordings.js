@@ -1,9 +1,9 @@
 // The recordings of the service: the list, one of them, and what can be done with it.
 
+import { act } from './actions.js';
 import { deleteRecording, getRecording, hasToken, listRecordings, loadable, setToken } from './archive.js';
-import { $ } from './dom.js';
-import { explain } from './i18n.js';
-import { act, complain, inform, show, state, update } from './state.js';
+import { complain, focusOn, inform, show, state, update } from './state.js';
+import { explain } from './words/faults.js';
 
 const PAGE = 20;
 const LONGEST_PAGE = 500; // of the API
@@ -33,10 +33,8 @@ export function openRecordings() {
 
 export function closeRecordings() {
   show('lobby');
-  queueMicrotask(() => $('recordings-open').focus());
+  focusOn('#recordings-open');
 }
-
-const service = () => $('service-id').value.trim();
 
 /** Runs a request; its failure is part of what the view shows. */
 async function asking(archive, request) {
@@ -60,7 +58,7 @@ function askForToken(archive) {
   archive.problem = null;
   setToken('');
   update();
-  $('api-token').focus();
+  focusOn('#api-token');
 }
 
 async function refresh() {
@@ -69,7 +67,7 @@ async function refresh() {
   await asking(archive, async () => {
     // All that is shown, in one request.
     const limit = Math.min(Math.max(archive.list?.length ?? 0, PAGE), LONGEST_PAGE);
-    const fresh = await listRecordings(service(), limit);
+    const fresh = await listRecordings(state.serviceId, limit);
     const isFull = fresh.length === limit;
     // Ids sort by time: what is older than the answer stays as it was.
     const older = isFull ? (archive.list ?? []).filter((one) => one.recording_id < fresh.at(-1).recording_id) : [];
@@ -99,25 +97,22 @@ export function refreshNowAndThen() {
   const changes = archive.problem || archive.list?.some((one) => one.state !== 'finished');
   if (Date.now() - lastRefresh >= (changes ? WHILE_IT_CHANGES_MS : OTHERWISE_MS)) refresh();
 }
-setInterval(refreshNowAndThen, 500);
 
 export function moreRecordings() {
   return act('more-recordings', async () => {
     const { archive } = state;
     await asking(archive, async () => {
-      const page = await listRecordings(service(), PAGE, archive.list.at(-1)?.recording_id);
+      const page = await listRecordings(state.serviceId, PAGE, archive.list.at(-1)?.recording_id);
       archive.list = [...archive.list, ...page];
       archive.hasMore = page.length === PAGE;
     });
   });
 }
 
-export function giveToken() {
-  setToken($('api-token').value.trim());
-  $('api-token').value = '';
-  return refresh().then(() => {
-    if (!state.archive.needsToken) $('recordings-title').focus();
-  });
+export async function giveToken(token) {
+  setToken(token);
+  await refresh();
+  if (!state.archive.needsToken) focusOn('#recordings-title');
 }
 
 // -- one of them ------------------------------------------------------------------------------------------------------
@@ -130,7 +125,7 @@ export async function openRecording(id) {
   state.notice = null;
   update();
   await asking(archive, () => refreshOne(archive));
-  if (archive.one && archive.open === id) $('recording-title').focus();
+  if (archive.one && archive.open === id) focusOn('#recording-title');
 }
 
 function close(archive) {
@@ -144,7 +139,7 @@ export function closeRecording() {
   const id = archive.open;
   close(archive);
   update();
-  document.querySelector(`#recordings [data-recording='${id}']`)?.focus();
+  focusOn(`#recordings [data-recording='${id}']`);
 }
 
 export function chooseFile(name) {
@@ -159,19 +154,16 @@ export function soundFailed(error) {
   update();
 }
 
-/** With a token: a link alone could not send it. */
-export function download(id, name) {
+/** A file for downloading, fetched with the token: a link alone could not send it. */
+export function toDownload(name) {
+  const { archive } = state;
   return act('download', async () => {
     try {
-      const { address, release } = await loadable(id, name);
-      const link = document.createElement('a');
-      link.href = address;
-      link.download = `${id}-${name}`;
-      link.click();
-      setTimeout(release, 60000); // the browser still reads it
+      return await loadable(archive.open, name);
     } catch (error) {
       if (error.code !== 'token') throw error;
-      askForToken(state.archive);
+      askForToken(archive);
+      return null;
     }
   });
 }
@@ -179,7 +171,7 @@ export function download(id, name) {
 export function askToDelete() {
   state.archive.deleting = state.archive.open;
   update();
-  $('delete-no').focus();
+  focusOn('#delete-no');
 }
 
 export function deleteIt() {
@@ -200,6 +192,6 @@ export function deleteIt() {
     close(archive);
     inform(['recordingDeleted']);
     update();
-    $('recordings-title').focus();
+    focusOn('#recordings-title');
   });
 }

@@ -1,11 +1,10 @@
-// Cameras and screens: the own ones going out, those of the others as they come and go, and the tiles that show them.
+// Cameras and screens: the own ones going out, and those of the others as they come and go.
 
-import { $, element, keyed, nameOf, text } from './dom.js';
-import { explain, t } from './i18n.js';
+import { switching } from './actions.js';
 import { publishCamera } from './devices.js';
-import { switching } from './live.js';
-import { allPages } from './rooms.js';
+import { allPages } from './lists.js';
 import { complain, inform, state, update } from './state.js';
+import { explain } from './words/faults.js';
 
 const OWN_CAMERA = 'own-camera';
 const OWN_SCREEN = 'own-screen';
@@ -125,58 +124,4 @@ export function screenEnded() {
   state.live.sharing = false;
   removeTile(OWN_SCREEN);
   update();
-}
-
-export const canShareScreens = () => Boolean(navigator.mediaDevices?.getDisplayMedia);
-
-// -- tiles ------------------------------------------------------------------------------------------------------------
-
-export function renderStage(live) {
-  const stage = $('stage');
-  stage.hidden = !live.hasVideo;
-  $('stage-empty').hidden = !live.hasVideo || live.tiles.size > 0;
-  text($('stage-empty'), t(live.kind === 'call' ? 'stageEmptyCall' : 'stageEmpty'));
-  const order = (tile) => (tile.screen ? 0 : tile.own ? 2 : 1);
-  const tiles = live.hasVideo ? [...live.tiles.values()].sort((one, other) => order(one) - order(other)) : [];
-  stage.dataset.screen = String(tiles.some((tile) => tile.screen));
-  stage.dataset.tiles = String(tiles.length);
-  keyed(stage, tiles, (tile) => tile.session, newTile, (node, tile) => fillTile(node, tile, live));
-}
-
-function newTile() {
-  const node = element('li', 'tile');
-  const video = element('video');
-  video.autoplay = true;
-  video.playsInline = true;
-  video.muted = true; // sound comes from elsewhere, and only silent video starts by itself
-  const away = element('span', 'away');
-  away.setAttribute('aria-hidden', 'true');
-  const about = element('p', 'about');
-  about.append(element('span', 'name'), element('span', 'mark'));
-  node.append(video, away, about);
-  node.dataset.testid = 'tile';
-  return node;
-}
-
-function streamOf(tile) {
-  if (!tile.own) return tile.stream;
-  return tile.screen ? state.omnitalk?.screenStream : state.omnitalk?.cameraStream;
-}
-
-function fillTile(node, tile, live) {
-  const name = tile.own ? t('youAlone') : nameOf(tile.name);
-  const audioMuted = !tile.screen && (tile.own ? live.muted : tile.audioMuted);
-  const videoMuted = !tile.screen && (tile.own ? live.camera === 'off' : tile.videoMuted);
-  node.dataset.kind = tile.screen ? 'screen' : 'camera';
-  node.dataset.own = String(Boolean(tile.own));
-  node.dataset.off = String(videoMuted);
-  node.dataset.muted = String(audioMuted);
-  const video = node.querySelector('video');
-  const stream = streamOf(tile) ?? null;
-  if (video.srcObject !== stream) video.srcObject = stream;
-  video.setAttribute('aria-label', tile.screen ? t('screenOf', { who: name }) : t('cameraOf', { who: name }));
-  text(node.querySelector('.away'), [...name][0]?.toUpperCase() ?? '');
-  text(node.querySelector('.name'), tile.screen ? t('screenOf', { who: name }) : name);
-  const marks = [audioMuted && t('muted'), videoMuted && t('cameraIsOff')].filter(Boolean);
-  text(node.querySelector('.mark'), marks.join(', '));
 }

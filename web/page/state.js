@@ -1,8 +1,6 @@
-// What the page knows, and the few ways to change it that every part of the page uses.
+// What the page knows, and how others learn that it has changed. Nothing here draws.
 
-import { $ } from './dom.js';
-import { explain } from './i18n.js';
-import { render } from './view.js';
+import { signal } from './signal.js';
 
 export const state = {
   screen: 'sign-in', // sign-in, lobby, live, recordings, lost
@@ -10,6 +8,7 @@ export const state = {
   notice: null, // {kind: 'info' | 'error', texts: [[key, values]], offersSound}
   name: '', // as given by the user
   userId: '', // as used by the server; kept over sessions
+  serviceId: '',
   number: null,
   rooms: null, // null: not known yet
   roomsFailed: false,
@@ -24,7 +23,18 @@ export const state = {
   ending: null, // {kind, text} to show when the socket closes, once we ourselves leave
 };
 
-export const update = () => render(state);
+/** The state has changed. */
+export const changes = signal();
+
+/** The level of the microphone, 0 to 1: too often for drawing all. */
+export const levels = signal();
+
+/** Where the keyboard is to be, as a selector, once all is drawn. */
+export const focuses = signal();
+
+export const update = () => changes.tell(state);
+
+export const focusOn = (selector) => focuses.tell(selector);
 
 export function inform(...texts) {
   state.notice = { kind: 'info', texts };
@@ -34,39 +44,9 @@ export function complain(text) {
   state.notice = { kind: 'error', texts: [text] };
 }
 
-/** Runs one action of the user at a time; its failure is shown in words. */
-export async function act(name, action) {
-  if (state.busy) return;
-  const focused = document.activeElement;
-  state.busy = name;
-  state.notice = null;
-  update();
-  try {
-    await action();
-  } catch (error) {
-    if (error.code === undefined) console.error(error);
-    if (state.screen !== 'lost') complain(explain(error)); // the lost view says what matters then
-  }
-  state.busy = null;
-  update();
-  // A disabled button loses the focus: give it back.
-  if (document.activeElement === document.body && focused?.isConnected) focused.focus();
-}
-
 export function show(screen) {
   state.screen = screen;
   update();
   const first = { lobby: state.number ? '.copy' : '#get-number', live: '#live-title', recordings: '#recordings-title', lost: '#reconnect' }[screen];
-  if (first) queueMicrotask(() => document.querySelector(first).focus());
+  if (first) focusOn(first);
 }
-
-/** Leaves room or call; the server closes the socket, and page.js goes on from there. */
-export function leaveWith(notice, kind = 'info') {
-  if (state.ending) return;
-  state.ending = { kind, text: notice };
-  state.busy = 'leave';
-  update();
-  state.omnitalk.leave().catch(() => {}); // `close` follows in any case
-}
-
-export const clicks = (id, action) => $(id).addEventListener('click', action);

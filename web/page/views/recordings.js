@@ -1,10 +1,11 @@
 // From the state to the part of the document that shows recordings.
 
-import { fileAddress, hasToken } from './archive.js';
-import { $, button, clock, element, keyed, nameOf, say, setOpen, text } from './dom.js';
-import { language, t } from './i18n.js';
-import { choose, drawWave, renderPlayer, stop } from './player.js';
-import { soundFailed } from './recordings.js';
+import { fileAddress, hasToken } from '../archive.js';
+import { chosenOf, playable } from '../player.js';
+import { language, t } from '../words/i18n.js';
+import { clock, nameOf, say } from '../words/names.js';
+import { $, button, element, keyed, setOpen, text } from './dom.js';
+import { drawWave, renderPlayer } from './player.js';
 
 const STATES = { recording: 'stateRecording', paused: 'statePaused', finishing: 'stateFinishing', finished: 'stateFinished' };
 const TYPES = {
@@ -29,7 +30,6 @@ const MICROSECOND = 1e-6;
 export function renderRecordings(state) {
   const { archive } = state;
   const isShown = state.screen === 'recordings';
-  if (!isShown || !archive.one) stop();
   setOpen($('delete-dialog'), isShown && Boolean(archive.deleting) && !state.incoming);
   if (!isShown) return;
   $('recordings-view').dataset.open = String(Boolean(archive.open));
@@ -142,34 +142,19 @@ function contentOf(file, one) {
   return nameOf(who?.user_name || who?.user_id);
 }
 
-/** One file a content, in a format that this browser plays. */
-function playable(one) {
-  const plays = ({ format }) => $('recording-sound').canPlayType({ opus: 'audio/ogg; codecs=opus', wav: 'audio/wav', flac: 'audio/flac' }[format]);
-  const found = new Map();
-  for (const file of one.files.filter(plays)) {
-    const key = `${file.content} ${file.participant ?? ''}`;
-    if (!found.has(key)) found.set(key, file);
-  }
-  return [...found.values()];
-}
-
 function renderSound(one, { archive }) {
   const files = playable(one);
   $('sound-none').hidden = files.length > 0;
   text($('sound-none'), t(one.state === 'finished' ? 'soundNone' : one.state === 'finishing' ? 'soundFinishing' : 'soundLater'));
   $('sound').hidden = files.length === 0;
-  if (!files.length) {
-    stop();
-    return;
-  }
-  const file = files.find(({ name }) => name === archive.file) ?? files[0];
+  if (!files.length) return;
+  const file = chosenOf(files, archive);
   $('sound-choice-part').hidden = files.length === 1;
   keyed($('sound-choice'), files, ({ name }) => name, () => element('option'), (option, each) => {
     option.value = each.name;
     text(option, contentOf(each, one));
   });
   if ($('sound-choice').value !== file.name) $('sound-choice').value = file.name;
-  choose(one.recording_id, file, file.duration, soundFailed);
   if (drawn !== one) drawWave(one.peaks ?? []);
   drawn = one;
   renderSpans(one, file);
