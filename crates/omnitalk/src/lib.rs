@@ -41,6 +41,7 @@ mod words;
 pub use effects::{
     Caller, Effect, EndReason, Figures, LookUp, Now, RefusedReason, Target, TargetKind, TelephoneNotice,
 };
+pub use fault::FAULT_CODES;
 pub use hub::Hub;
 pub use ids::{ClientId, SocketId};
 pub use masked::{CallNumber, NotACallNumber, Secret};
