@@ -1,6 +1,6 @@
 //! Our own client for browsers: every example of its types runs as it stands.
 
-use crate::browser::Browser;
+use crate::browser::{Browser, Tab};
 use crate::harness::Service;
 use std::path::Path;
 
@@ -20,22 +20,22 @@ const OUTSIDE: [&str; 12] = [
     "rejectCall",
 ];
 
-/// What the examples find on their page.
-const PAGE: &str = "
-    const { Omnitalk } = await import('/omnitalk.js');
-    document.body.append(document.createElement('video'), document.createElement('button'));
-    const canvas = document.createElement('canvas');
-    canvas.getContext('2d').fillRect(0, 0, 10, 10);
-    // A browser without a screen has none to share.
-    navigator.mediaDevices.getDisplayMedia = async () => canvas.captureStream(5);
-    const omnitalk = new Omnitalk('demo', 'demo');
-    await omnitalk.createSession('ann');
-";
+/// What the tests use on their page.
+const RIG: &str = include_str!("rig/client.js");
+
+fn page<'a>(browser: &'a Browser, service: &Service) -> Tab<'a> {
+    let page = browser.open(&format!("http://{}/", service.http));
+    page.evaluate(RIG);
+    page
+}
+
+fn types() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("web/client/omnitalk.d.ts")).unwrap()
+}
 
 /// Every `@example` of the types with the name of what it belongs to.
 fn examples() -> Vec<(String, String)> {
-    let types =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("web/client/omnitalk.d.ts")).unwrap();
+    let types = types();
     let mut all = Vec::new();
     for part in types.split("@example\n").skip(1) {
         let (example, rest) = part.split_once("*/").unwrap();
@@ -60,14 +60,14 @@ fn examples() -> Vec<(String, String)> {
 fn every_method_has_an_example_that_runs() {
     let browser = Browser::take();
     let service = Service::start("recording.min_free_mib = 1\n");
-    let page = browser.open(&format!("http://{}/", service.http));
+    let page = page(&browser, &service);
     let examples = examples();
     assert!(examples.len() >= 36, "{}", examples.len());
     for (name, code) in examples {
         let room = if OUTSIDE.contains(&name.as_str()) {
             ""
         } else {
-            "await omnitalk.joinRoom((await omnitalk.createRoom('videoroom')).room_id);"
+            "await enter();"
         };
         // What cannot work in the state that the example starts from.
         let before = match name.as_str() {
@@ -77,7 +77,7 @@ fn every_method_has_an_example_that_runs() {
             _ => "",
         };
         page.evaluate(&format!(
-            "{PAGE} {room} {before} {{ {code}\n }} await omnitalk.leave().catch(() => {{}});"
+            "await begin(); {room} {before} {{ {code}\n }} await end();"
         ));
     }
 }
