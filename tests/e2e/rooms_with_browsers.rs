@@ -297,7 +297,7 @@ fn an_app_whose_tab_is_closed_hangs_up_the_phone() {
 
 #[test]
 fn speech_sounds_as_good_as_its_codecs_allow_both_ways() {
-    let browser = Browser::take();
+    let browser = Browser::alone();
     let service = english();
     let app = browser.app(&service, Sdk::TypeScript, "bob");
     let mut says = Vec::new();
