@@ -1,4 +1,5 @@
-//! The order of the files that browsers get: no circle among them, and the modules of the page that act do not draw.
+//! The files that browsers get: no circle among them, the modules of the page that act do not draw, and every failure
+//! that has a code has words too.
 
 #![allow(
     missing_docs,
@@ -7,6 +8,7 @@
     reason = "a test may panic"
 )]
 
+use omnigate_omnitalk::FAULT_CODES;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
@@ -143,4 +145,67 @@ fn modules_of_the_page_that_act_do_not_draw() {
         }
     }
     assert!(acting > 10, "{acting} modules");
+}
+
+fn text_of(module: &str) -> String {
+    std::fs::read_to_string(web().join(module)).unwrap()
+}
+
+/// What stands in single quotes after `begin` and before `end`.
+fn quoted(text: &str, begin: &str, end: &str) -> Vec<String> {
+    let (_, text) = text.split_once(begin).unwrap();
+    let (text, _) = text.split_once(end).unwrap();
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("/"));
+    lines
+        .flat_map(|line| line.split('\'').skip(1).step_by(2))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_types_of_the_client_list_the_codes_of_the_server() {
+    let types = text_of("client/omnitalk.d.ts");
+    let listed = quoted(&types, "type ServerCode =", "';");
+    let ours: BTreeSet<&str> = FAULT_CODES.iter().copied().collect();
+    assert_eq!(listed.iter().map(String::as_str).collect::<BTreeSet<_>>(), ours);
+    let own = quoted(&types, "type ClientCode =", "';");
+    assert!(own.len() > 20, "{own:?}");
+    for code in &own {
+        assert!(!ours.contains(code.as_str()), "{code} means two things");
+    }
+}
+
+/// The key and the text or name after it on each line of an object.
+fn entries(text: &str, begin: &str) -> BTreeMap<String, String> {
+    let (_, text) = text.split_once(begin).unwrap();
+    let (text, _) = text.split_once("\n};").unwrap();
+    let lines = text.lines().map(str::trim);
+    lines
+        .filter(|line| !line.starts_with("/"))
+        .filter_map(|line| line.split_once(':'))
+        .map(|(key, value)| {
+            let bare = |part: &str| part.trim().trim_end_matches(',').trim_matches('\'').to_owned();
+            (bare(key), bare(value))
+        })
+        .collect()
+}
+
+#[test]
+fn every_code_has_words_on_the_page_in_every_language() {
+    let types = text_of("client/omnitalk.d.ts");
+    let texts = entries(&text_of("page/words/faults.js"), "const TEXTS = {");
+    let (words, more) = (text_of("page/words/i18n.js"), text_of("page/words/recordings.js"));
+    for language in ["en", "ko"] {
+        let begin = format!("const {language} = {{");
+        let mut dictionary = entries(&words, &begin);
+        dictionary.extend(entries(&more, &begin));
+        for (code, text) in &texts {
+            assert!(dictionary.contains_key(text), "{language}: {text} of {code}");
+        }
+    }
+    for list in ["type ServerCode =", "type ClientCode ="] {
+        for code in quoted(&types, list, "';") {
+            assert!(texts.contains_key(&code), "{code} has no words");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Our own client for browsers: every example of its types runs as it stands.
+//! Our own client for browsers: every example of its types runs as it stands, and every refusal has a code.
 
 use crate::browser::{Browser, Tab};
 use crate::harness::Service;
@@ -80,4 +80,176 @@ fn every_method_has_an_example_that_runs() {
             "await begin(); {room} {before} {{ {code}\n }} await end();"
         ));
     }
+}
+
+/// Whom the browser refuses what: the owner of the method, the method, the name of its error; what the app does before,
+/// what it asks for then, and the code that it gets.
+const BROKEN: [(&str, &str, &str, &str, &str, &str); 14] = [
+    (
+        "navigator.mediaDevices",
+        "getUserMedia",
+        "NotAllowedError",
+        "",
+        "openMicrophone()",
+        "microphone-refused",
+    ),
+    (
+        "navigator.mediaDevices",
+        "getUserMedia",
+        "NotFoundError",
+        "await enter();",
+        "publish()",
+        "camera-missing",
+    ),
+    (
+        "navigator.mediaDevices",
+        "getDisplayMedia",
+        "NotAllowedError",
+        "await enter();",
+        "screenShare()",
+        "screen-refused",
+    ),
+    (
+        "navigator.mediaDevices",
+        "enumerateDevices",
+        "InvalidStateError",
+        "",
+        "getDeviceList()",
+        "state",
+    ),
+    (
+        "HTMLMediaElement.prototype",
+        "setSinkId",
+        "NotFoundError",
+        "",
+        "setAudioOutput('none')",
+        "loudspeaker-missing",
+    ),
+    (
+        "HTMLMediaElement.prototype",
+        "play",
+        "NotAllowedError",
+        "",
+        "resumePlayback()",
+        "playback-blocked",
+    ),
+    (
+        "MediaStreamTrack.prototype",
+        "applyConstraints",
+        "OverconstrainedError",
+        "await enter(); await omnitalk.publish();",
+        "setResolution('QVGA')",
+        "camera-missing",
+    ),
+    (
+        "RTCRtpSender.prototype",
+        "replaceTrack",
+        "InvalidModificationError",
+        "await enter();",
+        "setAudioInput()",
+        "media",
+    ),
+    (
+        "RTCRtpSender.prototype",
+        "replaceTrack",
+        "InvalidModificationError",
+        "await enter(); await omnitalk.publish();",
+        "setVideoDevice()",
+        "media",
+    ),
+    (
+        "window",
+        "RTCPeerConnection",
+        "NotSupportedError",
+        "const { room_id: room } = await omnitalk.createRoom('audioroom');",
+        "joinRoom(room)",
+        "media",
+    ),
+    (
+        "RTCPeerConnection.prototype",
+        "createOffer",
+        "OperationError",
+        "const { room_id: room } = await omnitalk.createRoom('audioroom');",
+        "joinRoom(room)",
+        "media",
+    ),
+    (
+        "RTCPeerConnection.prototype",
+        "setLocalDescription",
+        "OperationError",
+        "await enter();",
+        "publish()",
+        "media",
+    ),
+    (
+        "RTCPeerConnection.prototype",
+        "setRemoteDescription",
+        "OperationError",
+        "await enter();",
+        "screenShare()",
+        "media",
+    ),
+    (
+        "RTCPeerConnection.prototype",
+        "createAnswer",
+        "OperationError",
+        "const other = new Omnitalk('demo', 'demo');
+        await other.createSession('bob');
+        const { room_id: room } = await omnitalk.createRoom('videoroom');
+        await other.joinRoom(room);
+        await omnitalk.joinRoom(room);
+        const { session } = await other.publish();",
+        "subscribe(session)",
+        "media",
+    ),
+];
+
+#[test]
+fn whatever_the_browser_refuses_is_an_error_of_the_client_with_a_code() {
+    let browser = Browser::take();
+    let service = Service::start("");
+    let page = page(&browser, &service);
+    for (owner, method, error, before, ask, code) in BROKEN {
+        let got = page.evaluate(&format!(
+            "await begin(); {before}
+            const code = await refusalWithout({owner}, '{method}', '{error}', () => omnitalk.{ask});
+            await end();
+            return code;"
+        ));
+        assert_eq!(got, code, "{ask} without {method}");
+    }
+}
+
+#[test]
+fn whatever_the_server_refuses_has_the_code_of_the_server() {
+    let browser = Browser::take();
+    let service = Service::start("");
+    let page = page(&browser, &service);
+    page.evaluate("await begin();");
+    for (ask, code) in [
+        ("new Omnitalk('another').createSession()", "service-invalid"),
+        ("omnitalk.joinRoom('nowhere')", "room-unknown"),
+        ("omnitalk.makeSipNumber('1')", "field-invalid"),
+        ("omnitalk.offerCall('audiocall', 'ann')", "callee-is-self"),
+        ("omnitalk.answerCall()", "nothing-rings"),
+        ("omnitalk.rejectCall()", "nothing-rings"),
+        ("omnitalk.sendMessage('hello')", "not-in-room"),
+        ("omnitalk.createSession()", "state"),
+    ] {
+        let got = page.evaluate(&format!("return await refusal(() => {ask});"));
+        assert_eq!(got, code, "{ask}");
+    }
+}
+
+#[test]
+fn the_published_addresses_of_client_and_types_stay() {
+    let browser = Browser::take();
+    let service = Service::start("");
+    let page = page(&browser, &service);
+    let same = page.evaluate(
+        "const [published, client] = [await import('/omnitalk.js'), await import('/client/omnitalk.js')];
+        return published.Omnitalk === client.Omnitalk && published.OmnitalkError === client.OmnitalkError;",
+    );
+    assert_eq!(same, true);
+    assert_eq!(service.get("/omnitalk.d.ts"), (200, types()));
 }

@@ -1,4 +1,4 @@
-// Types of omnitalk.js. Every method has an example that runs as it stands after
+// Types of omnitalk.js. Every rejection is an OmnitalkError; every method has an example that runs as it stands after
 //
 //   import { Omnitalk } from 'https://your-server/omnitalk.js';
 //   const omnitalk = new Omnitalk('demo', 'demo');
@@ -139,14 +139,120 @@ export interface Events {
   'screen-ended': Record<string, never>;
 }
 
-/** Every rejection. */
+/** What this client finds wrong itself. */
+export type ClientCode =
+  /** No socket could be opened. */
+  | 'connect'
+  /** The socket has ended meanwhile. */
+  | 'closed'
+  /** The server did not answer within 5 s. */
+  | 'timeout'
+  /** The server said no, and has no code for it. */
+  | 'refused'
+  /** Not possible now, or not in this browser. */
+  | 'state'
+  /** The browser cannot make the connection for sound or video. */
+  | 'media'
+  /** The browser plays sound only after a click: call resumePlayback from one. */
+  | 'playback-blocked'
+  /** The browser cannot play the sound. */
+  | 'playback-failed'
+  /** A device: not on a page without https, not allowed, not there, or not to be opened. */
+  | 'microphone-insecure' | 'microphone-refused' | 'microphone-missing' | 'microphone-busy'
+  | 'camera-insecure' | 'camera-refused' | 'camera-missing' | 'camera-busy'
+  | 'screen-insecure' | 'screen-refused' | 'screen-missing' | 'screen-busy'
+  | 'loudspeaker-refused' | 'loudspeaker-missing' | 'loudspeaker-busy';
+
+/** Why the server refused. A code keeps its meaning; new ones may come. */
+export type ServerCode =
+  /** A field that the request needs. */
+  | 'field-missing'
+  /** A field has a value that it cannot have. */
+  | 'field-invalid'
+  /** A field has more characters than it may have. */
+  | 'field-too-long'
+  /** A room would end before it begins. */
+  | 'end-before-start'
+  /** Service id or key is wrong. */
+  | 'service-invalid'
+  /** This socket has a session already. */
+  | 'session-exists'
+  /** The server holds as many sessions as it may. */
+  | 'sessions-full'
+  /** The socket has no session yet. */
+  | 'session-missing'
+  /** The session is not the one of this socket. */
+  | 'session-wrong'
+  /** Possible only before joining. */
+  | 'in-room'
+  /** Possible only after joining. */
+  | 'not-in-room'
+  /** There is no such room, or no longer. */
+  | 'room-unknown'
+  /** Not the room that this session is in. */
+  | 'room-wrong'
+  /** The room needs a secret. */
+  | 'secret-missing'
+  /** The secret is not that of the room. */
+  | 'secret-wrong'
+  /** The room takes nobody else. */
+  | 'room-full'
+  /** The server holds as many rooms as it may. */
+  | 'rooms-full'
+  /** The call number that was wanted is somebody else's. */
+  | 'number-in-use'
+  /** No call number is free. */
+  | 'numbers-exhausted'
+  /** No call rings here: the caller has gone, or another device has answered. */
+  | 'nothing-rings'
+  /** Another call rings here than the one named. */
+  | 'call-wrong'
+  /** One cannot answer oneself. */
+  | 'caller-is-self'
+  /** One cannot call oneself. */
+  | 'callee-is-self'
+  /** The callee is in another call. */
+  | 'callee-busy'
+  /** Too many wrong secrets: the message says how long to wait. */
+  | 'secrets-too-many'
+  /** The track is published already. */
+  | 'already-published'
+  /** This type of room has no such thing. */
+  | 'room-type-wrong'
+  /** Somebody shares a screen in this room already. */
+  | 'screen-taken'
+  /** There is no such video in this room, or no longer. */
+  | 'video-unknown'
+  /** One's own video cannot be subscribed to. */
+  | 'video-is-own'
+  /** This session watches as many videos as it may. */
+  | 'subscriptions-full'
+  /** The video has ended before it could be shown. */
+  | 'video-ended'
+  /** The server cannot connect sound or video; the message says why. */
+  | 'media-no-answer'
+  /** There is no such participant in this room, or no longer. */
+  | 'participant-unknown'
+  /** It must be another participant. */
+  | 'target-is-self'
+  /** This session records already. */
+  | 'recording-runs'
+  /** This session has recorded in this stay already. */
+  | 'recorded-once'
+  /** This session records nothing. */
+  | 'no-recording'
+  /** Only sound can be recorded. */
+  | 'only-sound'
+  /** The server cannot record at the moment; the message says why. */
+  | 'cannot-record'
+  /** This server does not offer that. */
+  | 'not-offered'
+  /** This server does not know the request. */
+  | 'request-unknown';
+
+/** Every rejection. Decide by `code`; `message` is for people, and may change. `cause` is the browser's own error. */
 export class OmnitalkError extends Error {
-  /**
-   * `connect` (no socket), `closed` (socket ended meanwhile), `timeout` (no answer in 5 s), `refused` (the server's
-   * reason is the message), `state` (not possible now), or a device and what is wrong with it:
-   * `microphone-`, `camera-` or `screen-` with `insecure`, `refused`, `missing`, `busy`.
-   */
-  code: string;
+  code: ClientCode | ServerCode;
 }
 
 export class Omnitalk {

@@ -4,8 +4,10 @@
 // and one example a method: omnitalk.d.ts. A session ends with `leave()`: the server then closes the socket, `close` is
 // emitted, and `createSession()` may be called again on the same object.
 
-import { AudioPeer, VideoPeer, ViewerPeer, openCamera, openMicrophone, openScreen, stop } from './peer.js';
-import { OmnitalkError, Wire } from './wire.js';
+import { listDevices, openCamera, openMicrophone, openScreen, play, playAt, resize, stop } from './devices.js';
+import { OmnitalkError, connecting } from './error.js';
+import { AudioPeer, VideoPeer, ViewerPeer } from './peer.js';
+import { Wire } from './wire.js';
 
 export { OmnitalkError };
 
@@ -35,6 +37,16 @@ const RESOLUTIONS = {
   '2K': [2560, 1440],
   '4K': [3840, 2160],
 };
+
+/** What is begun with a stream; where it fails, the device is given back. */
+async function stopping(stream, begun) {
+  try {
+    return await begun;
+  } catch (error) {
+    stop(stream);
+    throw error;
+  }
+}
 
 /** Unix seconds of a Date, or nothing. */
 const seconds = (date) => (date ? Math.floor(date.getTime() / 1000) : undefined);
@@ -207,7 +219,7 @@ export class Omnitalk {
   }
 
   async answerCall(callType = this.#ringing?.call_type, caller = this.#ringing?.caller) {
-    if (!caller) throw new OmnitalkError('refused', 'No call rings for this session');
+    if (!caller) throw new OmnitalkError('nothing-rings', 'No call rings for this session');
     await this.openMicrophone();
     return this.#entering(async () => {
       const { room_id: roomId } = await this.#request('ANSWER_CALL', {
@@ -271,12 +283,14 @@ export class Omnitalk {
   async subscribe(session) {
     const { jsep, screen } = await this.#request('SUBSCRIBE', { subscribe: session }, 'subscribe');
     this.#viewers.get(session)?.close();
-    const peer = new ViewerPeer({
-      iceServers: this.#iceServers,
-      candidate: (candidate) => this.#trickle('video', candidate, session),
-    });
+    const peer = await connecting(
+      () => new ViewerPeer({ iceServers: this.#iceServers, candidate: (candidate) => this.#trickle('video', candidate, session) }),
+    );
     this.#viewers.set(session, peer);
-    const answer = await peer.answer(jsep);
+    const answer = await peer.answer(jsep).catch((error) => {
+      if (this.#viewers.get(session) === peer) this.#forget(session);
+      throw error;
+    });
     this.#wire?.send({ cmd: 'WS_SUBSCRIBE_COMP', session: this.session, subscribe: session, jsep: answer.jsep });
     peer.described();
     return { session: this.session, publisher_session: session, screen, stream: answer.stream };
@@ -293,16 +307,15 @@ export class Omnitalk {
     if (!size) throw new OmnitalkError('state', `Resolution ${name}: one of ${Object.keys(RESOLUTIONS).join(', ')}`);
     this.#resolution = size;
     const [width, height] = size;
-    await this.#camera?.stream.getVideoTracks()[0]?.applyConstraints({ width: { ideal: width }, height: { ideal: height } });
+    const [track] = this.#camera?.stream.getVideoTracks() ?? [];
+    if (track) await resize(track, size);
     await this.#request('RESOLUTION', { resolution: width * height });
   }
 
   // -- devices ------------------------------------------------------------------------------------------------------
 
-  async getDeviceList() {
-    const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
-    const of = (kind) => all.filter((one) => one.kind === kind).map(({ deviceId, label }) => ({ deviceId, label }));
-    return { audioinput: of('audioinput'), audiooutput: of('audiooutput'), videoinput: of('videoinput') };
+  getDeviceList() {
+    return listDevices();
   }
 
   async setAudioInput(deviceId) {
@@ -312,25 +325,26 @@ export class Omnitalk {
     const stream = await openMicrophone(deviceId);
     const [track] = stream.getAudioTracks();
     track.enabled = old.getAudioTracks()[0]?.enabled ?? true;
-    await this.#audioPeer?.replace(track);
+    await stopping(stream, this.#audioPeer?.replace(track));
     this.#hold(stream);
     stop(old);
   }
 
-  async setAudioOutput(deviceId) {
-    if (!this.#audio.setSinkId) throw new OmnitalkError('state', 'This browser cannot choose the loudspeaker');
-    await this.#audio.setSinkId(deviceId);
+  setAudioOutput(deviceId) {
+    return playAt(this.#audio, deviceId);
   }
 
   async setVideoDevice(deviceId) {
     this.#devices.video = deviceId;
-    if (!this.#camera) return;
+    const camera = this.#camera;
+    if (!camera) return;
     const stream = await openCamera(deviceId, this.#resolution);
     const [track] = stream.getVideoTracks();
-    track.enabled = this.#camera.stream.getVideoTracks()[0]?.enabled ?? true;
-    await this.#camera.peer.replace(track);
-    stop(this.#camera.stream);
-    this.#camera.stream = stream;
+    track.enabled = camera.stream.getVideoTracks()[0]?.enabled ?? true;
+    await stopping(stream, camera.peer.replace(track));
+    stop(camera.stream);
+    camera.stream = stream;
+    if (this.#camera !== camera) stop(stream); // all has ended meanwhile
   }
 
   // -- mute ---------------------------------------------------------------------------------------------------------
@@ -389,9 +403,7 @@ export class Omnitalk {
   async openMicrophone() {
     if (this.#microphone?.getTracks().some((track) => track.readyState === 'live')) return;
     const wire = this.#wire;
-    const opened = await openMicrophone(this.#devices.audio).catch((error) => {
-      throw new OmnitalkError(error.code, error.message);
-    });
+    const opened = await openMicrophone(this.#devices.audio);
     if (!wire || this.#wire !== wire) {
       stop(opened);
       throw new OmnitalkError('closed');
@@ -404,7 +416,7 @@ export class Omnitalk {
   }
 
   resumePlayback() {
-    return this.#audio.play();
+    return play(this.#audio);
   }
 
   #hold(microphone) {
@@ -435,24 +447,23 @@ export class Omnitalk {
       user_name: userName || undefined,
     });
     this.#room = { id: joined.room_id, type: joined.room_type };
-    const peer = new AudioPeer(this.#microphone, {
+    const tell = {
       iceServers: this.#iceServers,
       candidate: (candidate) => this.#trickle('audio', candidate),
       stream: (stream) => this.#play(stream),
       state: (state) => {
         if (this.#audioPeer === peer) this.#emit('media', { state });
       },
-    });
+    };
+    const peer = await connecting(() => new AudioPeer(this.#microphone, tell));
     this.#audioPeer = peer;
     await this.#negotiate(peer, 'PUBLISH', { track: 'audio' }, () => this.#audioPeer === peer);
     return joined;
   }
 
   async #sendVideo(stream, request, keep) {
-    const peer = new VideoPeer(stream, {
-      iceServers: this.#iceServers,
-      candidate: (candidate) => this.#trickle('video', candidate),
-    });
+    const tell = { iceServers: this.#iceServers, candidate: (candidate) => this.#trickle('video', candidate) };
+    const peer = await stopping(stream, connecting(() => new VideoPeer(stream, tell)));
     keep(peer);
     const { width = this.#resolution[0], height = this.#resolution[1] } = stream.getVideoTracks()[0].getSettings();
     const isOurs = () => this.#camera?.peer === peer || this.#screen?.peer === peer;
@@ -491,8 +502,8 @@ export class Omnitalk {
 
   #play(stream) {
     this.#audio.srcObject = stream;
-    this.#audio.play().catch((error) => {
-      if (error.name === 'NotAllowedError') this.#emit('playback-blocked', {});
+    play(this.#audio).catch((error) => {
+      if (error.code === 'playback-blocked') this.#emit('playback-blocked', {});
     });
   }
 

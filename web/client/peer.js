@@ -1,48 +1,7 @@
 // Peer connections: the audio one (microphone out, mix of the others in), one for each own camera or screen, one for
-// each video that is watched. And the devices that feed them.
+// each video that is watched.
 
-/** Opens microphone, camera or screen. Fails with `code`: `microphone-insecure`, `-refused`, `-missing`, `-busy` … */
-async function open(what, ask) {
-  if (!navigator.mediaDevices?.getUserMedia) throw failure(`${what}-insecure`);
-  try {
-    return await ask();
-  } catch (error) {
-    switch (error.name) {
-      case 'NotAllowedError':
-      case 'SecurityError':
-        throw failure(`${what}-refused`, error.message);
-      case 'NotFoundError':
-      case 'OverconstrainedError':
-        throw failure(`${what}-missing`, error.message);
-      default:
-        throw failure(`${what}-busy`, error.message);
-    }
-  }
-}
-
-function failure(code, message) {
-  return Object.assign(new Error(message ?? code), { code });
-}
-
-const exactly = (deviceId) => (deviceId ? { exact: deviceId } : undefined);
-
-export function openMicrophone(deviceId) {
-  const audio = { deviceId: exactly(deviceId), echoCancellation: true, noiseSuppression: true, autoGainControl: true };
-  return open('microphone', () => navigator.mediaDevices.getUserMedia({ audio }));
-}
-
-export function openCamera(deviceId, [width, height]) {
-  const video = { deviceId: exactly(deviceId), width: { ideal: width }, height: { ideal: height } };
-  return open('camera', () => navigator.mediaDevices.getUserMedia({ video }));
-}
-
-export function openScreen() {
-  return open('screen', () => navigator.mediaDevices.getDisplayMedia({ video: true }));
-}
-
-export function stop(stream) {
-  for (const track of stream?.getTracks() ?? []) track.stop();
-}
+import { connecting } from './error.js';
 
 /** What every connection has: candidates that never overtake the description they belong to, and an end. */
 class Connection {
@@ -67,7 +26,7 @@ class Connection {
   }
 
   async accept(jsep) {
-    await this.pc.setRemoteDescription(jsep);
+    await connecting(() => this.pc.setRemoteDescription(jsep));
   }
 
   addCandidate(candidate) {
@@ -78,7 +37,7 @@ class Connection {
   /** Sends this track from now on instead of the one of its kind. */
   async replace(track) {
     const sender = this.pc.getSenders().find((one) => one.track?.kind === track.kind);
-    await sender?.replaceTrack(track);
+    await connecting(() => sender?.replaceTrack(track));
   }
 
   close() {
@@ -106,10 +65,12 @@ const plain = ({ type, sdp }) => ({ type, sdp });
 /** A connection that we offer: audio, camera, screen. */
 class Offering extends Connection {
   /** The offer, without candidates. */
-  async offer() {
-    const offer = await this.pc.createOffer();
-    await this.pc.setLocalDescription(offer);
-    return plain(offer);
+  offer() {
+    return connecting(async () => {
+      const offer = await this.pc.createOffer();
+      await this.pc.setLocalDescription(offer);
+      return plain(offer);
+    });
   }
 }
 
@@ -156,8 +117,10 @@ export class ViewerPeer extends Connection {
       this.pc.ontrack = ({ streams, track }) => resolve(streams[0] ?? new MediaStream([track]));
     });
     await this.accept(jsep);
-    const answer = await this.pc.createAnswer();
-    await this.pc.setLocalDescription(answer);
-    return { jsep: plain(answer), stream: await shown };
+    return connecting(async () => {
+      const answer = await this.pc.createAnswer();
+      await this.pc.setLocalDescription(answer);
+      return { jsep: plain(answer), stream: await shown };
+    });
   }
 }

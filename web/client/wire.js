@@ -1,23 +1,12 @@
 // One WebSocket of the signaling protocol: requests and their responses, notifications, signs of life.
 
+import { OmnitalkError } from './error.js';
+
 const REQUEST_TIMEOUT_MS = 5000;
 const CONNECT_TIMEOUT_MS = 10000;
 // The server asks for a sign of life every 20 s and gives up after 60 s; so do we.
 const SILENCE_LIMIT_MS = 65000;
 const SILENCE_CHECK_MS = 5000;
-
-/**
- * Every rejection of this client. `code` is one of:
- * `connect` (no socket), `closed` (socket ended meanwhile), `timeout` (no answer in 5 s), `refused` (the server said
- * no, `message` is its reason), `state` (not possible now), `microphone-*`, `camera-*`, `screen-*` (see peer.js).
- */
-export class OmnitalkError extends Error {
-  constructor(code, message) {
-    super(message || code);
-    this.name = 'OmnitalkError';
-    this.code = code;
-  }
-}
 
 export class Wire {
   session = '';
@@ -36,7 +25,7 @@ export class Wire {
       try {
         socket = new WebSocket(url);
       } catch (error) {
-        reject(new OmnitalkError('connect', error.message));
+        reject(new OmnitalkError('connect', error.message, error));
         return;
       }
       wire.#socket = socket;
@@ -97,10 +86,10 @@ export class Wire {
       // An expired request keeps its place in the queue, so that its late answer is not taken for the next one's.
       const timer = setTimeout(() => reject(new OmnitalkError('timeout')), REQUEST_TIMEOUT_MS);
       const request = {
-        settle: ({ cmd, result, reason, ...rest }) => {
+        settle: ({ cmd, result, reason, code, ...rest }) => {
           clearTimeout(timer);
           if (result === 'success') resolve(rest);
-          else reject(new OmnitalkError('refused', reason));
+          else reject(new OmnitalkError(code ?? 'refused', reason));
         },
         fail: (error) => {
           clearTimeout(timer);

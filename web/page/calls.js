@@ -86,7 +86,7 @@ export function decline() {
     if (!incoming) return;
     await state.omnitalk.rejectCall().catch((error) => {
       // Nothing rings any more: the caller was quicker. That is what was wanted.
-      if (error.code !== 'refused') throw error;
+      if (error.code !== 'nothing-rings') throw error;
     });
     inform(['declined', { caller: nameLater(incoming.caller) }]);
   });

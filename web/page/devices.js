@@ -96,7 +96,7 @@ export async function chooseDevice(kind, deviceId) {
     choose(kind, deviceId);
     if (kind === 'audioinput' && state.live) watchMicrophone();
   } catch (error) {
-    devices.problem = error.code === undefined ? ['errorLoudspeaker'] : explain(error);
+    devices.problem = explain(error);
     await omnitalk[set](before || undefined).catch(() => {}); // what worked until now
   }
   update();

@@ -45,6 +45,8 @@ function choose(id, file) {
   playing = { id, file, duration: file.duration, position, source: null, loading: false };
 }
 
+const unplayable = (error) => Object.assign(new Error(error?.message), { code: 'unplayable' });
+
 function stop() {
   if (!playing) return;
   sound.pause();
@@ -64,9 +66,11 @@ export async function toggle() {
     if (!one.source) await load(one);
     if (playing !== one) return;
     if (one.position >= one.duration - 0.05) seek(0);
-    await sound.play();
+    await sound.play().catch((error) => {
+      if (error.name !== 'AbortError') throw unplayable(error); // aborted: by a pause meanwhile
+    });
   } catch (error) {
-    if (playing === one && error.name !== 'AbortError') troubles.tell(error); // aborted: by a pause meanwhile
+    if (playing === one) troubles.tell(error);
   }
   moves.tell();
 }
@@ -110,6 +114,6 @@ export function playOn(element) {
   });
   for (const name of ['play', 'pause']) sound.addEventListener(name, () => moves.tell());
   sound.addEventListener('error', () => {
-    if (playing?.source && sound.hasAttribute('src')) troubles.tell(new Error(sound.error?.message));
+    if (playing?.source && sound.hasAttribute('src')) troubles.tell(unplayable(sound.error));
   });
 }

@@ -21,10 +21,7 @@ export function recordedNow({ recorded }) {
 }
 
 /** What a refusal says about the own recording, in case page and server have come to differ. */
-const AFTER_REFUSAL = [
-  [/^A recording of this session runs/, 'runs'],
-  [/^(This session has recorded|No recording of this session)/, 'once'],
-];
+const AFTER_REFUSAL = { 'recording-runs': 'runs', 'recorded-once': 'once', 'no-recording': 'once' };
 
 export async function toggleRecording() {
   await switching(async (live) => {
@@ -40,8 +37,7 @@ export async function toggleRecording() {
         state.notice = null;
       }
     } catch (error) {
-      const after = AFTER_REFUSAL.find(([pattern]) => pattern.test(error.message));
-      if (after) recording.own = after[1];
+      recording.own = AFTER_REFUSAL[error.code] ?? recording.own;
       throw error;
     }
   });

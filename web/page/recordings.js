@@ -150,7 +150,7 @@ export function chooseFile(name) {
 export function soundFailed(error) {
   const { archive } = state;
   if (error.code === 'token') askForToken(archive);
-  else complain(error.code ? explain(error) : ['soundFailed']);
+  else complain(explain(error));
   update();
 }
 

@@ -8,6 +8,8 @@ import { explain } from './words/faults.js';
 
 const OWN_CAMERA = 'own-camera';
 const OWN_SCREEN = 'own-screen';
+/** The video, the room, or the connection. */
+const ENDED_MEANWHILE = ['video-unknown', 'video-ended', 'not-in-room', 'closed'];
 
 // -- what others show -------------------------------------------------------------------------------------------------
 
@@ -39,8 +41,7 @@ export async function watch({ session, user_id: userId, user_name: userName, aud
     tile.stream = (await omnitalk.subscribe(session)).stream;
   } catch (error) {
     if (live.tiles.get(session) === tile) live.tiles.delete(session);
-    // Refused: it has ended in between.
-    if (state.live === live && !['closed', 'refused'].includes(error.code)) complain(explain(error));
+    if (state.live === live && !ENDED_MEANWHILE.includes(error.code)) complain(explain(error));
   }
   if (state.live === live) update();
 }

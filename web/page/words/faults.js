@@ -1,30 +1,15 @@
-// What a failure is called on the page.
+// What a failure is called on the page. By its code: the server's text is for logs, and English.
 
-// The server's reasons, recognised by their beginnings.
-const REASONS = [
-  [/^Invalid service/, 'errorKey'],
-  [/as many (sessions|rooms)/, 'errorFull'],
-  [/^room_id names no room/, 'errorRoomGone'],
-  [/^The room is full/, 'errorRoomFull'],
-  [/^Too many wrong secrets/, 'errorSecretsTooMany'],
-  [/^Callee is busy/, 'errorBusy'],
-  [/^callee is the user/, 'errorCallSelf'],
-  [/^A screen is shared/, 'errorScreenTaken'],
-  [/^This session has .* subscriptions/, 'errorTooManyVideos'],
-  [/^No such participant/, 'errorParticipantGone'],
-  [/^secret is missing/, 'errorSecretMissing'],
-  [/^secret is/, 'errorSecret'],
-  [/^No call number is free/, 'errorNoNumber'],
-  [/^A recording of this session runs/, 'errorRecordingRuns'],
-  [/^This session has recorded/, 'errorRecordedOnce'],
-  [/^No recording of this session/, 'errorNoRecording'],
-  [/^(No call rings|No such call)/, 'errorCallGone'],
-];
-
-const CODES = {
+/** The text for each code: the client's, the archive's, the server's. */
+const TEXTS = {
   connect: 'errorConnect',
   closed: 'errorClosed',
   timeout: 'errorTimeout',
+  refused: 'errorRefused',
+  state: 'errorUnknown',
+  media: 'errorUnknown',
+  'playback-blocked': 'playbackBlocked',
+  'playback-failed': 'soundFailed',
   'microphone-refused': 'errorMicrophoneRefused',
   'microphone-missing': 'errorMicrophoneMissing',
   'microphone-busy': 'errorMicrophoneBusy',
@@ -37,12 +22,59 @@ const CODES = {
   'screen-missing': 'errorScreenMissing',
   'screen-busy': 'errorScreenBusy',
   'screen-insecure': 'errorScreenInsecure',
+  'loudspeaker-refused': 'errorLoudspeaker',
+  'loudspeaker-missing': 'errorLoudspeaker',
+  'loudspeaker-busy': 'errorLoudspeaker',
+
+  token: 'tokenWrong',
+  gone: 'recordingGone',
+  unplayable: 'soundFailed',
+
+  'service-invalid': 'errorKey',
+  'sessions-full': 'errorFull',
+  'rooms-full': 'errorFull',
+  'room-unknown': 'errorRoomGone',
+  'room-full': 'errorRoomFull',
+  'secret-missing': 'errorSecretMissing',
+  'secret-wrong': 'errorSecret',
+  'secrets-too-many': 'errorSecretsTooMany',
+  'numbers-exhausted': 'errorNoNumber',
+  'callee-busy': 'errorBusy',
+  'callee-is-self': 'errorCallSelf',
+  'nothing-rings': 'errorCallGone',
+  'call-wrong': 'errorCallGone',
+  'screen-taken': 'errorScreenTaken',
+  'subscriptions-full': 'errorTooManyVideos',
+  'participant-unknown': 'errorParticipantGone',
+  'recording-runs': 'errorRecordingRuns',
+  'recorded-once': 'errorRecordedOnce',
+  'no-recording': 'errorNoRecording',
+  'cannot-record': 'errorCannotRecord',
+
+  // What the page should not have asked for, or cannot help: the reason is for whoever is told of it.
+  'field-missing': 'errorRefused',
+  'field-invalid': 'errorRefused',
+  'field-too-long': 'errorRefused',
+  'end-before-start': 'errorRefused',
+  'session-exists': 'errorRefused',
+  'session-missing': 'errorRefused',
+  'session-wrong': 'errorRefused',
+  'in-room': 'errorRefused',
+  'not-in-room': 'errorRefused',
+  'room-wrong': 'errorRefused',
+  'room-type-wrong': 'errorRefused',
+  'number-in-use': 'errorRefused',
+  'caller-is-self': 'errorRefused',
+  'already-published': 'errorRefused',
+  'video-unknown': 'errorRefused',
+  'video-is-own': 'errorRefused',
+  'video-ended': 'errorRefused',
+  'media-no-answer': 'errorRefused',
+  'target-is-self': 'errorRefused',
+  'only-sound': 'errorRefused',
+  'not-offered': 'errorRefused',
+  'request-unknown': 'errorRefused',
 };
 
 /** An error as a text to show: `[key, values]` for `t`. */
-export function explain(error) {
-  if (CODES[error.code]) return [CODES[error.code], {}];
-  if (error.code !== 'refused') return ['errorUnknown', { reason: error.message }];
-  const known = REASONS.find(([pattern]) => pattern.test(error.message));
-  return known ? [known[1], {}] : ['errorRefused', { reason: error.message }];
-}
+export const explain = (error) => [TEXTS[error.code] ?? 'errorUnknown', { reason: error.message }];
