@@ -8,11 +8,15 @@ use include_dir::{Dir, include_dir};
 static WEB: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/web");
 
 pub(super) async fn index() -> Response {
-    file("index.html")
+    file("page/index.html")
 }
 
 pub(super) async fn asset(Path(path): Path<String>) -> Response {
-    file(&path)
+    match path.as_str() {
+        // The published address of the types; beside it `omnitalk.js` is a file that names the module.
+        "omnitalk.d.ts" => file("client/omnitalk.d.ts"),
+        path => file(path),
+    }
 }
 
 fn file(path: &str) -> Response {

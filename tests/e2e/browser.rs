@@ -1,39 +1,17 @@
-//! Apps on the published SDKs: one headless Chromium for all tests, one tab for each app.
+//! Apps on the published SDKs, and our page, in headless Chromium: one tab for each app.
+
+mod chromium;
+mod files;
+mod pool;
 
 use crate::audio::level_at;
 use crate::harness::Service;
+use chromium::{Chromium, wait};
 use fantoccini::wd::WindowHandle;
-use fantoccini::{Client, ClientBuilder};
+pub use pool::Place;
 use serde_json::{Value, json};
 use std::cell::Cell;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
-
-const CHROMIUM_FLAGS: [&str; 14] = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--autoplay-policy=no-user-gesture-required",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-    "--allow-loopback-in-peer-connection",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-features=WebRtcHideLocalIpsWithMdns",
-    "--disable-background-timer-throttling",
-    "--disable-renderer-backgrounding",
-    "--disable-backgrounding-occluded-windows",
-];
-
-/// Ends the driver and its browser when the test binary has ended: then its standard input ends.
-const WATCHED_DRIVER: &str = r#"chromedriver --port=0 & trap '' TERM; cat >/dev/null
-kill -TERM 0; wait; rm -rf "$1"; sleep 1; rm -rf "$1"; kill -KILL 0"#;
+use std::net::SocketAddr;
 
 /// Which SDK an app is built on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,41 +20,46 @@ pub enum Sdk {
     ReactNative,
 }
 
-struct Chromium {
-    runtime: tokio::runtime::Runtime,
-    client: Client,
-    first: WindowHandle,
-    files: SocketAddr,
-    // Its end would end the driver.
-    _driver: Child,
-}
-
-static CHROMIUM: OnceLock<Chromium> = OnceLock::new();
-static TURN: Mutex<()> = Mutex::new(());
-
-/// The browser, for one test at a time.
+/// A browser of one test.
 pub struct Browser {
-    chromium: &'static Chromium,
-    _turn: MutexGuard<'static, ()>,
+    /// `None` only when it is given back.
+    chromium: Option<Chromium>,
+    /// Whether other tests can go on with it.
+    ordinary: bool,
+    _place: Place,
 }
 
 impl Browser {
+    /// Takes one as soon as one is free.
     pub fn take() -> Browser {
-        Browser::take_or_start("")
+        Browser::at(Place::one())
     }
 
-    /// The first and only one of this process, in which `name` stands for 127.0.0.1.
-    pub fn that_resolves(name: &str) -> Browser {
-        assert!(CHROMIUM.get().is_none(), "there is a browser without {name}");
-        Browser::take_or_start(&format!("MAP {name} 127.0.0.1, "))
+    /// Takes one while no other test has one: for what is measured, and would be worse on a busy machine.
+    pub fn alone() -> Browser {
+        Browser::at(Place::all())
     }
 
-    fn take_or_start(names: &str) -> Browser {
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    fn at(place: Place) -> Browser {
         Browser {
-            chromium: CHROMIUM.get_or_init(|| start(names)),
-            _turn: turn,
+            chromium: Some(pool::browser()),
+            ordinary: true,
+            _place: place,
         }
+    }
+
+    /// One in which `name` stands for 127.0.0.1.
+    pub fn that_resolves(name: &str) -> Browser {
+        let place = Place::one();
+        Browser {
+            chromium: Some(Chromium::start(&format!("MAP {name} 127.0.0.1, "))),
+            ordinary: false,
+            _place: place,
+        }
+    }
+
+    fn chromium(&self) -> &Chromium {
+        self.chromium.as_ref().unwrap()
     }
 
     /// Opens an app that talks to `service` and is signed in as `user`.
@@ -94,7 +77,7 @@ impl Browser {
             Sdk::TypeScript => "ts",
             Sdk::ReactNative => "rn",
         };
-        let files = self.chromium.files;
+        let files = files::address();
         let tab = self.open(&format!(
             "http://{files}/page.html?sdk={name}&service={}{wishes}",
             service.http
@@ -106,11 +89,11 @@ impl Browser {
 
     /// Opens any page.
     pub fn open(&self, address: &str) -> Tab<'_> {
-        let c = self.chromium;
-        let window = c.runtime.block_on(async {
-            let window = c.client.new_window(true).await.unwrap().handle;
-            c.client.switch_to_window(window.clone()).await.unwrap();
-            c.client.goto(address).await.unwrap();
+        let client = &self.chromium().client;
+        let window = wait(async {
+            let window = client.new_window(true).await.unwrap().handle;
+            client.switch_to_window(window.clone()).await.unwrap();
+            client.goto(address).await.unwrap();
             window
         });
         Tab {
@@ -118,6 +101,20 @@ impl Browser {
             window,
             open: true,
             size: Cell::new(None),
+        }
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let Some(chromium) = self.chromium.take() else {
+            return;
+        };
+        // A test may have failed because of its browser: the next one begins with another.
+        if self.ordinary && !std::thread::panicking() {
+            pool::keep(chromium);
+        } else {
+            chromium.quit();
         }
     }
 }
@@ -165,10 +162,10 @@ impl Tab<'_> {
     }
 
     fn execute(&self, body: &str, script: &str, args: Vec<Value>) -> Value {
-        let c = self.browser.chromium;
-        let result = c.runtime.block_on(async {
-            c.client.switch_to_window(self.window.clone()).await.unwrap();
-            c.client.execute_async(script, args).await
+        let client = &self.browser.chromium().client;
+        let result = wait(async {
+            client.switch_to_window(self.window.clone()).await.unwrap();
+            client.execute_async(script, args).await
         });
         let result = result.unwrap_or_else(|e| panic!("{body}: {e}"));
         assert!(
@@ -245,11 +242,11 @@ impl Tab<'_> {
 
     /// Makes the window as narrow as a telephone, until this tab is closed.
     pub fn narrow(&self) {
-        let c = self.browser.chromium;
-        let (_, _, width, height) = c.runtime.block_on(async {
-            c.client.switch_to_window(self.window.clone()).await.unwrap();
-            let before = c.client.get_window_rect().await.unwrap();
-            c.client.set_window_size(390, 844).await.unwrap();
+        let client = &self.browser.chromium().client;
+        let (_, _, width, height) = wait(async {
+            client.switch_to_window(self.window.clone()).await.unwrap();
+            let before = client.get_window_rect().await.unwrap();
+            client.set_window_size(390, 844).await.unwrap();
             before
         });
         self.size.set(Some((width, height)));
@@ -264,14 +261,14 @@ impl Tab<'_> {
         if !std::mem::replace(&mut self.open, false) {
             return;
         }
-        let c = self.browser.chromium;
-        c.runtime.block_on(async {
-            let _ = c.client.switch_to_window(self.window.clone()).await;
+        let Chromium { client, first } = self.browser.chromium();
+        wait(async {
+            let _ = client.switch_to_window(self.window.clone()).await;
             if let Some((width, height)) = self.size.take() {
-                let _ = c.client.set_window_size(width as u32, height as u32).await;
+                let _ = client.set_window_size(width as u32, height as u32).await;
             }
-            let _ = c.client.close_window().await;
-            let _ = c.client.switch_to_window(c.first.clone()).await;
+            let _ = client.close_window().await;
+            let _ = client.switch_to_window(first.clone()).await;
         });
     }
 }
@@ -319,132 +316,4 @@ fn base64(bytes: &[u8]) -> String {
         }
     }
     text
-}
-
-fn start(names: &str) -> Chromium {
-    let files = serve_files();
-    let profile = std::env::temp_dir().join(format!("omnigate-e2e-chromium-{}", std::process::id()));
-    let mut driver = Command::new("sh")
-        .args(["-c", WATCHED_DRIVER, "sh"])
-        .arg(&profile)
-        .process_group(0)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut said = String::new();
-    let mut lines = BufReader::new(driver.stdout.take().unwrap());
-    let port: u16 = loop {
-        let mut line = String::new();
-        assert!(lines.read_line(&mut line).unwrap() > 0, "chromedriver: {said}");
-        said.push_str(&line);
-        if let Some((_, port)) = line.split_once("successfully on port ") {
-            break port.trim().trim_end_matches('.').parse().unwrap();
-        }
-    };
-    // Whatever it says later must not block it.
-    std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-    let mut flags: Vec<String> = CHROMIUM_FLAGS.iter().map(|f| (*f).to_owned()).collect();
-    flags.push(format!("--user-data-dir={}", profile.display()));
-    // The SDKs' STUN and TURN servers do not exist here.
-    flags.push(format!(
-        "--host-resolver-rules={names}MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-    ));
-    let wishes = json!({"goog:chromeOptions": {"args": flags}, "timeouts": {"script": 120_000}});
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (client, first) = runtime.block_on(async {
-        let client = ClientBuilder::native()
-            .capabilities(wishes.as_object().unwrap().clone())
-            .connect(&format!("http://127.0.0.1:{port}"))
-            .await
-            .unwrap();
-        let first = client.window().await.unwrap();
-        (client, first)
-    });
-    Chromium {
-        runtime,
-        client,
-        first,
-        files,
-        _driver: driver,
-    }
-}
-
-/// The page and the SDKs, over HTTP on loopback, which browsers count as secure.
-fn serve_files() -> SocketAddr {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let (rig, npm) = (root.join("tests/e2e/rig"), root.join(".test/npm/node_modules"));
-    let ts = npm.join("omnitalk-ts-sdk/dist/index.js");
-    assert!(
-        ts.exists(),
-        "{} is missing; scripts/test installs it",
-        ts.display()
-    );
-    let rn = bundle(&rig.join("rn"), &npm);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let file = |path: &str| match path {
-                "/page.html" => Some(("text/html", rig.join("page.html"))),
-                "/rig.js" => Some(("text/javascript", rig.join("rig.js"))),
-                "/sdk-ts.js" => Some(("text/javascript", ts.clone())),
-                "/sdk-rn.js" => Some(("text/javascript", rn.clone())),
-                _ => None,
-            };
-            let _ = answer(stream, file);
-        }
-    });
-    address
-}
-
-fn answer(
-    mut stream: TcpStream,
-    file: impl Fn(&str) -> Option<(&'static str, PathBuf)>,
-) -> std::io::Result<()> {
-    // Chromium also opens connections ahead of need and says nothing on them.
-    stream.set_read_timeout(Some(Duration::from_millis(500)))?;
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte)?;
-        head.push(byte[0]);
-    }
-    let head = String::from_utf8_lossy(&head).into_owned();
-    let target = head.split(' ').nth(1).unwrap_or_default();
-    let (status, kind, body) = match file(target.split('?').next().unwrap_or_default()) {
-        Some((kind, path)) => ("200 OK", kind, std::fs::read(path)?),
-        None => ("404 Not Found", "text/plain", Vec::new()),
-    };
-    let length = body.len();
-    write!(
-        stream,
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}; charset=utf-8\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
-    )?;
-    stream.write_all(&body)
-}
-
-/// The React Native SDK as one file for browsers.
-fn bundle(shims: &Path, npm: &Path) -> PathBuf {
-    let out = npm.join(".omnitalk-rn-sdk.js");
-    let alias = |name: &str| format!("--alias:{name}={}", shims.join(format!("{name}.js")).display());
-    let output = Command::new(npm.join(".bin/esbuild"))
-        .arg(npm.join("omnitalk-rn-sdk/dist/index.js"))
-        .args([
-            "--bundle",
-            "--format=iife",
-            "--global-name=Omnitalk",
-            "--log-level=warning",
-        ])
-        .args(["react-native", "react-native-permissions", "react-native-webrtc"].map(alias))
-        .arg(format!("--outfile={}", out.display()))
-        .output()
-        .expect("esbuild; scripts/test installs it");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    out
 }

@@ -6,6 +6,7 @@ mod app;
 mod audio;
 mod browser;
 mod browser_client;
+mod busy;
 mod calls_to_people;
 mod check;
 mod gateway_of_itself;

@@ -5,80 +5,13 @@ use crate::harness::Service;
 use serde_json::json;
 
 /// What the steps below use on the page.
-const HANDS: &str = "
-    window.the = (id) => document.querySelector(`[data-testid=\"${id}\"]`);
-    window.words = (id) => the(id).textContent.trim();
-    window.until = async (what, seen) => {
-        for (const end = Date.now() + 20000; Date.now() < end; ) {
-            const found = seen();
-            if (found) return found;
-            await new Promise((done) => setTimeout(done, 25));
-        }
-        throw new Error(`not within 20 s: ${what}; the page shows: ${document.body.innerText}`);
-    };
-    // A person clicks what is there and can be clicked.
-    window.click = async (node, what) => {
-        const find = () => (typeof node === 'string' ? the(node) : node());
-        const shown = (one) => one?.checkVisibility() && !one.disabled && one;
-        (await until(`to click: ${what ?? node}`, () => shown(find()))).click();
-    };
-    window.type = async (id, text) => {
-        const field = await until(`to type: ${id}`, () => the(id)?.checkVisibility() && the(id));
-        field.focus();
-        field.value = text;
-        field.dispatchEvent(new Event('input', { bubbles: true }));
-    };
-    window.choose = (id, value) => {
-        the(id).value = value;
-        the(id).dispatchEvent(new Event('change', { bubbles: true }));
-    };
-    window.tile = (about) => [...document.querySelectorAll('[data-testid=tile]')].find((one) =>
-        Object.entries(about).every(([name, value]) =>
-            name === 'name' ? one.textContent.includes(value) : one.dataset[name] === value));
-    // Frames that are decoded and go on coming.
-    window.plays = async (about) => {
-        const video = await until(`a tile: ${JSON.stringify(about)}`, () => tile(about)?.querySelector('video'));
-        await until(`decoded video: ${JSON.stringify(about)}`, () => video.videoWidth > 0);
-        for (let frames = 0; frames < 5; frames += 1) {
-            await Promise.race([
-                new Promise((done) => video.requestVideoFrameCallback(done)),
-                new Promise((_, fail) => setTimeout(() => fail(new Error(`${JSON.stringify(about)} stands still`)), 10000)),
-            ]);
-        }
-    };
-    window.row = (name) => [...the('participants').children].find((one) => one.textContent.includes(name));
-    window.line = (text) => [...the('chat-lines').children].find((one) => one.textContent.includes(text));
-    // On a mobile's screen, nothing sticks out or is cut off.
-    window.fits = () => {
-        if (innerWidth > 400) throw new Error(`${innerWidth} is no mobile`);
-        const shown = [...document.querySelectorAll('body *')].filter((one) => one.checkVisibility() && !one.closest('.unseen, .tile'));
-        const cut = shown.filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1
-            || (one.matches('button, .name, h1') && one.scrollWidth > one.clientWidth + 1));
-        if (cut.length) throw new Error(cut.map((one) => one.outerHTML).join());
-    };
-    // A browser without a screen has none to share.
-    navigator.mediaDevices.getDisplayMedia = async () => {
-        const canvas = document.createElement('canvas');
-        const paint = canvas.getContext('2d');
-        let hue = 0;
-        setInterval(() => { paint.fillStyle = `hsl(${hue += 7} 80% 50%)`; paint.fillRect(0, 0, 300, 150); }, 50);
-        return canvas.captureStream(20);
-    };
-";
+const HANDS: &str = include_str!("rig/hands.js");
 
 /// The page, signed in as `user`.
 pub fn page<'a>(browser: &'a Browser, service: &Service, user: &str) -> Tab<'a> {
     let tab = browser.open(&format!("http://{}/", service.http));
-    // Modules of the page have run once its texts are there.
-    tab.evaluate(&format!(
-        "{HANDS}
-        await until('the page', () => words('sign-in'));
-        choose('language', 'en');
-        await type('user-name', {});
-        await click('sign-in');
-        await until('lobby', () => the('create-room').checkVisibility());",
-        json!(user)
-    ));
+    tab.evaluate(HANDS);
+    tab.evaluate(&format!("await signIn({});", json!(user)));
     tab
 }
 
@@ -152,7 +85,7 @@ fn two_people_meet_in_a_videoroom_with_a_secret() {
     // Who leaves takes the picture along.
     eve.evaluate(
         "await click('leave');
-        await until('lobby', () => the('create-room').checkVisibility());
+        await inLobby();
         await until('told', () => words('notice').includes('You have left'));",
     );
     bob.evaluate("await click('leave');");
@@ -198,7 +131,7 @@ fn chat_whispers_and_kick_out() {
         "await click('show-people');
         await click(() => row('ann').querySelector('[data-testid=whisper]'), 'whisper to ann');
         await type('message', 'only for ann');
-        the('message').dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true }));
+        press('message', 'Enter');
         await until('own whisper', () => line('only for ann')?.dataset.kind === 'whisper');
         choose('recipient', '');
         await type('message', 'for all again');
@@ -435,9 +368,7 @@ fn the_page_speaks_korean() {
         await click('create-room');
         await until('inside', () => words('live-state') === '연결됨');
         if (words('camera') !== '카메라 켜기') throw new Error(words('camera'));
-        const english = [...document.querySelectorAll('#live-view *')].filter((one) =>
-            one.checkVisibility() && one.children.length === 0 && /[A-Za-z]{2}/.test(one.textContent) && !one.textContent.includes('ann'));
-        if (english.length) throw new Error(english.map((one) => one.outerHTML).join());
+        isKorean([...document.querySelectorAll('#live-view *')].filter((one) => one.checkVisibility()), /ann/g);
         choose('language', 'en');
         await until('English', () => words('camera') === 'Camera on');",
     );

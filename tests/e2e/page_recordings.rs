@@ -9,30 +9,7 @@ use serde_json::json;
 use std::time::Duration;
 
 /// The steps on top of those of `page.rs`.
-const MORE_HANDS: &str = "
-    window.must = (holds, told) => { if (!holds) throw new Error(told); };
-    window.rows = () => [...the('recordings').children];
-    window.stateOf = (row) => row.querySelector('.state').textContent;
-    // The first recording of the list, to be played.
-    window.openFirst = async () => {
-        await until('finished', () => rows().length && stateOf(rows()[0]) === 'finished');
-        await click(() => rows()[0].querySelector('button'), 'the recording');
-        await until('the recording', () => the('play').checkVisibility());
-    };
-    // Sound that is decoded and goes on coming.
-    window.listens = async () => {
-        const sound = the('recording-sound');
-        await click('play');
-        const from = await until('sound', () => !sound.paused && sound.readyState >= 3 && (sound.currentTime || 0.001));
-        await until('it goes on', () => sound.currentTime > from + 0.5);
-        await click('play');
-        await until('paused', () => sound.paused);
-    };
-    window.press = (key) => the('wave').dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
-    window.at = () => Number(the('wave').getAttribute('aria-valuenow'));
-    // By nobody: without a mark, for eyes as for screen readers.
-    window.isMarked = () => the('recorded').getBoundingClientRect().height > 20;
-";
+const MORE_HANDS: &str = include_str!("rig/hands-recordings.js");
 
 /// What the tests need on any disk.
 const SMALL: &str = "recording.min_free_mib = 1\n";
@@ -100,7 +77,7 @@ fn whoever_is_in_a_room_sees_that_it_is_recorded_and_everybody_records_once_a_st
         must(words('notice').includes('once a stay'), words('notice'));
         must(isMarked(), 'bob records still');",
     );
-    bob.evaluate("await click('leave'); await until('lobby', () => the('create-room').checkVisibility());");
+    bob.evaluate("await click('leave'); await inLobby();");
     for tab in [&ann, &eve] {
         tab.evaluate("await until('no mark', () => words('recorded') === '' && !isMarked());");
     }
@@ -110,7 +87,7 @@ fn whoever_is_in_a_room_sees_that_it_is_recorded_and_everybody_records_once_a_st
     ann.evaluate(
         "must(the('record').disabled, 'a second recording in one stay');
         await click('leave');
-        await until('lobby', () => the('create-room').checkVisibility());
+        await inLobby();
         await type('join-secret', '4711');
         await click('join');
         await until('again', () => the('record').checkVisibility() && words('record') === 'Record');
@@ -215,41 +192,30 @@ fn a_recording_is_watched_played_seeked_downloaded_and_deleted() {
     let paused = &told["timeline"]["paused"][0];
     let span = |i: usize| paused[i].as_f64().unwrap() / 1e6 / length;
     eve.evaluate(&format!(
-        "const bars = [...document.querySelector('#wave-all').getAttribute('d').matchAll(/M([\\d.]+) ([\\d.]+)V([\\d.]+)/g)]
-            .map(([, x, top, bottom]) => ({{ x: Number(x), height: bottom - top }}));
-        must(bars.length >= 100 && bars.length <= 240, `${{bars.length}} bars`);
-        const [from, to] = [{}, {}];
-        const loudest = (some) => Math.max(...some.map((one) => one.height));
-        const within = loudest(bars.filter(({{ x }}) => x > from + 0.03 && x < to - 0.03));
-        must(within < 0.02 && loudest(bars.filter(({{ x }}) => x > to)) > 0.1, `${{within}} in the pause, ${{loudest(bars)}} in all`);
+        "isSilentWithin({}, {});
         must(words('position') === `0:00 / 0:0${{Math.round({length})}}`, words('position'));",
         span(0),
         span(1)
     ));
     eve.evaluate(&format!(
         "await listens();
-        const wave = the('wave');
-        wave.scrollIntoView();
-        const {{ left, top, width, height }} = wave.getBoundingClientRect();
-        for (const kind of ['pointerdown', 'pointerup']) {{
-            wave.dispatchEvent(new PointerEvent(kind, {{ pointerId: 1, clientX: left + width / 2, clientY: top + height / 2, bubbles: true }}));
-        }}
+        pointAtMiddle();
         const sound = the('recording-sound');
         await until('the middle', () => Math.abs(sound.currentTime - {length} / 2) < 0.1);
         await until('is shown', () => at() === Math.floor({length} / 2));
-        press('Home');
+        press('wave', 'Home');
         await until('the start', () => sound.currentTime === 0 && at() === 0);
-        press('ArrowRight');
+        press('wave', 'ArrowRight');
         await until('five seconds', () => sound.currentTime === 5 && at() === 5);
-        press('ArrowLeft');
-        press('ArrowLeft');
+        press('wave', 'ArrowLeft');
+        press('wave', 'ArrowLeft');
         await until('not before the start', () => at() === 0);
-        press(' ');
+        press('wave', ' ');
         await until('plays', () => !sound.paused);
-        press('End');
+        press('wave', 'End');
         await until('to the end', () => sound.paused && at() === {});
-        press('Home');
-        must(wave.tabIndex === 0 && wave.getAttribute('role') === 'slider', 'no slider');",
+        press('wave', 'Home');
+        must(the('wave').tabIndex === 0 && the('wave').getAttribute('role') === 'slider', 'no slider');",
         length.floor()
     ));
     // One voice alone; and every file.
@@ -271,17 +237,7 @@ fn a_recording_is_watched_played_seeked_downloaded_and_deleted() {
         .map(|f| (f["name"].clone(), f["size"].clone()))
         .collect();
     assert!(wanted.len() >= 4, "{told}");
-    eve.evaluate(&format!(
-        "const links = [...document.querySelectorAll('[data-testid=download]')];
-        const wanted = {};
-        must(links.length === wanted.length, `${{links.length}} links`);
-        for (const [name, size] of wanted) {{
-            const link = links.find((one) => one.download.endsWith(`-${{name}}`));
-            const got = await (await fetch(link.href)).arrayBuffer();
-            must(got.byteLength === size, `${{name}}: ${{got.byteLength}} of ${{size}}`);
-        }}",
-        json!(wanted)
-    ));
+    eve.evaluate(&format!("await canDownload({});", json!(wanted)));
     eve.evaluate(
         "await click('delete');
         await until('question', () => the('delete-dialog').open && words('delete-dialog').includes('Morning'));
@@ -298,7 +254,7 @@ fn a_recording_is_watched_played_seeked_downloaded_and_deleted() {
         await until('empty', () => rows().length === 0 && the('recordings-empty').checkVisibility());
         must(!the('recording').checkVisibility(), 'it is still shown');
         await click('recordings-back');
-        await until('lobby', () => the('create-room').checkVisibility());",
+        await inLobby();",
     );
     assert_eq!(request(service.http, "GET", &path, &[]).0, 404);
 }
@@ -316,7 +272,7 @@ fn with_an_api_token_the_view_asks_for_it_and_the_sound_is_fetched_with_it() {
         await until('mark', () => isMarked());
         await new Promise((done) => setTimeout(done, 2500));
         await click('leave');
-        await until('lobby', () => the('create-room').checkVisibility());
+        await inLobby();
         await click('recordings-open');
         await until('asked', () => the('api-token').checkVisibility());
         must(!the('token-wrong').checkVisibility() && !the('recordings').checkVisibility(), 'too early');
@@ -338,19 +294,8 @@ fn with_an_api_token_the_view_asks_for_it_and_the_sound_is_fetched_with_it() {
         // What a link alone would get.
         const link = document.querySelector('[data-testid=download]');
         must((await fetch(link.href)).status === 401, 'it needs no token');
-        const saved = new Promise((done) => {
-            const { createObjectURL } = URL;
-            URL.createObjectURL = (blob) => {
-                HTMLAnchorElement.prototype.click = function () { done({ name: this.download, blob, isIt: this.href === address }); };
-                const address = createObjectURL(blob);
-                return address;
-            };
-        });
-        link.dispatchEvent(new MouseEvent('click', { bubbles: true, cancelable: true }));
-        const { name, blob, isIt } = await saved;
-        must(isIt && name.endsWith('mix.opus'), name);
-        const got = new Uint8Array(await blob.arrayBuffer());
-        must(String.fromCharCode(...got.slice(0, 4)) === 'OggS', `${got.length} bytes`);",
+        const saved = await savedBy(link);
+        must(saved.name.endsWith('mix.opus') && saved.begin === 'OggS', JSON.stringify(saved));",
     );
     // Another tab is asked too.
     let bob = view(&browser, &service, "bob");
@@ -403,16 +348,16 @@ fn recording_fits_on_a_mobile_in_korean() {
         await type('subject', '매주 월요일 아침 전체 회의와 고객 지원 팀의 주간 업무 보고');
         await click('create-room');
         await until('inside', () => words('live-state') === 'Connected');
-        for (const language of ['en', 'ko']) { choose('language', language); fits(); }
+        fitsInBothLanguages();
         await click('record');
         await until('mark', () => isMarked() && words('recorded') === '이 방은 녹음 중입니다');
-        for (const language of ['en', 'ko']) { choose('language', language); fits(); }
+        fitsInBothLanguages();
         await new Promise((done) => setTimeout(done, 1000));
         await click('record');
         await until('off', () => words('record') === '녹음 완료');
-        for (const language of ['en', 'ko']) { choose('language', language); fits(); }
+        fitsInBothLanguages();
         await click('leave');
-        await until('lobby', () => the('create-room').checkVisibility());
+        await inLobby();
         fits();
         await click('recordings-open');
         await until('finished', () => rows().length === 1 && stateOf(rows()[0]) === '완료');
@@ -421,10 +366,7 @@ fn recording_fits_on_a_mobile_in_korean() {
         await until('the recording', () => the('play').checkVisibility());
         must(!the('recordings').checkVisibility(), 'list and recording beside each other');
         fits();
-        const known = /김하늘|OPUS|WAV|kHz|kB|MB|API/g;
-        const english = [...document.querySelectorAll('#recordings-view *, #delete-dialog *')].filter((one) =>
-            one.children.length === 0 && /[A-Za-z]{2}/.test(one.textContent.replace(known, '')));
-        must(english.length === 0, english.map((one) => one.outerHTML).join());
+        isKorean([...document.querySelectorAll('#recordings-view *, #delete-dialog *')], /김하늘|OPUS|WAV|kHz|kB|MB|API/g);
         await click('recording-back');
         await until('list', () => the('recordings').checkVisibility() && !the('recording').checkVisibility());
         choose('language', 'en');",

@@ -195,7 +195,7 @@ fn recording_start_and_stop_on_the_react_native_sdk_make_a_file_with_a_channel_a
 
 #[test]
 fn each_side_of_a_recording_sounds_as_the_other_one_heard_it() {
-    let browser = Browser::take();
+    let browser = Browser::alone();
     let receiver = Receiver::start();
     let service = service(&receiver, "recording.content = \"sides\"");
     let app = browser.app(&service, Sdk::TypeScript, "bob");

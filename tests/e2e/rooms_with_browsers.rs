@@ -2,6 +2,7 @@
 
 use crate::audio::{Way, assert_hears, codecs_only, level_at, pesq, speech, tone};
 use crate::browser::{Browser, Sdk, Tab};
+use crate::busy::Watch;
 use crate::harness::{Phone, Service};
 use crate::lossy::TcpPath;
 use crate::softphone::Softphone;
@@ -10,6 +11,8 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 
 const TRUNK: &str = "07012345678";
+/// Calls whose quality is measured on a machine that is busy each time.
+const MOST_CALLS: u32 = 8;
 
 fn english() -> Service {
     Service::start("ivr.language = \"en\"\nivr.ring_seconds = 30\n")
@@ -295,44 +298,58 @@ fn an_app_whose_tab_is_closed_hangs_up_the_phone() {
     assert_eq!(service.last_reason(), "app_left");
 }
 
-#[test]
-fn speech_sounds_as_good_as_its_codecs_allow_both_ways() {
-    let browser = Browser::take();
-    let service = english();
-    let app = browser.app(&service, Sdk::TypeScript, "bob");
+/// A phone and an app talk, each with the same speech again and again: the quality from phone to app, and back, and
+/// whether the machine was busy meanwhile.
+fn quality_of_a_call(browser: &Browser, service: &Service) -> (f64, f64, bool) {
+    let app = browser.app(service, Sdk::TypeScript, "bob");
     let mut says = Vec::new();
     let clip = speech(8_000);
     for _ in 0..6 {
         says.extend_from_slice(&clip);
         says.resize(says.len() + 8_000, 0);
     }
-    let caller = Caller::saying(&service, "01099998888", &app.sip_number(None), &says);
+    let caller = Caller::saying(service, "01099998888", &app.sip_number(None), &says);
     app.event("RINGING_EVENT", json!({}));
     app.run("await sdk.answerCall()");
     app.event("CONNECTED_EVENT", json!({}));
     // Twice as long as what is repeated: a whole clip is in there wherever it begins.
     let seconds = 2.0 * (clip.len() as f64 / 8_000.0 + 1.0);
     let bytes: Vec<u8> = speech(48_000).iter().flat_map(|s| s.to_le_bytes()).collect();
+    let watch = Watch::start();
     let mut by_app = Vec::new();
     for _ in 0..2 {
         app.speak(&bytes);
         by_app.extend(app.listen(seconds));
     }
+    let busy = watch.was_busy();
     let (by_phone, _) = caller.hang_up();
     let score = |name: &str, heard: &[i16], takes| pesq(&service.dir, name, heard, takes);
-    let to_app = score("app", &resample_all(&by_app, 48_000, 8_000).unwrap(), 4);
-    let to_phone = score("phone", &by_phone, 2);
-    let limit_app = score("codecs-app", &codecs_only(Way::ToApp), 1);
-    let limit_phone = score("codecs-phone", &codecs_only(Way::ToPhone), 1);
-    println!(
-        "PESQ: phone to app {to_app:.3} (codecs alone {limit_app:.3}), app to phone {to_phone:.3} (codecs alone {limit_phone:.3})"
+    (
+        score("app", &resample_all(&by_app, 48_000, 8_000).unwrap(), 4),
+        score("phone", &by_phone, 2),
+        busy,
+    )
+}
+
+#[test]
+fn speech_sounds_as_good_as_its_codecs_allow_both_ways() {
+    let browser = Browser::alone();
+    let service = english();
+    let limit = |name: &str, way| pesq(&service.dir, name, &codecs_only(way), 1);
+    let (limit_app, limit_phone) = (
+        limit("codecs-app", Way::ToApp),
+        limit("codecs-phone", Way::ToPhone),
     );
-    assert!(
-        to_app >= limit_app - 0.15,
-        "phone to app {to_app:.3}, codecs alone {limit_app:.3}"
-    );
-    assert!(
-        to_phone >= limit_phone - 0.15,
-        "app to phone {to_phone:.3}, codecs alone {limit_phone:.3}"
-    );
+    // A machine that others keep busy makes sound worse, never better: what it has spoilt is measured again.
+    for call in 1..=MOST_CALLS {
+        let (to_app, to_phone, busy) = quality_of_a_call(&browser, &service);
+        let told = format!(
+            "PESQ of call {call}: phone to app {to_app:.3} (codecs alone {limit_app:.3}), app to phone {to_phone:.3} (codecs alone {limit_phone:.3}), busy: {busy}"
+        );
+        println!("{told}");
+        if to_app >= limit_app - 0.15 && to_phone >= limit_phone - 0.15 {
+            return;
+        }
+        assert!(busy && call < MOST_CALLS, "{told}");
+    }
 }

@@ -1,4 +1,5 @@
-//! Why a request fails. The text becomes `reason` on the wire (3.3): it names the field and what to do.
+//! Why a request fails. The text becomes `reason` on the wire (3.3): it names the field and what to do. It is for people
+//! and may change; programs decide by the code.
 
 use thiserror::Error;
 
@@ -102,4 +103,87 @@ pub(crate) enum Fault {
     NotOffered(&'static str),
     #[error("Unknown request: this server speaks the 2.1 protocol")]
     UnknownRequest,
+}
+
+/// Gives each fault its code, and lists the codes.
+macro_rules! codes {
+    ($($fault:pat => $code:literal,)*) => {
+        /// Every `code` of a failed response, as our own client gets it. Published SDKs know no such field.
+        pub const FAULT_CODES: &[&str] = &[$($code),*];
+
+        impl Fault {
+            /// What programs tell the fault by: never changed, never used again for another one.
+            pub(crate) fn code(&self) -> &'static str {
+                match self {
+                    $($fault => $code,)*
+                }
+            }
+        }
+    };
+}
+
+// What they mean to an app stands at `ServerCode` in web/client/omnitalk.d.ts.
+codes! {
+    Self::Missing { .. } => "field-missing",
+    Self::Invalid { .. } => "field-invalid",
+    Self::TooLong { .. } => "field-too-long",
+    Self::EndBeforeStart => "end-before-start",
+    Self::InvalidService => "service-invalid",
+    Self::SecondSession => "session-exists",
+    Self::TooManySessions => "sessions-full",
+    Self::NoSession => "session-missing",
+    Self::WrongSession => "session-wrong",
+    Self::InRoom => "in-room",
+    Self::NotInRoom => "not-in-room",
+    Self::NoSuchRoom => "room-unknown",
+    Self::NotThisRoom => "room-wrong",
+    Self::SecretMissing => "secret-missing",
+    Self::SecretWrong => "secret-wrong",
+    Self::RoomFull => "room-full",
+    Self::TooManyRooms => "rooms-full",
+    Self::NumberInUse => "number-in-use",
+    Self::NumbersExhausted => "numbers-exhausted",
+    Self::NoNumberNow => "numbers-unavailable",
+    Self::Draining => "draining",
+    Self::NothingRings => "nothing-rings",
+    Self::NotThisCall { .. } => "call-wrong",
+    Self::CallerIsSelf => "caller-is-self",
+    Self::CalleeIsSelf => "callee-is-self",
+    Self::CalleeBusy => "callee-busy",
+    Self::TooManySecrets { .. } => "secrets-too-many",
+    Self::AlreadyPublished(_) => "already-published",
+    Self::NotInThisRoom { .. } => "room-type-wrong",
+    Self::ScreenTaken => "screen-taken",
+    Self::NoSuchVideo => "video-unknown",
+    Self::VideoIsOwn => "video-is-own",
+    Self::TooManySubscriptions { .. } => "subscriptions-full",
+    Self::VideoEnded => "video-ended",
+    Self::NoAnswer(_) => "media-no-answer",
+    Self::NoSuchParticipant { .. } => "participant-unknown",
+    Self::TargetIsSelf { .. } => "target-is-self",
+    Self::RecordingRuns => "recording-runs",
+    Self::RecordedOnce => "recorded-once",
+    Self::NoRecording => "no-recording",
+    Self::OnlySound => "only-sound",
+    Self::CannotRecord(_) => "cannot-record",
+    Self::NotOffered(_) => "not-offered",
+    Self::UnknownRequest => "request-unknown",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_fault_has_a_code_of_its_own_in_kebab_case() {
+        let different: BTreeSet<_> = FAULT_CODES.iter().collect();
+        assert_eq!(different.len(), FAULT_CODES.len());
+        for code in FAULT_CODES {
+            let kebab = code
+                .split('-')
+                .all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase()));
+            assert!(kebab, "{code}");
+        }
+    }
 }

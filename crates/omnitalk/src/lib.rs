@@ -40,6 +40,7 @@ mod timers;
 mod words;
 
 pub use effects::{Caller, Effect, EndReason, Figures, Now, RefusedReason, TelephoneNotice};
+pub use fault::FAULT_CODES;
 pub use hub::Hub;
 pub use ids::{ClientId, SocketId};
 pub use masked::{CallNumber, NotACallNumber, Secret};

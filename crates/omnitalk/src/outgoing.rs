@@ -1,5 +1,6 @@
 //! Everything that we send: responses (3.3), notifications (7) and heartbeats (2.1).
 
+use crate::fault::Fault;
 use crate::incoming::{Kind, Request};
 use crate::words::{CallType, ChatAction, RoomType, Track};
 use serde_json::{Map, Value, json};
@@ -42,10 +43,14 @@ pub(crate) fn success(request: &Request, session: &str, reply: &Reply) -> String
 }
 
 /// A failed response. Beside the echoes it carries, with empty values, every field that iOS decodes as non-optional
-/// (Appendix A): without one of them the failure itself would be lost there (11.23).
-pub(crate) fn failure(request: &Request, session: &str, reason: &str) -> String {
+/// (Appendix A): without one of them the failure itself would be lost there (11.23). The `code` is no field of the
+/// protocol's: it goes to our own client alone.
+pub(crate) fn failure(request: &Request, session: &str, fault: &Fault, with_code: bool) -> String {
     let mut body = Map::new();
-    body.insert("reason".to_owned(), reason.into());
+    body.insert("reason".to_owned(), fault.to_string().into());
+    if with_code {
+        body.insert("code".to_owned(), fault.code().into());
+    }
     let text = |field: &str| Value::from(request.fields.string(field).unwrap_or_default());
     let blank = match request.kind {
         Kind::Session => json!({ "user_id": text("user_id"), "turn_id": "", "turn_secret": "" }),

@@ -1,12 +1,12 @@
 //! Responses that wait: a publish for the SDP answer of the media plane, a subscription for its SDP offer (6.11 to 6.13), a
 //! call number for the directory (6.2). A socket owes at most one at a time, because its requests are answered in their order (3.2).
 
-use super::people::Audio;
+use super::people::{Audio, Sdk};
 use super::{Hub, Outcome};
 use crate::effects::{Effect, Now};
 use crate::fault::Fault;
 use crate::ids::SocketId;
-use crate::incoming::Request;
+use crate::incoming::{Kind, Request};
 use crate::numbers::NumberOwner;
 use crate::outgoing::{self, Reply};
 use crate::timers::Timer;
@@ -131,9 +131,19 @@ impl Hub {
     ) {
         let text = match handled {
             Ok(reply) => outgoing::success(request, own, reply),
-            Err(fault) => outgoing::failure(request, own, &fault.to_string()),
+            Err(fault) => outgoing::failure(request, own, fault, self.is_ours(socket, request)),
         };
         self.effects.insert(mark, Effect::Send { socket, text });
+    }
+
+    /// Whether our own client has sent this; the request for a session says so itself, also when it fails.
+    fn is_ours(&self, socket: SocketId, request: &Request) -> bool {
+        let sdk = match self.session_of(socket) {
+            Some(session) => session.sdk,
+            None if request.kind == Kind::Session => Sdk::of(&request.fields),
+            None => Sdk::Other,
+        };
+        sdk == Sdk::Own
     }
 
     /// Whether exactly this is owed to exactly this socket.

@@ -1,7 +1,7 @@
 //! What the hub keeps: connections, sessions, rooms, participants, streams, viewers, calls.
 
 use super::owed::Owed;
-use crate::fields::RoomSecret;
+use crate::fields::{Fields, RoomSecret};
 use crate::ids::{ClientId, SocketId};
 use crate::incoming::Request;
 use crate::masked::CallNumber;
@@ -43,9 +43,21 @@ pub(crate) struct Session {
 pub(crate) enum Sdk {
     /// `react`.
     ReactNative,
-    /// `omnigate`: our own, which is told when its room is recorded. Published SDKs know no such notification (11.22).
+    /// `omnigate`: our own, which is told when its room is recorded, and the code of a failure. Published SDKs know no
+    /// such notification (11.22) and no such field.
     Own,
     Other,
+}
+
+impl Sdk {
+    /// The one that a session request names.
+    pub(super) fn of(fields: &Fields) -> Self {
+        match fields.string("sdk") {
+            Some("react") => Self::ReactNative,
+            Some("omnigate") => Self::Own,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// Where a session is; see the drawing in the parent module.

@@ -39,11 +39,7 @@ impl Hub {
             id: id.clone(),
             user_id: user_id.clone(),
             number: None,
-            sdk: match fields.string("sdk") {
-                Some("react") => Sdk::ReactNative,
-                Some("omnigate") => Sdk::Own,
-                _ => Sdk::Other,
-            },
+            sdk: Sdk::of(fields),
             place: Place::Idle,
         });
         self.sessions.insert(id, socket);
