@@ -12,6 +12,7 @@ use crate::media::MediaPlane;
 use crate::observe::{Health, Metrics};
 use crate::rooms::RoomPort;
 use crate::sip::{Endpoint, Incoming, Trunk, Trunks, answer};
+use crate::supervise::test_point;
 use omnigate_room::CallId;
 use omnigate_sip::call::warning;
 use omnigate_sip::message::{Header, StatusCode};
@@ -105,6 +106,7 @@ impl Gateway {
     /// Handles calls until the endpoint ends.
     pub async fn run(self: Arc<Self>, mut incoming: mpsc::Receiver<Incoming>) {
         while let Some(call) = incoming.recv().await {
+            test_point("gateway");
             self.metrics.invite();
             self.clone().take(call);
         }

@@ -5,6 +5,7 @@ use super::limits::{Limits, Place};
 use super::server::too_many;
 use super::tls::Certificates;
 use crate::observe::Metrics;
+use crate::supervise::test_point;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
@@ -48,6 +49,7 @@ impl Serving {
     /// Takes connections until it is stopped. Those that are open then end after the request that they are at.
     pub async fn run(self: Arc<Serving>, listener: TcpListener) {
         loop {
+            test_point("http");
             let (stream, peer) = tokio::select! {
                 accepted = listener.accept() => match accepted {
                     Ok(accepted) => accepted,

@@ -13,6 +13,7 @@ use crate::media::sound::rooms::{Rooms, Seat};
 use crate::media::stats::ShardFigures;
 use crate::media::video::Videos;
 use crate::observe::Beat;
+use crate::supervise::test_point;
 use crossbeam_channel::Receiver;
 use mio::{Events, Poll, Token, Waker};
 use omnigate_room::{ParticipantId, PeerId, RoomId};
@@ -103,6 +104,9 @@ impl Shard {
                         }
                     }
                 }
+            }
+            if self.index == 0 {
+                test_point("media-0");
             }
             if self.turn(Moment::read) == Turn::End {
                 return;

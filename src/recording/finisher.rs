@@ -95,7 +95,6 @@ impl Finisher {
                 .collect();
             due.extend(next);
             for (recording, manifest) in due {
-                test_point("recording-finish");
                 match self.finish_or_survive(recording, &manifest) {
                     Ok(manifest) => {
                         self.figures.waiting.fetch_sub(1, Relaxed);
@@ -120,7 +119,10 @@ impl Finisher {
         recording: RecordingId,
         manifest: &Manifest,
     ) -> Result<Manifest, FinishError> {
-        let finish = AssertUnwindSafe(|| self.finish(recording, manifest.clone()));
+        let finish = AssertUnwindSafe(|| {
+            test_point("recording-finish-one");
+            self.finish(recording, manifest.clone())
+        });
         catch_unwind(finish).unwrap_or(Err(FinishError::Bug))
     }
 

@@ -257,6 +257,17 @@ impl Tab<'_> {
         self.shut();
     }
 
+    /// Ends the tab's process, as a crash does.
+    pub fn kill(mut self) {
+        let Chromium { client, .. } = self.browser.chromium();
+        wait(async {
+            client.switch_to_window(self.window.clone()).await.unwrap();
+            // The driver complains that the tab has crashed.
+            assert!(client.goto("chrome://crash").await.is_err());
+        });
+        self.shut();
+    }
+
     fn shut(&mut self) {
         if !std::mem::replace(&mut self.open, false) {
             return;

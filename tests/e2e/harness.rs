@@ -19,6 +19,8 @@ pub struct Service {
     pub dir: PathBuf,
     /// What it said when it was ready.
     pub ready: String,
+    /// The file that makes it panic.
+    panic: Option<PathBuf>,
 }
 
 impl Service {
@@ -83,6 +85,7 @@ impl Service {
             sip_tcp,
             dir,
             ready: line,
+            panic: None,
         }
     }
 
@@ -96,6 +99,28 @@ impl Service {
 
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// A service in which this part will panic when [`Service::panic_now`] says so.
+    pub fn with_a_panic_in(part: &str, extra: &str) -> Service {
+        let n = NEXT.load(Ordering::Relaxed);
+        let now = std::env::temp_dir().join(format!("omnigate-e2e-panic-{}-{n}-{part}", std::process::id()));
+        let env = [
+            ("OMNIGATE_TEST_PANIC", part.to_owned()),
+            ("OMNIGATE_TEST_PANIC_NOW", now.display().to_string()),
+        ];
+        let mut service = Service::start_with(extra, &env);
+        service.panic = Some(now);
+        service
+    }
+
+    pub fn panic_now(&self) {
+        std::fs::write(self.panic.as_ref().unwrap(), "now").unwrap();
+    }
+
+    /// Whether the panic has happened.
+    pub fn has_panicked(&self) -> bool {
+        !self.panic.as_ref().unwrap().exists()
     }
 
     pub fn log(&self) -> String {

@@ -1,6 +1,7 @@
 //! Callers whose RTP is written packet by packet: tones in the audio, callers behind NAT.
 
 use crate::harness::Service;
+use crate::raw_sip::hang_up;
 use omnigate_audio::dtmf::{Generator, Key};
 use omnigate_audio::g711::Law;
 use std::net::{SocketAddr, UdpSocket};
@@ -13,6 +14,15 @@ struct Caller {
     server_rtp: SocketAddr,
     sequence: u16,
     clock: Instant,
+    server_sip: SocketAddr,
+    /// What ends the call.
+    bye: String,
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        let _ = self.sip.send_to(self.bye.as_bytes(), self.server_sip);
+    }
 }
 
 impl Caller {
@@ -61,6 +71,8 @@ impl Caller {
             server_rtp,
             sequence: 1,
             clock: Instant::now(),
+            server_sip: service.sip_udp,
+            bye: hang_up(&ok, &format!("SIP/2.0/UDP {own};branch=z9hG4bK")),
         }
     }
 
@@ -106,7 +118,6 @@ fn tones_are_digits_when_the_caller_cannot_send_events() {
         service.metric("omnigate_lookups_total{kind=\"unknown\"}") == 1.0
     });
     assert_eq!(service.metric("omnigate_digits_total{kind=\"in_band\"}"), 6.0);
-    drop(caller.sip);
 }
 
 #[test]

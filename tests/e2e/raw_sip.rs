@@ -1,5 +1,6 @@
 //! SIP written byte by byte.
 
+use std::cell::RefCell;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
@@ -7,13 +8,39 @@ use std::time::{Duration, Instant};
 pub struct Peer {
     socket: UdpSocket,
     to: SocketAddr,
+    /// Answers that took a call; it is hung up in the end.
+    taken: RefCell<Vec<String>>,
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.collect(Duration::from_millis(1), |_| false);
+        for answer in self.taken.take() {
+            self.send(hang_up(&answer, &self.via()).as_bytes());
+        }
+    }
+}
+
+/// The BYE for the call that this answer has taken.
+pub fn hang_up(answer: &str, via: &str) -> String {
+    let line = |name: &str| answer.lines().find(|l| l.starts_with(name)).unwrap();
+    format!(
+        "BYE sip:omnigate@127.0.0.1 SIP/2.0\r\nVia: {via}bye\r\n{}\r\n{}\r\n{}\r\nCSeq: 4711 BYE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+        line("From:"),
+        line("To:"),
+        line("Call-ID:")
+    )
 }
 
 impl Peer {
     pub fn new(to: SocketAddr) -> Peer {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-        Peer { socket, to }
+        Peer {
+            socket,
+            to,
+            taken: RefCell::default(),
+        }
     }
 
     pub fn via(&self) -> String {
@@ -40,7 +67,12 @@ impl Peer {
         let mut buffer = [0; 65_536];
         while Instant::now() < until && !done(&all) {
             if let Ok(n) = self.socket.recv(&mut buffer) {
-                all.push(String::from_utf8_lossy(&buffer[..n]).into_owned());
+                let message = String::from_utf8_lossy(&buffer[..n]).into_owned();
+                let takes = status(&message) == 200 && message.contains(" INVITE\r\n");
+                if takes && !self.taken.borrow().contains(&message) {
+                    self.taken.borrow_mut().push(message.clone());
+                }
+                all.push(message);
             }
         }
         all

@@ -95,5 +95,4 @@ fn a_full_disk_ends_the_recording_and_never_the_call() {
         app.request("RECORDING", start.clone())["result"] == "success"
     });
     phone.hang_up();
-    drop(service);
 }

@@ -196,10 +196,13 @@ impl Tenants {
         caller: impl Into<Caller<'a>>,
         now: Now,
     ) -> Vec<Effect> {
+        if self.telephones.contains_key(&call) {
+            return Vec::new();
+        }
         let Some(place) = self.place_of(service_id) else {
             return vec![refused(call, RefusedReason::NoSession)];
         };
-        self.telephones.entry(call).or_insert(place);
+        self.telephones.insert(call, place);
         let effects = self.hubs[place].ring(call, user_id, caller, now);
         self.forget_ended(effects)
     }
@@ -212,10 +215,13 @@ impl Tenants {
         caller: impl Into<Caller<'a>>,
         now: Now,
     ) -> Vec<Effect> {
+        if self.telephones.contains_key(&call) {
+            return Vec::new();
+        }
         let Some(place) = self.hubs.iter().position(|hub| hub.has_room(room)) else {
             return vec![refused(call, RefusedReason::NoRoom)];
         };
-        self.telephones.entry(call).or_insert(place);
+        self.telephones.insert(call, place);
         let effects = self.hubs[place].admit(call, room, caller, now);
         self.forget_ended(effects)
     }
