@@ -28,7 +28,7 @@ const LISTEN: Duration = Duration::from_secs(2);
 /// Arguments of `omnigate phone`.
 #[derive(Args)]
 pub struct PhoneArguments {
-    /// Whom to call: sip:NUMBER@HOST[:PORT][;transport=tcp].
+    /// Whom to call: `sip:NUMBER@HOST[:PORT][;transport=tcp]`.
     #[arg(value_name = "URI")]
     uri: String,
     /// Keys to press after the answer (RFC 4733): 0-9, *, #; a comma waits one second.
