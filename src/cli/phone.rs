@@ -27,7 +27,7 @@ const LISTEN: Duration = Duration::from_secs(2);
 
 /// Arguments of `omnigate phone`.
 #[derive(Args)]
-pub struct PhoneArguments {
+pub(super) struct PhoneArguments {
     /// Whom to call: `sip:NUMBER@HOST[:PORT][;transport=tcp]`.
     #[arg(value_name = "URI")]
     uri: String,

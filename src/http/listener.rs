@@ -46,7 +46,7 @@ pub(super) struct Serving {
 
 impl Serving {
     /// Takes connections until it is stopped. Those that are open then end after the request that they are at.
-    pub async fn run(self: Arc<Serving>, listener: TcpListener) {
+    pub(super) async fn run(self: Arc<Serving>, listener: TcpListener) {
         loop {
             let (stream, peer) = tokio::select! {
                 accepted = listener.accept() => match accepted {
