@@ -5,6 +5,8 @@
 //! CPU is that of the service's process alone (`/proc/PID/stat`), memory its resident set; the phones are
 //! `omnigate phone` processes on the same machine, the apps are threads of this program.
 
+// What the parts of a program share is `pub`; nothing is public in it.
+#![allow(unreachable_pub)]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod app;

@@ -27,8 +27,8 @@ const LISTEN: Duration = Duration::from_secs(2);
 
 /// Arguments of `omnigate phone`.
 #[derive(Args)]
-pub struct PhoneArguments {
-    /// Whom to call: sip:NUMBER@HOST[:PORT][;transport=tcp].
+pub(super) struct PhoneArguments {
+    /// Whom to call: `sip:NUMBER@HOST[:PORT][;transport=tcp]`.
     #[arg(value_name = "URI")]
     uri: String,
     /// Keys to press after the answer (RFC 4733): 0-9, *, #; a comma waits one second.

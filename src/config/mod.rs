@@ -1,6 +1,6 @@
 //! Configuration: defaults, a TOML file, `OMNIGATE__SECTION__KEY` variables; every fault named with its key.
 //!
-//! A section is a file: its fields with type, default, range and documentation, and what else is checked ([`section`] makes
+//! A section is a file: its fields with type, default, range and documentation, and what else is checked (`section` makes
 //! the rest of it). `config/omnigate.toml` documents the same for operators; a test holds the two together.
 
 mod api;

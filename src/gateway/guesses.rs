@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::time::{Duration, Instant};
 
 /// The period that wrong entries are counted over.
-pub const PERIOD: Duration = Duration::from_secs(3600);
+pub(super) const PERIOD: Duration = Duration::from_secs(3600);
 /// Most callers and called numbers remembered; the least recently wrong are forgotten first.
 const MAX_KEYS: usize = 50_000;
 

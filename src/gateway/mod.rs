@@ -1,6 +1,6 @@
 //! Phone calls: from INVITE through digits and look-up into a room.
 //!
-//! [`flow::CallFlow`] decides (a pure state machine); [`call`] is the task of one call that carries it out on SIP,
+//! [`flow::CallFlow`] decides (a pure state machine); `call` is the task of one call that carries it out on SIP,
 //! media, directory and rooms.
 
 mod call;

@@ -47,7 +47,7 @@ pub(super) struct Serving {
 
 impl Serving {
     /// Takes connections until it is stopped. Those that are open then end after the request that they are at.
-    pub async fn run(self: Arc<Serving>, listener: TcpListener) {
+    pub(super) async fn run(self: Arc<Serving>, listener: TcpListener) {
         loop {
             test_point("http");
             let (stream, peer) = tokio::select! {

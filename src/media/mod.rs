@@ -10,8 +10,8 @@
 //!      └────────── LegEvent, PeerEvent ◀─────────────────┘
 //! ```
 //!
-//! A [`sound::room::Room`] owns its members and lives on one shard; a caller in the IVR is a room of one. No locks, no
-//! async, no logging a packet here: lints say so. Video is not mixed but forwarded: [`video::Videos`] holds the
+//! A `sound::room::Room` owns its members and lives on one shard; a caller in the IVR is a room of one. No locks, no
+//! async, no logging a packet here: lints say so. Video is not mixed but forwarded: `video::Videos` holds the
 //! streams of a shard and their viewers, which need no tick.
 
 #![deny(

@@ -9,7 +9,7 @@ pub const LATENESS_BOUNDS_MS: [u64; 7] = [1, 2, 5, 10, 20, 50, 100];
 
 /// Counters of one shard.
 #[derive(Debug, Default)]
-pub struct ShardFigures {
+pub(crate) struct ShardFigures {
     /// RTP packets received from phones.
     pub rtp_received: AtomicU64,
     /// RTP packets sent to phones.

@@ -23,7 +23,7 @@
 //!   omnigate.lock            whose the folder is (crate::store::Owner)
 //! ```
 //!
-//! A recording that has a manifest without an end was cut off by a crash: the next start finishes it ([`recover`]).
+//! A recording that has a manifest without an end was cut off by a crash: the next start finishes it (`recover`).
 
 pub(crate) mod crypt;
 mod figures;

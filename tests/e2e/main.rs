@@ -1,6 +1,8 @@
 //! End to end: a real `omnigate serve` against real peers (sipp, baresip, Chromium with the published SDKs).
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+// What the parts of a test share is `pub`; nothing is public in a test.
+#![allow(unreachable_pub)]
 
 mod app;
 mod audio;

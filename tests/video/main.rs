@@ -1,4 +1,7 @@
 //! The media plane forwards a browser's video to another one, over UDP and TCP sockets on this machine.
+
+// What the parts of a test share is `pub`; nothing is public in a test.
+#![allow(unreachable_pub)]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod browser;

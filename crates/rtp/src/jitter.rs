@@ -2,7 +2,7 @@
 //!
 //! Packets are kept by sequence number in a fixed number of slots; payload buffers are reused. Time is compared, not
 //! packets counted: the *slack* of a packet is the time since its ideal arrival (media time plus the sliding minimum
-//! of the [delay statistic](crate::delay)), so that packet durations of 2.5..=120 ms are all treated alike.
+//! of the delay statistic (`crate::delay`)), so that packet durations of 2.5..=120 ms are all treated alike.
 //!
 //! ```text
 //!          first packet, slack >= target           nothing for 120 ms, pause in the timestamps,

@@ -8,13 +8,13 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// How long after an offer or answer a new source may be learned.
-pub const WINDOW: Duration = Duration::from_secs(5);
+pub(crate) const WINDOW: Duration = Duration::from_secs(5);
 /// Packets in order that a new source needs.
-pub const PROOF: u8 = 4;
+pub(crate) const PROOF: u8 = 4;
 
 /// Where RTP comes from and goes to.
 #[derive(Debug, Clone)]
-pub struct Latch {
+pub(crate) struct Latch {
     signalled: SocketAddr,
     pinned: Option<SocketAddr>,
     opened: Instant,
@@ -31,7 +31,7 @@ struct Candidate {
 
 /// What to do with a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// From the right source.
     Accept,
     /// From the right source as of now; RTP goes there from now on.
@@ -45,7 +45,7 @@ pub enum Verdict {
 
 impl Latch {
     /// Opens the window for an address that SDP names.
-    pub fn new(signalled: SocketAddr, now: Instant) -> Latch {
+    pub(crate) fn new(signalled: SocketAddr, now: Instant) -> Latch {
         Latch {
             signalled,
             pinned: None,
@@ -56,7 +56,7 @@ impl Latch {
 
     /// A new offer or answer: opens the window again. The pinned source stays until another is proven, unless
     /// the signalled address changed.
-    pub fn renew(&mut self, signalled: SocketAddr, now: Instant) {
+    pub(crate) fn renew(&mut self, signalled: SocketAddr, now: Instant) {
         if signalled != self.signalled {
             self.signalled = signalled;
             self.pinned = None;
@@ -66,12 +66,12 @@ impl Latch {
     }
 
     /// Where to send.
-    pub fn destination(&self) -> SocketAddr {
+    pub(crate) fn destination(&self) -> SocketAddr {
         self.pinned.unwrap_or(self.signalled)
     }
 
     /// Judges a packet by its source.
-    pub fn judge(&mut self, source: SocketAddr, ssrc: u32, sequence: u16, now: Instant) -> Verdict {
+    pub(crate) fn judge(&mut self, source: SocketAddr, ssrc: u32, sequence: u16, now: Instant) -> Verdict {
         if self.pinned == Some(source) {
             return Verdict::Accept;
         }

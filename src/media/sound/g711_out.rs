@@ -5,7 +5,7 @@ use omnigate_rtp::RtpSender;
 use omnigate_sip::Payload;
 
 /// Samples of one tick at 8 kHz.
-pub const TICK_8K: usize = 160;
+pub(crate) const TICK_8K: usize = 160;
 /// Samples of the longest packet time, 60 ms.
 const MAX_PACKET: usize = 480;
 
@@ -19,7 +19,7 @@ pub(crate) fn law(payload: Payload) -> Law {
 
 /// Collects ticks and writes packets.
 #[derive(Debug)]
-pub struct Outbound {
+pub(crate) struct Outbound {
     sender: RtpSender,
     law: Law,
     payload_type: u8,
@@ -30,7 +30,7 @@ pub struct Outbound {
 
 impl Outbound {
     /// A stream with these initial values (RFC 3550 section 5.1: random).
-    pub fn new(ssrc: u32, sequence: u16, timestamp: u32) -> Outbound {
+    pub(crate) fn new(ssrc: u32, sequence: u16, timestamp: u32) -> Outbound {
         Outbound {
             sender: RtpSender::new(ssrc, sequence, timestamp),
             law: Law::Mu,
@@ -42,7 +42,7 @@ impl Outbound {
     }
 
     /// Codec, payload type and packet time (10 to 60 ms).
-    pub fn configure(&mut self, law: Law, payload_type: u8, ptime_ms: u32) {
+    pub(crate) fn configure(&mut self, law: Law, payload_type: u8, ptime_ms: u32) {
         let samples = (ptime_ms.clamp(10, 60) as usize) * 8;
         if (law, samples) != (self.law, self.packet_samples) {
             // Half a packet of the old form is dropped; time goes on.
@@ -55,12 +55,12 @@ impl Outbound {
     }
 
     /// The RTP sender, for reports.
-    pub fn sender(&self) -> &RtpSender {
+    pub(crate) fn sender(&self) -> &RtpSender {
         &self.sender
     }
 
     /// Takes one tick of audio and hands out each packet that is full. `scratch` is reused.
-    pub fn push(&mut self, pcm: &[i16], scratch: &mut Vec<u8>, mut send: impl FnMut(&[u8])) {
+    pub(crate) fn push(&mut self, pcm: &[i16], scratch: &mut Vec<u8>, mut send: impl FnMut(&[u8])) {
         let start = self.pending.len();
         self.pending.resize(start + pcm.len(), self.law.silence());
         if let Some(codes) = self.pending.get_mut(start..) {
@@ -80,7 +80,7 @@ impl Outbound {
     }
 
     /// A tick in which nothing is sent: on hold.
-    pub fn pause(&mut self) {
+    pub(crate) fn pause(&mut self) {
         self.sender.advance((self.pending.len() + TICK_8K) as u32);
         self.pending.clear();
         self.marker = true;

@@ -1,4 +1,7 @@
 //! A world around a hub: a made clock, clients with inboxes, a media plane that answers, telephones that note.
+
+// What the parts of a test share is `pub`; nothing is public in a test.
+#![allow(unreachable_pub)]
 #![allow(
     dead_code,
     clippy::unwrap_used,

@@ -1,5 +1,8 @@
 //! One browser that publishes, our publisher and viewer, and a browser that views, on a network of made time.
 
+// What the parts of a test share is `pub`; nothing is public in a test.
+#![allow(unreachable_pub)]
+
 use omnigate_rtc::{
     Forwarder, KeyFrameRequests, Path, PeerFactory, Publisher, Sink, TransportState, VideoCodec, VideoPacket,
     VideoSink, Viewer, starts_key_frame,

@@ -1,4 +1,7 @@
 //! A made network: packets with content that tells which one is heard, a clock, and what came out of the playout.
+
+// What the parts of a test share is `pub`; nothing is public in a test.
+#![allow(unreachable_pub)]
 #![allow(dead_code)]
 
 use std::time::{Duration, Instant};
