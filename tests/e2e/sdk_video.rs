@@ -168,7 +168,7 @@ fn unsubscribe_stops_the_video() {
     let (_ann, bob, session) = bob_sees_ann(&browser, &service);
     bob.run_with("await sdk.unsubscribe(args)", session.clone());
     service.until("nobody watches", || {
-        service.metric("omnigate_signaling_viewers") == 0.0
+        service.metric("omnigate_media_viewers") == 0.0
     });
     // And again.
     subscribe(&bob, &session, "second");
