@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
+/// Time enough for any machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// One POST.
 #[derive(Clone, Debug)]
 pub struct Post {
@@ -82,7 +85,7 @@ impl Receiver {
 
     /// The first `count` posts.
     pub fn wait_for(&self, count: usize) -> Vec<Post> {
-        let until = Instant::now() + Duration::from_secs(30);
+        let until = Instant::now() + PATIENCE;
         while Instant::now() < until {
             let posts = self.posts();
             if posts.len() >= count {
@@ -90,7 +93,10 @@ impl Receiver {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        panic!("{} webhooks within 30 s, and not {count}", self.posts().len());
+        panic!(
+            "{} webhooks within {PATIENCE:?}, and not {count}",
+            self.posts().len()
+        );
     }
 
     /// The settings of a service whose webhook goes here.

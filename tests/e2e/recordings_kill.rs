@@ -5,6 +5,8 @@ use crate::audio::tone;
 use crate::harness::{Phone, Service, fetch};
 use crate::receiver::Receiver;
 use crate::recordings::decoded;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -53,6 +55,9 @@ fn list(service: &Service) -> Vec<Value> {
 
 #[test]
 fn after_each_kill_every_recording_is_finished_playable_and_told_once() {
+    let seed = rand::random::<u64>();
+    println!("seed {seed}");
+    let mut rng = StdRng::seed_from_u64(seed);
     let receiver = Receiver::start();
     let settings = receiver.settings() + "record = \"rooms\"\n";
     let mut service = Service::start(&format!(
@@ -70,9 +75,9 @@ fn after_each_kill_every_recording_is_finished_playable_and_told_once() {
             active as usize == RECORDINGS
         });
         let all_run = Instant::now();
-        // Now and then at once, when most captures have not begun yet.
+        // Now and then at once: what counts as running is on the disk.
         if kill % 5 != 0 {
-            std::thread::sleep(Duration::from_millis(rand::random_range(0..2_500)));
+            std::thread::sleep(Duration::from_millis(rng.random_range(0..2_500)));
         }
         let at_least = all_run.elapsed().as_secs_f64();
         let at_most = started.elapsed().as_secs_f64();
