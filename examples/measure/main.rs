@@ -1,6 +1,6 @@
 //! Measures a running service with test phones and apps: `cargo run --release --example measure [PART]`,
 //! PART being `floor`, `menu`, `phones`, `pairs`, `apps`, `delay`,
-//! `signaling`, `video`, `recording` or `crowd`; without it all.
+//! `signaling`, `video`, `recording`, `flood` or `crowd`; without it all.
 //!
 //! CPU is that of the service's process alone (`/proc/PID/stat`), memory its resident set; the phones are
 //! `omnigate phone` processes on the same machine, the apps are threads of this program.
@@ -12,6 +12,7 @@
 mod app;
 mod delay;
 mod dialler;
+mod flood;
 mod floor;
 mod peer;
 mod recording;
@@ -103,6 +104,9 @@ fn main() {
         signaling::idle_sessions(HTTP, service_id, 2_000);
         signaling::requests(HTTP, service_id, 200, 200);
         joins(50);
+    }
+    if wanted("flood") {
+        flood::measure(HTTP, SIP, 200, WINDOW);
     }
     if wanted("video") {
         floor::measure_video(10);

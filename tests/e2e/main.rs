@@ -11,6 +11,7 @@ mod browser_client;
 mod busy;
 mod calls_to_people;
 mod check;
+mod draining;
 mod gateway_of_itself;
 mod harness;
 mod listener;

@@ -24,7 +24,8 @@ fn stir(service: &Service) {
 
 fn settings(receiver: &Receiver) -> String {
     let settings = receiver.settings() + "record = \"rooms\"\n";
-    format!("recording.min_free_mib = 1\n{settings}")
+    let events = "webhook.events = [\"recording_completed\", \"participant_joined\", \"participant_left\"]\n";
+    format!("recording.min_free_mib = 1\n{settings}{events}")
 }
 
 #[test]
