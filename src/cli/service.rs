@@ -15,6 +15,7 @@ use crate::sip::{Endpoint, EndpointSettings, SourceFilter, Trunks};
 use crate::store::Store;
 use crate::supervise::{Death, Supervisor};
 use crate::webhook::{Deliverer, EventSink, Outbox, Targets, WebhookFigures};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -73,23 +74,11 @@ impl Service {
             beat: health.beat("rooms"),
         };
         let rooms = Rooms::start(rooms, supervisor)?;
-        let filter = SourceFilter::new(Trunks::new(settings).networks(), settings.sip.packets_per_second);
-        let (endpoint, incoming) = Endpoint::start(EndpointSettings {
-            listen: settings.sip.listen.clone(),
-            advertise,
-            connections: settings.sip.connections,
-            filter: Arc::new(filter),
-            metrics: metrics.clone(),
-        })
-        .await?;
-        let directory: Arc<dyn Directory> = match &settings.directory.url {
-            Some(url) => Arc::new(HttpDirectory::new(url, settings.directory.token.clone())?),
-            None => numbers.clone(),
-        };
+        let (endpoint, incoming) = Endpoint::start(endpoint(settings, advertise, metrics.clone())).await?;
         let parts = GatewayParts {
             endpoint: endpoint.clone(),
             media: media.clone(),
-            directory,
+            directory: directory(settings, numbers.clone())?,
             rooms: Arc::new(rooms.clone()),
             prompts,
             calls: calls.clone(),
@@ -189,6 +178,25 @@ impl Service {
         );
         death.into()
     }
+}
+
+fn endpoint(settings: &Settings, advertise: IpAddr, metrics: Arc<Metrics>) -> EndpointSettings {
+    let filter = SourceFilter::new(Trunks::new(settings).networks(), settings.sip.packets_per_second);
+    EndpointSettings {
+        listen: settings.sip.listen.clone(),
+        advertise,
+        connections: settings.sip.connections,
+        filter: Arc::new(filter),
+        metrics,
+    }
+}
+
+/// Where callers' numbers are looked up: at another omnigate, or in the numbers given out here.
+fn directory(settings: &Settings, own: Arc<EmbeddedDirectory>) -> Result<Arc<dyn Directory>, Failure> {
+    Ok(match &settings.directory.url {
+        Some(url) => Arc::new(HttpDirectory::new(url, settings.directory.token.clone())?),
+        None => own,
+    })
 }
 
 impl Webhooks {

@@ -24,7 +24,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tracing::{info, warn};
 
-/// Orders that may wait for the writer.
+/// While so many orders wait for the writer, no recording begins and no name is noted. The end of a recording is always
+/// taken: there is one for each that has begun.
 const ORDERS: usize = 65_536;
 /// Name of a capture in the folder of each recording that needs it.
 const CAPTURE: &str = "capture.ogg";
@@ -124,7 +125,7 @@ impl Recorder {
             .map(crypt::identity)
             .transpose()?;
         let figures = Arc::new(RecordingFigures::default());
-        let (orders, from_recorder) = bounded(ORDERS);
+        let (orders, from_recorder) = unbounded();
         let (tell, written) = unbounded();
         let (jobs, finish) = unbounded();
         let (finished, to_keep) = mpsc::unbounded_channel();
@@ -236,7 +237,8 @@ impl Recorder {
     }
 
     fn order(&self, order: Order) {
-        if self.orders.try_send(order).is_err() {
+        let ends = matches!(order, Order::Finish { .. } | Order::Stop(_));
+        if (!ends && self.orders.len() >= ORDERS) || self.orders.send(order).is_err() {
             self.figures.disk_failures.fetch_add(1, Relaxed);
             warn!("the writer of recordings does not take orders");
         }
