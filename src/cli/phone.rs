@@ -6,6 +6,7 @@ use super::{Failure, complain, say};
 use crate::config::{SipListen, SipTransport};
 use crate::observe::Metrics;
 use crate::sip::{Endpoint, EndpointSettings, Event, Flow, ServerTransaction, SourceFilter};
+use crate::supervise::Supervisor;
 use clap::Args;
 use omnigate_audio::dtmf::Key;
 use omnigate_sip::message::{Header, Method, Request, StatusCodeKind, Transport, Uri, Version};
@@ -238,7 +239,7 @@ async fn open_line(target: SocketAddr, tcp: bool) -> Result<Line, Failure> {
     let local = probe.local_addr()?.ip();
     let transport = if tcp { SipTransport::Tcp } else { SipTransport::Udp };
     let everywhere = vec!["0.0.0.0/0".parse()?, "::/0".parse()?];
-    let (endpoint, _calls) = Endpoint::start(EndpointSettings {
+    let settings = EndpointSettings {
         listen: vec![SipListen {
             transport,
             address: SocketAddr::new(local, 0),
@@ -247,8 +248,9 @@ async fn open_line(target: SocketAddr, tcp: bool) -> Result<Line, Failure> {
         connections: 16,
         filter: Arc::new(SourceFilter::new(everywhere, 100_000)),
         metrics: Arc::new(Metrics::new()),
-    })
-    .await?;
+    };
+    // A test caller needs nobody to look after its parts: it ends with its call.
+    let (endpoint, _calls) = Endpoint::start(settings, &Supervisor::new().0).await?;
     let flow = endpoint
         .flow_to(target, if tcp { Transport::Tcp } else { Transport::Udp })
         .await?;

@@ -74,7 +74,8 @@ impl Service {
             beat: health.beat("rooms"),
         };
         let rooms = Rooms::start(rooms, supervisor)?;
-        let (endpoint, incoming) = Endpoint::start(endpoint(settings, advertise, metrics.clone())).await?;
+        let (endpoint, incoming) =
+            Endpoint::start(endpoint(settings, advertise, metrics.clone()), supervisor).await?;
         let parts = GatewayParts {
             endpoint: endpoint.clone(),
             media: media.clone(),

@@ -6,6 +6,7 @@ use super::stream::{StreamContext, guard};
 use super::udp::ShieldedUdp;
 use crate::config::{SipListen, SipTransport};
 use crate::observe::Metrics;
+use crate::supervise::Supervisor;
 use crate::sync::lock;
 use omnigate_sip::dialog::{self, ALLOW};
 use omnigate_sip::header;
@@ -157,6 +158,7 @@ impl Endpoint {
     /// Opens the listeners and starts the stack; new calls arrive on the receiver.
     pub async fn start(
         settings: EndpointSettings,
+        supervisor: &Supervisor,
     ) -> Result<(Arc<Endpoint>, mpsc::Receiver<Incoming>), SipError> {
         let stop = CancellationToken::new();
         let layer = TransportLayer::new(stop.clone());
@@ -204,7 +206,7 @@ impl Endpoint {
         let _ = replay.set(Arc::downgrade(&stack.inner));
         let transactions = stack.incoming_transactions()?;
         let inner = stack.inner.clone();
-        tokio::spawn(async move { stack.serve().await });
+        supervisor.task("sip", async move { stack.serve().await });
         let endpoint = Arc::new(Endpoint {
             inner,
             advertise: settings.advertise,
@@ -215,10 +217,10 @@ impl Endpoint {
         });
         let permits = Arc::new(Semaphore::new(settings.connections));
         for listener in listeners {
-            tokio::spawn(endpoint.clone().accept(listener, permits.clone()));
+            supervisor.task("sip-tcp", endpoint.clone().accept(listener, permits.clone()));
         }
         let (calls, incoming) = mpsc::channel(256);
-        tokio::spawn(endpoint.clone().dispatch(transactions, calls));
+        supervisor.task("sip-calls", endpoint.clone().dispatch(transactions, calls));
         Ok((endpoint, incoming))
     }
 
