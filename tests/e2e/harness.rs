@@ -3,6 +3,7 @@
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -284,13 +285,15 @@ impl Drop for Service {
     fn drop(&mut self) {
         let runs = matches!(self.child.try_wait(), Ok(None));
         // One that is served by TLS alone has no telephones in these tests.
-        if runs && !std::thread::panicking() && !self.ready.contains("http=https://") {
-            self.assert_nothing_is_left();
-        }
+        let looked = runs && !std::thread::panicking() && !self.ready.contains("http=https://");
+        let left = looked.then(|| catch_unwind(AssertUnwindSafe(|| self.assert_nothing_is_left())));
         let _ = self.child.kill();
         let _ = self.child.wait();
         if !std::thread::panicking() && self.dir.is_absolute() {
             let _ = std::fs::remove_dir_all(&self.dir);
+        }
+        if let Some(Err(panic)) = left {
+            resume_unwind(panic);
         }
     }
 }
