@@ -2,7 +2,7 @@
 
 use super::app::AppState;
 use super::caller::{Caller, Proxies};
-use super::limits::{Limits, Place};
+use super::limits::Place;
 use super::problem::{problem, too_many};
 use super::tls::Certificates;
 use super::{api, listener, page, recordings, socket};

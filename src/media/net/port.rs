@@ -3,7 +3,7 @@
 #![allow(clippy::disallowed_macros, reason = "nothing here runs a packet")]
 
 use crate::media::net::batch::BatchSocket;
-use crate::media::plane::MediaSettings;
+use crate::media::settings::MediaSettings;
 use mio::net::TcpListener;
 use omnigate_rtc::Path;
 use std::io;
