@@ -44,6 +44,10 @@ pub use error::MediaError;
 pub use event::{LegEvent, LegFigures, PeerEvent};
 pub use ids::{LegId, PlaybackId};
 pub use leg_handle::{LegHandle, LegSeat};
+#[cfg(test)]
+pub(crate) use net::made::{Net, Port};
+#[cfg(test)]
+pub(crate) use plane::made::MadeShards;
 pub use plane::{MediaPlane, ShardIndex};
 pub use playback::{Announcement, Playback};
 pub use settings::MediaSettings;

@@ -13,6 +13,7 @@ use crate::media::ids::LegId;
 use crate::media::leg_handle::{LegHandle, LegSeat};
 use crate::media::net::port::{Announced, WebrtcPort};
 use crate::media::net::ports::PortPool;
+use crate::media::net::sockets::Sockets;
 use crate::media::net::tcp::TcpPort;
 use crate::media::orders::Orders;
 use crate::media::outlet::Outlet;
@@ -40,6 +41,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
 use tokio::sync::mpsc;
+
+#[cfg(test)]
+pub(crate) mod made;
 
 /// One of the shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +90,7 @@ impl MediaPlane {
             let thread = supervisor.thread(thread_name(index), move || shard.run(poll));
             threads.push(thread.map_err(socket_error("media thread"))?);
         }
-        plane.finish(settings, threads)
+        plane.finish(settings, Sockets::Kernel, threads)
     }
 
     /// The WebRTC port of each shard.
@@ -109,7 +113,16 @@ impl MediaPlane {
     /// # Errors
     /// [`MediaError::Socket`] without a free port, [`MediaError::Busy`] when the shard does not take orders.
     pub fn open_leg(&self, peer: IpAddr, events: mpsc::Sender<LegEvent>) -> Result<LegHandle, MediaError> {
-        let now = Instant::now();
+        self.open_leg_at(peer, events, Instant::now())
+    }
+
+    /// [`MediaPlane::open_leg`] at this time.
+    pub(crate) fn open_leg_at(
+        &self,
+        peer: IpAddr,
+        events: mpsc::Sender<LegEvent>,
+        now: Instant,
+    ) -> Result<LegHandle, MediaError> {
         let (port, rtp, rtcp) = lock(&self.ports)
             .open(self.bind_for(peer), now)
             .map_err(|source| MediaError::Socket {
@@ -321,6 +334,7 @@ impl Parts {
     fn finish(
         self,
         settings: MediaSettings,
+        sockets: Sockets,
         threads: Vec<JoinHandle<()>>,
     ) -> Result<Arc<MediaPlane>, MediaError> {
         Ok(Arc::new(MediaPlane {
@@ -328,7 +342,7 @@ impl Parts {
             figures: self.figures,
             webrtc_ports: self.ports,
             threads: Mutex::new(threads),
-            ports: Arc::new(Mutex::new(PortPool::new(settings.rtp_ports.clone()))),
+            ports: Arc::new(Mutex::new(PortPool::new(settings.rtp_ports.clone(), sockets))),
             taps: Mutex::new(self.taps),
             factory: PeerFactory::new()?,
             settings,

@@ -66,6 +66,23 @@ impl WebrtcPort {
     }
 }
 
+#[cfg(test)]
+impl WebrtcPort {
+    /// The port of the shard with this index, UDP alone, of other sockets than the kernel's.
+    pub(crate) fn made(
+        settings: &MediaSettings,
+        index: usize,
+        sockets: &crate::media::net::sockets::Sockets,
+    ) -> io::Result<WebrtcPort> {
+        let port = settings.webrtc_port + index as u16;
+        Ok(WebrtcPort {
+            udp: sockets.udp(SocketAddr::new(settings.bind, port))?,
+            tcp: None,
+            announced: Announced { port, tcp: false },
+        })
+    }
+}
+
 impl Announced {
     /// Its candidates, the preferred ones first.
     pub(crate) fn candidates(self, settings: &MediaSettings) -> Vec<Path> {
