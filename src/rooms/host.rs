@@ -172,6 +172,18 @@ impl Host {
         self.carry_out(effects, now);
     }
 
+    /// See [`Tenants::audit`].
+    #[cfg(test)]
+    pub(super) fn audit(&self) -> Result<(), String> {
+        self.parts.tenants.audit()
+    }
+
+    /// True when nobody is connected and nothing is open.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.sockets.is_empty() && self.telephones.is_empty() && self.parts.media.is_empty()
+    }
+
     fn carry_out(&mut self, effects: Vec<Effect>, now: Now) {
         let mut queue = VecDeque::from(effects);
         while let Some(effect) = queue.pop_front() {
