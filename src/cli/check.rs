@@ -1,6 +1,6 @@
 //! `omnigate check`
 
-use super::{Failure, complain, say};
+use super::output::{Failure, complain, say};
 use crate::config;
 use crate::gateway::Prompts;
 use crate::http::Certificates;

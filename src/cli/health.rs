@@ -1,6 +1,6 @@
 //! `omnigate health`
 
-use super::Failure;
+use super::output::Failure;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{self, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};

@@ -2,6 +2,7 @@
 
 mod check;
 mod health;
+mod output;
 mod phone;
 mod phone_media;
 mod phone_report;
@@ -12,6 +13,7 @@ mod translate;
 mod webhook;
 
 use clap::{Parser, Subcommand};
+use output::{Failure, complain, say};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -92,25 +94,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Any error that ends a command; its text is for people.
-pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
-
 /// Signaling runs on one thread: more cost more than they bring (the media plane has threads of its own).
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     Ok(tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()?)
-}
-
-/// A line on stdout.
-#[allow(clippy::print_stdout)]
-pub(crate) fn say(line: &str) {
-    println!("{line}");
-}
-
-/// A line on stderr.
-#[allow(clippy::print_stderr)]
-pub(crate) fn complain(line: &str) {
-    eprintln!("{line}");
 }

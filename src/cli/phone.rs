@@ -1,8 +1,8 @@
 //! `omnigate phone`: a SIP caller on our own SIP and media cores.
 
+use super::output::{Failure, complain, say};
 use super::phone_media::{PhoneMedia, Script, clock};
 use super::phone_report::Report;
-use super::{Failure, complain, say};
 use crate::config::{SipListen, SipTransport};
 use crate::observe::Metrics;
 use crate::sip::{Endpoint, EndpointSettings, Event, Flow, ServerTransaction, SourceFilter};

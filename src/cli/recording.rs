@@ -1,6 +1,6 @@
 //! `omnigate recording …`: what is in the index and in the folder, without a running service.
 
-use super::{Failure, complain, say};
+use super::output::{Failure, complain, say};
 use crate::config::{self, Secret, Settings};
 use crate::recording::{Entry, Folder, Index, Query, decrypt, identity, verify};
 use crate::store::Store;

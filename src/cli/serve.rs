@@ -1,7 +1,7 @@
 //! `omnigate serve`: runs the service until it is told to end, or until a part of it dies.
 
+use super::output::{Failure, say};
 use super::service::Service;
-use super::{Failure, say};
 use crate::config;
 use crate::http::Certificates;
 use crate::observe::{self, Health, Notify};

@@ -1,6 +1,6 @@
 //! The service: all parts put together, and taken apart in order.
 
-use super::Failure;
+use super::output::Failure;
 use super::translate::{announcement, hub_settings, media_settings, own_address, public_url, services};
 use crate::calls::CallRegistry;
 use crate::config::Settings;

@@ -1,6 +1,6 @@
 //! `omnigate webhook …`: what waits in the outbox, and sending again.
 
-use super::{Failure, say};
+use super::output::{Failure, say};
 use crate::config;
 use crate::store::Store;
 use crate::webhook::Outbox;

@@ -1,7 +1,7 @@
 //! The task of one call: carries out what the SIP call and the call flow decide.
 
 use super::flow::{CallFlow, Effect, Event};
-use super::run::{Gateway, Screened};
+use super::shared::{Gateway, Screened};
 use crate::calls::CallEnd;
 use crate::clock::unix_now;
 use crate::media::{LegEvent, LegFigures, LegHandle, Playback, PlaybackId};

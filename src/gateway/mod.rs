@@ -6,10 +6,11 @@
 mod call;
 mod flow;
 mod guesses;
+mod intake;
 mod prompts;
-mod run;
+mod shared;
 
 pub use flow::{CallFlow, Effect, Event, FlowSettings, Phrase};
 pub use guesses::{Allowance, GuessBudget};
 pub use prompts::{PromptError, Prompts};
-pub use run::{Gateway, GatewayParts};
+pub use shared::{Gateway, GatewayParts};

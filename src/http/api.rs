@@ -1,7 +1,8 @@
-//! `/api/v1`: look-up of call numbers, calls. Errors are problem details (RFC 9457).
+//! `/api/v1`: look-up of call numbers, calls.
 
+use super::app::AppState;
 use super::caller::Caller;
-use super::server::AppState;
+use super::problem::problem;
 use axum::Json;
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -11,17 +12,6 @@ use omnigate_omnitalk::{CallNumber, LookUp, TargetKind};
 use omnigate_room::CallId;
 use serde_json::json;
 use std::sync::Arc;
-
-/// An error's answer.
-pub(super) fn problem(status: StatusCode, title: &str, detail: &str) -> Response {
-    let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
-    (
-        status,
-        [(header::CONTENT_TYPE, "application/problem+json")],
-        body.to_string(),
-    )
-        .into_response()
-}
 
 /// With a token: only its bearers. Without: only this machine, and nobody whom a proxy on it passes on.
 pub(super) async fn authorise(

@@ -2,7 +2,7 @@
 
 use super::caller::{Proxies, Way};
 use super::limits::{Limits, Place};
-use super::server::too_many;
+use super::problem::too_many;
 use super::tls::Certificates;
 use crate::observe::Metrics;
 use crate::supervise::test_point;

@@ -1,16 +1,19 @@
 //! The HTTP side: listener, TLS, limits, WebSockets, API, page, figures.
 
 mod api;
+mod app;
 mod caller;
 mod limits;
 mod listener;
 mod page;
+mod problem;
 mod recordings;
 mod server;
 mod socket;
 mod tls;
 
+pub use app::AppState;
 pub use caller::Proxies;
 pub use limits::Limits;
-pub use server::{AppState, HttpError, HttpServer, Listening};
+pub use server::{HttpError, HttpServer, Listening};
 pub use tls::{Certificates, TlsError};

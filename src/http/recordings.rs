@@ -1,8 +1,9 @@
 //! `/api/v1/recordings`: list, look at, fetch, pause, delete.
 
-use super::api::{is_authorised, problem, unauthorised};
+use super::api::{is_authorised, unauthorised};
+use super::app::AppState;
 use super::caller::Caller;
-use super::server::AppState;
+use super::problem::problem;
 use crate::recording::{Entry, Query as Wanted};
 use axum::Json;
 use axum::body::{Body, Bytes};

@@ -1,19 +1,14 @@
 //! The HTTP listener and its routes.
 
+use super::app::AppState;
 use super::caller::{Caller, Proxies};
-use super::limits::{Limits, Place};
+use super::limits::Place;
+use super::problem::{problem, too_many};
 use super::tls::Certificates;
 use super::{api, listener, page, recordings, socket};
-use crate::calls::CallRegistry;
-use crate::config::{OriginPattern, Secret};
-use crate::directory::Directory;
-use crate::media::MediaPlane;
-use crate::observe::{Health, Metrics};
-use crate::recording::Recorder;
-use crate::rooms::Rooms;
+use crate::config::OriginPattern;
 use crate::supervise::Supervisor;
 use crate::sync::lock;
-use crate::webhook::WebhookFigures;
 use axum::Router;
 use axum::extract::{Extension, State, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -21,9 +16,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use omnigate_omnitalk::SocketId;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -35,34 +30,6 @@ const MAX_FRAME: usize = 128 * 1024;
 const BACKLOG: u32 = 1024;
 /// Read buffer of a WebSocket, bytes: most messages are far smaller, and most sockets are idle.
 const READ_BUFFER: usize = 4 * 1024;
-
-/// What the routes need.
-pub struct AppState {
-    /// The rooms.
-    pub rooms: Rooms,
-    /// The numbers given out here, which other gateways ask for too.
-    pub directory: Arc<dyn Directory>,
-    /// The media plane.
-    pub media: Arc<MediaPlane>,
-    /// Recordings.
-    pub recorder: Arc<Recorder>,
-    /// Counters of webhooks.
-    pub webhooks: Arc<WebhookFigures>,
-    /// Calls.
-    pub calls: Arc<CallRegistry>,
-    /// Counters.
-    pub metrics: Arc<Metrics>,
-    /// Readiness.
-    pub health: Arc<Health>,
-    /// Bearer token of the API.
-    pub api_token: Option<Secret>,
-    /// Origins whose pages may open WebSockets; empty: any.
-    pub origins: Vec<OriginPattern>,
-    /// What one client may take.
-    pub limits: Arc<Limits>,
-    /// Numbers sockets.
-    pub next_socket: AtomicU64,
-}
 
 /// Why HTTP cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -235,7 +202,7 @@ async fn websocket(
         let origin = String::from_utf8_lossy(origin.as_bytes());
         info!(client = %caller.address, %origin, "WebSocket refused: the origin is not in http.origins");
         app.metrics.http_refused("origin");
-        return api::problem(
+        return problem(
             StatusCode::FORBIDDEN,
             "Forbidden",
             "pages of this origin may not connect here",
@@ -263,16 +230,4 @@ async fn websocket(
 /// Native apps send no origin and are not asked for one; a page cannot leave it out.
 fn allowed(origins: &[OriginPattern], origin: &[u8]) -> bool {
     origins.is_empty() || str::from_utf8(origin).is_ok_and(|o| origins.iter().any(|known| known.matches(o)))
-}
-
-/// 429, with the time after which it is worth another try.
-pub(super) fn too_many(wait: Duration) -> Response {
-    let mut response = api::problem(
-        StatusCode::TOO_MANY_REQUESTS,
-        "Too Many Requests",
-        "this client connects too often; see Retry-After",
-    );
-    let seconds = wait.as_secs() + 1;
-    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-    response
 }

@@ -3,15 +3,16 @@
 #![allow(clippy::disallowed_types, reason = "nothing here runs a packet")]
 
 use crate::media::command::{Command, LegOrder};
+use crate::media::error::MediaError;
 use crate::media::ids::{LegId, PlaybackId};
+use crate::media::net::ports::PortPool;
 use crate::media::orders::Orders;
-use crate::media::plane::{MediaError, MediaPlane};
 use crate::media::playback::Playback;
 use crate::sync::lock;
 use omnigate_sip::{Agreed, LocalMedia};
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 /// Where a leg can be reached, wherever it is: for whoever moves it between rooms. It does not keep the leg.
@@ -42,12 +43,25 @@ impl LegSeat {
 pub struct LegHandle {
     seat: LegSeat,
     local: LocalMedia,
-    plane: Arc<MediaPlane>,
+    /// Where its port goes back to.
+    ports: Arc<Mutex<PortPool>>,
+    /// Numbers playbacks, of all legs.
+    playbacks: Arc<AtomicU64>,
 }
 
 impl LegHandle {
-    pub(super) fn new(seat: LegSeat, local: LocalMedia, plane: Arc<MediaPlane>) -> LegHandle {
-        LegHandle { seat, local, plane }
+    pub(super) fn new(
+        seat: LegSeat,
+        local: LocalMedia,
+        ports: Arc<Mutex<PortPool>>,
+        playbacks: Arc<AtomicU64>,
+    ) -> LegHandle {
+        LegHandle {
+            seat,
+            local,
+            ports,
+            playbacks,
+        }
     }
 
     /// Its identity.
@@ -78,7 +92,7 @@ impl LegHandle {
     /// # Errors
     /// [`MediaError::Busy`] when the shard does not take orders; nothing is played then.
     pub fn play(&self, playback: Playback) -> Result<PlaybackId, MediaError> {
-        let id = PlaybackId(self.plane.next_playback.fetch_add(1, Relaxed));
+        let id = PlaybackId(self.playbacks.fetch_add(1, Relaxed));
         self.seat.ask(LegOrder::Play(id, playback))?;
         Ok(id)
     }
@@ -92,6 +106,6 @@ impl LegHandle {
 impl Drop for LegHandle {
     fn drop(&mut self) {
         self.seat.release(LegOrder::Remove);
-        lock(&self.plane.ports).close(self.local.port, Instant::now());
+        lock(&self.ports).close(self.local.port, Instant::now());
     }
 }

@@ -21,6 +21,7 @@
 )]
 
 mod command;
+mod error;
 mod event;
 mod ids;
 mod leg_handle;
@@ -30,6 +31,7 @@ mod orders;
 mod outlet;
 mod plane;
 mod playback;
+mod settings;
 mod shard;
 mod sound;
 mod stats;
@@ -38,11 +40,17 @@ mod video;
 
 pub(crate) use sound::g711_out::law;
 
+pub use error::MediaError;
 pub use event::{LegEvent, LegFigures, PeerEvent};
 pub use ids::{LegId, PlaybackId};
 pub use leg_handle::{LegHandle, LegSeat};
-pub use plane::{MediaError, MediaPlane, MediaSettings, ShardIndex};
+#[cfg(test)]
+pub(crate) use net::made::{Net, Port};
+#[cfg(test)]
+pub(crate) use plane::made::MadeShards;
+pub use plane::{MediaPlane, ShardIndex};
 pub use playback::{Announcement, Playback};
+pub use settings::MediaSettings;
 pub use stats::{LATENESS_BOUNDS_MS, MediaFigures};
 pub use tap::{CaptureId, TapReader};
 pub use video::plane::Published;

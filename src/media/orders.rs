@@ -1,7 +1,7 @@
 //! The way of orders to a shard.
 
 use crate::media::command::Command;
-use crate::media::plane::MediaError;
+use crate::media::error::MediaError;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use mio::Waker;
 use std::sync::Arc;

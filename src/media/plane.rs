@@ -7,15 +7,18 @@
 )]
 
 use crate::media::command::{Command, LegOrder};
+use crate::media::error::MediaError;
 use crate::media::event::{LegEvent, PeerEvent};
 use crate::media::ids::LegId;
 use crate::media::leg_handle::{LegHandle, LegSeat};
 use crate::media::net::port::{Announced, WebrtcPort};
 use crate::media::net::ports::PortPool;
+use crate::media::net::sockets::Sockets;
 use crate::media::net::tcp::TcpPort;
 use crate::media::orders::Orders;
 use crate::media::outlet::Outlet;
 use crate::media::playback::Announcement;
+use crate::media::settings::MediaSettings;
 use crate::media::shard::Shard;
 use crate::media::sound::app::App;
 use crate::media::sound::leg::{Leg, LegSeed};
@@ -26,62 +29,21 @@ use crate::supervise::Supervisor;
 use crate::sync::lock;
 use mio::Poll;
 use omnigate_room::{ParticipantId, PeerId, RoomId};
-use omnigate_rtc::{Path, PeerError, PeerFactory, VideoCodec};
+use omnigate_rtc::{Path, PeerFactory};
 use omnigate_rtp::playout::{Playout, PlayoutSettings};
 use omnigate_sip::LocalMedia;
 use rand::RngExt;
 use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::mpsc;
 
-/// How the media plane is set up.
-#[derive(Debug, Clone)]
-pub struct MediaSettings {
-    /// Address that sockets are bound on.
-    pub bind: IpAddr,
-    /// Addresses announced in SDP and candidates; the first of a family is used for phones.
-    pub advertise: Vec<IpAddr>,
-    /// Port range of phone legs.
-    pub rtp_ports: RangeInclusive<u16>,
-    /// First WebRTC port; one a shard from there. 0: any free port.
-    pub webrtc_port: u16,
-    /// Takes ICE over TCP (RFC 6544) on the same port numbers.
-    pub webrtc_tcp: bool,
-    /// Number of shards, at least 1.
-    pub shards: usize,
-    /// A leg without RTP for this long, while not on hold, is reported silent.
-    pub silence_timeout: Duration,
-    /// Video codecs, the preferred one first.
-    pub video_codecs: Vec<VideoCodec>,
-}
-
-/// Why the media plane refuses.
-#[derive(Debug, thiserror::Error)]
-pub enum MediaError {
-    /// A socket cannot be opened.
-    #[error("{what}: {source}")]
-    Socket {
-        /// Which.
-        what: &'static str,
-        /// Cause.
-        source: io::Error,
-    },
-    /// The shard's queue is full or it has ended.
-    #[error("media thread does not take orders")]
-    Busy,
-    /// The peer's offer was refused.
-    #[error(transparent)]
-    Peer(#[from] PeerError),
-    /// A decoder cannot be made.
-    #[error(transparent)]
-    Rtp(#[from] omnigate_rtp::Error),
-}
+#[cfg(test)]
+pub(crate) mod made;
 
 /// One of the shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,12 +56,12 @@ pub struct MediaPlane {
     figures: Vec<Arc<ShardFigures>>,
     webrtc_ports: Vec<Announced>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    pub(super) ports: Mutex<PortPool>,
+    ports: Arc<Mutex<PortPool>>,
     taps: Mutex<Vec<TapReader>>,
     pub(super) factory: PeerFactory,
     pub(super) settings: MediaSettings,
     next_leg: AtomicU64,
-    pub(super) next_playback: AtomicU64,
+    next_playback: Arc<AtomicU64>,
 }
 
 impl MediaPlane {
@@ -128,7 +90,7 @@ impl MediaPlane {
             let thread = supervisor.thread(thread_name(index), move || shard.run(poll));
             threads.push(thread.map_err(socket_error("media thread"))?);
         }
-        plane.finish(settings, threads)
+        plane.finish(settings, Sockets::Kernel, threads)
     }
 
     /// The WebRTC port of each shard.
@@ -150,12 +112,17 @@ impl MediaPlane {
     ///
     /// # Errors
     /// [`MediaError::Socket`] without a free port, [`MediaError::Busy`] when the shard does not take orders.
-    pub fn open_leg(
-        self: &Arc<Self>,
+    pub fn open_leg(&self, peer: IpAddr, events: mpsc::Sender<LegEvent>) -> Result<LegHandle, MediaError> {
+        self.open_leg_at(peer, events, Instant::now())
+    }
+
+    /// [`MediaPlane::open_leg`] at this time.
+    pub(crate) fn open_leg_at(
+        &self,
         peer: IpAddr,
         events: mpsc::Sender<LegEvent>,
+        now: Instant,
     ) -> Result<LegHandle, MediaError> {
-        let now = Instant::now();
         let (port, rtp, rtcp) = lock(&self.ports)
             .open(self.bind_for(peer), now)
             .map_err(|source| MediaError::Socket {
@@ -185,7 +152,9 @@ impl MediaPlane {
             id,
             orders: self.shards[shard].clone(),
         };
-        Ok(LegHandle::new(seat, LocalMedia { ip, port }, self.clone()))
+        let local = LocalMedia { ip, port };
+        let (ports, playbacks) = (self.ports.clone(), self.next_playback.clone());
+        Ok(LegHandle::new(seat, local, ports, playbacks))
     }
 
     /// A socket of the caller's address family.
@@ -365,6 +334,7 @@ impl Parts {
     fn finish(
         self,
         settings: MediaSettings,
+        sockets: Sockets,
         threads: Vec<JoinHandle<()>>,
     ) -> Result<Arc<MediaPlane>, MediaError> {
         Ok(Arc::new(MediaPlane {
@@ -372,12 +342,12 @@ impl Parts {
             figures: self.figures,
             webrtc_ports: self.ports,
             threads: Mutex::new(threads),
-            ports: Mutex::new(PortPool::new(settings.rtp_ports.clone())),
+            ports: Arc::new(Mutex::new(PortPool::new(settings.rtp_ports.clone(), sockets))),
             taps: Mutex::new(self.taps),
             factory: PeerFactory::new()?,
             settings,
             next_leg: AtomicU64::new(1),
-            next_playback: AtomicU64::new(1),
+            next_playback: Arc::new(AtomicU64::new(1)),
         }))
     }
 }

@@ -172,6 +172,18 @@ impl Host {
         self.carry_out(effects, now);
     }
 
+    /// See [`Tenants::audit`].
+    #[cfg(test)]
+    pub(super) fn audit(&self) -> Result<(), String> {
+        self.parts.tenants.audit()
+    }
+
+    /// True when nobody is connected and nothing is open.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.sockets.is_empty() && self.telephones.is_empty() && self.parts.media.is_empty()
+    }
+
     fn carry_out(&mut self, effects: Vec<Effect>, now: Now) {
         let mut queue = VecDeque::from(effects);
         while let Some(effect) = queue.pop_front() {
@@ -184,7 +196,7 @@ impl Host {
                 | Effect::Gone { .. }
                 | Effect::Call { .. }
                 | Effect::StartRecording { .. }
-                | Effect::StopRecording { .. } => self.tell(effect, &mut queue),
+                | Effect::StopRecording { .. } => self.tell(effect, &mut queue, now),
                 media => put_first(&mut queue, self.media(media, now)),
             }
         }
@@ -227,7 +239,7 @@ impl Host {
     }
 
     /// What others record and tell of.
-    fn tell(&mut self, effect: Effect, queue: &mut VecDeque<Effect>) {
+    fn tell(&mut self, effect: Effect, queue: &mut VecDeque<Effect>, now: Now) {
         let parts = &mut self.parts;
         match effect {
             Effect::Entered {
@@ -250,7 +262,7 @@ impl Host {
                 recording,
                 room,
                 about,
-            } => self.record(recording, room, *about, queue),
+            } => self.record(recording, room, *about, queue, now),
             Effect::StopRecording { recording, ending } => self.stop_recording(recording, ending),
             _ => {}
         }
@@ -262,12 +274,12 @@ impl Host {
         room: RoomId,
         about: RecordingAbout,
         queue: &mut VecDeque<Effect>,
+        now: Now,
     ) {
         let parts = &mut self.parts;
-        let now = Instant::now();
         match parts
             .media
-            .record(recording, room, parts.announcement.as_ref(), now)
+            .record(recording, room, parts.announcement.as_ref(), now.instant)
         {
             Ok(capture) => parts.recorder.begin(Beginning {
                 recording,

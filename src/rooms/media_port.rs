@@ -342,6 +342,18 @@ impl RoomMedia {
             .collect()
     }
 
+    /// True when nothing is open.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        let open = [
+            self.peers.len(),
+            self.streams.len(),
+            self.viewers.len(),
+            self.captures.len(),
+        ];
+        open == [0; 4]
+    }
+
     fn room_of(&self, recording: RecordingId) -> Option<RoomId> {
         let mut all = self.captures.iter();
         all.find(|(_, one)| one.recordings.contains(&recording))

@@ -22,6 +22,8 @@ mod media_port;
 mod numbers;
 mod port;
 mod task;
+#[cfg(test)]
+mod tests;
 
 pub use figures::tell as tell_figures;
 pub(crate) use host::ToSocket;

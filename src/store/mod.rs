@@ -1,8 +1,10 @@
 //! What must survive a restart: the index of recordings and the outbox of webhooks. SQLite, or PostgreSQL.
 
+mod error;
 mod owner;
 mod schema;
 
+pub use error::{Result, StoreError};
 use owner::StoreLock;
 pub use owner::{Held, Holder, Owner, OwnerError};
 
@@ -15,49 +17,6 @@ use std::time::Duration;
 const CONNECTIONS: u32 = 4;
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
-
-/// Why the store cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The folder of the database cannot be made.
-    #[error("store.url: folder {folder}: {source}")]
-    Folder {
-        /// Which.
-        folder: String,
-        /// Cause.
-        source: std::io::Error,
-    },
-    /// The database cannot be opened.
-    #[error("store.url: {0}")]
-    Open(#[source] sqlx::Error),
-    /// The database is of a later version.
-    #[error(
-        "store.url: the database is of version {found}, and this omnigate knows {known}: install a newer one"
-    )]
-    TooNew {
-        /// Of the database.
-        found: i64,
-        /// Ours.
-        known: i64,
-    },
-    /// A statement failed.
-    #[error("database: {0}")]
-    Statement(#[from] sqlx::Error),
-    /// What a column holds is not what was written.
-    #[error("database: column {column}: {source}")]
-    Content {
-        /// Which.
-        column: &'static str,
-        /// Cause.
-        source: serde_json::Error,
-    },
-    /// A command may not change the tables of a database that a service works on.
-    #[error("the database is of an older version, which this command would bring up to date: {0}")]
-    Busy(#[source] Box<OwnerError>),
-}
-
-/// With the error of the store.
-pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// The database.
 #[derive(Debug, Clone)]

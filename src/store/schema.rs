@@ -1,6 +1,6 @@
 //! Tables, and how older ones become the present ones.
 
-use super::{Result, StoreError};
+use super::error::{Result, StoreError};
 use sqlx::AnyPool;
 
 /// Each entry brings the tables from the version of its index to the next one. Never changed, only added to.

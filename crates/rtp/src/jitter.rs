@@ -15,8 +15,6 @@ mod output;
 
 use std::time::{Duration, Instant};
 
-use input::Fit;
-
 use omnigate_audio::g711;
 
 use crate::RtpPacket;
@@ -124,6 +122,14 @@ pub struct JitterCounters {
     pub refused: u64,
     /// New time lines after the first.
     pub restarts: u64,
+}
+
+/// Whether a packet belongs to the time line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    Yes,
+    Restart,
+    Stray,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

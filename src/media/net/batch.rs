@@ -3,6 +3,8 @@
 //! Because the kernel keeps the time, nobody has to be woken for a packet: what a jitter buffer measures is the
 //! network, not the moment of reading.
 
+#[cfg(test)]
+use crate::media::net::made::Port;
 use quinn_udp::{RecvMeta, UdpSocketState};
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
@@ -18,20 +20,40 @@ const MOST_CALLS: usize = 64;
 const OLDEST: Duration = Duration::from_millis(200);
 
 /// A UDP socket that is read in batches.
-pub(crate) struct BatchSocket {
-    socket: UdpSocket,
-    state: UdpSocketState,
+pub(crate) struct BatchSocket(Way);
+
+/// Outside tests there is one, so that nothing is asked a packet.
+enum Way {
+    Kernel {
+        socket: UdpSocket,
+        state: UdpSocketState,
+    },
+    #[cfg(test)]
+    Made(Port),
 }
 
 impl BatchSocket {
     /// Makes it non-blocking and asks the kernel for arrival times.
     pub(crate) fn new(socket: UdpSocket) -> io::Result<BatchSocket> {
         let state = UdpSocketState::new((&socket).into())?;
-        Ok(BatchSocket { socket, state })
+        Ok(BatchSocket(Way::Kernel { socket, state }))
+    }
+
+    /// A place on a made network.
+    #[cfg(test)]
+    pub(crate) fn made(port: Port) -> BatchSocket {
+        BatchSocket(Way::Made(port))
     }
 
     pub(crate) fn send_to(&self, datagram: &[u8], to: SocketAddr) -> io::Result<usize> {
-        self.socket.send_to(datagram, to)
+        match &self.0 {
+            Way::Kernel { socket, .. } => socket.send_to(datagram, to),
+            #[cfg(test)]
+            Way::Made(port) => {
+                port.send(datagram, to);
+                Ok(datagram.len())
+            }
+        }
     }
 }
 
@@ -52,6 +74,15 @@ impl Moment {
         Moment {
             now: Instant::now(),
             since_epoch: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+        }
+    }
+
+    /// A moment of a made clock.
+    #[cfg(test)]
+    pub(crate) fn made(now: Instant) -> Moment {
+        Moment {
+            now,
+            since_epoch: Duration::ZERO,
         }
     }
 
@@ -82,13 +113,21 @@ impl Batch {
         moment: &Moment,
         mut take: impl FnMut(SocketAddr, Instant, &[u8]),
     ) {
+        let (socket, state) = match &socket.0 {
+            Way::Kernel { socket, state } => (socket, state),
+            #[cfg(test)]
+            Way::Made(port) => {
+                while let Some((source, datagram)) = port.receive() {
+                    take(source, moment.now, &datagram);
+                }
+                return;
+            }
+        };
         for _ in 0..MOST_CALLS {
             let mut chunks = self.buffers.chunks_exact_mut(BUFFER);
             let mut slices: [IoSliceMut<'_>; BATCH] =
                 std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
-            let received = socket
-                .state
-                .recv((&socket.socket).into(), &mut slices, &mut self.meta);
+            let received = state.recv(socket.into(), &mut slices, &mut self.meta);
             let Ok(count) = received else { return };
             for (meta, buffer) in self
                 .meta

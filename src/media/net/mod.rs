@@ -2,7 +2,10 @@
 
 pub(super) mod batch;
 pub(super) mod latch;
+#[cfg(test)]
+pub(super) mod made;
 pub(super) mod port;
 pub(super) mod ports;
 pub(super) mod routes;
+pub(super) mod sockets;
 pub(super) mod tcp;

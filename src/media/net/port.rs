@@ -3,7 +3,7 @@
 #![allow(clippy::disallowed_macros, reason = "nothing here runs a packet")]
 
 use crate::media::net::batch::BatchSocket;
-use crate::media::plane::MediaSettings;
+use crate::media::settings::MediaSettings;
 use mio::net::TcpListener;
 use omnigate_rtc::Path;
 use std::io;
@@ -63,6 +63,23 @@ impl WebrtcPort {
             let udp = BatchSocket::new(udp)?;
             return Ok(WebrtcPort { udp, tcp, announced });
         }
+    }
+}
+
+#[cfg(test)]
+impl WebrtcPort {
+    /// The port of the shard with this index, UDP alone, of other sockets than the kernel's.
+    pub(crate) fn made(
+        settings: &MediaSettings,
+        index: usize,
+        sockets: &crate::media::net::sockets::Sockets,
+    ) -> io::Result<WebrtcPort> {
+        let port = settings.webrtc_port + index as u16;
+        Ok(WebrtcPort {
+            udp: sockets.udp(SocketAddr::new(settings.bind, port))?,
+            tcp: None,
+            announced: Announced { port, tcp: false },
+        })
     }
 }
 

@@ -1,9 +1,10 @@
 //! RTP port pairs: an even port for RTP, the next for RTCP (RFC 3550 section 11).
 
 use crate::media::net::batch::BatchSocket;
+use crate::media::net::sockets::Sockets;
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
@@ -16,11 +17,12 @@ pub(crate) struct PortPool {
     free: VecDeque<u16>,
     resting: VecDeque<(Instant, u16)>,
     used: usize,
+    sockets: Sockets,
 }
 
 impl PortPool {
-    /// Pairs within `range`.
-    pub(crate) fn new(range: RangeInclusive<u16>) -> PortPool {
+    /// Pairs within `range`, with sockets from there.
+    pub(crate) fn new(range: RangeInclusive<u16>, sockets: Sockets) -> PortPool {
         let free = range
             .clone()
             .filter(|p| p % 2 == 0 && p.checked_add(1).is_some_and(|n| range.contains(&n)))
@@ -29,6 +31,7 @@ impl PortPool {
             free,
             resting: VecDeque::new(),
             used: 0,
+            sockets,
         }
     }
 
@@ -51,7 +54,7 @@ impl PortPool {
         }
         for _ in 0..self.free.len() {
             let Some(port) = self.free.pop_front() else { break };
-            match bind_pair(bind, port) {
+            match self.bind_pair(bind, port) {
                 Ok((rtp, rtcp)) => {
                     self.used += 1;
                     return Ok((port, rtp, rtcp));
@@ -70,12 +73,12 @@ impl PortPool {
         self.used = self.used.saturating_sub(1);
         self.resting.push_back((now, port));
     }
-}
 
-fn bind_pair(bind: IpAddr, port: u16) -> io::Result<(BatchSocket, BatchSocket)> {
-    let rtp = UdpSocket::bind(SocketAddr::new(bind, port))?;
-    let rtcp = UdpSocket::bind(SocketAddr::new(bind, port + 1))?;
-    Ok((BatchSocket::new(rtp)?, BatchSocket::new(rtcp)?))
+    fn bind_pair(&self, bind: IpAddr, port: u16) -> io::Result<(BatchSocket, BatchSocket)> {
+        let rtp = self.sockets.udp(SocketAddr::new(bind, port))?;
+        let rtcp = self.sockets.udp(SocketAddr::new(bind, port + 1))?;
+        Ok((rtp, rtcp))
+    }
 }
 
 #[cfg(test)]
@@ -85,7 +88,7 @@ mod tests {
     #[test]
     fn a_port_rests_half_a_minute_before_it_is_used_again() {
         let now = Instant::now();
-        let mut pool = PortPool::new(42_101..=42_105);
+        let mut pool = PortPool::new(42_101..=42_105, Sockets::Kernel);
         let host = IpAddr::from([127, 0, 0, 1]);
         let (first, a, b) = pool.open(host, now).unwrap();
         assert_eq!(first % 2, 0);

@@ -1,7 +1,8 @@
 //! The control plane's side of video.
 
 use crate::media::command::Command;
-use crate::media::plane::{MediaError, MediaPlane, ShardIndex};
+use crate::media::error::MediaError;
+use crate::media::plane::{MediaPlane, ShardIndex};
 use crate::media::video::{Stream, Viewing};
 use omnigate_room::{RoomId, StreamId, ViewerId};
 use omnigate_rtc::{CodecSet, Forwarder, VideoCodec, codec_order, offered_codecs};

@@ -1,8 +1,8 @@
 //! Audio: publish, the transport's coming and going, mute (6.11, 6.18, 10.5).
 
-use super::owed::Awaited;
+use super::Hub;
+use super::outcome::{Awaited, Handled};
 use super::people::{Audio, Participant};
-use super::{Handled, Hub};
 use crate::effects::{Effect, Now};
 use crate::fault::Fault;
 use crate::fields::Fields;

@@ -1,7 +1,7 @@
 //! What is always true of a hub between two calls. Tests ask after every step.
 
 use super::Hub;
-use super::owed::Awaited;
+use super::outcome::Awaited;
 use super::people::{
     Audio, Connection, Line, Participant, Place, Recorded, Room, Session, Source, Stage, Watching,
 };

@@ -27,7 +27,7 @@
 //! | `rooms` | rooms: making, destroying, joining, leaving, expiry |
 //! | `calls` | 1:1 calls: ring, answer, decline, bridge, end |
 //! | `app_calls`, `telephones` | what is special to calls from apps and from telephones |
-//! | `owed` | responses that wait for the media plane or the directory |
+//! | `outcome`, `owed` | responses that wait for the media plane or the directory |
 //! | `audio`, `video`, `viewers`, `screens` | what is published and subscribed |
 //! | `recordings` | what is recorded, by whom, until when; who takes part |
 //! | `chat`, `lists` | chat and kick-out; lists |
@@ -42,6 +42,7 @@ mod chat;
 mod guesses;
 mod lists;
 mod numbers;
+mod outcome;
 mod owed;
 mod people;
 mod recordings;
@@ -67,7 +68,7 @@ use crate::words::Track;
 use guesses::Guesses;
 use omnigate_room::Ending;
 use omnigate_room::{CallId, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
-use owed::Awaited;
+use outcome::{Awaited, Handled, Outcome};
 pub(crate) use people::{Connection, Place, Room};
 use people::{Stream, Viewer};
 use std::collections::{BTreeMap, BTreeSet};
@@ -133,22 +134,6 @@ impl fmt::Debug for Hub {
         f.debug_struct("Hub")
             .field("figures", &self.figures())
             .finish_non_exhaustive()
-    }
-}
-
-/// How a handler ended well.
-enum Outcome {
-    /// The response can be sent.
-    Now(Reply),
-    /// The response follows when the media plane has answered this.
-    Later(Awaited),
-}
-
-type Handled = Result<Outcome, Fault>;
-
-impl From<Reply> for Outcome {
-    fn from(reply: Reply) -> Self {
-        Self::Now(reply)
     }
 }
 

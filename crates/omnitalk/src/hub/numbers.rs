@@ -1,8 +1,8 @@
 //! Call numbers of sessions and rooms (6.2, 10.6, 12.23). Who has which is the directory's book, which all services share
 //! and which answers later; the hub keeps what it has been told.
 
-use super::owed::Awaited;
-use super::{Handled, Hub};
+use super::Hub;
+use super::outcome::{Awaited, Handled};
 use crate::effects::{Effect, Now};
 use crate::fault::Fault;
 use crate::fields::Fields;

@@ -1,41 +1,15 @@
 //! Responses that wait: a publish for the SDP answer of the media plane, a subscription for its SDP offer (6.11 to 6.13), a
 //! call number for the directory (6.2). A socket owes at most one at a time, because its requests are answered in their order (3.2).
 
+use super::Hub;
+use super::outcome::{Awaited, Owed};
 use super::people::{Audio, Sdk};
-use super::{Hub, Outcome};
 use crate::effects::{Effect, Now};
 use crate::fault::Fault;
 use crate::ids::SocketId;
 use crate::incoming::{Kind, Request};
-use crate::numbers::NumberOwner;
 use crate::outgoing::{self, Reply};
 use crate::timers::Timer;
-use omnigate_room::{ParticipantId, StreamId, ViewerId};
-
-/// What is to be answered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Awaited {
-    /// The SDP answer of the participant's audio peer.
-    Peer(ParticipantId),
-    /// The SDP answer of a camera or screen.
-    Stream(StreamId),
-    /// The SDP offer of a subscription.
-    Viewer(ViewerId),
-    /// A call number, of the directory.
-    Number(NumberOwner),
-}
-
-impl From<Awaited> for Outcome {
-    fn from(awaited: Awaited) -> Self {
-        Self::Later(awaited)
-    }
-}
-
-/// A request whose response waits.
-pub(crate) struct Owed {
-    pub(super) request: Request,
-    pub(super) awaited: Awaited,
-}
 
 impl Hub {
     pub(super) fn owe(&mut self, socket: SocketId, request: Request, awaited: Awaited, now: Now) {

@@ -1,6 +1,6 @@
 //! What the hub keeps: connections, sessions, rooms, participants, streams, viewers, calls.
 
-use super::owed::Owed;
+use super::outcome::Owed;
 use crate::fields::{Fields, RoomSecret};
 use crate::ids::{ClientId, SocketId};
 use crate::incoming::Request;

@@ -1,8 +1,8 @@
 //! Shared screens: at most one a room, with a session of its own beside its owner's (6.12, 8.5, 9.16).
 
-use super::owed::Awaited;
+use super::Hub;
+use super::outcome::{Awaited, Handled};
 use super::people::Source;
-use super::{Handled, Hub};
 use crate::effects::Now;
 use crate::fault::Fault;
 use crate::fields::Fields;

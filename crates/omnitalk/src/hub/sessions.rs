@@ -1,6 +1,6 @@
 //! Sessions: beginning, heartbeat, end (6.1, 2.1, 6.23).
 
-use super::owed::Awaited;
+use super::outcome::Awaited;
 use super::people::{Audio, Place, Sdk, Session};
 use super::{CLOSE_KICKED, CLOSE_LEFT, CLOSE_LOST, CLOSE_SHUTDOWN, Hub};
 use crate::effects::{Effect, EndReason, Now, TelephoneNotice};

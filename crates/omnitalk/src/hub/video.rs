@@ -13,9 +13,9 @@
 //!                       it is ended, its owner leaves, its stream ends, or its transport is lost
 //! ```
 
-use super::owed::Awaited;
+use super::Hub;
+use super::outcome::{Awaited, Handled};
 use super::people::{Participant, Room, Source, Stream};
-use super::{Handled, Hub};
 use crate::effects::Effect;
 use crate::fault::Fault;
 use crate::fields::Fields;

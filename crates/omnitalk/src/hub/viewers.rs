@@ -1,8 +1,8 @@
 //! Subscriptions to published video (6.13); `video` draws their stages.
 
-use super::owed::Awaited;
+use super::Hub;
+use super::outcome::{Awaited, Handled};
 use super::people::{Room, Source, Viewer, Watching};
-use super::{Handled, Hub};
 use crate::effects::{Effect, Now};
 use crate::fault::Fault;
 use crate::fields::{Fields, LONG_LIMIT};

@@ -2,13 +2,6 @@
 
 use super::*;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fit {
-    Yes,
-    Restart,
-    Stray,
-}
-
 /// Taking packets in.
 impl JitterBuffer {
     pub(super) fn fits(&self, now_us: i64, packet: &RtpPacket<'_>, clock_rate: i64) -> Fit {

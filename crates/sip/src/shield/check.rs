@@ -1,6 +1,7 @@
 //! What must be true of a message before it is parsed further.
 
-use super::{Fault, Head};
+use super::fault::Fault;
+use super::head::Head;
 use crate::header;
 
 const fn bad(reason: &'static str) -> Option<Fault> {

@@ -1,6 +1,6 @@
 //! A forgiving reading of a message's head, and its careful rewriting.
 
-use super::{MAX_HEADERS, MAX_LINE};
+use super::limits::{MAX_HEADERS, MAX_LINE};
 
 /// One header field after unfolding.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,20 +5,17 @@
 //! answers what is wrong without keeping state (RFC 3261 sections 8.2 and 16.11), and drops the rest.
 
 mod check;
+mod fault;
 mod head;
+mod limits;
 
 pub(crate) use head::head_length as head_end;
 pub use head::{Field, Head};
+pub use limits::{MAX_HEADERS, MAX_LINE, MAX_MESSAGE};
 
 use crate::dialog::{AGENT, ALLOW};
+use fault::Fault;
 use std::net::SocketAddr;
-
-/// Largest request handed on, bytes; longer ones get 513.
-pub const MAX_MESSAGE: usize = 8 * 1024;
-/// Most header lines in a message.
-pub const MAX_HEADERS: usize = 128;
-/// Longest header line after unfolding, bytes.
-pub const MAX_LINE: usize = 4 * 1024;
 
 /// Methods that the parser knows; others get 501.
 const METHODS: [&str; 14] = [
@@ -134,14 +131,6 @@ fn served(head: &Head) -> Option<Fault> {
         });
     }
     None
-}
-
-/// Why a request is answered at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Fault {
-    pub status: u16,
-    pub phrase: &'static str,
-    pub reason: &'static str,
 }
 
 fn reply(head: &Head, fault: &Fault, source: SocketAddr) -> Option<Vec<u8>> {

@@ -1,0 +1,48 @@
+//! How a handler ends: with a response, or with one that waits for somebody else's answer.
+
+use crate::fault::Fault;
+use crate::incoming::Request;
+use crate::numbers::NumberOwner;
+use crate::outgoing::Reply;
+use omnigate_room::{ParticipantId, StreamId, ViewerId};
+
+/// What is to be answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Awaited {
+    /// The SDP answer of the participant's audio peer.
+    Peer(ParticipantId),
+    /// The SDP answer of a camera or screen.
+    Stream(StreamId),
+    /// The SDP offer of a subscription.
+    Viewer(ViewerId),
+    /// A call number, of the directory.
+    Number(NumberOwner),
+}
+
+/// A request whose response waits.
+pub(crate) struct Owed {
+    pub(super) request: Request,
+    pub(super) awaited: Awaited,
+}
+
+/// How a handler ended well.
+pub(super) enum Outcome {
+    /// The response can be sent.
+    Now(Reply),
+    /// The response follows when the media plane has answered this.
+    Later(Awaited),
+}
+
+pub(super) type Handled = Result<Outcome, Fault>;
+
+impl From<Reply> for Outcome {
+    fn from(reply: Reply) -> Self {
+        Self::Now(reply)
+    }
+}
+
+impl From<Awaited> for Outcome {
+    fn from(awaited: Awaited) -> Self {
+        Self::Later(awaited)
+    }
+}

@@ -1,0 +1,106 @@
+//! What calls share.
+
+use super::flow::FlowSettings;
+use super::guesses::GuessBudget;
+use super::prompts::Prompts;
+use crate::calls::CallRegistry;
+use crate::config::Settings;
+use crate::directory::Directory;
+use crate::media::MediaPlane;
+use crate::observe::{Health, Metrics};
+use crate::rooms::RoomPort;
+use crate::sip::{Endpoint, Trunk, Trunks};
+use omnigate_room::CallId;
+use omnigate_sip::{PhoneNumber, identity};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::warn;
+
+/// Time for BYEs after the drain time.
+const LAST_BYES: Duration = Duration::from_secs(2);
+
+/// Everything that calls share.
+pub struct Gateway {
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) media: Arc<MediaPlane>,
+    pub(super) directory: Arc<dyn Directory>,
+    pub(super) rooms: Arc<dyn RoomPort>,
+    pub(super) prompts: Prompts,
+    pub(super) flow: FlowSettings,
+    pub(super) budget: Mutex<GuessBudget>,
+    pub(super) calls: Arc<CallRegistry>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) hang_up_all: CancellationToken,
+    pub(super) tasks: TaskTracker,
+    pub(super) trunks: Trunks,
+    pub(super) health: Arc<Health>,
+    pub(super) most_calls: usize,
+}
+
+/// Who calls whom over which trunk.
+pub(super) struct Screened {
+    pub(super) id: CallId,
+    pub(super) trunk: Trunk,
+    pub(super) called: PhoneNumber,
+    pub(super) caller: identity::Caller,
+    pub(super) received: Instant,
+}
+
+/// Parts that a gateway is made of.
+pub struct GatewayParts {
+    /// SIP stack.
+    pub endpoint: Arc<Endpoint>,
+    /// Media plane.
+    pub media: Arc<MediaPlane>,
+    /// Look-up.
+    pub directory: Arc<dyn Directory>,
+    /// Rooms.
+    pub rooms: Arc<dyn RoomPort>,
+    /// Recordings.
+    pub prompts: Prompts,
+    /// Call records.
+    pub calls: Arc<CallRegistry>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Readiness.
+    pub health: Arc<Health>,
+}
+
+impl Gateway {
+    /// Puts the parts together.
+    pub fn new(settings: &Settings, parts: GatewayParts) -> Arc<Gateway> {
+        let ivr = &settings.ivr;
+        Arc::new(Gateway {
+            endpoint: parts.endpoint,
+            media: parts.media,
+            directory: parts.directory,
+            rooms: parts.rooms,
+            prompts: parts.prompts,
+            flow: FlowSettings {
+                first_digit: Duration::from_secs(ivr.first_digit_seconds),
+                inter_digit: Duration::from_secs(ivr.inter_digit_seconds),
+                tries: ivr.tries,
+            },
+            budget: Mutex::new(GuessBudget::new(ivr.wrong_per_caller, ivr.wrong_per_number)),
+            calls: parts.calls,
+            metrics: parts.metrics,
+            hang_up_all: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            trunks: Trunks::new(settings),
+            health: parts.health,
+            most_calls: settings.sip.calls,
+        })
+    }
+
+    /// Waits for calls to end by themselves, at most `limit`; then hangs up.
+    pub async fn drain(&self, limit: Duration) {
+        self.tasks.close();
+        if tokio::time::timeout(limit, self.tasks.wait()).await.is_err() {
+            warn!(calls = self.calls.live(), "drain time is over; hanging up");
+            self.hang_up_all.cancel();
+            let _ = tokio::time::timeout(LAST_BYES, self.tasks.wait()).await;
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Legs that move, and shards that take nothing.
