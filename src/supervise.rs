@@ -21,6 +21,8 @@ use tracing::{Instrument, error};
 const MOST_RESTARTS: usize = 5;
 /// See [`MOST_RESTARTS`].
 const WINDOW: Duration = Duration::from_secs(60);
+/// The cause of an end is told within this time.
+const CAUSE: Duration = Duration::from_millis(500);
 /// Pause before a part is started again.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -32,6 +34,7 @@ pub struct Death {
     pub name: String,
     /// Why: the words of the panic.
     pub why: String,
+    panicked: bool,
 }
 
 /// Runs parts and reports those that end.
@@ -47,12 +50,25 @@ pub struct Supervisor {
 pub struct Deaths(mpsc::UnboundedReceiver<Death>);
 
 impl Deaths {
-    /// Waits for one; for ever while all live.
+    /// Waits for one; for ever while all live. One that only returned may have lost another one that it needs: the cause
+    /// is told then.
     pub async fn next(&mut self) -> Death {
-        match self.0.recv().await {
-            Some(death) => death,
-            None => std::future::pending().await,
+        let Some(first) = self.0.recv().await else {
+            return std::future::pending().await;
+        };
+        if first.panicked {
+            return first;
         }
+        let cause = async {
+            while let Some(death) = self.0.recv().await {
+                if death.panicked {
+                    return Some(death);
+                }
+            }
+            None
+        };
+        let found = tokio::time::timeout(CAUSE, cause).await;
+        found.ok().flatten().unwrap_or(first)
     }
 }
 
@@ -139,8 +155,12 @@ impl Supervisor {
         if self.stopping.load(Relaxed) {
             return;
         }
-        let why = panic.map_or("it returned", words).to_owned();
-        let _ = self.deaths.send(Death { name, why });
+        let death = Death {
+            name,
+            why: panic.map_or("it returned", words).to_owned(),
+            panicked: panic.is_some(),
+        };
+        let _ = self.deaths.send(death);
     }
 }
 
@@ -187,6 +207,14 @@ mod tests {
         assert_eq!((death.name.as_str(), death.why.as_str()), ("hub", "of a test"));
         supervisor.thread("media-0", || {}).unwrap();
         assert_eq!(deaths.next().await.why, "it returned");
+    }
+
+    #[tokio::test]
+    async fn the_cause_of_an_end_is_told_and_not_what_follows_from_it() {
+        let (supervisor, mut deaths) = Supervisor::new();
+        supervisor.over("follower".to_owned(), None);
+        supervisor.over("cause".to_owned(), Some(&"of a test"));
+        assert_eq!(deaths.next().await.name, "cause");
     }
 
     #[tokio::test]
