@@ -182,7 +182,7 @@ impl Host {
                 Effect::AssignNumber { .. } | Effect::ReleaseNumber { .. } => self.wish(effect),
                 Effect::Entered { .. }
                 | Effect::Gone { .. }
-                | Effect::Call { .. }
+                | Effect::Call(_)
                 | Effect::StartRecording { .. }
                 | Effect::StopRecording { .. } => self.tell(effect, &mut queue),
                 media => put_first(&mut queue, self.media(media, now)),
@@ -245,7 +245,7 @@ impl Host {
                 ending,
                 ..
             } => parts.events.left(&scene, &person, ending),
-            Effect::Call { scene, call } => parts.events.call(&scene, &call),
+            Effect::Call(call) => parts.events.call(&call),
             Effect::StartRecording {
                 recording,
                 room,

@@ -48,8 +48,8 @@ pub use numbers::{LookUp, NumberBook, NumberFault, NumberOwner, Target, TargetKi
 pub use record_policy::RecordPolicy;
 // What the hub takes and gives names these.
 pub use omnigate_room::{
-    CallId, CallParties, CallStage, CallTold, Ending, ParticipantId, Person, RecordingAbout, RecordingId,
-    RoomId, Scene, StreamId, ViewerId,
+    CallId, CallOver, CallParties, CallStage, CallTold, Ending, ParticipantId, Person, RecordingAbout,
+    RecordingId, RoomId, Scene, StreamId, ViewerId,
 };
 pub use settings::{HubSettings, Service, TurnSettings};
 pub use tenants::Tenants;

@@ -4,7 +4,7 @@
 use crate::masked::CallNumber;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use omnigate_room::{RecordingId, RoomId};
+use omnigate_room::{CallId, RecordingId, RoomId};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -46,6 +46,10 @@ impl Dice {
 
     pub(crate) fn recording(&mut self, unix: u64) -> RecordingId {
         RecordingId(u128::from(unix) << 96 | self.rng.random::<u128>() >> 32)
+    }
+
+    pub(crate) fn call(&mut self, unix: u64) -> CallId {
+        CallId::new(unix.saturating_mul(1000), self.rng.random())
     }
 
     pub(crate) fn room(&mut self) -> RoomId {
