@@ -16,6 +16,8 @@ pub struct Now {
     pub instant: Instant,
     /// Wall-clock time in seconds since 1970: what messages carry.
     pub unix: u64,
+    /// Microseconds of the same clock within that second, below 1 000 000.
+    pub micros: u32,
 }
 
 /// What the driver is to do, in this order. `Debug` shows neither message texts nor SDP.

@@ -14,7 +14,7 @@
 //!
 //! let settings = HubSettings { service: Some(Service::open("SVC1")), ..HubSettings::default() };
 //! let mut hub = Hub::new(settings, [7; 32]);
-//! let now = Now { instant: Instant::now(), unix: 1_700_000_000 };
+//! let now = Now { instant: Instant::now(), unix: 1_700_000_000, micros: 0 };
 //! hub.connected(SocketId(1), None, now);
 //! let hello = r#"{"cmd":"WS_SESSION_REQ","service_id":"SVC1","sdk":"JS","ver":"2.1.3","heartbeat":true}"#;
 //! let effects = hub.received(SocketId(1), hello, now);

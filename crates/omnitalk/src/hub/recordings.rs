@@ -93,7 +93,7 @@ impl Hub {
     }
 
     fn start_recording(&mut self, room_id: RoomId, id: ParticipantId, own: bool, now: Now) {
-        let recording = self.dice.recording(now.unix);
+        let recording = self.dice.recording(now);
         let Some(scene) = self.scene(room_id) else { return };
         let Some(room) = self.rooms.get_mut(&room_id) else {
             return;

@@ -126,6 +126,7 @@ impl World {
             now: Now {
                 instant: Instant::now(),
                 unix: START,
+                micros: 0,
             },
             inbox: BTreeMap::new(),
             closed: BTreeMap::new(),
@@ -541,6 +542,7 @@ impl World {
         self.now = Now {
             instant: end,
             unix: unix + time.as_secs(),
+            micros: self.now.micros,
         };
     }
 }
