@@ -5,6 +5,7 @@
 mod call;
 mod ids;
 mod told;
+mod wire;
 
 pub use call::{CallOver, CallStage, CallTold};
 pub use ids::{CallId, ParticipantId, PeerId, RecordingId, RoomId, StreamId, ViewerId};
