@@ -16,6 +16,12 @@ pub(crate) fn unix_millis() -> u64 {
     since.as_millis() as u64
 }
 
+/// Unix seconds, and the microseconds within that second.
+pub(crate) fn unix_micros() -> (u64, u32) {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    (since.as_secs(), since.subsec_micros())
+}
+
 /// The seconds as a database has them.
 pub(crate) fn unix_now_signed() -> i64 {
     i64::try_from(unix_now()).unwrap_or(i64::MAX)

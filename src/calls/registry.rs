@@ -3,7 +3,7 @@
 use super::end::CallEnd;
 use crate::sync::lock;
 use omnigate_room::CallId;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 
@@ -14,7 +14,6 @@ const RECENT: usize = 1000;
 #[derive(Debug, Clone, Serialize)]
 pub struct CallRecord {
     /// Its id.
-    #[serde(serialize_with = "wire")]
     pub id: CallId,
     /// Trunk name.
     pub trunk: String,
@@ -36,10 +35,6 @@ pub struct CallRecord {
     pub reason: Option<&'static str>,
     /// SIP status that goes with the reason.
     pub sip_status: Option<u16>,
-}
-
-fn wire<S: Serializer>(id: &CallId, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(id)
 }
 
 #[derive(Debug, Default)]

@@ -140,10 +140,7 @@ async fn verify_all(settings: &Settings, id: Option<&str>) -> Result<(), Failure
         loop {
             let page = index.list(&query).await?;
             page.iter().filter(|entry| entry.finished).for_each(&mut check);
-            match page
-                .last()
-                .and_then(|last| RecordingId::parse(&last.manifest.recording_id))
-            {
+            match page.last().map(|last| last.manifest.recording_id) {
                 Some(last) => query.before = Some(last),
                 None => break,
             }

@@ -63,7 +63,7 @@ async fn running(app: &AppState) -> HashMap<RecordingId, bool> {
 /// An entry as the API shows it; `whole` with waveform and timeline.
 fn shown(running: &HashMap<RecordingId, bool>, entry: &Entry, whole: bool) -> Value {
     let m = &entry.manifest;
-    let paused = RecordingId::parse(&m.recording_id).and_then(|id| running.get(&id).copied());
+    let paused = running.get(&m.recording_id).copied();
     let state = match (entry.finished, paused) {
         (true, _) => "finished",
         (false, Some(true)) => "paused",
@@ -106,6 +106,9 @@ fn shown(running: &HashMap<RecordingId, bool>, entry: &Entry, whole: bool) -> Va
     if let (Some(caller), Some(callee)) = (&m.caller, &m.callee) {
         shown["caller"] = caller.as_str().into();
         shown["callee"] = callee.as_str().into();
+    }
+    if let Some(call) = m.call_id {
+        shown["call_id"] = call.to_string().into();
     }
     if let Some(end) = &m.end {
         shown["ended_at"] = end.ended_at.into();
@@ -259,8 +262,8 @@ pub(super) async fn file(
 ) -> Response {
     let found = entry(&app, &id).await;
     let by_link = match (&found, query.expires, &query.signature) {
-        (Ok((_, entry)), Some(expires), Some(signature)) => {
-            let path = crate::recording::path_of(&id, &name);
+        (Ok((recording, entry)), Some(expires), Some(signature)) => {
+            let path = crate::recording::path_of(*recording, &name);
             let service = &entry.manifest.service_id;
             app.recorder
                 .keeper()

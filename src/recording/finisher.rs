@@ -182,7 +182,7 @@ impl Finisher {
     ) -> Result<Vec<Output>, FinishError> {
         let sides = self.content == Content::Sides;
         let main = match manifest.caller_member.filter(|_| sides) {
-            Some(caller) => Part::Sides { caller },
+            Some(caller) => Part::Sides { caller: caller.0 },
             None => Part::Mix,
         };
         let mut wanted = vec![(main, self.format)];

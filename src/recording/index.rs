@@ -77,9 +77,9 @@ impl Index {
             "INSERT INTO recordings (id, service_id, room_id, state, started_at, bytes, uploaded, removed, manifest) \
              VALUES ($1, $2, $3, $4, $5, 0, 0, 0, $6) ON CONFLICT (id) DO NOTHING",
         )
-        .bind(&manifest.recording_id)
+        .bind(manifest.recording_id.to_string())
         .bind(&manifest.service_id)
-        .bind(&manifest.room_id)
+        .bind(manifest.room_id.to_string())
         .bind(RECORDING)
         .bind(i64::try_from(manifest.started_at).unwrap_or(0))
         .bind(text(manifest)?)
@@ -100,9 +100,9 @@ impl Index {
              VALUES ($1, $2, $3, $4, $5, $6, 0, 0, $7) ON CONFLICT (id) DO UPDATE SET state = $4, bytes = $6, \
              manifest = $7 WHERE recordings.state <> $4",
         )
-        .bind(&manifest.recording_id)
+        .bind(manifest.recording_id.to_string())
         .bind(&manifest.service_id)
-        .bind(&manifest.room_id)
+        .bind(manifest.room_id.to_string())
         .bind(FINISHED)
         .bind(i64::try_from(manifest.started_at).unwrap_or(0))
         .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
@@ -113,12 +113,15 @@ impl Index {
     }
 
     /// The ids of all finished recordings: nothing is left to be done for them.
-    pub(super) async fn all_finished(&self) -> Result<HashSet<String>> {
+    pub(super) async fn all_finished(&self) -> Result<HashSet<RecordingId>> {
         let rows: Vec<(String,)> = sqlx::query_as("SELECT id FROM recordings WHERE state = $1")
             .bind(FINISHED)
             .fetch_all(self.0.pool())
             .await?;
-        Ok(rows.into_iter().map(|(id,)| id).collect())
+        Ok(rows
+            .into_iter()
+            .filter_map(|(id,)| RecordingId::parse(&id))
+            .collect())
     }
 
     /// Recordings that have started and are not finished.
@@ -182,9 +185,9 @@ impl Index {
     }
 
     /// The object storage has confirmed a recording; the files here are gone, or not.
-    pub(super) async fn uploaded(&self, recording: &str, removed: bool) -> Result<()> {
+    pub(super) async fn uploaded(&self, recording: RecordingId, removed: bool) -> Result<()> {
         sqlx::query("UPDATE recordings SET uploaded = 1, removed = $2 WHERE id = $1")
-            .bind(recording)
+            .bind(recording.to_string())
             .bind(i64::from(removed))
             .execute(self.0.pool())
             .await?;
@@ -192,24 +195,28 @@ impl Index {
     }
 
     /// Finished recordings that began before `before`, unix seconds.
-    pub(super) async fn older(&self, before: i64) -> Result<Vec<String>> {
+    pub(super) async fn older(&self, before: i64) -> Result<Vec<RecordingId>> {
         let rows: Vec<(String,)> =
             sqlx::query_as("SELECT id FROM recordings WHERE state = $1 AND started_at < $2 ORDER BY id")
                 .bind(FINISHED)
                 .bind(before)
                 .fetch_all(self.0.pool())
                 .await?;
-        Ok(rows.into_iter().map(|(id,)| id).collect())
+        Ok(rows
+            .into_iter()
+            .filter_map(|(id,)| RecordingId::parse(&id))
+            .collect())
     }
 
     /// Finished recordings whose files are here, with their bytes, the newest first.
-    pub(super) async fn sizes(&self) -> Result<Vec<(String, i64)>> {
-        let rows = sqlx::query_as(
+    pub(super) async fn sizes(&self) -> Result<Vec<(RecordingId, i64)>> {
+        let rows: Vec<(String, i64)> = sqlx::query_as(
             "SELECT id, bytes FROM recordings WHERE state = $1 AND removed = 0 ORDER BY id DESC",
         )
         .bind(FINISHED)
         .fetch_all(self.0.pool())
         .await?;
-        Ok(rows)
+        let ours = |(id, bytes): (String, i64)| Some((RecordingId::parse(&id)?, bytes));
+        Ok(rows.into_iter().filter_map(ours).collect())
     }
 }

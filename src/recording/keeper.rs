@@ -124,7 +124,7 @@ impl Keeper {
     /// A recording has started: into the index, as soon as the store takes it.
     async fn note(&self, manifest: &Manifest) {
         while let Err(error) = self.parts.index.started(manifest).await {
-            error!(recording = manifest.recording_id, %error, "the start of a recording waits for the store");
+            error!(recording = %manifest.recording_id, %error, "the start of a recording waits for the store");
             tokio::time::sleep(STORE_PAUSE).await;
         }
     }
@@ -132,7 +132,7 @@ impl Keeper {
     /// A recording's files are there: everybody is told, as soon as the store takes it.
     async fn settle(&self, manifest: &Manifest) {
         while let Err(error) = self.try_to_settle(manifest).await {
-            error!(recording = manifest.recording_id, %error, "the end of a recording waits for the store");
+            error!(recording = %manifest.recording_id, %error, "the end of a recording waits for the store");
             tokio::time::sleep(STORE_PAUSE).await;
         }
         self.to_upload.notify_one();
@@ -180,16 +180,19 @@ impl Keeper {
             body["caller"] = caller.as_str().into();
             body["callee"] = callee.as_str().into();
         }
+        if let Some(call) = manifest.call_id {
+            body["call_id"] = call.to_string().into();
+        }
         Event {
             service_id: manifest.service_id.clone(),
             name: "recording_completed",
-            subject: manifest.recording_id.clone(),
+            subject: manifest.recording_id.to_string(),
             body,
         }
     }
 
     fn described(&self, manifest: &Manifest, file: &FileEntry) -> Value {
-        let path = path_of(&manifest.recording_id, &file.name);
+        let path = path_of(manifest.recording_id, &file.name);
         let expires = unix_now_signed() + LINK_SECONDS;
         let mut url = format!("{}{path}", self.parts.public_url);
         if let Some(secret) = self.parts.targets.secret(&manifest.service_id) {
@@ -215,7 +218,7 @@ impl Keeper {
         entry: &Entry,
         file: &FileEntry,
     ) -> Result<(Box<dyn ReadSeek>, u64), ReadError> {
-        let recording = &entry.manifest.recording_id;
+        let recording = entry.manifest.recording_id;
         let path = self.path(recording, file);
         let temporary = if entry.removed {
             Some(self.fetch(recording, file).await?)
@@ -246,13 +249,12 @@ impl Keeper {
         }
     }
 
-    fn path(&self, recording: &str, file: &FileEntry) -> PathBuf {
-        let folder = RecordingId::parse(recording).map(|id| self.parts.folder.of(id));
-        folder.unwrap_or_default().join(stored_name(file))
+    fn path(&self, recording: RecordingId, file: &FileEntry) -> PathBuf {
+        self.parts.folder.of(recording).join(stored_name(file))
     }
 
     /// Brings a file back from the object storage, to a place of its own.
-    async fn fetch(&self, recording: &str, file: &FileEntry) -> Result<PathBuf, ReadError> {
+    async fn fetch(&self, recording: RecordingId, file: &FileEntry) -> Result<PathBuf, ReadError> {
         let Some(bucket) = &self.bucket else {
             return Err(std::io::Error::from(std::io::ErrorKind::NotFound).into());
         };
@@ -261,7 +263,7 @@ impl Keeper {
             .folder
             .captures()
             .join(format!("fetched-{:032x}", rand::random::<u128>()));
-        if let Err(error) = bucket.get(recording, &stored_name(file), &to).await {
+        if let Err(error) = bucket.get(&recording.to_string(), &stored_name(file), &to).await {
             let _ = std::fs::remove_file(&to);
             return Err(error.into());
         }
@@ -295,20 +297,19 @@ impl Keeper {
         let Some(bucket) = &self.bucket else { return Ok(0) };
         let entries = self.parts.index.to_upload(UPLOADS).await?;
         for entry in &entries {
-            let recording = &entry.manifest.recording_id;
+            let recording = entry.manifest.recording_id;
+            let name = recording.to_string();
             for file in &entry.manifest.files {
                 bucket
-                    .put(recording, &stored_name(file), &self.path(recording, file))
+                    .put(&name, &stored_name(file), &self.path(recording, file))
                     .await?;
             }
-            if let Some(id) = RecordingId::parse(recording) {
-                let manifest = self.parts.folder.of(id).join("manifest.json");
-                bucket.put(recording, "manifest.json", &manifest).await?;
-            }
+            let manifest = self.parts.folder.of(recording).join("manifest.json");
+            bucket.put(&name, "manifest.json", &manifest).await?;
             let remove = self.parts.settings.upload.remove_local;
             self.parts.index.uploaded(recording, remove).await?;
             self.parts.figures.uploaded.fetch_add(1, Relaxed);
-            info!(recording, remove, "recording uploaded");
+            info!(%recording, remove, "recording uploaded");
             for file in entry.manifest.files.iter().filter(|_| remove) {
                 std::fs::remove_file(self.path(recording, file))?;
             }
@@ -324,7 +325,7 @@ impl Keeper {
         loop {
             match retention::due(&self.parts.index, days, mib, unix_now_signed()).await {
                 Ok(due) => {
-                    for id in due.iter().filter_map(|id| RecordingId::parse(id)) {
+                    for id in due {
                         match self.delete(id).await {
                             Ok(_) => {
                                 info!(recording = %id, "recording deleted: recording.keep_days or keep_mib")
@@ -356,7 +357,7 @@ impl Keeper {
         if let Some(bucket) = self.bucket.as_ref().filter(|_| entry.uploaded) {
             let names = entry.manifest.files.iter().map(stored_name);
             for name in names.chain(["manifest.json".to_owned()]) {
-                bucket.delete(&entry.manifest.recording_id, &name).await?;
+                bucket.delete(&recording.to_string(), &name).await?;
             }
         }
         self.parts.folder.remove(recording)?;
@@ -365,7 +366,7 @@ impl Keeper {
 }
 
 /// The route of a file.
-pub(crate) fn path_of(recording: &str, name: &str) -> String {
+pub(crate) fn path_of(recording: RecordingId, name: &str) -> String {
     format!("/api/v1/recordings/{recording}/files/{name}")
 }
 
@@ -379,9 +380,7 @@ fn stored_name(file: &FileEntry) -> String {
 
 /// Compares every file of a recording with the index; what is wrong, a line each.
 pub fn verify(folder: &Folder, entry: &Entry, key: Option<&Identity>) -> Vec<String> {
-    let Some(recording) = RecordingId::parse(&entry.manifest.recording_id) else {
-        return vec!["the index has no id of ours".to_owned()];
-    };
+    let recording = entry.manifest.recording_id;
     if entry.removed {
         return vec!["its files are in the object storage only".to_owned()];
     }

@@ -253,7 +253,7 @@ impl Recorder {
             epoch,
             about,
         } = beginning;
-        let manifest = manifest(recording, about, epoch.elapsed().as_micros() as u64);
+        let manifest = manifest(recording, room, about, epoch.elapsed().as_micros() as u64);
         info!(%recording, %room, reason = if manifest.by_policy { "policy" } else { "asked" }, "recording");
         self.figures.started.fetch_add(1, Relaxed);
         self.order(Order::Begin(Box::new(Begin {
@@ -343,22 +343,23 @@ fn member_name(person: &Person) -> MemberName {
     }
 }
 
-fn manifest(recording: RecordingId, about: RecordingAbout, start_us: u64) -> Manifest {
+fn manifest(recording: RecordingId, room: RoomId, about: RecordingAbout, start_us: u64) -> Manifest {
     let (person, call) = (about.person, about.call);
     let members = about.members.iter();
     let members = members.map(|(id, person)| (id.0, member_name(person))).collect();
     Manifest {
         version: 1,
-        recording_id: recording.to_string(),
+        recording_id: recording,
         service_id: about.scene.service_id,
-        room_id: about.scene.room_id,
+        room_id: room,
         room_type: about.scene.room_type.to_owned(),
         call_type: person.call_type.to_owned(),
         session: person.session,
         user_id: person.user_id,
         user_name: person.user_name,
         by_policy: about.by_policy,
-        caller_member: call.as_ref().map(|call| call.caller_is.0),
+        call_id: call.as_ref().map(|call| call.id).or(about.telephone),
+        caller_member: call.as_ref().map(|call| call.caller_is),
         caller: call.as_ref().map(|call| call.caller.clone()),
         callee: call.map(|call| call.callee),
         started_at: about.started_at,

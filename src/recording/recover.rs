@@ -22,16 +22,18 @@ pub(super) struct Left {
 
 /// Looks at every recording in the folder but those that are known to be finished, which may be very many; and at those
 /// that had `started` as far as the index knows, and crashed before their folder was there.
-pub(super) fn recover(folder: &Folder, finished: &HashSet<String>, started: &[Manifest]) -> io::Result<Left> {
+pub(super) fn recover(
+    folder: &Folder,
+    finished: &HashSet<RecordingId>,
+    started: &[Manifest],
+) -> io::Result<Left> {
     let mut left = Left::default();
     for manifest in started {
-        if let Some(recording) = RecordingId::parse(&manifest.recording_id)
-            && folder.manifest(recording).is_err()
-        {
-            folder.write_manifest(recording, manifest)?;
+        if folder.manifest(manifest.recording_id).is_err() {
+            folder.write_manifest(manifest.recording_id, manifest)?;
         }
     }
-    let unknown = |recording: &RecordingId| !finished.contains(&recording.to_string());
+    let unknown = |recording: &RecordingId| !finished.contains(recording);
     for recording in folder.all()?.into_iter().filter(unknown) {
         let manifest = match folder.manifest(recording) {
             Ok(manifest) => manifest,

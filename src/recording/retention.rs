@@ -2,12 +2,13 @@
 
 use super::index::Index;
 use crate::store::Result;
+use omnigate_room::RecordingId;
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
 
 /// The recordings that go now: those that are too old, then the oldest until the rest fits.
-pub(super) async fn due(index: &Index, keep_days: u64, keep_mib: u64, now: i64) -> Result<Vec<String>> {
+pub(super) async fn due(index: &Index, keep_days: u64, keep_mib: u64, now: i64) -> Result<Vec<RecordingId>> {
     let mut gone = match i64::try_from(keep_days).unwrap_or(0) {
         0 => Vec::new(),
         days => index.older(now - days * DAY).await?,
@@ -29,7 +30,7 @@ pub(super) async fn due(index: &Index, keep_days: u64, keep_mib: u64, now: i64) 
 mod tests {
     use super::*;
     use omnigate_recording::manifest::{FileEntry, Manifest};
-    use omnigate_room::RecordingId;
+    use omnigate_room::RoomId;
 
     fn manifest(started_at: u64, size: u64) -> Manifest {
         let file = serde_json::json!({
@@ -38,8 +39,8 @@ mod tests {
         });
         let file: FileEntry = serde_json::from_value(file).unwrap();
         let text = serde_json::json!({
-            "version": 1, "recording_id": RecordingId(u128::from(started_at) << 96).to_string(),
-            "service_id": "demo", "room_id": "r", "room_type": "audioroom", "call_type": "audiocall",
+            "version": 1, "recording_id": RecordingId(u128::from(started_at) << 96),
+            "service_id": "demo", "room_id": RoomId(7), "room_type": "audioroom", "call_type": "audiocall",
             "session": "s", "user_id": "u", "user_name": "n", "by_policy": false, "started_at": started_at,
             "capture": "capture.ogg", "start_us": 0, "files": [file],
         });
@@ -59,10 +60,8 @@ mod tests {
             transaction.commit().await.unwrap();
         }
         let now = 6 * 86_400;
-        let starts = |gone: Vec<String>| -> Vec<u128> {
-            gone.iter()
-                .map(|id| (RecordingId::parse(id).unwrap().0 >> 96) / u128::from(day))
-                .collect()
+        let starts = |gone: Vec<RecordingId>| -> Vec<u128> {
+            gone.iter().map(|id| (id.0 >> 96) / u128::from(day)).collect()
         };
         assert_eq!(starts(due(&index, 0, 0, now).await.unwrap()), [0u128; 0]);
         assert_eq!(starts(due(&index, 3, 0, now).await.unwrap()), [1, 2]);

@@ -194,7 +194,7 @@ impl Host {
                 Effect::AssignNumber { .. } | Effect::ReleaseNumber { .. } => self.wish(effect),
                 Effect::Entered { .. }
                 | Effect::Gone { .. }
-                | Effect::Call { .. }
+                | Effect::Call(_)
                 | Effect::StartRecording { .. }
                 | Effect::StopRecording { .. } => self.tell(effect, &mut queue, now),
                 media => put_first(&mut queue, self.media(media, now)),
@@ -257,7 +257,7 @@ impl Host {
                 ending,
                 ..
             } => parts.events.left(&scene, &person, ending),
-            Effect::Call { scene, call } => parts.events.call(&scene, &call),
+            Effect::Call(call) => parts.events.call(&call),
             Effect::StartRecording {
                 recording,
                 room,

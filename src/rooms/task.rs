@@ -4,7 +4,7 @@ use super::host::{Host, HostParts, ToSocket};
 use super::media_port::RoomMedia;
 use super::numbers;
 use super::port::{Destination, PATIENCE, RoomPort, RoomsError, Telephone};
-use crate::clock::unix_now;
+use crate::clock::unix_micros;
 use crate::directory::Numbers;
 use crate::media::{Announcement, MediaPlane, PeerEvent};
 use crate::observe::Beat;
@@ -175,9 +175,11 @@ impl RoomPort for Rooms {
 }
 
 fn now() -> Now {
+    let (unix, micros) = unix_micros();
     Now {
         instant: Instant::now(),
-        unix: unix_now(),
+        unix,
+        micros,
     }
 }
 

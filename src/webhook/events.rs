@@ -76,19 +76,15 @@ impl EventSink {
         }
     }
 
-    fn tell(&self, scene: &Scene, name: &'static str, subject: String, more: Value) {
-        if !self.targets.wants(&scene.service_id, name) {
+    fn tell(&self, service: &str, name: &'static str, subject: String, about: Value) {
+        if !self.targets.wants(service, name) {
             return;
         }
-        let mut body = json!({ "room_id": scene.room_id, "room_type": scene.room_type, "at": unix_now() });
-        if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
-            body.extend(more);
-        }
         let event = Event {
-            service_id: scene.service_id.clone(),
+            service_id: service.to_owned(),
             name,
             subject,
-            body,
+            body: about,
         };
         if self.queue.try_send(Entry::Event(event)).is_err() {
             warn!(event = name, "an event is lost: too many wait for the store");
@@ -96,39 +92,112 @@ impl EventSink {
     }
 
     pub(crate) fn joined(&self, scene: &Scene, person: &Person) {
-        let more = json!({
-            "session": person.session, "user_id": person.user_id, "user_name": person.user_name,
-            "call_type": person.call_type,
-        });
-        self.tell(scene, "participant_joined", scene.room_id.clone(), more);
+        let name = "participant_joined";
+        self.tell(
+            &scene.service_id,
+            name,
+            scene.room_id.clone(),
+            about_person(scene, person),
+        );
     }
 
     pub(crate) fn left(&self, scene: &Scene, person: &Person, ending: Ending) {
-        let more = json!({
-            "session": person.session, "user_id": person.user_id, "user_name": person.user_name,
-            "call_type": person.call_type, "reason": ending.word(),
-        });
-        self.tell(scene, "participant_left", scene.room_id.clone(), more);
+        let mut about = about_person(scene, person);
+        about["reason"] = ending.word().into();
+        self.tell(
+            &scene.service_id,
+            "participant_left",
+            scene.room_id.clone(),
+            about,
+        );
     }
 
     /// A 1:1 call has come to its next stage.
-    pub fn call(&self, scene: &Scene, call: &CallTold) {
-        let mut more = json!({
-            "call_type": call.call_type, "caller": call.caller, "callee": call.callee,
-            "by_telephone": call.by_telephone, "started_at": call.started_at,
-        });
+    pub fn call(&self, call: &CallTold) {
         let name = match call.stage {
             CallStage::Started => "call_started",
             CallStage::Answered => "call_answered",
-            CallStage::Ended => "call_ended",
+            CallStage::Ended(_) => "call_ended",
         };
-        if call.stage != CallStage::Started {
-            more["answered_at"] = call.answered_at.into();
+        // A call that was refused has no room; it stands for itself.
+        let subject = call
+            .room
+            .map_or_else(|| call.id.to_string(), |room| room.to_string());
+        self.tell(&call.service_id, name, subject, about_call(call, unix_now()));
+    }
+}
+
+fn about_person(scene: &Scene, person: &Person) -> Value {
+    let mut about = json!({
+        "room_id": scene.room_id, "room_type": scene.room_type, "at": unix_now(),
+        "session": person.session, "user_id": person.user_id, "user_name": person.user_name,
+        "call_type": person.call_type,
+    });
+    if let Some(call) = person.telephone {
+        about["call_id"] = call.to_string().into();
+    }
+    about
+}
+
+fn about_call(call: &CallTold, now: u64) -> Value {
+    let mut about = json!({
+        "call_id": call.id.to_string(), "room_type": call.room_type, "at": now,
+        "call_type": call.call_type, "caller": call.caller, "callee": call.callee,
+        "by_telephone": call.by_telephone, "started_at": call.started_at,
+    });
+    if let Some(room) = call.room {
+        about["room_id"] = room.to_string().into();
+    }
+    if call.stage != CallStage::Started {
+        about["answered_at"] = call.answered_at.into();
+    }
+    if let CallStage::Ended(why) = call.stage {
+        about["reason"] = why.word().into();
+        about["duration"] = call.answered_at.map_or(0, |at| now.saturating_sub(at)).into();
+    }
+    about
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use omnigate_room::{CallId, CallOver, RoomId};
+
+    fn call(stage: CallStage, room: Option<RoomId>) -> CallTold {
+        CallTold {
+            id: CallId::new(1_700_000_000_000, 7),
+            stage,
+            service_id: "demo".to_owned(),
+            room,
+            room_type: "sipcall",
+            caller: "alice".to_owned(),
+            callee: "bob".to_owned(),
+            call_type: "sipcall",
+            by_telephone: true,
+            started_at: 1_700_000_000,
+            answered_at: None,
         }
-        if call.stage == CallStage::Ended {
-            let now = unix_now();
-            more["duration"] = call.answered_at.map_or(0, |at| now.saturating_sub(at)).into();
-        }
-        self.tell(scene, name, scene.room_id.clone(), more);
+    }
+
+    #[test]
+    fn the_end_of_a_call_says_which_one_and_why() {
+        let about = about_call(
+            &call(CallStage::Ended(CallOver::Declined), Some(RoomId(1))),
+            1_700_000_009,
+        );
+        assert_eq!(about["call_id"], CallId::new(1_700_000_000_000, 7).to_string());
+        assert_eq!(
+            (&about["reason"], &about["duration"]),
+            (&json!("declined"), &json!(0))
+        );
+        assert_eq!(about["room_id"], RoomId(1).to_string());
+    }
+
+    #[test]
+    fn a_call_that_was_refused_has_no_room() {
+        let about = about_call(&call(CallStage::Ended(CallOver::Busy), None), 1_700_000_009);
+        assert!(about.get("room_id").is_none());
+        let about = about_call(&call(CallStage::Started, Some(RoomId(1))), 1_700_000_009);
+        assert!(about.get("reason").is_none());
     }
 }

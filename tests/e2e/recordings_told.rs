@@ -75,4 +75,11 @@ fn calls_and_participants_are_told_to_those_who_want_it() {
         (&json!("01099998888"), &json!("bob"), &json!(true))
     );
     assert!(ended["duration"].is_u64() && ended["answered_at"].is_u64());
+    assert_eq!(ended["reason"], "caller_hung_up");
+    let calls = service.calls();
+    let id = &calls[0]["id"];
+    for event in &told {
+        let of_an_app = event["user_id"] == "bob";
+        assert_eq!(event["call_id"] == *id, !of_an_app, "{event}");
+    }
 }

@@ -5,7 +5,7 @@ use crate::masked::CallNumber;
 use crate::numbers::{NumberOwner, TargetKind};
 use crate::record_policy::RecordPolicy;
 use omnigate_room::{CallId, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
-use omnigate_room::{CallTold, Ending, Person, RecordingAbout, Scene};
+use omnigate_room::{CallOver, CallTold, Ending, Person, RecordingAbout, Scene};
 use std::fmt;
 use std::time::Instant;
 
@@ -16,6 +16,8 @@ pub struct Now {
     pub instant: Instant,
     /// Wall-clock time in seconds since 1970: what messages carry.
     pub unix: u64,
+    /// Microseconds of the same clock within that second, below 1 000 000.
+    pub micros: u32,
 }
 
 /// What the driver is to do, in this order. `Debug` shows neither message texts nor SDP.
@@ -136,12 +138,7 @@ pub enum Effect {
         ending: Ending,
     },
     /// A 1:1 call has come to its next stage: for events.
-    Call {
-        /// Where.
-        scene: Box<Scene>,
-        /// What about it.
-        call: Box<CallTold>,
-    },
+    Call(Box<CallTold>),
     /// Give the owner a call number, then call [`Hub::number_assigned`](crate::Hub::number_assigned). For one owner these
     /// and [`ReleaseNumber`](Self::ReleaseNumber) are carried out in their order.
     AssignNumber {
@@ -287,11 +284,7 @@ impl fmt::Debug for Effect {
                 .field("participant", participant)
                 .field("ending", ending)
                 .finish(),
-            Self::Call { scene, call } => f
-                .debug_struct("Call")
-                .field("scene", scene)
-                .field("call", call)
-                .finish(),
+            Self::Call(call) => f.debug_tuple("Call").field(call).finish(),
             // Numbers mask themselves.
             Self::AssignNumber { socket, owner, .. } => f
                 .debug_struct("AssignNumber")
@@ -359,6 +352,28 @@ impl TelephoneNotice {
         match self {
             Self::Ringing { .. } | Self::Bridged { .. } | Self::Admitted { .. } => false,
             Self::Refused(_) | Self::Declined | Self::NoAnswer | Self::Ended(_) => true,
+        }
+    }
+
+    /// What it means for a call to a person; `None` while that goes on, and for a room that does not take the call.
+    pub(crate) fn means(self) -> Option<CallOver> {
+        match self {
+            Self::Ringing { .. } | Self::Bridged { .. } | Self::Admitted { .. } => None,
+            Self::Refused(reason) => match reason {
+                RefusedReason::Busy => Some(CallOver::Busy),
+                RefusedReason::NoSession | RefusedReason::RoomFull => Some(CallOver::Unavailable),
+                RefusedReason::NoRoom => None,
+            },
+            Self::Declined => Some(CallOver::Declined),
+            Self::NoAnswer => Some(CallOver::NoAnswer),
+            Self::Ended(reason) => Some(match reason {
+                EndReason::AppLeft => CallOver::CalleeHungUp,
+                EndReason::KickedOut => CallOver::KickedOut,
+                EndReason::NotJoined => CallOver::NotJoined,
+                EndReason::NoAudio => CallOver::NoAudio,
+                EndReason::NoSession => CallOver::Unavailable,
+                EndReason::Shutdown => CallOver::Shutdown,
+            }),
         }
     }
 }

@@ -14,7 +14,7 @@
 //!
 //! let settings = HubSettings { service: Some(Service::open("SVC1")), ..HubSettings::default() };
 //! let mut hub = Hub::new(settings, [7; 32]);
-//! let now = Now { instant: Instant::now(), unix: 1_700_000_000 };
+//! let now = Now { instant: Instant::now(), unix: 1_700_000_000, micros: 0 };
 //! hub.connected(SocketId(1), None, now);
 //! let hello = r#"{"cmd":"WS_SESSION_REQ","service_id":"SVC1","sdk":"JS","ver":"2.1.3","heartbeat":true}"#;
 //! let effects = hub.received(SocketId(1), hello, now);
@@ -48,8 +48,8 @@ pub use numbers::{LookUp, NumberBook, NumberFault, NumberOwner, Target, TargetKi
 pub use record_policy::RecordPolicy;
 // What the hub takes and gives names these.
 pub use omnigate_room::{
-    CallId, CallParties, CallStage, CallTold, Ending, ParticipantId, Person, RecordingAbout, RecordingId,
-    RoomId, Scene, StreamId, ViewerId,
+    CallId, CallOver, CallParties, CallStage, CallTold, Ending, ParticipantId, Person, RecordingAbout,
+    RecordingId, RoomId, Scene, StreamId, ViewerId,
 };
 pub use settings::{HubSettings, Service, TurnSettings};
 pub use tenants::Tenants;

@@ -1,10 +1,11 @@
 //! Everything that is drawn: session ids, room ids, names, call numbers. One seeded generator (ChaCha): whoever does
 //! not know the seed cannot guess the next value from the earlier ones.
 
+use crate::effects::Now;
 use crate::masked::CallNumber;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use omnigate_room::{RecordingId, RoomId};
+use omnigate_room::{CallId, RecordingId, RoomId};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -18,6 +19,8 @@ const NUMBERS: u64 = 900_000;
 pub(crate) struct Dice {
     rng: StdRng,
     sessions: u64,
+    /// The moment of the last recording, and how many there were in it before.
+    recordings: ((u64, u32), u16),
 }
 
 impl Dice {
@@ -25,6 +28,7 @@ impl Dice {
         Self {
             rng: StdRng::from_seed(seed),
             sessions: 0,
+            recordings: ((0, 0), 0),
         }
     }
 
@@ -44,8 +48,18 @@ impl Dice {
         STANDARD_NO_PAD.encode(plain)
     }
 
-    pub(crate) fn recording(&mut self, unix: u64) -> RecordingId {
-        RecordingId(u128::from(unix) << 96 | self.rng.random::<u128>() >> 32)
+    /// Sorts after all that were drawn before, also within one microsecond.
+    pub(crate) fn recording(&mut self, now: Now) -> RecordingId {
+        let moment = (now.unix, now.micros);
+        self.recordings = match self.recordings {
+            (last, count) if last == moment => (last, count.saturating_add(1)),
+            _ => (moment, 0),
+        };
+        RecordingId::new(now.unix, now.micros, self.recordings.1, self.rng.random())
+    }
+
+    pub(crate) fn call(&mut self, unix: u64) -> CallId {
+        CallId::new(unix.saturating_mul(1000), self.rng.random())
     }
 
     pub(crate) fn room(&mut self) -> RoomId {
@@ -83,6 +97,23 @@ mod tests {
             assert!(plain[..10].bytes().all(|byte| byte.is_ascii_alphabetic()));
             assert_eq!(&plain[10..], format!("1700000000-{running}"));
         }
+    }
+
+    #[test]
+    fn recordings_of_one_second_and_of_one_microsecond_sort_by_their_order() {
+        let mut dice = Dice::new([5; 32]);
+        let instant = std::time::Instant::now();
+        let mut ids = Vec::new();
+        for step in 0..4000u32 {
+            let now = Now {
+                instant,
+                unix: 1_700_000_000,
+                micros: step / 4 * 1000,
+            };
+            ids.push(dice.recording(now).to_string());
+        }
+        assert!(ids.is_sorted() && ids.windows(2).all(|two| two[0] != two[1]));
+        assert!(ids.iter().all(|id| id.starts_with("6553f100")), "as old ones do");
     }
 
     #[test]

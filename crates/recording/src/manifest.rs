@@ -1,5 +1,6 @@
 //! The paper beside a recording: whose it is, where it lies in its capture, and what happened in it. JSON.
 
+use omnigate_room::{CallId, ParticipantId, RecordingId, RoomId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,12 +11,12 @@ use std::fmt;
 pub struct Manifest {
     /// Of this format: 1.
     pub version: u32,
-    /// 32 hex digits.
-    pub recording_id: String,
+    /// Its id.
+    pub recording_id: RecordingId,
     /// The service.
     pub service_id: String,
     /// The room.
-    pub room_id: String,
+    pub room_id: RoomId,
     /// Its type.
     pub room_type: String,
     /// How the person below takes part.
@@ -28,6 +29,9 @@ pub struct Manifest {
     pub user_name: String,
     /// Whether a policy started it.
     pub by_policy: bool,
+    /// The 1:1 call that it is of, or the telephone whose stay in a room it is of.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub call_id: Option<CallId>,
     /// Of a 1:1 call: the caller's user id or number.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub caller: Option<String>,
@@ -36,7 +40,7 @@ pub struct Manifest {
     pub callee: Option<String>,
     /// Of a 1:1 call: the member that is the caller.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub caller_member: Option<u64>,
+    pub caller_member: Option<ParticipantId>,
     /// Unix seconds.
     pub started_at: u64,
     /// Name of the capture file.

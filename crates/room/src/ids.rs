@@ -60,14 +60,28 @@ pub struct StreamId(pub u64);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct ViewerId(pub u64);
 
-/// A recording. The upper 32 bits are the unix seconds of its start, so ids sort by it; the rest is drawn. The wire form
-/// is 32 lower-case hex digits.
+/// A recording. From above: 32 bits of unix seconds and 20 of microseconds of its start, 16 that count those of the same
+/// microsecond, 60 drawn; so ids sort by time. The wire form is 32 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RecordingId(pub u128);
 
 impl RecordingId {
     /// Hex digits of the wire form.
     pub const DIGITS: usize = 32;
+    /// The bits that are drawn, those with the count, and those with the microseconds.
+    const DRAWN: u32 = 60;
+    const COUNT: u32 = 16;
+    const MICROS: u32 = 20;
+
+    /// The id of a recording that starts at this second (until the year 2106) and microsecond (below 1 000 000), the
+    /// `count`th of that moment; of `random` the lower 60 bits are used.
+    #[must_use]
+    pub fn new(unix: u64, micros: u32, count: u16, random: u128) -> Self {
+        let seconds = u128::from(unix) << (Self::DRAWN + Self::COUNT + Self::MICROS);
+        let micros = u128::from(micros.min(999_999)) << (Self::DRAWN + Self::COUNT);
+        let drawn = random & ((1 << Self::DRAWN) - 1);
+        Self(seconds | micros | u128::from(count) << Self::DRAWN | drawn)
+    }
 
     /// Reads the wire form; `None` for anything that we would not have made ourselves.
     #[must_use]

@@ -2,8 +2,11 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod call;
 mod ids;
 mod told;
+mod wire;
 
+pub use call::{CallOver, CallStage, CallTold};
 pub use ids::{CallId, ParticipantId, PeerId, RecordingId, RoomId, StreamId, ViewerId};
-pub use told::{CallParties, CallStage, CallTold, Ending, Person, RecordingAbout, Scene};
+pub use told::{CallParties, Ending, Person, RecordingAbout, Scene};

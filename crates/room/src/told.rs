@@ -1,5 +1,5 @@
-//! What the owner of a room says about it to those who record it and tell of it: who takes part, what a recording is of,
-//! what became of a call. Words are those of the signaling protocol.
+//! What the owner of a room says about it to those who record it and tell of it: who takes part, what a recording is of.
+//! Words are those of the signaling protocol.
 
 use crate::ids::{CallId, ParticipantId};
 use std::fmt;
@@ -80,6 +80,8 @@ pub struct RecordingAbout {
     pub by_policy: bool,
     /// The 1:1 call that it is of.
     pub call: Option<CallParties>,
+    /// The telephone whose stay in a room it is of.
+    pub telephone: Option<CallId>,
     /// Unix seconds.
     pub started_at: u64,
     /// Who takes part at its start.
@@ -99,49 +101,12 @@ impl fmt::Debug for RecordingAbout {
 /// The two sides of a 1:1 call.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CallParties {
+    /// Which call.
+    pub id: CallId,
     /// The user id, or number, of the caller.
     pub caller: String,
     /// The user id of the callee.
     pub callee: String,
     /// Which participant the caller is; everybody else is on the callee's side.
     pub caller_is: ParticipantId,
-}
-
-/// A stage of a 1:1 call.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CallStage {
-    /// It rings, or waits for a session of the callee.
-    Started,
-    /// Both hear each other.
-    Answered,
-    /// It is over, answered or not.
-    Ended,
-}
-
-/// A 1:1 call that has come to a stage. `Debug` shows no number.
-#[derive(Clone, PartialEq, Eq)]
-pub struct CallTold {
-    /// Which stage.
-    pub stage: CallStage,
-    /// The user id, or number, of the caller.
-    pub caller: String,
-    /// The user id of the callee.
-    pub callee: String,
-    /// `audiocall`, `videocall` or `sipcall`.
-    pub call_type: &'static str,
-    /// Whether the caller is a telephone.
-    pub by_telephone: bool,
-    /// Unix seconds.
-    pub started_at: u64,
-    /// Unix seconds; `None` until it is answered.
-    pub answered_at: Option<u64>,
-}
-
-impl fmt::Debug for CallTold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallTold")
-            .field("stage", &self.stage)
-            .field("call_type", &self.call_type)
-            .finish_non_exhaustive()
-    }
 }

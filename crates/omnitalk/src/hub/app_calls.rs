@@ -10,8 +10,7 @@ use crate::outgoing::{About, Reply};
 use crate::record_policy::RecordPolicy;
 use crate::timers::Timer;
 use crate::words::RoomType;
-use omnigate_room::Ending;
-use omnigate_room::RoomId;
+use omnigate_room::{CallOver, Ending, RoomId};
 use std::collections::BTreeSet;
 
 impl Hub {
@@ -33,7 +32,14 @@ impl Hub {
         if callee == user_id {
             return Err(Fault::CalleeIsSelf);
         }
-        let sockets = self.who_rings(&callee)?;
+        let sockets = match self.who_rings(&callee) {
+            Ok(sockets) => sockets,
+            Err(fault) => {
+                let id = self.dice.call(now.unix);
+                self.tell_refused(id, kind, user_id, callee, CallOver::Busy, now);
+                return Err(fault);
+            }
+        };
         let room_id = self.new_room(kind, now)?;
         self.give_up_call(socket, place, now);
         let me = self.add_participant(room_id, own, user_id.clone(), user_id, Line::App(socket));
@@ -78,6 +84,7 @@ impl Hub {
             self.tell_caller(room_id, socket, now);
             self.set_place(socket, Place::Idle);
         }
+        self.will_be_over(room_id, Some(CallOver::NotJoined));
         self.remove_participant(room_id, caller, Ending::Leave, now);
     }
 

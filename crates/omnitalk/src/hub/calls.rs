@@ -23,7 +23,7 @@ use crate::fields::{Fields, LONG_LIMIT, NAME_LIMIT};
 use crate::ids::SocketId;
 use crate::outgoing::Reply;
 use crate::timers::Timer;
-use omnigate_room::{CallStage, Ending};
+use omnigate_room::{CallOver, CallStage, Ending};
 use omnigate_room::{ParticipantId, RoomId};
 use std::collections::BTreeSet;
 
@@ -50,7 +50,12 @@ impl Hub {
             return;
         };
         let (by_telephone, caller_id) = (them.line.socket().is_none(), them.user_id.clone());
+        let id = match them.line {
+            Line::Telephone(call) => call,
+            Line::App(_) => self.dice.call(now.unix),
+        };
         room.call = Some(Call {
+            id,
             caller,
             callee: callee.to_owned(),
             heard_of: None,
@@ -59,6 +64,7 @@ impl Hub {
             started_at: now.unix,
             answered_at: None,
             declined: false,
+            over: None,
             stage: Stage::Ringing(BTreeSet::new()),
         });
         self.ringing.entry(callee.to_owned()).or_default().insert(room_id);
@@ -108,6 +114,7 @@ impl Hub {
     /// Ends a call that its callee has not joined, or whose audio never came up: a telephone gets the notice, apps
     /// what 9.5 and 12.7 say.
     pub(super) fn end_call(&mut self, room: RoomId, notice: TelephoneNotice, now: Now) {
+        self.will_be_over(room, notice.means());
         let caller = self.rooms.get(&room).and_then(|room| room.caller());
         match caller.map(|caller| caller.line) {
             Some(Line::Telephone(telephone)) => self.end_telephone(telephone, Some(notice), now),
@@ -177,6 +184,8 @@ impl Hub {
         let room = self.rooms.get_mut(&id)?;
         let call = room.call.as_mut()?;
         let ends = matches!(stage, Stage::Over) && !matches!(call.stage, Stage::Over);
+        // Every way to the end has said why before.
+        let over = call.over.unwrap_or(CallOver::CallerHungUp);
         let old = std::mem::replace(&mut call.stage, stage);
         if matches!(old, Stage::Ringing(_)) {
             let key = call.callee.clone();
@@ -188,9 +197,28 @@ impl Hub {
             }
         }
         if ends {
-            self.tell_call(id, CallStage::Ended);
+            self.tell_call(id, CallStage::Ended(over));
         }
         Some(old)
+    }
+
+    /// Says why a call is going to be over. What follows from the first cause is not another one.
+    pub(super) fn will_be_over(&mut self, room: RoomId, why: Option<CallOver>) {
+        if let Some(call) = self.rooms.get_mut(&room).and_then(|room| room.call.as_mut()) {
+            call.over = call.over.or(why);
+        }
+    }
+
+    /// One side of a call goes, in this way.
+    pub(super) fn side_goes(&mut self, room: RoomId, is_caller: bool, ending: Ending) {
+        let why = match (ending, is_caller) {
+            (Ending::KickOut, _) => CallOver::KickedOut,
+            (Ending::Disconnect, true) => CallOver::CallerLost,
+            (Ending::Disconnect, false) => CallOver::CalleeLost,
+            (Ending::Leave | Ending::Stop | Ending::RoomClosed, true) => CallOver::CallerHungUp,
+            (Ending::Leave | Ending::Stop | Ending::RoomClosed, false) => CallOver::CalleeHungUp,
+        };
+        self.will_be_over(room, Some(why));
     }
 
     /// `WS_REJECT_CALL_REQ` (12.9): declines without ending the session.
@@ -208,7 +236,7 @@ impl Hub {
             Place::Rung(room) => self.decline(socket, room, now),
             Place::Answered(room) => {
                 self.set_place(socket, Place::Idle);
-                self.give_up_answered(room, now);
+                self.give_up_answered(room, Ending::Leave, now);
             }
             Place::Calling { room, me } => self.remove_participant(room, me, Ending::Leave, now),
             Place::Idle | Place::Inside { .. } => {}
@@ -216,7 +244,8 @@ impl Hub {
     }
 
     /// The session that has answered goes elsewhere before it has joined: it is not told about its own going.
-    pub(super) fn give_up_answered(&mut self, room: RoomId, now: Now) {
+    pub(super) fn give_up_answered(&mut self, room: RoomId, ending: Ending, now: Now) {
+        self.side_goes(room, false, ending);
         self.set_stage(room, Stage::Over);
         self.end_call(room, TelephoneNotice::Ended(EndReason::AppLeft), now);
     }
@@ -366,6 +395,10 @@ impl Hub {
         let Some(room) = self.rooms.get(&room_id) else {
             return;
         };
+        let nobody = room
+            .call
+            .as_ref()
+            .is_some_and(|call| matches!(&call.stage, Stage::Ringing(sockets) if sockets.is_empty()));
         let notice = match room.call.as_ref().map(|call| &call.stage) {
             Some(Stage::Ringing(_)) => TelephoneNotice::NoAnswer,
             Some(Stage::Answered(_)) => TelephoneNotice::Ended(EndReason::NotJoined),
@@ -378,6 +411,10 @@ impl Hub {
             }
             None => return,
         };
+        if nobody {
+            // An app has waited for a session of the callee (9.6).
+            self.will_be_over(room_id, Some(CallOver::Unavailable));
+        }
         self.end_call(room_id, notice, now);
     }
 }

@@ -8,7 +8,7 @@ use crate::masked::CallNumber;
 use crate::outgoing::About;
 use crate::record_policy::RecordPolicy;
 use crate::words::{CallType, RoomType};
-use omnigate_room::{CallId, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
+use omnigate_room::{CallId, CallOver, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// One socket.
@@ -268,6 +268,7 @@ pub(crate) enum Watching {
 
 /// The call that a room was made for. The caller, a telephone or an app, is a participant from the beginning.
 pub(crate) struct Call {
+    pub(super) id: CallId,
     pub(super) caller: ParticipantId,
     /// The user who is called.
     pub(super) callee: String,
@@ -281,6 +282,8 @@ pub(crate) struct Call {
     pub(super) answered_at: Option<u64>,
     /// Whether a session that rang has declined.
     pub(super) declined: bool,
+    /// Why it is going to be over: the first cause of several counts.
+    pub(super) over: Option<CallOver>,
     pub(super) stage: Stage,
 }
 

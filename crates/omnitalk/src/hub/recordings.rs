@@ -16,8 +16,10 @@ use crate::fields::Fields;
 use crate::ids::SocketId;
 use crate::outgoing::Reply;
 use crate::record_policy::RecordPolicy;
-use crate::words::Track;
-use omnigate_room::{CallParties, CallStage, CallTold, Ending, Person, RecordingAbout, Scene};
+use crate::words::{RoomType, Track};
+use omnigate_room::{
+    CallId, CallOver, CallParties, CallStage, CallTold, Ending, Person, RecordingAbout, Scene,
+};
 use omnigate_room::{ParticipantId, RecordingId, RoomId};
 
 pub(super) fn person(room: &Room, participant: &Participant) -> Person {
@@ -91,7 +93,7 @@ impl Hub {
     }
 
     fn start_recording(&mut self, room_id: RoomId, id: ParticipantId, own: bool, now: Now) {
-        let recording = self.dice.recording(now.unix);
+        let recording = self.dice.recording(now);
         let Some(scene) = self.scene(room_id) else { return };
         let Some(room) = self.rooms.get_mut(&room_id) else {
             return;
@@ -111,7 +113,9 @@ impl Hub {
             scene,
             person: person(room, participant),
             by_policy: !own || participant.record != RecordPolicy::default(),
+            telephone: person(room, participant).telephone.filter(|_| own),
             call: room.call.as_ref().map(|call| CallParties {
+                id: call.id,
                 caller: call.caller_id.clone(),
                 callee: call.callee.clone(),
                 caller_is: call.caller,
@@ -181,6 +185,7 @@ impl Hub {
     pub(super) fn end_all_recordings(&mut self) {
         let calls: Vec<RoomId> = self.rooms.keys().copied().collect();
         for room in calls {
+            self.will_be_over(room, Some(CallOver::Shutdown));
             self.set_stage(room, Stage::Over);
         }
         for recording in self.rooms.values().flat_map(|room| room.recordings.keys()) {
@@ -219,12 +224,16 @@ impl Hub {
 
     /// Tells what has become of the room's call.
     pub(super) fn tell_call(&mut self, room_id: RoomId, stage: CallStage) {
-        let (Some(scene), Some(room)) = (self.scene(room_id), self.rooms.get(&room_id)) else {
+        let (Some(service), Some(room)) = (&self.settings.service, self.rooms.get(&room_id)) else {
             return;
         };
         let Some(call) = &room.call else { return };
-        let call = CallTold {
+        let told = CallTold {
+            id: call.id,
             stage,
+            service_id: service.id.clone(),
+            room: Some(room_id),
+            room_type: room.kind.word(),
             caller: call.caller_id.clone(),
             callee: call.callee.clone(),
             call_type: room.kind.call_type().word(),
@@ -232,10 +241,36 @@ impl Hub {
             started_at: call.started_at,
             answered_at: call.answered_at,
         };
-        self.effects.push(Effect::Call {
-            scene: Box::new(scene),
-            call: Box::new(call),
-        });
+        self.effects.push(Effect::Call(Box::new(told)));
+    }
+
+    /// A call has been refused before there was a room for it: that is all that is told of it.
+    pub(super) fn tell_refused(
+        &mut self,
+        id: CallId,
+        kind: RoomType,
+        caller: String,
+        callee: String,
+        why: CallOver,
+        now: Now,
+    ) {
+        let Some(service) = &self.settings.service else {
+            return;
+        };
+        let told = CallTold {
+            id,
+            stage: CallStage::Ended(why),
+            service_id: service.id.clone(),
+            room: None,
+            room_type: kind.word(),
+            caller,
+            callee,
+            call_type: kind.call_type().word(),
+            by_telephone: kind == RoomType::SipCall,
+            started_at: now.unix,
+            answered_at: None,
+        };
+        self.effects.push(Effect::Call(Box::new(told)));
     }
 
     /// The participant takes part from now on.

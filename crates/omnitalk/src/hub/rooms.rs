@@ -281,7 +281,12 @@ impl Hub {
             }
         }
         self.end_recordings_without_company(room_id);
-        if self.rooms.get(&room_id).is_some_and(|room| room.call.is_some()) {
+        let caller = self
+            .rooms
+            .get(&room_id)
+            .and_then(|room| Some(room.call.as_ref()?.caller));
+        if let Some(caller) = caller {
+            self.side_goes(room_id, caller == id, ending);
             self.call_lost_a_party(room_id, now);
         } else {
             self.watch_if_empty(room_id, now);

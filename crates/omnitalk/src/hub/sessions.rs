@@ -128,16 +128,16 @@ impl Hub {
             .as_ref()
             .is_some_and(|owed| matches!(owed.awaited, Awaited::Number(_)));
         if let Some(session) = connection.session {
+            let ending = match close {
+                Some(CLOSE_LEFT) => Ending::Leave,
+                Some(CLOSE_KICKED) => Ending::KickOut,
+                _ => Ending::Disconnect,
+            };
             match session.place {
                 Place::Idle => {}
                 Place::Rung(room) => self.stop_ringing(socket, room, false, now),
-                Place::Answered(room) => self.give_up_answered(room, now),
+                Place::Answered(room) => self.give_up_answered(room, ending, now),
                 Place::Calling { room, me } | Place::Inside { room, me } => {
-                    let ending = match close {
-                        Some(CLOSE_LEFT) => Ending::Leave,
-                        Some(CLOSE_KICKED) => Ending::KickOut,
-                        _ => Ending::Disconnect,
-                    };
                     self.remove_participant(room, me, ending, now);
                 }
             }

@@ -13,6 +13,20 @@ use std::collections::BTreeSet;
 /// The user id of a caller who withholds the number (12.25).
 const ANONYMOUS: &str = "anonymous";
 
+/// A telephone's number as the user id and name of its participant.
+fn shown_name(number: &str) -> String {
+    let name: String = number
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(NAME_LIMIT / 2)
+        .collect();
+    if name.trim().is_empty() {
+        ANONYMOUS.to_owned()
+    } else {
+        name
+    }
+}
+
 impl Hub {
     pub(super) fn notify(&mut self, call: CallId, notice: TelephoneNotice) {
         self.effects.push(Effect::Telephone { call, notice });
@@ -27,7 +41,13 @@ impl Hub {
                 self.notify(call, TelephoneNotice::Ringing { room, participant });
                 self.begin_call(room, participant, user_id, &sockets, now);
             }
-            Err(reason) => self.notify(call, TelephoneNotice::Refused(reason)),
+            Err(reason) => {
+                self.notify(call, TelephoneNotice::Refused(reason));
+                if let Some(over) = TelephoneNotice::Refused(reason).means() {
+                    let caller = shown_name(caller.number);
+                    self.tell_refused(call, RoomType::SipCall, caller, user_id.to_owned(), over, now);
+                }
+            }
         }
     }
 
@@ -51,17 +71,7 @@ impl Hub {
     }
 
     fn add_telephone(&mut self, room: RoomId, call: CallId, caller: Caller<'_>, now: Now) -> ParticipantId {
-        let name: String = caller
-            .number
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(NAME_LIMIT / 2)
-            .collect();
-        let name = if name.trim().is_empty() {
-            ANONYMOUS.to_owned()
-        } else {
-            name
-        };
+        let name = shown_name(caller.number);
         let session = self.dice.session(now.unix);
         let id = self.add_participant(room, session, name.clone(), name, Line::Telephone(call));
         if let Some(telephone) = self.participant_mut(id) {
@@ -110,6 +120,7 @@ impl Hub {
             Some(_) => Ending::RoomClosed,
         };
         if let Some(notice) = notice {
+            self.will_be_over(room, notice.means());
             self.notify(call, notice);
         }
         self.remove_participant(room, participant, ending, now);

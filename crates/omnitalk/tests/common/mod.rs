@@ -14,7 +14,7 @@ pub mod checklist;
 pub mod steps;
 
 use omnigate_omnitalk::{
-    CallId, CallStage, ClientId, Effect, HubSettings, Now, NumberBook, ParticipantId, RecordPolicy,
+    CallId, CallStage, CallTold, ClientId, Effect, HubSettings, Now, NumberBook, ParticipantId, RecordPolicy,
     RecordingAbout, RecordingId, RoomId, Secret, Service, SocketId, StreamId, TelephoneNotice, Tenants,
     ViewerId,
 };
@@ -97,7 +97,9 @@ pub struct World {
     /// Whether the media plane answers at once.
     pub answers: bool,
     /// The calls that are told of, and whether each is answered.
-    pub calls: BTreeMap<String, bool>,
+    pub calls: BTreeMap<CallId, bool>,
+    /// What was told of 1:1 calls, all of it.
+    pub told: Vec<CallTold>,
     /// Who has entered, by user id.
     pub present: BTreeMap<ParticipantId, String>,
     /// Who has gone, and why.
@@ -124,6 +126,7 @@ impl World {
             now: Now {
                 instant: Instant::now(),
                 unix: START,
+                micros: 0,
             },
             inbox: BTreeMap::new(),
             closed: BTreeMap::new(),
@@ -143,6 +146,7 @@ impl World {
             kinds: BTreeSet::new(),
             answers: true,
             calls: BTreeMap::new(),
+            told: Vec::new(),
             present: BTreeMap::new(),
             gone: Vec::new(),
             recordings: BTreeMap::new(),
@@ -254,15 +258,16 @@ impl World {
                     let known = self.present.insert(participant, person.user_id.clone());
                     assert_eq!(known, None, "entered twice");
                 }
-                Effect::Call { scene, call } => {
-                    let room = scene.room_id;
+                Effect::Call(call) => {
                     match call.stage {
-                        CallStage::Started => assert_eq!(self.calls.insert(room, false), None),
-                        CallStage::Answered => assert_eq!(self.calls.insert(room, true), Some(false)),
-                        CallStage::Ended => {
-                            assert_eq!(self.calls.remove(&room), Some(call.answered_at.is_some()));
+                        CallStage::Started => assert_eq!(self.calls.insert(call.id, false), None),
+                        CallStage::Answered => assert_eq!(self.calls.insert(call.id, true), Some(false)),
+                        CallStage::Ended(_) => {
+                            let rang = call.room.map(|_| call.answered_at.is_some());
+                            assert_eq!(self.calls.remove(&call.id), rang);
                         }
                     }
+                    self.told.push(*call);
                 }
                 Effect::Gone {
                     participant, ending, ..
@@ -537,6 +542,7 @@ impl World {
         self.now = Now {
             instant: end,
             unix: unix + time.as_secs(),
+            micros: self.now.micros,
         };
     }
 }
