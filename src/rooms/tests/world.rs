@@ -127,6 +127,7 @@ impl World {
             now: Now {
                 instant: now,
                 unix: START,
+                micros: 0,
             },
             started: now,
             host,
