@@ -53,6 +53,8 @@ enum When {
     AtOnce,
     /// Everything is connected.
     Up,
+    /// The same, and the shards are overloaded: they take nothing but what frees something.
+    Full,
 }
 
 fn set(world: &mut World, recorded: bool, when: When) -> Scene {
@@ -73,11 +75,14 @@ fn set(world: &mut World, recorded: bool, when: When) -> Scene {
             json!({ "action": "start", "track": "audio" }),
         );
     }
-    if when == When::Up {
+    if when != When::AtOnce {
         world.until("all is up", |world| {
             let up = world.apps.iter().all(super::app::App::is_up);
             up && world.telephones.iter().all(|one| one.admitted)
         });
+    }
+    if when == When::Full {
+        (0..2).for_each(|shard| world.fill(shard));
     }
     Scene {
         room,
@@ -149,6 +154,7 @@ fn in_every_order(name: &str, parts: &[End]) {
             (true, When::AtOnce, 1),
             (true, When::Up, 0),
             (false, When::Up, 30),
+            (true, When::Full, 0),
         ] {
             let what = format!("{order:?}, recorded {recorded}, {when:?}, {pause} steps between");
             let scene = set(&mut world, recorded, when);

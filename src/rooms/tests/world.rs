@@ -4,7 +4,7 @@ use super::app::App;
 use super::browser::Browser;
 use super::telephone::Telephone;
 use crate::config::Settings;
-use crate::media::{MadeShards, MediaPlane, MediaSettings, Net, PeerEvent, Port};
+use crate::media::{LegEvent, LegHandle, MadeShards, MediaPlane, MediaSettings, Net, PeerEvent, Port};
 use crate::recording::{Index, Recorder, RecorderParts};
 use crate::rooms::host::{Host, HostParts};
 use crate::rooms::media_port::RoomMedia;
@@ -33,6 +33,9 @@ pub(super) const STEP: Duration = Duration::from_millis(5);
 const LONG_STEP: Duration = Duration::from_millis(20);
 /// How long an empty room is kept.
 const EMPTY_ROOM: Duration = Duration::from_secs(2);
+
+/// A telephone's leg, with where it reports.
+pub(super) type Leg = (LegHandle, mpsc::Receiver<LegEvent>);
 
 pub(super) struct World {
     pub(super) now: Now,
@@ -243,6 +246,12 @@ impl World {
         }
     }
 
+    /// Fills a shard's queue, so that it takes nothing but what frees something, until its next turn.
+    pub(super) fn fill(&mut self, shard: usize) {
+        let room = RoomId(shard as u128);
+        while self.plane.pause_capture(room, true).is_ok() {}
+    }
+
     // Apps.
 
     /// An app with a session; its place in `apps`.
@@ -272,6 +281,12 @@ impl World {
             self.host.received(app.socket, &fields.to_string(), self.now);
         }
         self.carry();
+    }
+
+    /// The response to a request that is done; none when it fails.
+    fn done(&mut self, who: usize, cmd: &str, fields: Value) -> Option<Value> {
+        let response = self.ask(who, cmd, fields)?;
+        (response["result"] == "success").then_some(response)
     }
 
     /// The response to a request; none from a socket that is closed, or when it comes later.
@@ -322,7 +337,7 @@ impl World {
         let mut browser = self.browser();
         let offer = json!({ "type": "offer", "sdp": browser.offer(kind) });
         let fields = json!({ "track": track, "jsep": offer, "resolution": 921_600 });
-        let response = self.ask(who, "WS_PUBLISH_REQ", fields)?;
+        let response = self.done(who, "WS_PUBLISH_REQ", fields)?;
         browser.answered(response["jsep"]["sdp"].as_str()?);
         Some(browser)
     }
@@ -330,12 +345,11 @@ impl World {
     /// Shows `who` the camera of `whom`; false when that is refused.
     pub(super) fn watch(&mut self, who: usize, whom: usize) -> bool {
         let whom = self.apps[whom].session.clone();
-        let Some(response) = self.ask(who, "WS_SUBSCRIBE_REQ", json!({ "subscribe": whom })) else {
+        let wanted = json!({ "subscribe": whom });
+        let Some(response) = self.done(who, "WS_SUBSCRIBE_REQ", wanted) else {
             return false;
         };
-        let Some(offer) = response["jsep"]["sdp"].as_str() else {
-            return false;
-        };
+        let offer = response["jsep"]["sdp"].as_str().unwrap();
         let mut browser = self.browser();
         let answer = json!({ "type": "answer", "sdp": browser.answer(offer) });
         self.send(
@@ -359,11 +373,22 @@ impl World {
 
     // Telephones.
 
-    /// A telephone that calls a room; its place in `telephones`. None: the media plane has no leg for it.
-    pub(super) fn call(&mut self, room: &str) -> Option<usize> {
-        let rtp = self.place();
+    /// A leg, with where it reports. None: the media plane has none.
+    pub(super) fn leg(&mut self) -> Option<Leg> {
         let (sender, events) = mpsc::channel(256);
-        let leg = self.plane.open_leg_at(OUTSIDE, sender, self.now.instant).ok()?;
+        let leg = self.plane.open_leg_at(OUTSIDE, sender, self.now.instant);
+        Some((leg.ok()?, events))
+    }
+
+    /// A telephone that calls a room; its place in `telephones`.
+    pub(super) fn call(&mut self, room: &str) -> Option<usize> {
+        let leg = self.leg()?;
+        Some(self.connect(leg, room))
+    }
+
+    /// Connects a leg with a room, as the gateway does; the telephone's place in `telephones`.
+    pub(super) fn connect(&mut self, (leg, events): Leg, room: &str) -> usize {
+        let rtp = self.place();
         let (sender, notices) = mpsc::unbounded_channel();
         let caller = Caller {
             number: "4930123456".to_owned(),
@@ -377,7 +402,7 @@ impl World {
         let telephone = Telephone::new(call, leg, events, notices, rtp, self.now.instant);
         self.telephones.push(telephone);
         self.carry();
-        Some(self.telephones.len() - 1)
+        self.telephones.len() - 1
     }
 
     /// Tells the rooms that a telephone's side is over.
@@ -442,6 +467,10 @@ impl World {
             .filter(|(_, count)| *count > 0)
             .collect();
         assert!(left.is_empty(), "{left:?} left after {what}");
+        assert!(
+            self.shards.are_empty(),
+            "the shards' books are not empty after {what}"
+        );
         assert!(
             self.host.is_empty(),
             "the host's books are not empty after {what}"
