@@ -28,6 +28,8 @@ enum End {
     CameraVanishes,
     /// Bob's browser closes the connection by which he sees it.
     Screen,
+    /// The same without a word.
+    ScreenVanishes,
     /// Ann says that she leaves.
     AnnLeaves,
     /// Bob says that he leaves.
@@ -113,6 +115,7 @@ fn end(world: &mut World, scene: &Scene, end: End) {
                 one.close(now);
             }
         }
+        End::ScreenVanishes => world.apps[bob].screen = None,
         End::AnnLeaves => drop(world.ask(ann, "WS_LEAVE_REQ", json!({}))),
         End::BobLeaves => drop(world.ask(bob, "WS_LEAVE_REQ", json!({}))),
         End::AnnSocket => world.lose_socket(ann),
@@ -165,6 +168,7 @@ fn in_every_order(name: &str, parts: &[End]) {
                 }
             }
             world.run(Duration::from_millis(200));
+            world.assert_agreed(&what);
             world.close(&what);
         }
     }
@@ -246,6 +250,19 @@ fn a_subscription_a_stream_and_both_sockets_end_in_every_order() {
 }
 
 #[test]
+fn a_room_and_transports_that_vanish_end_in_every_order() {
+    in_every_order(
+        "vanished",
+        &[
+            End::Room,
+            End::MicrophoneVanishes,
+            End::ScreenVanishes,
+            End::AnnSocket,
+        ],
+    );
+}
+
+#[test]
 fn room_recording_telephone_and_leg_end_in_every_order() {
     in_every_order("room", &[End::Room, End::Recording, End::HangUp, End::Leg]);
 }
@@ -254,24 +271,25 @@ fn room_recording_telephone_and_leg_end_in_every_order() {
 #[test]
 fn transports_that_vanish_are_forgotten_while_their_sessions_stay() {
     let mut world = World::new("vanish");
-    for parts in [
-        [End::MicrophoneVanishes, End::CameraVanishes],
-        [End::CameraVanishes, End::MicrophoneVanishes],
-        [End::Microphone, End::Camera],
-        [End::Camera, End::Microphone],
+    for (parts, left) in [
+        (&[End::MicrophoneVanishes, End::CameraVanishes][..], (1, 0, 0)),
+        (&[End::CameraVanishes, End::MicrophoneVanishes], (1, 0, 0)),
+        (&[End::Microphone, End::Camera], (1, 0, 0)),
+        (&[End::Camera, End::Microphone], (1, 0, 0)),
+        (&[End::Screen], (2, 1, 0)),
+        (&[End::ScreenVanishes], (2, 1, 0)),
+        (&[End::ScreenVanishes, End::CameraVanishes], (2, 0, 0)),
     ] {
         let scene = set(&mut world, true, When::Up);
         for part in parts {
-            end(&mut world, &scene, part);
+            end(&mut world, &scene, *part);
             world.run(Duration::from_secs(1));
         }
         world.run(Duration::from_secs(40));
+        let what = format!("{parts:?}");
         let figures = world.plane.figures();
-        assert_eq!(
-            (figures.peers, figures.streams, figures.viewers),
-            (1, 0, 0),
-            "{parts:?}"
-        );
-        world.close(&format!("{parts:?}"));
+        assert_eq!((figures.peers, figures.streams, figures.viewers), left, "{what}");
+        world.assert_agreed(&what);
+        world.close(&what);
     }
 }

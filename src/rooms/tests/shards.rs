@@ -90,6 +90,7 @@ fn a_full_shard_refuses_what_opens_and_all_hear_of_it() {
             let one = &world.telephones[telephone];
             assert!(one.leg.is_none() && !one.admitted, "a telephone is let in");
         }
+        assert_eq!(world.host.figures().telephones, 0, "the hub keeps a telephone");
         assert!(!world.watch(bob, ann), "a viewer is opened");
         assert!(!world.show(bob), "a stream is opened");
         let start = json!({ "action": "start", "track": "audio" });

@@ -122,9 +122,15 @@ impl Walk {
         let _ = self.world.ask(who, cmd, fields);
     }
 
+    /// Long enough for every shard to find out which transports are lost.
+    fn rest(&mut self, time: Duration) {
+        self.world.run(time);
+        self.world.assert_agreed("a rest");
+    }
+
     fn time(&mut self) {
         match self.rng.random_range(0..40) {
-            0 => self.world.run(Duration::from_secs(20)),
+            0 => self.rest(Duration::from_secs(45)),
             1..=3 => self.world.run(Duration::from_secs(1)),
             4..=6 => self.world.fill(0),
             7..=9 => self.world.fill(1),

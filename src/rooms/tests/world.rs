@@ -435,6 +435,16 @@ impl World {
         self.assert_nothing_left(what);
     }
 
+    /// What the hubs know of is what the shards have, once all that was said has been heard.
+    pub(super) fn assert_agreed(&self, what: &str) {
+        let (media, hubs) = (self.plane.figures(), self.host.figures());
+        let of_media = (media.streams, media.viewers);
+        let of_hubs = (hubs.streams as u64, hubs.viewers as u64);
+        assert_eq!(of_media, of_hubs, "streams and viewers after {what}");
+        assert_eq!(self.host.recordings().len(), hubs.recordings, "after {what}");
+        assert_eq!(media.captures > 0, hubs.recordings > 0, "after {what}");
+    }
+
     pub(super) fn assert_nothing_left(&self, what: &str) {
         let m = self.plane.figures();
         let media = [
