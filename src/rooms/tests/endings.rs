@@ -1,5 +1,6 @@
 //! What is lost in which order: every order of every four endings leaves nothing.
 
+use super::orders::orders;
 use super::world::World;
 use omnigate_audio::opus::{Encoder, EncoderSettings};
 use serde_json::json;
@@ -133,21 +134,6 @@ fn end(world: &mut World, scene: &Scene, end: End) {
     }
 }
 
-fn orders(parts: &[End]) -> Vec<Vec<End>> {
-    if parts.is_empty() {
-        return vec![Vec::new()];
-    }
-    let mut all = Vec::new();
-    for (at, first) in parts.iter().enumerate() {
-        let rest: Vec<End> = [&parts[..at], &parts[at + 1..]].concat();
-        for mut order in orders(&rest) {
-            order.insert(0, *first);
-            all.push(order);
-        }
-    }
-    all
-}
-
 /// Every order of these endings: with and without a recording, before and after all is up, at once and one after another.
 fn in_every_order(name: &str, parts: &[End]) {
     let mut world = World::new(name);
@@ -226,6 +212,28 @@ fn transport_session_socket_and_telephone_end_in_every_order() {
         "transport",
         &[End::Microphone, End::AnnLeaves, End::AnnSocket, End::HangUp],
     );
+}
+
+#[test]
+fn a_viewer_that_is_up_before_its_stream_sees_it_as_one_that_comes_later() {
+    let mut world = World::new("first");
+    for (first, second) in [(true, false), (false, true)] {
+        let scene = set(&mut world, false, When::AtOnce);
+        let (ann, bob) = (scene.ann, scene.bob);
+        world.apps[ann].sleeps = first;
+        world.apps[bob].sleeps = second;
+        let awake = if first { bob } else { ann };
+        world.until("the first is up", |world| world.apps[awake].is_up());
+        world.run(Duration::from_secs(1));
+        world.apps[ann].sleeps = false;
+        world.apps[bob].sleeps = false;
+        world.until("the picture is seen", |world| {
+            let screen = world.apps[bob].screen.as_ref();
+            screen.is_some_and(|screen| screen.received.len() > 10)
+        });
+        world.assert_agreed("both are up");
+        world.close(&format!("the viewer first: {first}"));
+    }
 }
 
 #[test]

@@ -387,7 +387,12 @@ impl World {
     }
 
     /// Connects a leg with a room, as the gateway does; the telephone's place in `telephones`.
-    pub(super) fn connect(&mut self, (leg, events): Leg, room: &str) -> usize {
+    pub(super) fn connect(&mut self, leg: Leg, room: &str) -> usize {
+        self.connect_to(leg, Destination::Room(RoomId::parse(room).unwrap()))
+    }
+
+    /// The same with whomever it calls.
+    pub(super) fn connect_to(&mut self, (leg, events): Leg, to: Destination) -> usize {
         let rtp = self.place();
         let (sender, notices) = mpsc::unbounded_channel();
         let caller = Caller {
@@ -397,8 +402,7 @@ impl World {
             notices: sender,
         };
         let call = CallId(self.number().into());
-        let room = RoomId::parse(room).unwrap();
-        self.host.connect(call, caller, Destination::Room(room), self.now);
+        self.host.connect(call, caller, to, self.now);
         let telephone = Telephone::new(call, leg, events, notices, rtp, self.now.instant);
         self.telephones.push(telephone);
         self.carry();
