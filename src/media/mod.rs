@@ -13,6 +13,9 @@
 //! A `sound::room::Room` owns its members and lives on one shard; a caller in the IVR is a room of one. No locks, no
 //! async, no logging a packet here: lints say so. Video is not mixed but forwarded: `video::Videos` holds the
 //! streams of a shard and their viewers, which need no tick.
+//!
+//! In tests a plane can be made without threads and sockets (`plane::made`): its shards are turned by hand, on a made
+//! network (`net::made`). `net::sockets` is where either kind comes from; outside tests there is one, so it costs nothing.
 
 #![deny(
     clippy::disallowed_methods,

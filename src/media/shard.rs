@@ -143,6 +143,13 @@ impl Shard {
         dues.fold(self.beat.due(), Instant::min)
     }
 
+    /// True when its books are empty.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        let videos = self.videos.is_empty() && self.videos.has_no_viewers();
+        videos && self.rooms.is_empty() && self.routes.is_empty()
+    }
+
     fn has_peers(&self) -> bool {
         self.rooms.has_peers() || !self.videos.is_empty()
     }

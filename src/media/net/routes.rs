@@ -43,6 +43,12 @@ impl Routes {
         self.ufrags.retain(|_, k| *k != key);
     }
 
+    /// True when nobody is known.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.paths.is_empty() && self.ufrags.is_empty()
+    }
+
     /// The peer that the datagram names, or that sends from there.
     pub(crate) fn find(&self, source: Path, datagram: &[u8]) -> Option<PeerKey> {
         let named = stun::local_ufrag(datagram).and_then(|u| self.ufrags.get(u));

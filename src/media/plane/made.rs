@@ -47,6 +47,11 @@ impl MadeShards {
         self.0.len()
     }
 
+    /// True when the books of all are empty.
+    pub(crate) fn are_empty(&self) -> bool {
+        self.0.iter().all(|(shard, _)| shard.is_empty())
+    }
+
     /// One turn of one shard at this time.
     pub(crate) fn turn(&mut self, index: usize, now: Instant) {
         self.0[index].0.turn(|| Moment::made(now));

@@ -81,6 +81,19 @@ impl Rooms {
         !self.peers.is_empty()
     }
 
+    /// True when nobody is here, nobody is known to have moved, and nothing is due.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        let known = [
+            self.rooms.len(),
+            self.legs.len(),
+            self.peers.len(),
+            self.captures.len(),
+            self.ticks.len(),
+        ];
+        known == [0; 5]
+    }
+
     /// Gives every room whose turn has come its tick.
     pub(crate) fn tick(&mut self, clock: impl Fn() -> Moment, outlet: &Outlet, batch: &mut Batch) {
         loop {

@@ -243,6 +243,12 @@ impl Videos {
         self.streams.is_empty()
     }
 
+    /// True when no viewer is known, of whatever stream.
+    #[cfg(test)]
+    pub(crate) fn has_no_viewers(&self) -> bool {
+        self.viewers.is_empty()
+    }
+
     pub(crate) fn add_stream(&mut self, stream: Box<Stream>, outlet: &Outlet, routes: &mut Routes) {
         routes.add(stream.publisher.ufrag(), PeerKey::Stream(stream.id));
         outlet.figures.streams.fetch_add(1, Relaxed);

@@ -25,6 +25,8 @@ pub(super) struct App {
     pub(super) screen: Option<Browser>,
     /// What it says, packet for packet; nothing: it is silent.
     pub(super) says: Vec<Vec<u8>>,
+    /// Its browser does nothing for a while.
+    pub(super) sleeps: bool,
     due: Instant,
     said: usize,
 }
@@ -41,12 +43,16 @@ impl App {
             camera: None,
             screen: None,
             says: Vec::new(),
+            sleeps: false,
             due: now,
             said: 0,
         }
     }
 
     pub(super) fn step(&mut self, now: Instant) {
+        if self.sleeps {
+            return;
+        }
         let all = [&mut self.microphone, &mut self.camera, &mut self.screen];
         for browser in all.into_iter().flatten() {
             browser.step(now);

@@ -1,5 +1,6 @@
 //! What is lost in which order: every order of every four endings leaves nothing.
 
+use super::orders::orders;
 use super::world::World;
 use omnigate_audio::opus::{Encoder, EncoderSettings};
 use serde_json::json;
@@ -28,6 +29,8 @@ enum End {
     CameraVanishes,
     /// Bob's browser closes the connection by which he sees it.
     Screen,
+    /// The same without a word.
+    ScreenVanishes,
     /// Ann says that she leaves.
     AnnLeaves,
     /// Bob says that he leaves.
@@ -53,6 +56,8 @@ enum When {
     AtOnce,
     /// Everything is connected.
     Up,
+    /// The same, and the shards are overloaded: they take nothing but what frees something.
+    Full,
 }
 
 fn set(world: &mut World, recorded: bool, when: When) -> Scene {
@@ -73,11 +78,14 @@ fn set(world: &mut World, recorded: bool, when: When) -> Scene {
             json!({ "action": "start", "track": "audio" }),
         );
     }
-    if when == When::Up {
+    if when != When::AtOnce {
         world.until("all is up", |world| {
             let up = world.apps.iter().all(super::app::App::is_up);
             up && world.telephones.iter().all(|one| one.admitted)
         });
+    }
+    if when == When::Full {
+        (0..2).for_each(|shard| world.fill(shard));
     }
     Scene {
         room,
@@ -108,6 +116,7 @@ fn end(world: &mut World, scene: &Scene, end: End) {
                 one.close(now);
             }
         }
+        End::ScreenVanishes => world.apps[bob].screen = None,
         End::AnnLeaves => drop(world.ask(ann, "WS_LEAVE_REQ", json!({}))),
         End::BobLeaves => drop(world.ask(bob, "WS_LEAVE_REQ", json!({}))),
         End::AnnSocket => world.lose_socket(ann),
@@ -125,21 +134,6 @@ fn end(world: &mut World, scene: &Scene, end: End) {
     }
 }
 
-fn orders(parts: &[End]) -> Vec<Vec<End>> {
-    if parts.is_empty() {
-        return vec![Vec::new()];
-    }
-    let mut all = Vec::new();
-    for (at, first) in parts.iter().enumerate() {
-        let rest: Vec<End> = [&parts[..at], &parts[at + 1..]].concat();
-        for mut order in orders(&rest) {
-            order.insert(0, *first);
-            all.push(order);
-        }
-    }
-    all
-}
-
 /// Every order of these endings: with and without a recording, before and after all is up, at once and one after another.
 fn in_every_order(name: &str, parts: &[End]) {
     let mut world = World::new(name);
@@ -149,6 +143,7 @@ fn in_every_order(name: &str, parts: &[End]) {
             (true, When::AtOnce, 1),
             (true, When::Up, 0),
             (false, When::Up, 30),
+            (true, When::Full, 0),
         ] {
             let what = format!("{order:?}, recorded {recorded}, {when:?}, {pause} steps between");
             let scene = set(&mut world, recorded, when);
@@ -159,6 +154,7 @@ fn in_every_order(name: &str, parts: &[End]) {
                 }
             }
             world.run(Duration::from_millis(200));
+            world.assert_agreed(&what);
             world.close(&what);
         }
     }
@@ -219,6 +215,28 @@ fn transport_session_socket_and_telephone_end_in_every_order() {
 }
 
 #[test]
+fn a_viewer_that_is_up_before_its_stream_sees_it_as_one_that_comes_later() {
+    let mut world = World::new("first");
+    for (first, second) in [(true, false), (false, true)] {
+        let scene = set(&mut world, false, When::AtOnce);
+        let (ann, bob) = (scene.ann, scene.bob);
+        world.apps[ann].sleeps = first;
+        world.apps[bob].sleeps = second;
+        let awake = if first { bob } else { ann };
+        world.until("the first is up", |world| world.apps[awake].is_up());
+        world.run(Duration::from_secs(1));
+        world.apps[ann].sleeps = false;
+        world.apps[bob].sleeps = false;
+        world.until("the picture is seen", |world| {
+            let screen = world.apps[bob].screen.as_ref();
+            screen.is_some_and(|screen| screen.received.len() > 10)
+        });
+        world.assert_agreed("both are up");
+        world.close(&format!("the viewer first: {first}"));
+    }
+}
+
+#[test]
 fn stream_viewer_owner_and_watcher_end_in_every_order() {
     in_every_order(
         "video",
@@ -240,6 +258,19 @@ fn a_subscription_a_stream_and_both_sockets_end_in_every_order() {
 }
 
 #[test]
+fn a_room_and_transports_that_vanish_end_in_every_order() {
+    in_every_order(
+        "vanished",
+        &[
+            End::Room,
+            End::MicrophoneVanishes,
+            End::ScreenVanishes,
+            End::AnnSocket,
+        ],
+    );
+}
+
+#[test]
 fn room_recording_telephone_and_leg_end_in_every_order() {
     in_every_order("room", &[End::Room, End::Recording, End::HangUp, End::Leg]);
 }
@@ -248,24 +279,25 @@ fn room_recording_telephone_and_leg_end_in_every_order() {
 #[test]
 fn transports_that_vanish_are_forgotten_while_their_sessions_stay() {
     let mut world = World::new("vanish");
-    for parts in [
-        [End::MicrophoneVanishes, End::CameraVanishes],
-        [End::CameraVanishes, End::MicrophoneVanishes],
-        [End::Microphone, End::Camera],
-        [End::Camera, End::Microphone],
+    for (parts, left) in [
+        (&[End::MicrophoneVanishes, End::CameraVanishes][..], (1, 0, 0)),
+        (&[End::CameraVanishes, End::MicrophoneVanishes], (1, 0, 0)),
+        (&[End::Microphone, End::Camera], (1, 0, 0)),
+        (&[End::Camera, End::Microphone], (1, 0, 0)),
+        (&[End::Screen], (2, 1, 0)),
+        (&[End::ScreenVanishes], (2, 1, 0)),
+        (&[End::ScreenVanishes, End::CameraVanishes], (2, 0, 0)),
     ] {
         let scene = set(&mut world, true, When::Up);
         for part in parts {
-            end(&mut world, &scene, part);
+            end(&mut world, &scene, *part);
             world.run(Duration::from_secs(1));
         }
         world.run(Duration::from_secs(40));
+        let what = format!("{parts:?}");
         let figures = world.plane.figures();
-        assert_eq!(
-            (figures.peers, figures.streams, figures.viewers),
-            (1, 0, 0),
-            "{parts:?}"
-        );
-        world.close(&format!("{parts:?}"));
+        assert_eq!((figures.peers, figures.streams, figures.viewers), left, "{what}");
+        world.assert_agreed(&what);
+        world.close(&what);
     }
 }

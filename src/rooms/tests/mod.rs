@@ -12,7 +12,9 @@
 
 mod app;
 mod browser;
+mod calls;
 mod endings;
+mod orders;
 mod shards;
 mod telephone;
 mod walk;

@@ -26,6 +26,7 @@ pub(super) struct Telephone {
     due: Instant,
     sequence: u16,
     pub(super) talks: bool,
+    /// It is where it is to talk.
     pub(super) admitted: bool,
     /// Samples of sound that it has heard.
     pub(super) heard: usize,
@@ -99,7 +100,10 @@ impl Telephone {
     /// What the rooms have told; a call that is over hangs up, as the gateway does.
     pub(super) fn read(&mut self) {
         while let Ok(notice) = self.notices.try_recv() {
-            self.admitted |= matches!(notice, TelephoneNotice::Admitted { .. });
+            self.admitted |= matches!(
+                notice,
+                TelephoneNotice::Admitted { .. } | TelephoneNotice::Bridged { .. }
+            );
             if notice.is_last() {
                 self.leg = None;
             }

@@ -4,7 +4,7 @@ use super::app::App;
 use super::browser::Browser;
 use super::telephone::Telephone;
 use crate::config::Settings;
-use crate::media::{MadeShards, MediaPlane, MediaSettings, Net, PeerEvent, Port};
+use crate::media::{LegEvent, LegHandle, MadeShards, MediaPlane, MediaSettings, Net, PeerEvent, Port};
 use crate::recording::{Index, Recorder, RecorderParts};
 use crate::rooms::host::{Host, HostParts};
 use crate::rooms::media_port::RoomMedia;
@@ -33,6 +33,9 @@ pub(super) const STEP: Duration = Duration::from_millis(5);
 const LONG_STEP: Duration = Duration::from_millis(20);
 /// How long an empty room is kept.
 const EMPTY_ROOM: Duration = Duration::from_secs(2);
+
+/// A telephone's leg, with where it reports.
+pub(super) type Leg = (LegHandle, mpsc::Receiver<LegEvent>);
 
 pub(super) struct World {
     pub(super) now: Now,
@@ -244,6 +247,12 @@ impl World {
         }
     }
 
+    /// Fills a shard's queue, so that it takes nothing but what frees something, until its next turn.
+    pub(super) fn fill(&mut self, shard: usize) {
+        let room = RoomId(shard as u128);
+        while self.plane.pause_capture(room, true).is_ok() {}
+    }
+
     // Apps.
 
     /// An app with a session; its place in `apps`.
@@ -273,6 +282,12 @@ impl World {
             self.host.received(app.socket, &fields.to_string(), self.now);
         }
         self.carry();
+    }
+
+    /// The response to a request that is done; none when it fails.
+    fn done(&mut self, who: usize, cmd: &str, fields: Value) -> Option<Value> {
+        let response = self.ask(who, cmd, fields)?;
+        (response["result"] == "success").then_some(response)
     }
 
     /// The response to a request; none from a socket that is closed, or when it comes later.
@@ -323,7 +338,7 @@ impl World {
         let mut browser = self.browser();
         let offer = json!({ "type": "offer", "sdp": browser.offer(kind) });
         let fields = json!({ "track": track, "jsep": offer, "resolution": 921_600 });
-        let response = self.ask(who, "WS_PUBLISH_REQ", fields)?;
+        let response = self.done(who, "WS_PUBLISH_REQ", fields)?;
         browser.answered(response["jsep"]["sdp"].as_str()?);
         Some(browser)
     }
@@ -331,12 +346,11 @@ impl World {
     /// Shows `who` the camera of `whom`; false when that is refused.
     pub(super) fn watch(&mut self, who: usize, whom: usize) -> bool {
         let whom = self.apps[whom].session.clone();
-        let Some(response) = self.ask(who, "WS_SUBSCRIBE_REQ", json!({ "subscribe": whom })) else {
+        let wanted = json!({ "subscribe": whom });
+        let Some(response) = self.done(who, "WS_SUBSCRIBE_REQ", wanted) else {
             return false;
         };
-        let Some(offer) = response["jsep"]["sdp"].as_str() else {
-            return false;
-        };
+        let offer = response["jsep"]["sdp"].as_str().unwrap();
         let mut browser = self.browser();
         let answer = json!({ "type": "answer", "sdp": browser.answer(offer) });
         self.send(
@@ -360,11 +374,27 @@ impl World {
 
     // Telephones.
 
-    /// A telephone that calls a room; its place in `telephones`. None: the media plane has no leg for it.
-    pub(super) fn call(&mut self, room: &str) -> Option<usize> {
-        let rtp = self.place();
+    /// A leg, with where it reports. None: the media plane has none.
+    pub(super) fn leg(&mut self) -> Option<Leg> {
         let (sender, events) = mpsc::channel(256);
-        let leg = self.plane.open_leg_at(OUTSIDE, sender, self.now.instant).ok()?;
+        let leg = self.plane.open_leg_at(OUTSIDE, sender, self.now.instant);
+        Some((leg.ok()?, events))
+    }
+
+    /// A telephone that calls a room; its place in `telephones`.
+    pub(super) fn call(&mut self, room: &str) -> Option<usize> {
+        let leg = self.leg()?;
+        Some(self.connect(leg, room))
+    }
+
+    /// Connects a leg with a room, as the gateway does; the telephone's place in `telephones`.
+    pub(super) fn connect(&mut self, leg: Leg, room: &str) -> usize {
+        self.connect_to(leg, Destination::Room(RoomId::parse(room).unwrap()))
+    }
+
+    /// The same with whomever it calls.
+    pub(super) fn connect_to(&mut self, (leg, events): Leg, to: Destination) -> usize {
+        let rtp = self.place();
         let (sender, notices) = mpsc::unbounded_channel();
         let caller = Caller {
             number: "4930123456".to_owned(),
@@ -373,12 +403,11 @@ impl World {
             notices: sender,
         };
         let call = CallId(self.number().into());
-        let room = RoomId::parse(room).unwrap();
-        self.host.connect(call, caller, Destination::Room(room), self.now);
+        self.host.connect(call, caller, to, self.now);
         let telephone = Telephone::new(call, leg, events, notices, rtp, self.now.instant);
         self.telephones.push(telephone);
         self.carry();
-        Some(self.telephones.len() - 1)
+        self.telephones.len() - 1
     }
 
     /// Tells the rooms that a telephone's side is over.
@@ -409,6 +438,16 @@ impl World {
         self.run(EMPTY_ROOM * 2);
         self.telephones.clear();
         self.assert_nothing_left(what);
+    }
+
+    /// What the hubs know of is what the shards have, once all that was said has been heard.
+    pub(super) fn assert_agreed(&self, what: &str) {
+        let (media, hubs) = (self.plane.figures(), self.host.figures());
+        let of_media = (media.streams, media.viewers);
+        let of_hubs = (hubs.streams as u64, hubs.viewers as u64);
+        assert_eq!(of_media, of_hubs, "streams and viewers after {what}");
+        assert_eq!(self.host.recordings().len(), hubs.recordings, "after {what}");
+        assert_eq!(media.captures > 0, hubs.recordings > 0, "after {what}");
     }
 
     pub(super) fn assert_nothing_left(&self, what: &str) {
@@ -443,6 +482,10 @@ impl World {
             .filter(|(_, count)| *count > 0)
             .collect();
         assert!(left.is_empty(), "{left:?} left after {what}");
+        assert!(
+            self.shards.are_empty(),
+            "the shards' books are not empty after {what}"
+        );
         assert!(
             self.host.is_empty(),
             "the host's books are not empty after {what}"
