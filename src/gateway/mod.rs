@@ -6,6 +6,7 @@
 mod call;
 mod flow;
 mod guesses;
+mod marked;
 mod prompts;
 mod run;
 
