@@ -1,10 +1,12 @@
 //! Live and recent calls, for the API.
 
 use super::end::CallEnd;
+use super::stage::Stage;
 use crate::sync::lock;
 use omnigate_room::CallId;
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Mutex;
 
 /// Ended calls that are kept.
@@ -21,8 +23,14 @@ pub struct CallRecord {
     pub caller: String,
     /// Called number, masked.
     pub called: String,
+    /// Where the carrier sent the INVITE from.
+    pub source: SocketAddr,
+    /// The carrier's Call-ID.
+    pub sip_call_id: String,
     /// `ivr`, `ringing`, `talking`, `ending`, `ended`.
     pub state: &'static str,
+    /// Where in the menu or call the caller is, or was at its end.
+    pub stage: Stage,
     /// Unix seconds of the INVITE.
     pub started_at: u64,
     /// Unix seconds of the 200.
@@ -60,12 +68,11 @@ impl CallRegistry {
         }
     }
 
-    /// A call is over.
-    pub fn end(&self, id: CallId, end: CallEnd, at: u64) {
+    /// A call is over; in which stage. `None` for one that does not live.
+    pub fn end(&self, id: CallId, end: CallEnd, at: u64) -> Option<Stage> {
         let mut inner = lock(&self.0);
-        let Some(mut record) = inner.live.remove(&id) else {
-            return;
-        };
+        let mut record = inner.live.remove(&id)?;
+        let stage = record.stage;
         record.state = "ended";
         record.ended_at = Some(at);
         record.class = Some(end.class().name());
@@ -75,6 +82,7 @@ impl CallRegistry {
             inner.recent.pop_front();
         }
         inner.recent.push_back(record);
+        Some(stage)
     }
 
     /// Number of live calls.

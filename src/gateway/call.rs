@@ -1,9 +1,9 @@
 //! The task of one call: carries out what the SIP call and the call flow decide.
 
 use super::flow::{CallFlow, Effect, Event};
+use super::marked::marked;
 use super::shared::{Gateway, Screened};
-use crate::calls::CallEnd;
-use crate::clock::unix_now;
+use crate::calls::{CallEnd, CallEvent, CallMedia, Stage};
 use crate::media::{LegEvent, LegFigures, LegHandle, Playback, PlaybackId};
 use crate::rooms::Telephone;
 use crate::sip::{DialogKey, Event as TransactionEvent, Flow, Incoming, ServerTransaction};
@@ -76,7 +76,7 @@ struct CallTask {
     answered: Option<Instant>,
     flow_started: bool,
     last_digit: Option<Instant>,
-    state: &'static str,
+    stage: Stage,
     end: Option<CallEnd>,
     over: bool,
 }
@@ -95,12 +95,9 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Scr
         Err(e) => {
             warn!(error = %e, "no media for a call");
             let busy = vec![header::make("Retry-After", "30")];
-            first.respond(omnigate_sip::dialog::response(
-                &invite,
-                StatusCode::ServiceUnavailable,
-                Some(&tag),
-                busy,
-            ));
+            let response =
+                omnigate_sip::dialog::response(&invite, StatusCode::ServiceUnavailable, Some(&tag), busy);
+            first.respond(marked(response, screened.teller.id()));
             gateway.endpoint.calls.forget_invite(&invite);
             return Ended {
                 end: CallEnd::Overload,
@@ -115,7 +112,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Scr
         Err(refused) => {
             let status = refused.response.status_code.code();
             info!(status, reason = %refused.reason, "INVITE refused");
-            first.respond(*refused.response);
+            first.respond(marked(*refused.response, screened.teller.id()));
             gateway.endpoint.calls.forget_invite(&invite);
             return Ended {
                 end: CallEnd::Invite(status),
@@ -126,7 +123,6 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Scr
     let key: DialogKey = (sip.dialog().call_id().to_owned(), tag);
     let mut in_dialog = gateway.endpoint.calls.insert(key.clone());
     let _place = Place::new(&gateway, key, invite);
-    gateway.metrics.call_enters("ivr");
     let hang_up_all = gateway.hang_up_all.clone();
     let mut task = CallTask {
         flow: CallFlow::new(gateway.flow, screened.trunk.service.clone()),
@@ -145,17 +141,14 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Scr
         answered: None,
         flow_started: false,
         last_digit: None,
-        state: "ivr",
+        stage: Stage::Opening,
         end: None,
         over: false,
     };
     task.sip.ring();
     task.sip.answer();
     task.answered = Some(Instant::now());
-    task.gateway.metrics.answered(task.screened.received.elapsed());
-    task.gateway
-        .calls
-        .update(task.screened.id, |r| r.answered_at = Some(unix_now()));
+    task.tell(CallEvent::Answered(task.screened.received.elapsed()));
     task.settle().await;
     let (mut stopping, mut leg_ended) = (false, false);
     while !task.over {
@@ -187,28 +180,24 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Scr
         }
         task.settle().await;
     }
-    if let Err(error) = task.gateway.rooms.hang_up(task.screened.id).await {
+    if let Err(error) = task.gateway.rooms.hang_up(task.screened.teller.id()).await {
         warn!(%error, "the rooms were not told that the call is over");
     }
-    task.gateway.metrics.call_leaves(task.state);
     let ended = Ended {
         end: task.end.unwrap_or(CallEnd::Fault),
         talked: task.answered.map(|a| a.elapsed()),
     };
-    let gateway = task.gateway.clone();
+    let teller = task.screened.teller.clone();
     drop(task);
     if let Some(figures) = last_figures(&mut from_leg).await {
-        gateway
-            .metrics
-            .quality(figures.loss_fraction, figures.jitter_seconds);
-        info!(
-            received = figures.received,
-            sent = figures.sent,
-            lost = figures.lost,
-            jitter_ms = figures.jitter_seconds * 1000.0,
-            rtt_ms = figures.rtt.map(|r| r.as_secs_f64() * 1000.0),
-            "call media"
-        );
+        teller.tell(CallEvent::Media(CallMedia {
+            received: figures.received,
+            sent: figures.sent,
+            lost: figures.lost,
+            loss_fraction: figures.loss_fraction,
+            jitter_seconds: figures.jitter_seconds,
+            rtt: figures.rtt,
+        }));
     }
     ended
 }
@@ -237,20 +226,21 @@ impl CallTask {
                 break;
             }
         }
-        let state = self.flow.state_name();
-        if state != self.state {
-            self.gateway.metrics.call_leaves(self.state);
-            self.gateway.metrics.call_enters(state);
-            self.state = state;
-            self.gateway.calls.update(self.screened.id, |r| r.state = state);
+        if let Some(stage) = self.flow.stage().filter(|stage| *stage != self.stage) {
+            self.stage = stage;
+            self.tell(CallEvent::Reached(stage));
         }
+    }
+
+    fn tell(&self, event: CallEvent<'_>) {
+        self.screened.teller.tell(event);
     }
 
     fn sip_output(&mut self, output: Output) {
         match output {
             Output::Respond(id, response) => {
                 if let Some(tx) = self.transactions.get(&id) {
-                    tx.respond(*response);
+                    tx.respond(marked(*response, self.screened.teller.id()));
                 }
             }
             Output::Send(request) => self.send(*request),
@@ -325,18 +315,10 @@ impl CallTask {
             }
             Effect::LookUp(number) => {
                 let (directory, answers) = (self.gateway.directory.clone(), self.look_ups.clone());
-                let metrics = self.gateway.metrics.clone();
+                let teller = self.screened.teller.clone();
                 let look_up = async move {
                     let answer = directory.look_up(number).await;
-                    metrics.lookup(match &answer {
-                        Ok(LookUp::Found(_)) => "found",
-                        Ok(LookUp::Unknown) => "unknown",
-                        Ok(LookUp::Expired) => "expired",
-                        Err(_) => "failed",
-                    });
-                    if let Err(e) = &answer {
-                        warn!(error = %e, "look-up failed");
-                    }
+                    teller.tell(CallEvent::LookedUp(&answer));
                     let _ = answers.send(answer.ok()).await;
                 };
                 tokio::spawn(tracing::Instrument::in_current_span(look_up));
@@ -349,15 +331,19 @@ impl CallTask {
                     leg: self.leg.seat(),
                     notices: self.notices.clone(),
                 };
-                if let Err(error) = self.gateway.rooms.connect(self.screened.id, telephone, to).await {
+                if let Err(error) = self
+                    .gateway
+                    .rooms
+                    .connect(self.screened.teller.id(), telephone, to)
+                    .await
+                {
                     warn!(%error, "the call cannot be connected");
                     self.flow.handle(Event::NoRooms, Instant::now());
                 }
             }
             Effect::Joined(room) => {
                 let waited = self.last_digit.map(|d| d.elapsed()).unwrap_or_default();
-                self.gateway.metrics.bridged(waited);
-                info!(%room, "caller joined");
+                self.tell(CallEvent::Joined(room, waited));
             }
             Effect::HangUp(end) => self.hang_up(end),
         }
@@ -385,21 +371,14 @@ impl CallTask {
             self.screened.called.digits(),
             Instant::now(),
         ) {
-            self.gateway.metrics.guess_alarm();
-            warn!("called number has passed ivr.wrong_per_number: callers get a single try");
+            self.tell(CallEvent::GuessedTooOften);
         }
     }
 
     fn digit(&mut self, key: Key, source: Source) {
         let now = Instant::now();
-        let name = match source {
-            Source::TelephoneEvent => "rfc4733",
-            Source::SipInfo => "sip_info",
-            Source::InBand => "in_band",
-        };
-        self.gateway.metrics.digit(name);
         let new = self.merger.accept(source, key, now);
-        debug!(source = name, new, "key press");
+        self.tell(CallEvent::KeyPressed { source, new });
         if new {
             self.last_digit = Some(now);
             self.flow.handle(Event::Key(key), now);

@@ -12,7 +12,7 @@
 //! The first digit stops the prompt; digits keyed before or during it count.
 
 use super::guesses::Allowance;
-use crate::calls::CallEnd;
+use crate::calls::{CallEnd, Stage};
 use crate::rooms::Destination;
 use omnigate_audio::dtmf::Key;
 use omnigate_audio::tone::Tone;
@@ -160,14 +160,17 @@ impl CallFlow {
         self.deadline
     }
 
-    /// Name of the state, for metrics and logs.
-    pub fn state_name(&self) -> &'static str {
-        match self.state {
-            State::New | State::Opening | State::Entering | State::LookingUp { .. } => "ivr",
-            State::Calling => "ringing",
-            State::Talking => "talking",
-            State::Announcing(_) | State::Done => "ending",
-        }
+    /// Where the caller is; `None` once that is nowhere any more.
+    pub fn stage(&self) -> Option<Stage> {
+        Some(match self.state {
+            State::New | State::Opening => Stage::Opening,
+            State::Entering => Stage::Entering,
+            State::LookingUp { .. } => Stage::LookingUp,
+            State::Calling => Stage::Ringing,
+            State::Talking => Stage::Talking,
+            State::Announcing(_) => Stage::Announcing,
+            State::Done => return None,
+        })
     }
 
     /// Feeds one event.

@@ -7,6 +7,7 @@ mod call;
 mod flow;
 mod guesses;
 mod intake;
+mod marked;
 mod prompts;
 mod shared;
 

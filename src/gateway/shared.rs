@@ -3,14 +3,13 @@
 use super::flow::FlowSettings;
 use super::guesses::GuessBudget;
 use super::prompts::Prompts;
-use crate::calls::CallRegistry;
+use crate::calls::{CallRegistry, CallTeller};
 use crate::config::Settings;
 use crate::directory::Directory;
 use crate::media::MediaPlane;
 use crate::observe::{Health, Metrics};
 use crate::rooms::RoomPort;
 use crate::sip::{Endpoint, Trunk, Trunks};
-use omnigate_room::CallId;
 use omnigate_sip::{PhoneNumber, identity};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -41,7 +40,7 @@ pub struct Gateway {
 
 /// Who calls whom over which trunk.
 pub(super) struct Screened {
-    pub(super) id: CallId,
+    pub(super) teller: CallTeller,
     pub(super) trunk: Trunk,
     pub(super) called: PhoneNumber,
     pub(super) caller: identity::Caller,

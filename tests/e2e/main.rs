@@ -18,6 +18,7 @@ mod listener;
 mod lossy;
 mod network;
 mod nothing_left;
+mod one_id;
 mod owners;
 mod page;
 mod page_recordings;

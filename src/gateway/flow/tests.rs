@@ -206,7 +206,7 @@ fn a_person_rings_answers_and_the_caller_joins() {
     let notice = |n| Event::Notice(n);
     let ringing = caller.feed(notice(TelephoneNotice::Ringing { room, participant }));
     assert_eq!(ringing, vec![Effect::Tone(Tone::RingBack)]);
-    assert_eq!(caller.flow.state_name(), "ringing");
+    assert_eq!(caller.flow.stage(), Some(Stage::Ringing));
     let bridged = caller.feed(notice(TelephoneNotice::Bridged { room, participant }));
     assert_eq!(bridged, vec![Effect::Silence, Effect::Joined(room)]);
     assert_eq!(caller.keys("5"), vec![], "keys in a call are not the IVR's");
