@@ -14,7 +14,7 @@ use omnigate_sip::{header, identity};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc;
-use tracing::{Instrument, info, info_span};
+use tracing::{Instrument, Span, info, info_span};
 
 /// Seconds that a refused caller should wait before it tries again.
 const RETRY_AFTER: &str = "30";
@@ -83,7 +83,12 @@ impl Gateway {
             caller,
             received: Instant::now(),
         };
-        let gateway = self.clone();
+        self.begin(incoming, screened, span);
+    }
+
+    /// Gives a call its task, and tells its end whatever becomes of that.
+    fn begin(self: Arc<Self>, incoming: Incoming, screened: Screened, span: Span) {
+        let (gateway, id) = (self.clone(), screened.id);
         self.tasks.spawn(
             async move {
                 let trunk = screened.trunk.name.clone();
