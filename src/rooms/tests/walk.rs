@@ -124,6 +124,7 @@ impl Walk {
 
     /// Long enough for every shard to find out which transports are lost.
     fn rest(&mut self, time: Duration) {
+        self.world.deaf = false;
         self.world.run(time);
         self.world.assert_agreed("a rest");
     }
@@ -134,7 +135,8 @@ impl Walk {
             1..=3 => self.world.run(Duration::from_secs(1)),
             4..=6 => self.world.fill(0),
             7..=9 => self.world.fill(1),
-            10..=15 => self.world.turn(0),
+            10..=12 => self.world.deaf = !self.world.deaf,
+            13..=15 => self.world.turn(0),
             16..=20 => self.world.turn(1),
             _ => {
                 for _ in 0..self.rng.random_range(1..30) {
