@@ -242,14 +242,16 @@ fn a_viewer_that_is_up_before_its_stream_sees_it_as_one_that_comes_later() {
 }
 
 #[test]
-fn a_loss_that_is_told_late_does_not_touch_the_next_opening() {
+fn who_has_lost_her_audio_publishes_again_once_the_hub_has_heard_of_it() {
     let mut world = World::new("late");
     let scene = set(&mut world, true, When::Deaf);
     end(&mut world, &scene, End::Microphone);
     world.run(Duration::from_millis(100));
     assert_eq!(world.plane.figures().peers, 1, "the shard has forgotten it");
-    assert!(world.speak(scene.ann), "she publishes again");
+    assert!(!world.speak(scene.ann), "the hub knows of one");
     world.deaf = false;
+    world.run(Duration::from_millis(100));
+    assert!(world.speak(scene.ann), "the hub knows of none");
     world.until("all is up again", |world| world.apps[scene.ann].is_up());
     end(&mut world, &scene, End::AnnLeaves);
     world.run(Duration::from_millis(100));

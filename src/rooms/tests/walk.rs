@@ -110,12 +110,14 @@ impl Walk {
     fn ask(&mut self, who: usize) {
         let room = self.room(who);
         let session = self.world.apps[who].session.clone();
-        let (cmd, fields) = match self.rng.random_range(0..8) {
+        let (cmd, fields) = match self.rng.random_range(0..10) {
             0 => ("WS_LEAVE_REQ", json!({})),
             1 => ("WS_DESTROY_ROOM_REQ", json!({ "room_id": room })),
             2 => ("WS_RECORDING_REQ", json!({ "action": "stop", "track": "audio" })),
             3 => ("WS_MUTE_REQ", json!({ "track": "audio" })),
-            4 => ("WS_UNMUTE_REQ", json!({ "track": "video" })),
+            4 => ("WS_UNMUTE_REQ", json!({ "track": "audio" })),
+            8 => ("WS_MUTE_REQ", json!({ "track": "video" })),
+            9 => ("WS_UNMUTE_REQ", json!({ "track": "video" })),
             5 => ("WS_UNSUBSCRIBE_REQ", json!({ "subscribe": session })),
             _ => ("WS_RECORDING_REQ", json!({ "action": "start", "track": "audio" })),
         };
