@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc;
 use tracing::field::Empty;
-use tracing::{Instrument, info_span};
+use tracing::{Instrument, Span, info_span};
 
 /// Seconds that a refused caller should wait before it tries again.
 const RETRY_AFTER: &str = "30";
@@ -80,13 +80,19 @@ impl Gateway {
             }));
         });
         let screened = Screened {
-            teller: teller.clone(),
+            teller,
             trunk,
             called,
             caller,
             received: Instant::now(),
         };
+        self.begin(incoming, screened, span);
+    }
+
+    /// Gives a call its task, and tells its end whatever becomes of that.
+    fn begin(self: Arc<Self>, incoming: Incoming, screened: Screened, span: Span) {
         let gateway = self.clone();
+        let teller = screened.teller.clone();
         self.tasks.spawn(
             async move {
                 // A panic of one call must not take its record or the others along.
@@ -95,7 +101,7 @@ impl Gateway {
                     Ok(ended) => ended,
                     Err(_) => {
                         // Its task did not come to its end: nobody must stay behind in a room.
-                        let _ = gateway.rooms.hang_up(id).await;
+                        let _ = gateway.rooms.hang_up(teller.id()).await;
                         call::Ended {
                             end: CallEnd::Fault,
                             talked: None,

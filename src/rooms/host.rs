@@ -121,14 +121,10 @@ impl Host {
     }
 
     pub(super) fn media_told(&mut self, event: PeerEvent, now: Now) {
-        let tenants = &mut self.parts.tenants;
-        let effects = match self.parts.media.told(event) {
-            Some(MediaNews::Up(participant)) => tenants.peer_up(participant, now),
-            Some(MediaNews::Gone(participant)) => tenants.peer_gone(participant, now),
-            Some(MediaNews::StreamGone(stream)) => tenants.stream_gone(stream, now),
-            Some(MediaNews::ViewerGone(viewer)) => tenants.viewer_gone(viewer, now),
-            None => return,
+        let Some(news) = self.parts.media.told(event) else {
+            return;
         };
+        let effects = hear(&mut self.parts.tenants, news, now);
         self.carry_out(effects, now);
     }
 
@@ -228,10 +224,19 @@ impl Host {
                 return tenants.viewer_offered(viewer, worded("viewer", offer), now);
             }
             Effect::ClosePeer { participant } => media.close_peer(participant),
-            Effect::SetMuted { participant, muted } => media.mute_peer(participant, muted),
+            Effect::SetMuted { participant, muted } => {
+                let cost = media.mute_peer(participant, muted);
+                return cost.map_or_else(Vec::new, |news| hear(tenants, news, now));
+            }
             Effect::CloseStream { stream } => media.close_stream(stream),
-            Effect::SetStreamMuted { stream, muted } => media.mute_stream(stream, muted),
-            Effect::AnswerViewer { viewer, answer } => media.answer_viewer(viewer, answer),
+            Effect::SetStreamMuted { stream, muted } => {
+                let cost = media.mute_stream(stream, muted);
+                return cost.map_or_else(Vec::new, |news| hear(tenants, news, now));
+            }
+            Effect::AnswerViewer { viewer, answer } => {
+                let cost = media.answer_viewer(viewer, answer);
+                return cost.map_or_else(Vec::new, |news| hear(tenants, news, now));
+            }
             Effect::CloseViewer { viewer } => media.close_viewer(viewer),
             _ => {}
         }
@@ -365,6 +370,16 @@ impl Host {
             // It has just ended by itself; that is reported on its own.
             Err(TrySendError::Closed(_)) => drop(self.sockets.remove(&socket)),
         }
+    }
+}
+
+/// Tells the hubs what has become of something.
+fn hear(tenants: &mut Tenants, news: MediaNews, now: Now) -> Vec<Effect> {
+    match news {
+        MediaNews::Up(participant) => tenants.peer_up(participant, now),
+        MediaNews::Gone(participant) => tenants.peer_gone(participant, now),
+        MediaNews::StreamGone(stream) => tenants.stream_gone(stream, now),
+        MediaNews::ViewerGone(viewer) => tenants.viewer_gone(viewer, now),
     }
 }
 

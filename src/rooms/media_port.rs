@@ -11,7 +11,7 @@
 //!   out of the book; nobody has to close it. What was closed here is never told of. Either side forgets first; the other one
 //!   then hears it once, or finds nothing left to forget.
 //! * What frees a thing is never lost; what opens or changes one may be refused while a shard is overloaded, and then
-//!   nothing has been opened or changed.
+//!   nothing has been opened or changed. What cannot go on without the change is closed, and said to be gone.
 
 use crate::media::{
     Announcement, CaptureId, LegSeat, MediaError, MediaPlane, PeerEvent, Published, ShardIndex,
@@ -160,15 +160,16 @@ impl RoomMedia {
         }
     }
 
-    /// Takes a participant's audio out of every mix, or back in.
-    pub fn mute_peer(&mut self, participant: ParticipantId, muted: bool) {
-        if let Some(peer) = self.peers.get(&participant) {
-            let done = self.plane.mute_peer(peer.shard, peer.id, muted);
-            // Whoever wants silence gets it.
-            if refused("mute", done) && muted {
-                self.close_peer(participant);
-            }
+    /// Takes a participant's audio out of every mix, or back in; what that has cost.
+    pub fn mute_peer(&mut self, participant: ParticipantId, muted: bool) -> Option<MediaNews> {
+        let peer = self.peers.get(&participant)?;
+        let done = self.plane.mute_peer(peer.shard, peer.id, muted);
+        if !refused("mute", done) || !muted {
+            return None;
         }
+        // Whoever wants silence gets it.
+        self.close_peer(participant);
+        Some(MediaNews::Gone(participant))
     }
 
     /// Answers a publisher's offer of a camera or screen and puts the stream into `room`; the answer. `pixels` is width
@@ -202,14 +203,15 @@ impl RoomMedia {
         }
     }
 
-    /// Forwards nothing of a stream, or goes on.
-    pub fn mute_stream(&mut self, stream: StreamId, muted: bool) {
-        if let Some(open) = self.streams.get(&stream) {
-            let done = self.plane.mute_stream(open.published.shard, stream, muted);
-            if refused("mute", done) && muted {
-                self.close_stream(stream);
-            }
+    /// Forwards nothing of a stream, or goes on; what that has cost.
+    pub fn mute_stream(&mut self, stream: StreamId, muted: bool) -> Option<MediaNews> {
+        let open = self.streams.get(&stream)?;
+        let done = self.plane.mute_stream(open.published.shard, stream, muted);
+        if !refused("mute", done) || !muted {
+            return None;
         }
+        self.close_stream(stream);
+        Some(MediaNews::StreamGone(stream))
     }
 
     /// Makes a viewer of a stream of `room`; our offer.
@@ -231,13 +233,14 @@ impl RoomMedia {
         Ok(offer)
     }
 
-    /// Takes a viewer's answer. One that is of no use ends the viewer.
-    pub fn answer_viewer(&mut self, viewer: ViewerId, answer: String) {
-        if let Some(shard) = self.shard_of(viewer)
-            && refused("answer", self.plane.answer_viewer(shard, viewer, answer))
-        {
-            self.close_viewer(viewer);
+    /// Takes a viewer's answer; what that has cost. One that is of no use ends the viewer, which is told later.
+    pub fn answer_viewer(&mut self, viewer: ViewerId, answer: String) -> Option<MediaNews> {
+        let shard = self.shard_of(viewer)?;
+        if !refused("answer", self.plane.answer_viewer(shard, viewer, answer)) {
+            return None;
         }
+        self.close_viewer(viewer);
+        Some(MediaNews::ViewerGone(viewer))
     }
 
     /// Ends a viewer, if there is one.

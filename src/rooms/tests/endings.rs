@@ -56,6 +56,8 @@ enum When {
     AtOnce,
     /// Everything is connected.
     Up,
+    /// The same, and what the shards tell from then on comes only after all endings.
+    Deaf,
     /// The same, and the shards are overloaded: they take nothing but what frees something.
     Full,
 }
@@ -84,6 +86,7 @@ fn set(world: &mut World, recorded: bool, when: When) -> Scene {
             up && world.telephones.iter().all(|one| one.admitted)
         });
     }
+    world.deaf = when == When::Deaf;
     if when == When::Full {
         (0..2).for_each(|shard| world.fill(shard));
     }
@@ -143,6 +146,7 @@ fn in_every_order(name: &str, parts: &[End]) {
             (true, When::AtOnce, 1),
             (true, When::Up, 0),
             (false, When::Up, 30),
+            (true, When::Deaf, 30),
             (true, When::Full, 0),
         ] {
             let what = format!("{order:?}, recorded {recorded}, {when:?}, {pause} steps between");
@@ -153,6 +157,7 @@ fn in_every_order(name: &str, parts: &[End]) {
                     world.step(super::world::STEP);
                 }
             }
+            world.deaf = false;
             world.run(Duration::from_millis(200));
             world.assert_agreed(&what);
             world.close(&what);
@@ -234,6 +239,24 @@ fn a_viewer_that_is_up_before_its_stream_sees_it_as_one_that_comes_later() {
         world.assert_agreed("both are up");
         world.close(&format!("the viewer first: {first}"));
     }
+}
+
+#[test]
+fn who_has_lost_her_audio_publishes_again_once_the_hub_has_heard_of_it() {
+    let mut world = World::new("late");
+    let scene = set(&mut world, true, When::Deaf);
+    end(&mut world, &scene, End::Microphone);
+    world.run(Duration::from_millis(100));
+    assert_eq!(world.plane.figures().peers, 1, "the shard has forgotten it");
+    assert!(!world.speak(scene.ann), "the hub knows of one");
+    world.deaf = false;
+    world.run(Duration::from_millis(100));
+    assert!(world.speak(scene.ann), "the hub knows of none");
+    world.until("all is up again", |world| world.apps[scene.ann].is_up());
+    end(&mut world, &scene, End::AnnLeaves);
+    world.run(Duration::from_millis(100));
+    assert_eq!(world.plane.figures().peers, 1, "hers is closed");
+    world.close("a late word");
 }
 
 #[test]

@@ -119,3 +119,37 @@ fn a_full_shard_refuses_what_opens_and_all_hear_of_it() {
         world.close("overload");
     }
 }
+
+#[test]
+fn what_a_full_shard_does_not_change_is_closed_and_the_hub_hears_of_it() {
+    let mut world = World::new("closed");
+    let (ann, bob) = (world.app("ann"), world.app("bob"));
+    let room = world.room(ann);
+    for who in [ann, bob] {
+        world.join(who, &room);
+        assert!(world.speak(who));
+    }
+    assert!(world.show(ann));
+    assert!(world.show(bob));
+    world.until("all is up", |world| world.apps.iter().all(super::app::App::is_up));
+    let whom = json!({ "subscribe": world.apps[bob].session });
+    world.ok(ann, "WS_SUBSCRIBE_REQ", whom.clone());
+    (0..2).for_each(|shard| world.fill(shard));
+    let mut answer = whom;
+    answer["jsep"] = json!({ "type": "answer", "sdp": "v=0" });
+    world.send(ann, "WS_SUBSCRIBE_COMP", answer);
+    for track in ["audio", "video"] {
+        world.ok(ann, "WS_MUTE_REQ", json!({ "track": track }));
+    }
+    world.run(Duration::from_millis(100));
+    let figures = world.plane.figures();
+    assert_eq!((figures.peers, figures.streams, figures.viewers), (1, 1, 0));
+    world.assert_agreed("what was not changed");
+    for track in ["audio", "video"] {
+        let _ = world.ask(ann, "WS_UNMUTE_REQ", json!({ "track": track }));
+    }
+    assert!(world.speak(ann), "her audio cannot be published again");
+    assert!(world.show(ann), "her camera cannot be published again");
+    assert!(world.watch(ann, bob), "it cannot be watched again");
+    world.close("what was not changed");
+}

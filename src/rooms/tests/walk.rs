@@ -110,12 +110,14 @@ impl Walk {
     fn ask(&mut self, who: usize) {
         let room = self.room(who);
         let session = self.world.apps[who].session.clone();
-        let (cmd, fields) = match self.rng.random_range(0..8) {
+        let (cmd, fields) = match self.rng.random_range(0..10) {
             0 => ("WS_LEAVE_REQ", json!({})),
             1 => ("WS_DESTROY_ROOM_REQ", json!({ "room_id": room })),
             2 => ("WS_RECORDING_REQ", json!({ "action": "stop", "track": "audio" })),
             3 => ("WS_MUTE_REQ", json!({ "track": "audio" })),
-            4 => ("WS_UNMUTE_REQ", json!({ "track": "video" })),
+            4 => ("WS_UNMUTE_REQ", json!({ "track": "audio" })),
+            8 => ("WS_MUTE_REQ", json!({ "track": "video" })),
+            9 => ("WS_UNMUTE_REQ", json!({ "track": "video" })),
             5 => ("WS_UNSUBSCRIBE_REQ", json!({ "subscribe": session })),
             _ => ("WS_RECORDING_REQ", json!({ "action": "start", "track": "audio" })),
         };
@@ -124,6 +126,7 @@ impl Walk {
 
     /// Long enough for every shard to find out which transports are lost.
     fn rest(&mut self, time: Duration) {
+        self.world.deaf = false;
         self.world.run(time);
         self.world.assert_agreed("a rest");
     }
@@ -134,7 +137,8 @@ impl Walk {
             1..=3 => self.world.run(Duration::from_secs(1)),
             4..=6 => self.world.fill(0),
             7..=9 => self.world.fill(1),
-            10..=15 => self.world.turn(0),
+            10..=12 => self.world.deaf = !self.world.deaf,
+            13..=15 => self.world.turn(0),
             16..=20 => self.world.turn(1),
             _ => {
                 for _ in 0..self.rng.random_range(1..30) {

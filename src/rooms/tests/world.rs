@@ -55,6 +55,8 @@ pub(super) struct World {
     pub(super) apps: Vec<App>,
     pub(super) telephones: Vec<Telephone>,
     next: u16,
+    /// What the media plane tells is not heard for a while.
+    pub(super) deaf: bool,
 }
 
 fn media_settings() -> MediaSettings {
@@ -148,6 +150,7 @@ impl World {
             apps: Vec::new(),
             telephones: Vec::new(),
             next: 0,
+            deaf: false,
         }
     }
 
@@ -202,7 +205,9 @@ impl World {
     /// Brings what each part has to say to the others, as the thread of the rooms does.
     pub(super) fn carry(&mut self) {
         let now = self.now;
-        while let Ok(event) = self.media_events.try_recv() {
+        while !self.deaf
+            && let Ok(event) = self.media_events.try_recv()
+        {
             self.host.media_told(event, now);
         }
         while let Ok(wish) = self.wishes.try_recv() {
@@ -426,6 +431,7 @@ impl World {
 
     /// All sockets and telephones end; then, when all time is over, nothing is left.
     pub(super) fn close(&mut self, what: &str) {
+        self.deaf = false;
         for who in 0..self.apps.len() {
             self.lose_socket(who);
         }
