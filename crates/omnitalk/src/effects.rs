@@ -1,4 +1,4 @@
-//! What goes in and out of the hub beside messages: the time, effects, telephone notices, look-ups, figures.
+//! What goes in and out of the hub beside messages: effects, telephone notices, look-ups, figures.
 
 use crate::ids::SocketId;
 use crate::masked::CallNumber;
@@ -7,18 +7,6 @@ use crate::record_policy::RecordPolicy;
 use omnigate_room::{CallId, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
 use omnigate_room::{CallOver, CallTold, Ending, Person, RecordingAbout, Scene};
 use std::fmt;
-use std::time::Instant;
-
-/// The time of an event.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Now {
-    /// Monotonic time: all deadlines.
-    pub instant: Instant,
-    /// Wall-clock time in seconds since 1970: what messages carry.
-    pub unix: u64,
-    /// Microseconds of the same clock within that second, below 1 000 000.
-    pub micros: u32,
-}
 
 /// What the driver is to do, in this order. `Debug` shows neither message texts nor SDP.
 #[derive(Clone, PartialEq, Eq)]

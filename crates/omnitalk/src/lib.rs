@@ -30,6 +30,7 @@ mod hub;
 mod ids;
 mod incoming;
 mod masked;
+mod now;
 mod numbers;
 mod outgoing;
 mod random;
@@ -39,11 +40,12 @@ mod tenants;
 mod timers;
 mod words;
 
-pub use effects::{Caller, Effect, EndReason, Figures, Now, RefusedReason, TelephoneNotice};
+pub use effects::{Caller, Effect, EndReason, Figures, RefusedReason, TelephoneNotice};
 pub use fault::FAULT_CODES;
 pub use hub::Hub;
 pub use ids::{ClientId, SocketId};
 pub use masked::{CallNumber, NotACallNumber, Secret};
+pub use now::Now;
 pub use numbers::{LookUp, NumberBook, NumberFault, NumberOwner, Target, TargetKind};
 pub use record_policy::RecordPolicy;
 // What the hub takes and gives names these.

@@ -1,8 +1,8 @@
 //! Everything that is drawn: session ids, room ids, names, call numbers. One seeded generator (ChaCha): whoever does
 //! not know the seed cannot guess the next value from the earlier ones.
 
-use crate::effects::Now;
 use crate::masked::CallNumber;
+use crate::now::Now;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use omnigate_room::{CallId, RecordingId, RoomId};

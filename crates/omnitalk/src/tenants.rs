@@ -4,11 +4,12 @@
 //! which gives nobody a session and keeps the same rules. Everything else is told apart by its id: participants, streams
 //! and viewers of one hub have ids of their own range.
 
-use crate::effects::{Caller, Effect, Figures, Now, RefusedReason, TelephoneNotice};
+use crate::effects::{Caller, Effect, Figures, RefusedReason, TelephoneNotice};
 use crate::hub::Hub;
 use crate::ids::{ClientId, SocketId};
 use crate::incoming::{Incoming, Kind};
 use crate::masked::CallNumber;
+use crate::now::Now;
 use crate::numbers::{NumberFault, NumberOwner};
 use crate::settings::{HubSettings, Service};
 use omnigate_room::{CallId, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};

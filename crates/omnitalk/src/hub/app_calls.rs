@@ -2,10 +2,10 @@
 
 use super::Hub;
 use super::people::{Line, Place, Stage};
-use crate::effects::Now;
 use crate::fault::Fault;
 use crate::fields::{Fields, LONG_LIMIT};
 use crate::ids::SocketId;
+use crate::now::Now;
 use crate::outgoing::{About, Reply};
 use crate::record_policy::RecordPolicy;
 use crate::timers::Timer;

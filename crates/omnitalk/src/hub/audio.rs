@@ -3,10 +3,11 @@
 use super::Hub;
 use super::outcome::{Awaited, Handled};
 use super::people::{Audio, Participant};
-use crate::effects::{Effect, Now};
+use crate::effects::Effect;
 use crate::fault::Fault;
 use crate::fields::Fields;
 use crate::ids::SocketId;
+use crate::now::Now;
 use crate::outgoing::Reply;
 use crate::timers::Timer;
 use crate::words::Track;

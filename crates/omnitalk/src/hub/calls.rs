@@ -17,10 +17,11 @@
 
 use super::people::{Audio, Call, Line, Participant, Place, Stage};
 use super::{CLOSE_LEFT, Hub};
-use crate::effects::{EndReason, Now, TelephoneNotice};
+use crate::effects::{EndReason, TelephoneNotice};
 use crate::fault::Fault;
 use crate::fields::{Fields, LONG_LIMIT, NAME_LIMIT};
 use crate::ids::SocketId;
+use crate::now::Now;
 use crate::outgoing::Reply;
 use crate::timers::Timer;
 use omnigate_room::{CallOver, CallStage, Ending};

@@ -2,10 +2,11 @@
 
 use super::people::Line;
 use super::{CLOSE_KICKED, Hub};
-use crate::effects::{EndReason, Now, TelephoneNotice};
+use crate::effects::{EndReason, TelephoneNotice};
 use crate::fault::Fault;
 use crate::fields::{Fields, LONG_LIMIT, MESSAGE_LIMIT};
 use crate::ids::SocketId;
+use crate::now::Now;
 use crate::outgoing::Reply;
 use crate::words::ChatAction;
 

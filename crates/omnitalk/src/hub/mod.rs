@@ -54,11 +54,12 @@ mod turn;
 mod video;
 mod viewers;
 
-use crate::effects::{Caller, Effect, Figures, Now};
+use crate::effects::{Caller, Effect, Figures};
 use crate::fault::Fault;
 use crate::ids::{ClientId, SocketId};
 use crate::incoming::{Incoming, Kind, Report, Request};
 use crate::masked::CallNumber;
+use crate::now::Now;
 use crate::numbers::{NumberFault, NumberOwner};
 use crate::outgoing::Reply;
 use crate::random::Dice;

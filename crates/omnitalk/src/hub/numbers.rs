@@ -3,11 +3,12 @@
 
 use super::Hub;
 use super::outcome::{Awaited, Handled};
-use crate::effects::{Effect, Now};
+use crate::effects::Effect;
 use crate::fault::Fault;
 use crate::fields::Fields;
 use crate::ids::SocketId;
 use crate::masked::CallNumber;
+use crate::now::Now;
 use crate::numbers::{NumberFault, NumberOwner, TargetKind};
 use crate::outgoing::Reply;
 

@@ -4,10 +4,11 @@
 use super::Hub;
 use super::outcome::{Awaited, Owed};
 use super::people::{Audio, Sdk};
-use crate::effects::{Effect, Now};
+use crate::effects::Effect;
 use crate::fault::Fault;
 use crate::ids::SocketId;
 use crate::incoming::{Kind, Request};
+use crate::now::Now;
 use crate::outgoing::{self, Reply};
 use crate::timers::Timer;
 

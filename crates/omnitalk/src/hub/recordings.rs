@@ -10,10 +10,11 @@
 
 use super::Hub;
 use super::people::{Line, Participant, Recorded, Room, Sdk, Stage};
-use crate::effects::{Effect, Now};
+use crate::effects::Effect;
 use crate::fault::Fault;
 use crate::fields::Fields;
 use crate::ids::SocketId;
+use crate::now::Now;
 use crate::outgoing::Reply;
 use crate::record_policy::RecordPolicy;
 use crate::words::{RoomType, Track};

@@ -3,10 +3,10 @@
 use super::Hub;
 use super::outcome::{Awaited, Handled};
 use super::people::Source;
-use crate::effects::Now;
 use crate::fault::Fault;
 use crate::fields::Fields;
 use crate::ids::SocketId;
+use crate::now::Now;
 use crate::outgoing::{About, Reply};
 use crate::words::Track;
 use omnigate_room::{ParticipantId, RoomId, StreamId};

@@ -3,10 +3,11 @@
 use super::outcome::Awaited;
 use super::people::{Audio, Place, Sdk, Session};
 use super::{CLOSE_KICKED, CLOSE_LEFT, CLOSE_LOST, CLOSE_SHUTDOWN, Hub};
-use crate::effects::{Effect, EndReason, Now, TelephoneNotice};
+use crate::effects::{Effect, EndReason, TelephoneNotice};
 use crate::fault::Fault;
 use crate::fields::{Fields, NAME_LIMIT, SERVICE_LIMIT};
 use crate::ids::SocketId;
+use crate::now::Now;
 use crate::numbers::NumberOwner;
 use crate::outgoing::{self, Reply};
 use crate::timers::{Timer, Timers};

@@ -2,9 +2,10 @@
 
 use super::Hub;
 use super::people::Line;
-use crate::effects::{Caller, Effect, EndReason, Now, RefusedReason, TelephoneNotice};
+use crate::effects::{Caller, Effect, EndReason, RefusedReason, TelephoneNotice};
 use crate::fields::NAME_LIMIT;
 use crate::ids::SocketId;
+use crate::now::Now;
 use crate::words::RoomType;
 use omnigate_room::Ending;
 use omnigate_room::{CallId, ParticipantId, RoomId};

@@ -1,7 +1,7 @@
 //! TURN credentials of a session (6.1, 8.2): the scheme "TURN REST API" that coturn calls `use-auth-secret`.
 
 use super::Hub;
-use crate::effects::Now;
+use crate::now::Now;
 use crate::settings::TurnSettings;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

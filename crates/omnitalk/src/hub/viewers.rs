@@ -3,10 +3,11 @@
 use super::Hub;
 use super::outcome::{Awaited, Handled};
 use super::people::{Room, Source, Viewer, Watching};
-use crate::effects::{Effect, Now};
+use crate::effects::Effect;
 use crate::fault::Fault;
 use crate::fields::{Fields, LONG_LIMIT};
 use crate::ids::SocketId;
+use crate::now::Now;
 use crate::outgoing::Reply;
 use crate::timers::Timer;
 use omnigate_room::{StreamId, ViewerId};
