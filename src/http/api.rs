@@ -1,8 +1,8 @@
 //! `/api/v1`: look-up of call numbers, calls.
 
 use super::app::AppState;
-use super::caller::Caller;
 use super::problem::problem;
+use super::requester::Requester;
 use axum::Json;
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -16,20 +16,20 @@ use std::sync::Arc;
 /// With a token: only its bearers. Without: only this machine, and nobody whom a proxy on it passes on.
 pub(super) async fn authorise(
     State(app): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Extension(requester): Extension<Requester>,
     headers: HeaderMap,
     request: Request,
     next: Next,
 ) -> Response {
-    if is_authorised(&app, &caller, &headers) {
+    if is_authorised(&app, &requester, &headers) {
         return next.run(request).await;
     }
     unauthorised()
 }
 
-pub(super) fn is_authorised(app: &AppState, caller: &Caller, headers: &HeaderMap) -> bool {
+pub(super) fn is_authorised(app: &AppState, requester: &Requester, headers: &HeaderMap) -> bool {
     match &app.api_token {
-        None => caller.is_this_machine(),
+        None => requester.is_this_machine(),
         Some(token) => headers
             .get(header::AUTHORIZATION)
             .and_then(|v| v.to_str().ok())

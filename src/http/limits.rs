@@ -2,7 +2,7 @@
 //!
 //! One table for all three, so that an address costs one entry, which goes once nothing is open and its budgets are full.
 
-use super::caller::{Caller, Way};
+use super::requester::{Requester, Way};
 use crate::budget::{Bucket, Pace};
 use crate::client::client_of;
 use crate::config::HttpLimits;
@@ -87,14 +87,14 @@ impl Limits {
     }
 
     /// Which client it is that asks; `None`: it is not limited.
-    fn limited(&self, caller: &Caller) -> Option<IpAddr> {
-        let address = client_of(caller.address);
-        (caller.way == Way::TrustedProxy || !self.exempt(address)).then_some(address)
+    fn limited(&self, requester: &Requester) -> Option<IpAddr> {
+        let address = client_of(requester.address);
+        (requester.way == Way::TrustedProxy || !self.exempt(address)).then_some(address)
     }
 
     /// The same for the hub.
-    pub(super) fn client(&self, caller: &Caller) -> Option<ClientId> {
-        let bits = match self.limited(caller)? {
+    pub(super) fn client(&self, requester: &Requester) -> Option<ClientId> {
+        let bits = match self.limited(requester)? {
             IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
             IpAddr::V6(v6) => v6.to_bits(),
         };
@@ -131,8 +131,8 @@ impl Limits {
     }
 
     /// A trusted proxy passes a request on. `None`: the client has too many under way, WebSockets included.
-    pub(super) fn enter(self: &Arc<Limits>, caller: &Caller, now: Instant) -> Option<Place> {
-        let client = self.limited(caller);
+    pub(super) fn enter(self: &Arc<Limits>, requester: &Requester, now: Instant) -> Option<Place> {
+        let client = self.limited(requester);
         if let Some(address) = client {
             let mut table = lock(&self.table);
             let entry = self.entry(&mut table, address, now);
@@ -150,8 +150,8 @@ impl Limits {
     }
 
     /// A WebSocket is asked for; `Err`: how long to wait.
-    pub(super) fn session(&self, caller: &Caller, now: Instant) -> Result<(), Duration> {
-        let Some(address) = self.limited(caller) else {
+    pub(super) fn session(&self, requester: &Requester, now: Instant) -> Result<(), Duration> {
+        let Some(address) = self.limited(requester) else {
             return Ok(());
         };
         let mut table = lock(&self.table);
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn this_machine_is_not_limited_unless_wanted() {
         let loopback = IpAddr::from([127, 0, 0, 1]);
-        let direct = Caller {
+        let direct = Requester {
             address: loopback,
             way: Way::Direct,
         };
@@ -281,7 +281,7 @@ mod tests {
         });
         let now = Instant::now();
         let proxy = IpAddr::from([127, 0, 0, 1]);
-        let behind = |address| Caller {
+        let behind = |address| Requester {
             address,
             way: Way::TrustedProxy,
         };

@@ -1,8 +1,8 @@
 //! From the TCP listener to HTTP: limits, TLS, time-outs. `axum::serve` has none of them.
 
-use super::caller::{Proxies, Way};
 use super::limits::{Limits, Place};
 use super::problem::too_many;
+use super::requester::{Proxies, Way};
 use super::tls::Certificates;
 use crate::observe::Metrics;
 use crate::supervise::test_point;
@@ -101,10 +101,10 @@ impl Serving {
                     return Ok(too_many(wait));
                 }
                 let mut request = request.map(Body::new);
-                let caller = self.proxies.caller(peer.ip(), request.headers());
-                request.extensions_mut().insert(caller);
-                if caller.way == Way::TrustedProxy {
-                    let Some(place) = self.limits.enter(&caller, Instant::now()) else {
+                let requester = self.proxies.requester(peer.ip(), request.headers());
+                request.extensions_mut().insert(requester);
+                if requester.way == Way::TrustedProxy {
+                    let Some(place) = self.limits.enter(&requester, Instant::now()) else {
                         self.metrics.http_refused("connections");
                         return Ok(too_many(Duration::ZERO));
                     };

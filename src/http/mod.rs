@@ -2,18 +2,18 @@
 
 mod api;
 mod app;
-mod caller;
 mod limits;
 mod listener;
 mod page;
 mod problem;
 mod recordings;
+mod requester;
 mod server;
 mod socket;
 mod tls;
 
 pub use app::AppState;
-pub use caller::Proxies;
 pub use limits::Limits;
+pub use requester::Proxies;
 pub use server::{HttpError, HttpServer, Listening};
 pub use tls::{Certificates, TlsError};

@@ -2,8 +2,8 @@
 
 use super::api::{is_authorised, unauthorised};
 use super::app::AppState;
-use super::caller::Caller;
 use super::problem::problem;
+use super::requester::Requester;
 use crate::recording::{Entry, Query as Wanted};
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -224,12 +224,12 @@ pub(super) struct FileQuery {
 /// `/recordings/{id}/file`: the recording's main file, in the format asked for.
 pub(super) async fn main_file(
     State(app): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Extension(requester): Extension<Requester>,
     Path(id): Path<String>,
     Query(query): Query<FileQuery>,
     headers: HeaderMap,
 ) -> Response {
-    if !is_authorised(&app, &caller, &headers) {
+    if !is_authorised(&app, &requester, &headers) {
         return unauthorised();
     }
     let entry = match entry(&app, &id).await {
@@ -255,7 +255,7 @@ pub(super) async fn main_file(
 /// `/recordings/{id}/files/{name}`: any of its files; also by the link of a webhook.
 pub(super) async fn file(
     State(app): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Extension(requester): Extension<Requester>,
     Path((id, name)): Path<(String, String)>,
     Query(query): Query<FileQuery>,
     headers: HeaderMap,
@@ -271,7 +271,7 @@ pub(super) async fn file(
         }
         _ => false,
     };
-    if !by_link && !is_authorised(&app, &caller, &headers) {
+    if !by_link && !is_authorised(&app, &requester, &headers) {
         return unauthorised();
     }
     let entry = match found {

@@ -1,9 +1,9 @@
 //! The HTTP listener and its routes.
 
 use super::app::AppState;
-use super::caller::{Caller, Proxies};
 use super::limits::Place;
 use super::problem::{problem, too_many};
+use super::requester::{Proxies, Requester};
 use super::tls::Certificates;
 use super::{api, listener, page, recordings, socket};
 use crate::config::OriginPattern;
@@ -191,7 +191,7 @@ async fn metrics(State(app): State<Arc<AppState>>) -> Response {
 
 async fn websocket(
     State(app): State<Arc<AppState>>,
-    Extension(caller): Extension<Caller>,
+    Extension(requester): Extension<Requester>,
     place: Option<Extension<Arc<Place>>>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
@@ -200,7 +200,7 @@ async fn websocket(
         && !allowed(&app.origins, origin.as_bytes())
     {
         let origin = String::from_utf8_lossy(origin.as_bytes());
-        info!(client = %caller.address, %origin, "WebSocket refused: the origin is not in http.origins");
+        info!(client = %requester.address, %origin, "WebSocket refused: the origin is not in http.origins");
         app.metrics.http_refused("origin");
         return problem(
             StatusCode::FORBIDDEN,
@@ -208,14 +208,14 @@ async fn websocket(
             "pages of this origin may not connect here",
         );
     }
-    if let Err(wait) = app.limits.session(&caller, Instant::now()) {
+    if let Err(wait) = app.limits.session(&requester, Instant::now()) {
         app.metrics.http_refused("sessions");
         return too_many(wait);
     }
     let id = SocketId(app.next_socket.fetch_add(1, Relaxed));
     let rooms = app.rooms.clone();
     let pace = app.limits.messages();
-    let client = app.limits.client(&caller);
+    let client = app.limits.client(&requester);
     upgrade
         .read_buffer_size(READ_BUFFER)
         .max_message_size(MAX_FRAME)

@@ -13,7 +13,7 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Caller {
+pub(super) struct Requester {
     /// Its address; that of the proxy when the proxy does not tell.
     pub(super) address: IpAddr,
     pub(super) way: Way,
@@ -30,7 +30,7 @@ pub(super) enum Way {
     TrustedProxy,
 }
 
-impl Caller {
+impl Requester {
     /// Whether it is a program on this machine that asks for itself.
     pub(super) fn is_this_machine(&self) -> bool {
         self.way == Way::Direct && self.address.is_loopback()
@@ -53,7 +53,7 @@ impl Proxies {
     }
 
     /// Whose request `peer` has sent with these headers.
-    pub(super) fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> Caller {
+    pub(super) fn requester(&self, peer: IpAddr, headers: &HeaderMap) -> Requester {
         let peer = peer.to_canonical();
         let is_passed_on = headers.contains_key(X_FORWARDED_FOR) || headers.contains_key(FORWARDED);
         let (address, way) = match (is_passed_on, self.trusts(peer)) {
@@ -61,7 +61,7 @@ impl Proxies {
             (true, false) => (peer, Way::UnknownProxy),
             (true, true) => (self.client(headers).unwrap_or(peer), Way::TrustedProxy),
         };
-        Caller { address, way }
+        Requester { address, way }
     }
 
     /// The client that the headers name. A proxy writes one of both and may hand the other one on as its client has
@@ -159,19 +159,19 @@ mod tests {
     const PROXY: &str = "127.0.0.1";
 
     /// Who asks by way of `peer`, where 127.0.0.0/8 and 10.0.0.0/8 are trusted.
-    fn caller(peer: &str, headers: &[(&'static str, &str)]) -> Caller {
+    fn requester(peer: &str, headers: &[(&'static str, &str)]) -> Requester {
         let trusted = ["127.0.0.0/8", "10.0.0.0/8"].map(|n| n.parse().unwrap());
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        Proxies::new(trusted.to_vec()).caller(peer.parse().unwrap(), &map)
+        Proxies::new(trusted.to_vec()).requester(peer.parse().unwrap(), &map)
     }
 
     fn through_proxy(name: &'static str, value: &str) -> String {
-        let caller = caller(PROXY, &[(name, value)]);
-        assert_eq!(caller.way, Way::TrustedProxy);
-        caller.address.to_string()
+        let requester = requester(PROXY, &[(name, value)]);
+        assert_eq!(requester.way, Way::TrustedProxy);
+        requester.address.to_string()
     }
 
     #[test]
@@ -225,7 +225,7 @@ mod tests {
         ] {
             for value in values {
                 assert_eq!(through_proxy(name, value), PROXY, "{name}: {value}");
-                assert!(!caller(PROXY, &[(name, value)]).is_this_machine());
+                assert!(!requester(PROXY, &[(name, value)]).is_this_machine());
             }
         }
     }
@@ -239,7 +239,7 @@ mod tests {
             "for=\"[2001:db8::1]\"",
         ] {
             assert_eq!(through_proxy("forwarded", &format!("{open}, {added}")), PROXY);
-            let lines = caller(PROXY, &[("forwarded", open), ("forwarded", added)]);
+            let lines = requester(PROXY, &[("forwarded", open), ("forwarded", added)]);
             assert_ne!(lines.address.to_string(), PROXY, "{added}");
             assert_ne!(lines.address.to_string(), "203.0.113.1");
         }
@@ -249,14 +249,14 @@ mod tests {
     fn of_two_headers_that_disagree_none_counts() {
         let (xff, forwarded) = ("x-forwarded-for", "forwarded");
         let both = [(forwarded, "for=203.0.113.1"), (xff, "198.51.100.7")];
-        assert_eq!(caller(PROXY, &both).address.to_string(), PROXY);
+        assert_eq!(requester(PROXY, &both).address.to_string(), PROXY);
         let same = [
             (forwarded, "for=198.51.100.7"),
             (xff, "203.0.113.1, 198.51.100.7"),
         ];
-        assert_eq!(caller(PROXY, &same).address.to_string(), "198.51.100.7");
+        assert_eq!(requester(PROXY, &same).address.to_string(), "198.51.100.7");
         let unreadable = [(forwarded, "for=unknown"), (xff, "198.51.100.7")];
-        assert_eq!(caller(PROXY, &unreadable).address.to_string(), PROXY);
+        assert_eq!(requester(PROXY, &unreadable).address.to_string(), PROXY);
     }
 
     #[test]
@@ -265,21 +265,21 @@ mod tests {
             ("x-forwarded-for", "203.0.113.1"),
             ("x-forwarded-for", "198.51.100.7"),
         ];
-        assert_eq!(caller(PROXY, &lines).address.to_string(), "198.51.100.7");
+        assert_eq!(requester(PROXY, &lines).address.to_string(), "198.51.100.7");
         let lines = [
             ("x-forwarded-for", "198.51.100.7"),
             ("x-forwarded-for", "10.0.0.2"),
         ];
-        assert_eq!(caller(PROXY, &lines).address.to_string(), "198.51.100.7");
+        assert_eq!(requester(PROXY, &lines).address.to_string(), "198.51.100.7");
     }
 
     #[test]
     fn who_is_not_trusted_speaks_for_itself_alone() {
         let forged = [("x-forwarded-for", "127.0.0.1")];
-        let stranger = caller("198.51.100.9", &forged);
+        let stranger = requester("198.51.100.9", &forged);
         assert_eq!(stranger.address.to_string(), "198.51.100.9");
         assert!(!stranger.is_this_machine());
-        let untrusting = Proxies::default().caller(
+        let untrusting = Proxies::default().requester(
             PROXY.parse().unwrap(),
             &HeaderMap::from_iter([(X_FORWARDED_FOR, "198.51.100.7".parse().unwrap())]),
         );
@@ -289,11 +289,11 @@ mod tests {
 
     #[test]
     fn this_machine_is_who_connects_to_itself_without_a_proxy() {
-        assert!(caller(PROXY, &[]).is_this_machine());
-        assert!(caller("::ffff:127.0.0.1", &[]).is_this_machine());
-        assert!(caller("::1", &[]).is_this_machine());
-        assert!(!caller("198.51.100.9", &[]).is_this_machine());
-        assert!(!caller(PROXY, &[("x-forwarded-for", "127.0.0.1")]).is_this_machine());
-        assert!(!caller(PROXY, &[("forwarded", "for=127.0.0.1")]).is_this_machine());
+        assert!(requester(PROXY, &[]).is_this_machine());
+        assert!(requester("::ffff:127.0.0.1", &[]).is_this_machine());
+        assert!(requester("::1", &[]).is_this_machine());
+        assert!(!requester("198.51.100.9", &[]).is_this_machine());
+        assert!(!requester(PROXY, &[("x-forwarded-for", "127.0.0.1")]).is_this_machine());
+        assert!(!requester(PROXY, &[("forwarded", "for=127.0.0.1")]).is_this_machine());
     }
 }
