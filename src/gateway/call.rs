@@ -1,6 +1,6 @@
 //! The task of one call: carries out what the SIP call and the call flow decide.
 
-use super::flow::{CallFlow, Effect, Event};
+use super::flow::{CallFlow, FlowEffect, FlowEvent};
 use super::marked::marked;
 use super::shared::{Gateway, Screened};
 use crate::calls::{CallEnd, CallEvent, CallMedia, Stage};
@@ -170,7 +170,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Scr
                     task.hang_up(CallEnd::Fault);
                 }
             },
-            Some(answer) = from_directory.recv() => task.flow.handle(Event::LookedUp(answer), Instant::now()),
+            Some(answer) = from_directory.recv() => task.flow.handle(FlowEvent::LookedUp(answer), Instant::now()),
             Some(notice) = from_rooms.recv() => task.notice(notice),
             () = timer => task.flow.timeout(Instant::now()),
             () = hang_up_all.cancelled(), if !stopping => {
@@ -266,7 +266,7 @@ impl CallTask {
                             Instant::now(),
                         )
                     };
-                    self.flow.handle(Event::Answered(allowance), Instant::now());
+                    self.flow.handle(FlowEvent::Answered(allowance), Instant::now());
                 }
             }
             Output::Confirmed => debug!("call confirmed"),
@@ -298,22 +298,22 @@ impl CallTask {
         });
     }
 
-    async fn flow_effect(&mut self, effect: Effect) {
+    async fn flow_effect(&mut self, effect: FlowEffect) {
         let language = self.screened.trunk.language;
         match effect {
-            Effect::Play(phrases) => {
+            FlowEffect::Play(phrases) => {
                 self.play(Playback::Prompts(self.gateway.prompts.of(language, &phrases)));
             }
-            Effect::Repeat(phrases, pause) => {
+            FlowEffect::Repeat(phrases, pause) => {
                 let recordings = self.gateway.prompts.of(language, &phrases);
                 self.play(Playback::Repeat(recordings, pause));
             }
-            Effect::Tone(tone) => self.play(Playback::Tone(tone)),
-            Effect::Silence => {
+            FlowEffect::Tone(tone) => self.play(Playback::Tone(tone)),
+            FlowEffect::Silence => {
                 self.playing = None;
                 self.leg.stop_playback();
             }
-            Effect::LookUp(number) => {
+            FlowEffect::LookUp(number) => {
                 let (directory, answers) = (self.gateway.directory.clone(), self.look_ups.clone());
                 let teller = self.screened.teller.clone();
                 let look_up = async move {
@@ -323,8 +323,8 @@ impl CallTask {
                 };
                 tokio::spawn(tracing::Instrument::in_current_span(look_up));
             }
-            Effect::Wrong => self.wrong(),
-            Effect::Connect(to) => {
+            FlowEffect::Wrong => self.wrong(),
+            FlowEffect::Connect(to) => {
                 let telephone = Telephone {
                     number: self.screened.caller.shown().to_owned(),
                     record: self.screened.trunk.record,
@@ -338,14 +338,14 @@ impl CallTask {
                     .await
                 {
                     warn!(%error, "the call cannot be connected");
-                    self.flow.handle(Event::NoRooms, Instant::now());
+                    self.flow.handle(FlowEvent::NoRooms, Instant::now());
                 }
             }
-            Effect::Joined(room) => {
+            FlowEffect::Joined(room) => {
                 let waited = self.last_digit.map(|d| d.elapsed()).unwrap_or_default();
                 self.tell(CallEvent::Joined(room, waited));
             }
-            Effect::HangUp(end) => self.hang_up(end),
+            FlowEffect::HangUp(end) => self.hang_up(end),
         }
     }
 
@@ -381,7 +381,7 @@ impl CallTask {
         self.tell(CallEvent::KeyPressed { source, new });
         if new {
             self.last_digit = Some(now);
-            self.flow.handle(Event::Key(key), now);
+            self.flow.handle(FlowEvent::Key(key), now);
         }
     }
 
@@ -410,14 +410,14 @@ impl CallTask {
 
     fn media(&mut self, event: LegEvent) {
         match event {
-            LegEvent::FirstPacket => self.flow.handle(Event::MediaFlows, Instant::now()),
+            LegEvent::FirstPacket => self.flow.handle(FlowEvent::MediaFlows, Instant::now()),
             LegEvent::Digit(key, source) => self.digit(key, source),
             LegEvent::RemoteLearned { from, to } => {
                 info!(%from, %to, "RTP comes from another address than SDP said")
             }
             LegEvent::PlaybackDone(id) if self.playing == Some(id) => {
                 self.playing = None;
-                self.flow.handle(Event::Played, Instant::now());
+                self.flow.handle(FlowEvent::Played, Instant::now());
             }
             LegEvent::PlaybackDone(_) | LegEvent::Ended(_) => {}
             LegEvent::Silent => {
@@ -430,6 +430,6 @@ impl CallTask {
 
     fn notice(&mut self, notice: TelephoneNotice) {
         debug!(?notice, "from the rooms");
-        self.flow.handle(Event::Notice(notice), Instant::now());
+        self.flow.handle(FlowEvent::Notice(notice), Instant::now());
     }
 }

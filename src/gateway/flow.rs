@@ -68,7 +68,7 @@ pub struct FlowSettings {
 
 /// What happens to the call.
 #[derive(Debug, Clone)]
-pub enum Event {
+pub enum FlowEvent {
     /// The 200 was sent.
     Answered(Allowance),
     /// The first packet of the caller came.
@@ -87,8 +87,8 @@ pub enum Event {
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// Play these once; `Event::Played` follows.
+pub enum FlowEffect {
+    /// Play these once; `FlowEvent::Played` follows.
     Play(Vec<Phrase>),
     /// Play these over and over with this pause.
     Repeat(Vec<Phrase>, Duration),
@@ -131,7 +131,7 @@ pub struct CallFlow {
     count: usize,
     wrong_entries: bool,
     deadline: Option<Instant>,
-    out: VecDeque<Effect>,
+    out: VecDeque<FlowEffect>,
 }
 
 impl CallFlow {
@@ -151,7 +151,7 @@ impl CallFlow {
     }
 
     /// Next thing to do; call until `None` after every event.
-    pub fn poll(&mut self) -> Option<Effect> {
+    pub fn poll(&mut self) -> Option<FlowEffect> {
         self.out.pop_front()
     }
 
@@ -174,19 +174,19 @@ impl CallFlow {
     }
 
     /// Feeds one event.
-    pub fn handle(&mut self, event: Event, now: Instant) {
+    pub fn handle(&mut self, event: FlowEvent, now: Instant) {
         match event {
-            Event::Answered(allowance) => self.answered(allowance, now),
-            Event::MediaFlows => {
+            FlowEvent::Answered(allowance) => self.answered(allowance, now),
+            FlowEvent::MediaFlows => {
                 if self.state == State::Opening {
                     self.prompt(now);
                 }
             }
-            Event::Key(key) => self.key(key, now),
-            Event::Played => self.played(now),
-            Event::LookedUp(answer) => self.looked_up(answer, now),
-            Event::Notice(notice) => self.notice(notice, now),
-            Event::NoRooms => self.no_rooms(now),
+            FlowEvent::Key(key) => self.key(key, now),
+            FlowEvent::Played => self.played(now),
+            FlowEvent::LookedUp(answer) => self.looked_up(answer, now),
+            FlowEvent::Notice(notice) => self.notice(notice, now),
+            FlowEvent::NoRooms => self.no_rooms(now),
         }
     }
 
@@ -206,7 +206,7 @@ impl CallFlow {
                 } else {
                     if !held {
                         self.out
-                            .push_back(Effect::Repeat(vec![Phrase::PleaseWait], HOLD_PAUSE));
+                            .push_back(FlowEffect::Repeat(vec![Phrase::PleaseWait], HOLD_PAUSE));
                     }
                     self.state = State::LookingUp {
                         since,
@@ -236,7 +236,7 @@ impl CallFlow {
         self.deadline = None;
         if self.count == 0 {
             self.out
-                .push_back(Effect::Play(vec![Phrase::Greeting, Phrase::EnterNumber]));
+                .push_back(FlowEffect::Play(vec![Phrase::Greeting, Phrase::EnterNumber]));
         } else {
             // Digits keyed before the prompt count, and make it needless.
             self.deadline = Some(now + self.settings.inter_digit);
@@ -253,7 +253,7 @@ impl CallFlow {
             '*' => {
                 self.count = 0;
                 if entering {
-                    self.out.push_back(Effect::Play(vec![Phrase::EnterNumber]));
+                    self.out.push_back(FlowEffect::Play(vec![Phrase::EnterNumber]));
                     self.deadline = None;
                 }
             }
@@ -265,7 +265,7 @@ impl CallFlow {
             c => {
                 let Some(digit) = c.to_digit(10) else { return };
                 if self.count == 0 && entering {
-                    self.out.push_back(Effect::Silence);
+                    self.out.push_back(FlowEffect::Silence);
                 }
                 if let Some(place) = self.digits.get_mut(self.count) {
                     *place = digit as u8;
@@ -291,7 +291,7 @@ impl CallFlow {
                 held: false,
             };
             self.deadline = Some(now + HOLD_AFTER);
-            self.out.push_back(Effect::LookUp(number));
+            self.out.push_back(FlowEffect::LookUp(number));
         }
     }
 
@@ -316,22 +316,22 @@ impl CallFlow {
         };
         self.deadline = None;
         if held {
-            self.out.push_back(Effect::Silence);
+            self.out.push_back(FlowEffect::Silence);
         }
         self.state = State::Calling;
         self.out.push_back(match target.kind {
-            TargetKind::User(user) => Effect::Connect(Destination::User {
+            TargetKind::User(user) => FlowEffect::Connect(Destination::User {
                 service: target.service_id,
                 user,
             }),
-            TargetKind::Room(room) => Effect::Connect(Destination::Room(room)),
+            TargetKind::Room(room) => FlowEffect::Connect(Destination::Room(room)),
         });
     }
 
     /// Unknown, expired, foreign and vanished numbers are told alike and at the same time. They count at once:
     /// who hangs up before hearing of it has guessed all the same.
     fn later_wrong(&mut self, since: Instant, held: bool, now: Instant) {
-        self.out.push_back(Effect::Wrong);
+        self.out.push_back(FlowEffect::Wrong);
         self.state = State::LookingUp {
             since,
             wrong: true,
@@ -371,19 +371,20 @@ impl CallFlow {
             self.state = State::Entering;
             self.deadline = None;
         }
-        self.out.push_back(Effect::Play(said));
+        self.out.push_back(FlowEffect::Play(said));
     }
 
     fn announce(&mut self, phrase: Phrase, end: CallEnd, now: Instant) {
         self.state = State::Announcing(end);
         self.deadline = Some(now + ANNOUNCEMENT_LIMIT);
-        self.out.push_back(Effect::Play(vec![phrase, Phrase::Goodbye]));
+        self.out
+            .push_back(FlowEffect::Play(vec![phrase, Phrase::Goodbye]));
     }
 
     fn finish(&mut self, end: CallEnd) {
         self.state = State::Done;
         self.deadline = None;
-        self.out.push_back(Effect::HangUp(end));
+        self.out.push_back(FlowEffect::HangUp(end));
     }
 
     fn no_rooms(&mut self, now: Instant) {
@@ -399,22 +400,23 @@ impl CallFlow {
             return;
         }
         match notice {
-            TelephoneNotice::Ringing { .. } => self.out.push_back(Effect::Tone(Tone::RingBack)),
+            TelephoneNotice::Ringing { .. } => self.out.push_back(FlowEffect::Tone(Tone::RingBack)),
             TelephoneNotice::Refused(RefusedReason::Busy) => self.announce(Phrase::Busy, CallEnd::Busy, now),
             TelephoneNotice::Refused(RefusedReason::NoSession | RefusedReason::RoomFull) => {
                 self.announce(Phrase::Unavailable, CallEnd::Unavailable, now);
             }
             TelephoneNotice::Refused(RefusedReason::NoRoom) => {
-                self.out.push_back(Effect::Wrong);
+                self.out.push_back(FlowEffect::Wrong);
                 self.wrong_number(now);
             }
             TelephoneNotice::Bridged { room, .. } => {
                 self.state = State::Talking;
-                self.out.extend([Effect::Silence, Effect::Joined(room)]);
+                self.out.extend([FlowEffect::Silence, FlowEffect::Joined(room)]);
             }
             TelephoneNotice::Admitted { room, .. } => {
                 self.state = State::Talking;
-                self.out.extend([Effect::Joined(room), Effect::Tone(Tone::Join)]);
+                self.out
+                    .extend([FlowEffect::Joined(room), FlowEffect::Tone(Tone::Join)]);
             }
             TelephoneNotice::Declined => self.announce(Phrase::Declined, CallEnd::Declined, now),
             TelephoneNotice::NoAnswer => self.announce(Phrase::NoAnswer, CallEnd::NoAnswer, now),

@@ -11,7 +11,7 @@ mod marked;
 mod prompts;
 mod shared;
 
-pub use flow::{CallFlow, Effect, Event, FlowSettings, Phrase};
+pub use flow::{CallFlow, FlowEffect, FlowEvent, FlowSettings, Phrase};
 pub use guesses::{Allowance, GuessBudget};
 pub use prompts::{PromptError, Prompts};
 pub use shared::{Gateway, GatewayParts};

@@ -23,27 +23,27 @@ impl Caller {
             flow: CallFlow::new(SETTINGS, service.map(str::to_owned)),
             now: Instant::now(),
         };
-        caller.feed(Event::Answered(allowance));
+        caller.feed(FlowEvent::Answered(allowance));
         caller
     }
 
-    fn feed(&mut self, event: Event) -> Vec<Effect> {
+    fn feed(&mut self, event: FlowEvent) -> Vec<FlowEffect> {
         self.flow.handle(event, self.now);
         self.effects()
     }
 
-    fn effects(&mut self) -> Vec<Effect> {
+    fn effects(&mut self) -> Vec<FlowEffect> {
         std::iter::from_fn(|| self.flow.poll()).collect()
     }
 
-    fn keys(&mut self, keys: &str) -> Vec<Effect> {
+    fn keys(&mut self, keys: &str) -> Vec<FlowEffect> {
         keys.chars()
-            .flat_map(|c| self.feed(Event::Key(Key::from_char(c).unwrap())))
+            .flat_map(|c| self.feed(FlowEvent::Key(Key::from_char(c).unwrap())))
             .collect()
     }
 
     /// Lets time pass, with timers on the way.
-    fn wait(&mut self, time: Duration) -> Vec<Effect> {
+    fn wait(&mut self, time: Duration) -> Vec<FlowEffect> {
         let end = self.now + time;
         let mut all = Vec::new();
         while let Some(at) = self.flow.deadline().filter(|d| *d <= end) {
@@ -60,24 +60,24 @@ fn number(text: &str) -> CallNumber {
     CallNumber::parse(text).unwrap()
 }
 
-fn found(service: &str, kind: TargetKind) -> Event {
-    Event::LookedUp(Some(LookUp::Found(Target {
+fn found(service: &str, kind: TargetKind) -> FlowEvent {
+    FlowEvent::LookedUp(Some(LookUp::Found(Target {
         call_number: number("123456"),
         service_id: service.into(),
         kind,
     })))
 }
 
-fn plays(effects: &[Effect], phrase: Phrase) -> bool {
+fn plays(effects: &[FlowEffect], phrase: Phrase) -> bool {
     effects
         .iter()
-        .any(|e| matches!(e, Effect::Play(p) if p.contains(&phrase)))
+        .any(|e| matches!(e, FlowEffect::Play(p) if p.contains(&phrase)))
 }
 
 #[test]
 fn the_greeting_starts_with_the_callers_media_or_soon_after() {
     let mut early = Caller::answered();
-    assert!(plays(&early.feed(Event::MediaFlows), Phrase::Greeting));
+    assert!(plays(&early.feed(FlowEvent::MediaFlows), Phrase::Greeting));
     let mut silent = Caller::answered();
     assert!(plays(&silent.wait(MEDIA_WAIT), Phrase::Greeting));
 }
@@ -85,9 +85,9 @@ fn the_greeting_starts_with_the_callers_media_or_soon_after() {
 #[test]
 fn six_digits_are_looked_up_and_the_first_one_stops_the_prompt() {
     let mut caller = Caller::answered();
-    caller.feed(Event::MediaFlows);
-    assert_eq!(caller.keys("1"), vec![Effect::Silence]);
-    assert_eq!(caller.keys("23456"), vec![Effect::LookUp(number("123456"))]);
+    caller.feed(FlowEvent::MediaFlows);
+    assert_eq!(caller.keys("1"), vec![FlowEffect::Silence]);
+    assert_eq!(caller.keys("23456"), vec![FlowEffect::LookUp(number("123456"))]);
     assert_eq!(
         caller.keys("#9"),
         vec![],
@@ -100,20 +100,27 @@ fn digits_keyed_before_the_prompt_count() {
     let mut caller = Caller::answered();
     assert_eq!(caller.keys("123456"), vec![]);
     assert_eq!(
-        caller.feed(Event::MediaFlows),
-        vec![Effect::LookUp(number("123456"))]
+        caller.feed(FlowEvent::MediaFlows),
+        vec![FlowEffect::LookUp(number("123456"))]
     );
 }
 
 #[test]
 fn star_starts_over_and_hash_before_the_sixth_digit_is_a_wrong_entry() {
     let mut caller = Caller::answered();
-    caller.feed(Event::MediaFlows);
+    caller.feed(FlowEvent::MediaFlows);
     caller.keys("99");
-    assert_eq!(caller.keys("*"), vec![Effect::Play(vec![Phrase::EnterNumber])]);
-    assert!(caller.keys("123456").contains(&Effect::LookUp(number("123456"))));
+    assert_eq!(
+        caller.keys("*"),
+        vec![FlowEffect::Play(vec![Phrase::EnterNumber])]
+    );
+    assert!(
+        caller
+            .keys("123456")
+            .contains(&FlowEffect::LookUp(number("123456")))
+    );
     let mut short = Caller::answered();
-    short.feed(Event::MediaFlows);
+    short.feed(FlowEvent::MediaFlows);
     assert!(plays(&short.keys("12#"), Phrase::WrongNumber));
     assert_eq!(short.keys("#"), vec![], "hash alone is nothing");
 }
@@ -121,24 +128,27 @@ fn star_starts_over_and_hash_before_the_sixth_digit_is_a_wrong_entry() {
 #[test]
 fn no_digit_in_three_tries_ends_the_call() {
     let mut caller = Caller::answered();
-    caller.feed(Event::MediaFlows);
+    caller.feed(FlowEvent::MediaFlows);
     for tries_left in [2, 1] {
-        caller.feed(Event::Played);
+        caller.feed(FlowEvent::Played);
         assert_eq!(caller.wait(Duration::from_secs(9)), vec![]);
         assert!(
             plays(&caller.wait(Duration::from_secs(1)), Phrase::NoEntry),
             "{tries_left}"
         );
     }
-    caller.feed(Event::Played);
+    caller.feed(FlowEvent::Played);
     assert!(plays(&caller.wait(Duration::from_secs(10)), Phrase::Goodbye));
-    assert_eq!(caller.feed(Event::Played), vec![Effect::HangUp(CallEnd::NoEntry)]);
+    assert_eq!(
+        caller.feed(FlowEvent::Played),
+        vec![FlowEffect::HangUp(CallEnd::NoEntry)]
+    );
 }
 
 #[test]
 fn a_pause_of_five_seconds_between_digits_ends_an_entry() {
     let mut caller = Caller::answered();
-    caller.feed(Event::MediaFlows);
+    caller.feed(FlowEvent::MediaFlows);
     caller.keys("12");
     assert_eq!(caller.wait(Duration::from_secs(4)), vec![]);
     caller.keys("3");
@@ -151,16 +161,16 @@ fn unknown_expired_and_foreign_numbers_sound_the_same_at_the_same_time_and_count
     let foreign = || found("other", TargetKind::User("bob".into()));
     let mut heard = Vec::new();
     for (answer, after) in [
-        (Event::LookedUp(Some(LookUp::Unknown)), 0),
-        (Event::LookedUp(Some(LookUp::Expired)), 120),
+        (FlowEvent::LookedUp(Some(LookUp::Unknown)), 0),
+        (FlowEvent::LookedUp(Some(LookUp::Expired)), 120),
         (foreign(), 430),
     ] {
         let mut caller = Caller::with(Some("mine"), Allowance::Normal);
-        caller.feed(Event::MediaFlows);
+        caller.feed(FlowEvent::MediaFlows);
         caller.keys("123456");
         let asked = caller.now;
         caller.wait(Duration::from_millis(after));
-        assert_eq!(caller.feed(answer), vec![Effect::Wrong]);
+        assert_eq!(caller.feed(answer), vec![FlowEffect::Wrong]);
         assert_eq!(caller.flow.deadline(), Some(asked + WRONG_AFTER));
         heard.push(caller.wait(WRONG_AFTER));
     }
@@ -171,17 +181,17 @@ fn unknown_expired_and_foreign_numbers_sound_the_same_at_the_same_time_and_count
 #[test]
 fn a_slow_look_up_is_covered_and_a_failing_one_gets_an_apology() {
     let mut caller = Caller::answered();
-    caller.feed(Event::MediaFlows);
+    caller.feed(FlowEvent::MediaFlows);
     caller.keys("123456");
     let held = caller.wait(Duration::from_millis(1500));
-    assert!(matches!(&held[..], [Effect::Repeat(p, _)] if p == &[Phrase::PleaseWait]));
-    assert!(plays(&caller.feed(Event::LookedUp(None)), Phrase::Sorry));
+    assert!(matches!(&held[..], [FlowEffect::Repeat(p, _)] if p == &[Phrase::PleaseWait]));
+    assert!(plays(&caller.feed(FlowEvent::LookedUp(None)), Phrase::Sorry));
     assert_eq!(
-        caller.feed(Event::Played),
-        vec![Effect::HangUp(CallEnd::LookUpFailed)]
+        caller.feed(FlowEvent::Played),
+        vec![FlowEffect::HangUp(CallEnd::LookUpFailed)]
     );
     let mut lost = Caller::answered();
-    lost.feed(Event::MediaFlows);
+    lost.feed(FlowEvent::MediaFlows);
     lost.keys("123456");
     assert!(
         plays(&lost.wait(LOOK_UP_LIMIT), Phrase::Sorry),
@@ -192,27 +202,27 @@ fn a_slow_look_up_is_covered_and_a_failing_one_gets_an_apology() {
 #[test]
 fn a_person_rings_answers_and_the_caller_joins() {
     let mut caller = Caller::answered();
-    caller.feed(Event::MediaFlows);
+    caller.feed(FlowEvent::MediaFlows);
     caller.keys("123456");
     let ring = caller.feed(found("demo", TargetKind::User("bob".into())));
     assert_eq!(
         ring,
-        vec![Effect::Connect(Destination::User {
+        vec![FlowEffect::Connect(Destination::User {
             service: "demo".into(),
             user: "bob".into()
         })]
     );
     let (room, participant) = (RoomId(7), ParticipantId(1));
-    let notice = |n| Event::Notice(n);
+    let notice = |n| FlowEvent::Notice(n);
     let ringing = caller.feed(notice(TelephoneNotice::Ringing { room, participant }));
-    assert_eq!(ringing, vec![Effect::Tone(Tone::RingBack)]);
+    assert_eq!(ringing, vec![FlowEffect::Tone(Tone::RingBack)]);
     assert_eq!(caller.flow.stage(), Some(Stage::Ringing));
     let bridged = caller.feed(notice(TelephoneNotice::Bridged { room, participant }));
-    assert_eq!(bridged, vec![Effect::Silence, Effect::Joined(room)]);
+    assert_eq!(bridged, vec![FlowEffect::Silence, FlowEffect::Joined(room)]);
     assert_eq!(caller.keys("5"), vec![], "keys in a call are not the IVR's");
     assert_eq!(
         caller.feed(notice(TelephoneNotice::Ended(EndReason::AppLeft))),
-        vec![Effect::HangUp(CallEnd::AppLeft)]
+        vec![FlowEffect::HangUp(CallEnd::AppLeft)]
     );
 }
 
@@ -238,13 +248,16 @@ fn every_way_not_to_reach_a_person_is_told_and_ends_the_call() {
         ),
     ] {
         let mut caller = Caller::answered();
-        caller.feed(Event::MediaFlows);
+        caller.feed(FlowEvent::MediaFlows);
         caller.keys("123456");
         caller.feed(found("demo", TargetKind::User("bob".into())));
-        assert!(plays(&caller.feed(Event::Notice(notice)), phrase), "{notice:?}");
+        assert!(
+            plays(&caller.feed(FlowEvent::Notice(notice)), phrase),
+            "{notice:?}"
+        );
         assert_eq!(
-            caller.feed(Event::Played),
-            vec![Effect::HangUp(end)],
+            caller.feed(FlowEvent::Played),
+            vec![FlowEffect::HangUp(end)],
             "{notice:?}"
         );
     }
@@ -253,19 +266,22 @@ fn every_way_not_to_reach_a_person_is_told_and_ends_the_call() {
 #[test]
 fn a_room_takes_the_caller_at_once_with_a_tone() {
     let mut caller = Caller::answered();
-    caller.feed(Event::MediaFlows);
+    caller.feed(FlowEvent::MediaFlows);
     caller.keys("123456");
     assert_eq!(
         caller.feed(found("demo", TargetKind::Room(RoomId(9)))),
-        vec![Effect::Connect(Destination::Room(RoomId(9)))]
+        vec![FlowEffect::Connect(Destination::Room(RoomId(9)))]
     );
     let admitted = TelephoneNotice::Admitted {
         room: RoomId(9),
         participant: ParticipantId(1),
     };
-    let joined = caller.feed(Event::Notice(admitted));
-    assert_eq!(joined, vec![Effect::Joined(RoomId(9)), Effect::Tone(Tone::Join)]);
-    assert_eq!(caller.feed(Event::Played), vec![]);
+    let joined = caller.feed(FlowEvent::Notice(admitted));
+    assert_eq!(
+        joined,
+        vec![FlowEffect::Joined(RoomId(9)), FlowEffect::Tone(Tone::Join)]
+    );
+    assert_eq!(caller.feed(FlowEvent::Played), vec![]);
 }
 
 #[test]
@@ -275,17 +291,17 @@ fn a_caller_without_budget_hears_why_and_a_number_under_attack_gives_one_try() {
         now: Instant::now(),
     };
     assert!(plays(
-        &blocked.feed(Event::Answered(Allowance::Refused)),
+        &blocked.feed(FlowEvent::Answered(Allowance::Refused)),
         Phrase::TooMany
     ));
     assert_eq!(
-        blocked.feed(Event::Played),
-        vec![Effect::HangUp(CallEnd::TooManyGuesses)]
+        blocked.feed(FlowEvent::Played),
+        vec![FlowEffect::HangUp(CallEnd::TooManyGuesses)]
     );
     let mut once = Caller::with(None, Allowance::OneTry);
-    once.feed(Event::MediaFlows);
+    once.feed(FlowEvent::MediaFlows);
     once.keys("123456");
-    once.feed(Event::LookedUp(Some(LookUp::Unknown)));
+    once.feed(FlowEvent::LookedUp(Some(LookUp::Unknown)));
     assert!(plays(&once.wait(WRONG_AFTER), Phrase::Goodbye));
 }
 
@@ -294,6 +310,6 @@ fn an_announcement_that_never_ends_does_not_keep_the_call() {
     let mut caller = Caller::with(None, Allowance::Refused);
     assert_eq!(
         caller.wait(ANNOUNCEMENT_LIMIT),
-        vec![Effect::HangUp(CallEnd::TooManyGuesses)]
+        vec![FlowEffect::HangUp(CallEnd::TooManyGuesses)]
     );
 }

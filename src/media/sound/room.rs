@@ -39,8 +39,8 @@ pub(crate) struct Room {
     rate_hz: u32,
     phones: Vec<i32>,
     others: Vec<i32>,
-    up: Option<Path>,
-    down: Option<Path>,
+    up: Option<Converter>,
+    down: Option<Converter>,
     shared: Option<OpusOut>,
     shared_limiter: Limiter,
     mix: Vec<i16>,
@@ -53,16 +53,16 @@ pub(crate) struct Room {
 }
 
 /// A resampler between the two sides with its buffers.
-struct Path {
+struct Converter {
     resampler: Resampler,
     input: Vec<i16>,
     output: Vec<i16>,
     tail: u8,
 }
 
-impl Path {
-    fn new(from: u32, to: u32) -> Option<Path> {
-        Some(Path {
+impl Converter {
+    fn new(from: u32, to: u32) -> Option<Converter> {
+        Some(Converter {
             resampler: Resampler::new(from, to).ok()?,
             input: vec![0; from as usize / 50],
             output: vec![0; to as usize / 50],
@@ -160,8 +160,8 @@ impl Room {
             self.others = vec![0; samples];
             self.mix = vec![0; samples];
             self.shared = None;
-            self.up = mixed.then(|| Path::new(8_000, rate)).flatten();
-            self.down = mixed.then(|| Path::new(rate, 8_000)).flatten();
+            self.up = mixed.then(|| Converter::new(8_000, rate)).flatten();
+            self.down = mixed.then(|| Converter::new(rate, 8_000)).flatten();
         }
         for app in &mut self.apps {
             app.set_rate(rate);
