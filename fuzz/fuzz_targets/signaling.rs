@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 fuzz_target!(|data: &[u8]| {
     let start = Instant::now();
     let mut hub = Hub::new(HubSettings::default(), [7; 32]);
-    let mut now = Now { instant: start, unix: 1_800_000_000 };
+    let mut now = Now { instant: start, unix: 1_800_000_000, micros: 0 };
     for id in [1, 2] {
         hub.connected(SocketId(id), None, now);
         let hello = r#"{"cmd":"WS_SESSION_REQ","service_id":"demo","service_key":"demo","sdk":"JS","ver":"2.1.3","heartbeat":true}"#;
