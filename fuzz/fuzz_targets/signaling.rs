@@ -2,12 +2,13 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use omnigate_omnitalk::{Hub, HubSettings, Now, SocketId};
+use omnigate_omnitalk::{Hub, HubSettings, Now, Service, SocketId};
 use std::time::{Duration, Instant};
 
 fuzz_target!(|data: &[u8]| {
     let start = Instant::now();
-    let mut hub = Hub::new(HubSettings::default(), [7; 32]);
+    let settings = HubSettings { service: Some(Service::open("demo")), ..HubSettings::default() };
+    let mut hub = Hub::new(settings, [7; 32]);
     let mut now = Now { instant: start, unix: 1_800_000_000, micros: 0 };
     for id in [1, 2] {
         hub.connected(SocketId(id), None, now);
