@@ -24,6 +24,8 @@ use tracing::{debug, info, warn};
 const QUEUE: usize = 256;
 /// How long the media thread may take to hand over its last figures.
 const LAST_FIGURES: Duration = Duration::from_millis(250);
+/// Turns of the other tasks that a request within the dialog waits, for what came before it.
+const STEPS_BEHIND: usize = 3;
 /// The INVITE's own transaction.
 const FIRST: TransactionId = TransactionId(0);
 
@@ -161,7 +163,16 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Scr
         };
         tokio::select! {
             Some(event) = from_transactions.recv() => task.transaction(event),
-            Some(tx) = in_dialog.recv() => task.request(tx),
+            Some(tx) = in_dialog.recv() => {
+                // What came before it on the wire, as the ACK that it follows at once, takes another way and a step more.
+                for _ in 0..STEPS_BEHIND {
+                    tokio::task::yield_now().await;
+                    while let Ok(event) = from_transactions.try_recv() {
+                        task.transaction(event);
+                    }
+                }
+                task.request(tx);
+            }
             event = from_leg.recv(), if !leg_ended => match event {
                 Some(event) => task.media(event),
                 // Whatever was said last or lost: the end of its events is the end of the leg.
