@@ -1,7 +1,7 @@
 //! Offer and answer as carriers write them.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
-use omnigate_sip::{Direction, LocalMedia, Negotiator, Payload, Refusal};
+use omnigate_sip_legacy::{Direction, LocalMedia, Negotiator, Payload, Refusal};
 use std::net::IpAddr;
 
 fn negotiator() -> Negotiator {

@@ -1,3 +1,5 @@
+//! What stands around `rsipstack` until `omnigate-sip` carries the calls.
+//!
 //! SIP calls without I/O: numbers, offer/answer, dialogs and the shield in front of the parser.
 //!
 //! Everything here is a pure core: bytes or messages in, what is to be done out. The message types are

@@ -1,8 +1,8 @@
 //! The call state machine, message by message.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
-use omnigate_sip::message::{Method, Request, Response, StatusCode};
-use omnigate_sip::{Call, CallEnd, Input, LocalMedia, Output, TransactionId, header};
+use omnigate_sip_legacy::message::{Method, Request, Response, StatusCode};
+use omnigate_sip_legacy::{Call, CallEnd, Input, LocalMedia, Output, TransactionId, header};
 use std::net::IpAddr;
 
 const FIRST: TransactionId = TransactionId(0);
