@@ -1,0 +1,5 @@
+//! SIP without I/O.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod message;
