@@ -42,7 +42,10 @@ fn read(text: &str) -> Request {
 }
 
 fn fault(text: &str) -> Fault {
-    parse(text.as_bytes()).expect_err(text).fault
+    match parse(text.as_bytes()) {
+        Err(unreadable) => unreadable.fault,
+        Ok(message) => panic!("{message:?} from\n{text}"),
+    }
 }
 
 fn response(line: &str, more: &str) -> String {
