@@ -2,5 +2,9 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod digest;
 pub mod framing;
 pub mod message;
+mod random;
+
+pub use random::Random;
