@@ -6,5 +6,6 @@ pub mod digest;
 pub mod framing;
 pub mod message;
 mod random;
+pub mod resolve;
 
 pub use random::Random;
