@@ -6,6 +6,7 @@ pub mod digest;
 pub mod framing;
 pub mod message;
 mod random;
+pub mod registration;
 pub mod resolve;
 
 pub use random::Random;
