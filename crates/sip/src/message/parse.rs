@@ -104,7 +104,6 @@ fn request(line: &str, headers: Headers, rest: &[u8], fault: Option<Fault>) -> R
 }
 
 /// Method, and the Request-URI or what is wrong with the line.
-#[expect(clippy::type_complexity, reason = "read once, right above")]
 fn request_line(line: &str) -> (&str, Result<Uri, (Fault, &str)>) {
     let mut parts = line.trim_end().split(' ');
     let method = parts.next().unwrap_or_default();
