@@ -5,7 +5,9 @@
 mod call;
 mod deadlines;
 mod dialog;
+pub mod digest;
 mod endpoint;
+pub mod framing;
 mod hop;
 mod listeners;
 pub mod message;

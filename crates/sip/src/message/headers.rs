@@ -75,7 +75,7 @@ impl Headers {
         self.append(Some(name), name.as_str(), value);
     }
 
-    /// Appends a field with a name that need not be in [`Name`].
+    /// Appends a field with a name that need not be in [`Name`]; what no name may have is left out of it.
     pub fn push_other(&mut self, name: &str, value: impl fmt::Display) {
         self.append(Name::from_text(name), name, value);
     }
@@ -163,7 +163,10 @@ impl Headers {
 
     fn append(&mut self, known: Option<Name>, name: &str, value: impl fmt::Display) {
         let start = self.text.len();
-        self.text.push_str(name);
+        self.text.extend(
+            name.chars()
+                .filter(|c| scan::is_token(c.encode_utf8(&mut [0; 4]))),
+        );
         let middle = self.text.len();
         // Writing into a String does not fail.
         let _ = write!(Clean(&mut self.text), "{value}");

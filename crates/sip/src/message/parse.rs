@@ -17,6 +17,9 @@ use super::text;
 use super::uri::Uri;
 use std::borrow::Cow;
 
+/// White space of the grammar; what else Unicode calls so belongs to the value.
+const WHITE: [char; 2] = [' ', '\t'];
+
 /// Bytes that are no message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{fault}")]
@@ -51,6 +54,9 @@ pub fn parse(bytes: &[u8]) -> Result<Message, Unreadable> {
         .map(|line| line.strip_suffix('\r').unwrap_or(line));
     let start_line = lines.next().unwrap_or_default();
     let (headers, mut fault) = fields(lines, head.len());
+    if start_line.len() > MAX_LINE {
+        fault = Some(Fault::Line);
+    }
     if bytes.len() > MAX_MESSAGE {
         fault = Some(Fault::Message);
     } else if head.len() > MAX_HEAD {
@@ -105,7 +111,7 @@ fn request(line: &str, headers: Headers, rest: &[u8], fault: Option<Fault>) -> R
 
 /// Method, and the Request-URI or what is wrong with the line.
 fn request_line(line: &str) -> (&str, Result<Uri, (Fault, &str)>) {
-    let mut parts = line.trim_end().split(' ');
+    let mut parts = line.trim_end_matches(WHITE).split(' ');
     let method = parts.next().unwrap_or_default();
     let (Some(uri), Some(version), None) = (parts.next(), parts.next(), parts.next()) else {
         return (method, Err((Fault::RequestLine, "")));
@@ -125,6 +131,9 @@ fn request_line(line: &str) -> (&str, Result<Uri, (Fault, &str)>) {
 fn status_line(line: &str) -> Option<(Status, &str)> {
     let (version, rest) = line.split_once(' ')?;
     let (code, phrase) = rest.split_once(' ').unwrap_or((rest, ""));
+    if phrase.bytes().any(is_control) {
+        return None;
+    }
     let status = (version.eq_ignore_ascii_case("SIP/2.0") && code.len() == 3).then(|| number(code))?;
     Some((Status::new(status?)?, phrase))
 }
@@ -142,8 +151,8 @@ fn fields<'a>(lines: impl Iterator<Item = &'a str>, length: usize) -> (Headers, 
             Some(Fault::Control)
         } else if line.len() > MAX_LINE {
             Some(Fault::Line)
-        } else if line.starts_with([' ', '\t']) {
-            match headers.fold(line.trim()) {
+        } else if line.starts_with(WHITE) {
+            match headers.fold(line.trim_matches(WHITE)) {
                 None => Some(Fault::Field),
                 Some(length) => (length > MAX_LINE).then_some(Fault::Line),
             }
@@ -151,8 +160,8 @@ fn fields<'a>(lines: impl Iterator<Item = &'a str>, length: usize) -> (Headers, 
             return (headers, Some(Fault::Fields));
         } else {
             match line.split_once(':') {
-                Some((name, value)) if is_token(name.trim_end()) => {
-                    headers.begin(name.trim_end(), value.trim());
+                Some((name, value)) if is_token(name.trim_end_matches(WHITE)) => {
+                    headers.begin(name.trim_end_matches(WHITE), value.trim_matches(WHITE));
                     None
                 }
                 _ => Some(Fault::Field),

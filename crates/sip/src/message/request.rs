@@ -131,9 +131,13 @@ impl Headers {
         self.address(Name::To)?.tag()
     }
 
-    /// The first address of a field.
+    /// The first address of a field. From and To hold one, so a comma in them is part of a name that was not quoted.
     pub fn address(&self, name: Name) -> Option<NameAddr<'_>> {
-        self.list(name).next().and_then(NameAddr::parse)
+        let text = match name {
+            Name::From | Name::To => self.get(name),
+            _ => self.list(name).next(),
+        };
+        text.and_then(NameAddr::parse)
     }
 
     /// The first Contact, when it is an address.

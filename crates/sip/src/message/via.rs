@@ -1,6 +1,6 @@
 //! Via (RFC 3261 section 20.42, RFC 3581): the way that a request came and its response goes back.
 
-use super::scan::{Params, find, number};
+use super::scan::{self, Params, find, number};
 use super::uri::Host;
 use std::net::IpAddr;
 
@@ -90,7 +90,8 @@ pub struct Via<'a> {
 }
 
 impl<'a> Via<'a> {
-    /// Reads one element of a Via field; white space may stand around the slashes.
+    /// Reads one element of a Via field; white space may stand around the slashes. The version is not looked at: a message
+    /// of another one is answered with 505 the way that its Via says (RFC 4475 section 3.1.2.16).
     pub fn parse(text: &'a str) -> Option<Via<'a>> {
         let (head, params) = match find(text, b';') {
             Some(at) => (text.get(..at)?, text.get(at + 1..)?),
@@ -98,7 +99,7 @@ impl<'a> Via<'a> {
         };
         let (name, rest) = head.split_once('/')?;
         let (version, rest) = rest.split_once('/')?;
-        if !name.trim().eq_ignore_ascii_case("SIP") || version.trim() != "2.0" {
+        if !name.trim().eq_ignore_ascii_case("SIP") || !scan::is_token(version.trim()) {
             return None;
         }
         let (transport, sent_by) = rest.trim_start().split_once([' ', '\t'])?;
@@ -182,7 +183,7 @@ mod tests {
         for text in [
             "",
             "SIP/2.0/UDP",
-            "SIP/7.0/UDP a",
+            "SIP/ /UDP a",
             "SIP/2.0/UDP a:99999",
             "SIP/2.0 UDP a",
             "HTTP/2.0/UDP a",
