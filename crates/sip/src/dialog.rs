@@ -140,10 +140,15 @@ impl Dialog {
         self.local_cseq
     }
 
+    /// Takes the next number.
+    pub(crate) fn next_number(&mut self) -> u32 {
+        self.local_cseq += 1;
+        self.local_cseq
+    }
+
     /// A new request of this dialog, without Via.
     pub fn request(&mut self, method: Method) -> Request {
-        self.local_cseq += 1;
-        let number = self.local_cseq;
+        let number = self.next_number();
         self.numbered(method, number)
     }
 

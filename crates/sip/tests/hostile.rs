@@ -40,6 +40,7 @@ fn invitation(net: &Net, end: usize, offer: bool) -> Invitation {
         to: "<sip:b@example.com>".into(),
         hop: net.hop(end),
         routes: Vec::new(),
+        credentials: Vec::new(),
         offer: offer.then(|| OFFER.into()),
         headers: Headers::default(),
         nat: NatRule::Never,

@@ -6,6 +6,7 @@ mod common;
 
 use common::wire::{PEER, Wire, request, respond};
 use common::{ANSWER, OFFER};
+use omnigate_sip::digest::Credentials;
 use omnigate_sip::message::{Headers, Name, Request, Status};
 use omnigate_sip::transaction::Failure;
 use omnigate_sip::{CallEnd, CallEvent, CallKey, Event, Invitation, NatRule};
@@ -22,12 +23,17 @@ fn seconds(n: u64) -> Duration {
 }
 
 fn call(wire: &mut Wire, offer: &str) -> (CallKey, Request) {
+    call_as(wire, offer, Vec::new())
+}
+
+fn call_as(wire: &mut Wire, offer: &str, credentials: Vec<Credentials>) -> (CallKey, Request) {
     let invitation = Invitation {
         uri: format!("sip:07012345678@{PEER}").parse().unwrap(),
         from: "<sip:0212345678@192.0.2.2>".into(),
         to: "<sip:07012345678@192.0.2.1>".into(),
         hop: wire.hop.clone(),
         routes: Vec::new(),
+        credentials,
         offer: (!offer.is_empty()).then(|| offer.into()),
         headers: none(),
         nat: NatRule::Never,
@@ -552,4 +558,78 @@ fn requests_outside_of_a_call_have_their_response_or_their_failure() {
     let lines = wire.lines();
     assert_eq!(lines.len(), 11, "{lines:?}");
     wire.nothing_left();
+}
+
+const CHALLENGE: &str =
+    "WWW-Authenticate: Digest realm=\"carrier\", nonce=\"n1\", algorithm=SHA-256, qop=\"auth\"\r\n";
+
+#[test]
+fn a_challenge_is_answered_on_every_request_of_the_call_and_refused_credentials_end_it() {
+    let mut wire = Wire::udp();
+    let user = || vec![Credentials::new("user", "secret")];
+    let (key, invite) = call_as(&mut wire, OFFER, user());
+    wire.send(&respond(&invite, 401, "x", CHALLENGE, ""));
+    assert_eq!(wire.next_request().method.as_str(), "ACK");
+    let again = wire.next_request();
+    assert_eq!(again.headers.from_tag(), invite.headers.from_tag());
+    assert_eq!(
+        again.headers.cseq().unwrap().number,
+        invite.headers.cseq().unwrap().number + 1
+    );
+    assert!(
+        again
+            .headers
+            .get(Name::Authorization)
+            .unwrap()
+            .contains("nc=00000001")
+    );
+    assert_eq!(again.body, OFFER.as_bytes());
+    wire.send(&respond(&again, 200, "t1", CONTACT, ANSWER));
+    let ack = wire.next_request();
+    assert!(ack.headers.get(Name::Authorization).is_some());
+    wire.events.clear();
+    // The answer is sent ahead; one that is not enough is given again.
+    wire.act(|e, now| e.hang_up(now, key, &none())).unwrap();
+    let bye = wire.next_request();
+    assert!(
+        bye.headers
+            .get(Name::Authorization)
+            .unwrap()
+            .contains("nc=00000002")
+    );
+    wire.send(&respond(&bye, 401, "", &CHALLENGE.replace("n1", "n2"), ""));
+    let bye = wire.next_request();
+    assert!(bye.headers.get(Name::Authorization).unwrap().contains("n2"));
+    wire.send(&respond(&bye, 200, "", "", ""));
+    wire.events.clear();
+    wire.nothing_left();
+
+    let mut wire = Wire::udp();
+    let (_, invite) = call_as(&mut wire, OFFER, user());
+    wire.send(&respond(&invite, 401, "x", CHALLENGE, ""));
+    wire.next();
+    let again = wire.next_request();
+    wire.send(&respond(&again, 401, "x", CHALLENGE, ""));
+    assert!(
+        matches!(wire.call_event(), CallEvent::Ended(CallEnd::Rejected(r)) if r.status == Status::UNAUTHORIZED)
+    );
+    wire.nothing_left();
+}
+
+#[test]
+fn a_challenged_reinvite_is_made_again_and_its_answer_taken() {
+    let mut wire = Wire::udp();
+    let (key, invite) = call_as(&mut wire, OFFER, vec![Credentials::new("user", "secret")]);
+    wire.send(&respond(&invite, 200, "t1", CONTACT, ANSWER));
+    wire.events.clear();
+    wire.sent.clear();
+    wire.act(|e, now| e.offer(now, key, OFFER.into())).unwrap();
+    let ours = wire.next_request();
+    wire.send(&respond(&ours, 401, "", CHALLENGE, ""));
+    assert_eq!(wire.next_request().method.as_str(), "ACK");
+    let again = wire.next_request();
+    assert!(again.headers.get(Name::Authorization).is_some());
+    wire.send(&respond(&again, 200, "", CONTACT, ANSWER));
+    assert_eq!(wire.next_request().method.as_str(), "ACK");
+    assert_eq!(wire.call_event(), CallEvent::Answer(ANSWER.into()));
 }

@@ -1,6 +1,7 @@
 //! What a call of ours begins with.
 
 use super::way::NatRule;
+use crate::digest::Credentials;
 use crate::hop::Hop;
 use crate::message::{Headers, Uri};
 
@@ -19,7 +20,9 @@ pub struct Invitation {
     pub routes: Vec<String>,
     /// Our offer; without one the other side makes it.
     pub offer: Option<Vec<u8>>,
-    /// More header fields: identities, Replaces, credentials.
+    /// User and password for those who ask, on the INVITE and on every request of the call.
+    pub credentials: Vec<Credentials>,
+    /// More header fields: identities, Replaces.
     pub headers: Headers,
     /// How requests of the call find a peer behind a NAT.
     pub nat: NatRule,

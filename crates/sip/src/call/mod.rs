@@ -19,6 +19,7 @@
 //! | `refer` | REFER and its NOTIFYs |
 //! | `offer` | whose offer waits for whose answer |
 //! | `reliable`, `success`, `refresh` | what is repeated until it is acknowledged, and session timers |
+//! | `credentials` | answers to challenges |
 //! | `way` | by which hop requests go, and the rule for NAT |
 //! | `event`, `settings`, `context` | what comes out, what is set, what a call acts with |
 //!
@@ -26,6 +27,7 @@
 //! transactions that it began are over, so that a 2xx that crosses a CANCEL gets its ACK and BYE.
 
 mod context;
+mod credentials;
 mod established;
 mod event;
 mod forks;
@@ -55,6 +57,7 @@ use crate::dialog::Dialog;
 use crate::hop::Hop;
 use crate::message::{Headers, Method, Request, Response, Status, Transport};
 use crate::transaction::{ClientId, Failure, ServerId};
+use credentials::Authority;
 use forks::{Outgoing, SentAck};
 use modification::Modification;
 use offer::Offer;
@@ -99,6 +102,8 @@ pub(crate) struct Call {
     /// Our last session description.
     local: Option<Vec<u8>>,
     hang_up_after_ack: Option<Headers>,
+    /// What answers challenges, where there are credentials.
+    authority: Option<Box<Authority>>,
     /// Our transactions that are not over, and what they are for.
     clients: Vec<(ClientId, Purpose)>,
 }
@@ -285,6 +290,9 @@ impl Call {
 
     /// A response to a request of ours.
     pub(crate) fn response(&mut self, ctx: &mut Context<'_>, id: ClientId, response: &Response, hop: &Hop) {
+        if self.answer_challenge(ctx, id, response) {
+            return;
+        }
         let purpose = self.clients.iter().find(|(c, _)| *c == id).map(|(_, p)| *p);
         match purpose {
             Some(Purpose::Invite) => self.invite_response(ctx, response, hop),
@@ -337,12 +345,33 @@ impl Call {
     /// Sends a request of the dialog by the way of the call.
     fn send(&mut self, ctx: &mut Context<'_>, request: Request, purpose: Purpose) -> ClientId {
         let hop = ctx.hop(&self.way, self.dialog.next_hop(), self.dialog.has_routes());
-        let id = ctx.send(self.key, request, hop);
+        self.send_by(ctx, request, hop, purpose)
+    }
+
+    fn send_by(
+        &mut self,
+        ctx: &mut Context<'_>,
+        mut request: Request,
+        hop: Hop,
+        purpose: Purpose,
+    ) -> ClientId {
+        let id = match &mut self.authority {
+            Some(authority) => {
+                authority.authorize(&mut request);
+                let id = ctx.send(self.key, request.clone(), hop);
+                authority.sent(id, request);
+                id
+            }
+            None => ctx.send(self.key, request, hop),
+        };
         self.clients.push((id, purpose));
         id
     }
 
     fn take_client(&mut self, id: ClientId) -> Option<Purpose> {
+        if let Some(authority) = &mut self.authority {
+            authority.forget(id);
+        }
         let at = self.clients.iter().position(|(c, _)| *c == id)?;
         Some(self.clients.swap_remove(at).1)
     }

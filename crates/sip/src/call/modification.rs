@@ -24,6 +24,11 @@ pub(super) enum Stage {
 }
 
 impl Modification {
+    /// It was sent again, as another request.
+    pub(super) fn renumber(&mut self, id: ClientId, number: u32) {
+        self.stage = Stage::Sent(id, number);
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.stage {
             Stage::Waiting(at) => Some(at),

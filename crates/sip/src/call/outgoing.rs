@@ -1,6 +1,7 @@
 //! An INVITE that we sent, until its transaction is gone.
 
 use super::context::Context;
+use super::credentials::Authority;
 use super::event::{CallEnd, CallEvent, CallKey, Cause, Rejection};
 use super::forks::{Outgoing, SentAck};
 use super::invitation::Invitation;
@@ -48,8 +49,8 @@ impl Call {
         if let Some(offer) = &invitation.offer {
             request = request.with_body(SDP, offer.clone());
         }
-        let client = ctx.send(key, request.clone(), invitation.hop.clone());
-        Call {
+        let hop = invitation.hop.clone();
+        let mut call = Call {
             key,
             caller: true,
             state: State::Early,
@@ -57,19 +58,7 @@ impl Call {
             way: Way::new(invitation.hop.clone(), invitation.nat),
             offer: if offered { Offer::Ours } else { Offer::None },
             incoming: None,
-            outgoing: Some(Box::new(Outgoing {
-                client,
-                request,
-                nat: invitation.nat,
-                hop: invitation.hop,
-                offered,
-                forks: Vec::new(),
-                selected: None,
-                declined: Vec::new(),
-                ring_until: ctx.now + ctx.settings.ring_limit,
-                cancelled: false,
-                retried: false,
-            })),
+            outgoing: None,
             success: None,
             ack: None,
             modification: None,
@@ -77,9 +66,25 @@ impl Call {
             referral: Default::default(),
             peer: Peer::default(),
             local: invitation.offer,
+            authority: Authority::new(invitation.credentials),
             hang_up_after_ack: None,
-            clients: vec![(client, Purpose::Invite)],
-        }
+            clients: Vec::new(),
+        };
+        let client = call.send_by(ctx, request.clone(), hop.clone(), Purpose::Invite);
+        call.outgoing = Some(Box::new(Outgoing {
+            client,
+            request,
+            nat: invitation.nat,
+            hop,
+            offered,
+            forks: Vec::new(),
+            selected: None,
+            declined: Vec::new(),
+            ring_until: ctx.now + ctx.settings.ring_limit,
+            cancelled: false,
+            retried: false,
+        }));
+        call
     }
 
     /// Gives the INVITE up. The call is over for the one who drives; what comes back is still taken care of.
@@ -294,6 +299,7 @@ impl Call {
     /// Sends the ACK of the 2xx to the INVITE with this number.
     pub(super) fn acknowledge(&mut self, ctx: &mut Context<'_>, number: u32, answer: Option<Vec<u8>>) {
         let mut ack = self.dialog.ack(number);
+        self.authorize_ack(&mut ack);
         if let Some(answer) = answer {
             ack = ack.with_body(SDP, answer);
         }
@@ -384,7 +390,7 @@ impl Call {
     }
 
     /// Sends the INVITE once more, as a new request of the same call.
-    fn invite_again(&mut self, ctx: &mut Context<'_>) {
+    pub(super) fn invite_again(&mut self, ctx: &mut Context<'_>) {
         let Some(outgoing) = &mut self.outgoing else {
             return;
         };
@@ -395,12 +401,14 @@ impl Call {
             .set(Name::CSeq, format_args!("{number} INVITE"));
         outgoing.deselect(&mut self.dialog);
         outgoing.forks.clear();
-        let client = ctx.send(self.key, outgoing.request.clone(), outgoing.hop.clone());
-        // The old transaction goes on by itself; it has nothing more to say.
-        self.clients.retain(|(id, _)| *id != outgoing.client);
-        outgoing.client = client;
         self.way = Way::new(outgoing.hop.clone(), outgoing.nat);
-        self.clients.push((client, Purpose::Invite));
+        let (request, hop, old) = (outgoing.request.clone(), outgoing.hop.clone(), outgoing.client);
+        // The old transaction goes on by itself; it has nothing more to say.
+        self.take_client(old);
+        let client = self.send_by(ctx, request, hop, Purpose::Invite);
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.client = client;
+        }
     }
 }
 
