@@ -5,10 +5,10 @@ use crate::call::{
     SUPPORTED, unsupported,
 };
 use crate::deadlines::Deadlines;
-use crate::hop::Hop;
+use crate::hop::{ConnectionId, Hop};
 use crate::listeners::Listeners;
 use crate::message::{
-    Fault, Headers, Message, Method, Name, Replaces, Request, Response, Status, Transport, parse,
+    Fault, Headers, Message, Method, Name, Replaces, Request, Response, Status, Transport, Unreadable, parse,
 };
 use crate::random::Random;
 use crate::transaction::{self, ClientId, Failure, Origin, ServerId, Timers, Transactions, Transmit};
@@ -35,6 +35,7 @@ pub struct Endpoint {
     begun: Vec<(ClientId, CallKey)>,
     told: VecDeque<(CallKey, CallEvent)>,
     out: VecDeque<Output>,
+    alive: usize,
     last: u64,
 }
 
@@ -113,6 +114,7 @@ impl Endpoint {
             begun: Vec::new(),
             told: VecDeque::new(),
             out: VecDeque::new(),
+            alive: 0,
             last: 0,
         }
     }
@@ -142,6 +144,18 @@ impl Endpoint {
         self.calls.len()
     }
 
+    /// Calls that are not over.
+    pub fn alive(&self) -> usize {
+        self.alive
+    }
+
+    /// True while a call goes by this connection, which is then to be kept.
+    pub fn uses(&self, connection: ConnectionId) -> bool {
+        self.calls
+            .values()
+            .any(|c| c.is_alive() && c.hop().connection == Some(connection))
+    }
+
     /// Server and client transactions that are there.
     pub fn transactions(&self) -> (usize, usize) {
         self.transactions.len()
@@ -161,16 +175,20 @@ impl Endpoint {
         match parse(bytes) {
             Ok(Message::Request(request)) => self.transactions.request(now, request, hop),
             Ok(Message::Response(response)) => self.transactions.response(now, response, hop),
-            Err(unreadable) => {
-                let fault = unreadable.fault;
-                if let Some(request) = unreadable.request {
-                    self.transactions
-                        .refuse(*request, fault.status(), &fault.to_string(), hop);
-                }
-                self.out
-                    .push_back(Output::Event(Event::Unreadable(fault, hop.clone())));
-            }
+            Err(unreadable) => return self.unreadable(now, hop, unreadable),
         }
+        self.pump(now);
+    }
+
+    /// Answers what could not be read, as far as it can be answered; of a stream, what its framing has found.
+    pub fn unreadable(&mut self, now: Instant, hop: &Hop, unreadable: Unreadable) {
+        let fault = unreadable.fault;
+        if let Some(request) = unreadable.request {
+            let words = fault.to_string();
+            self.transactions.refuse(*request, fault.status(), &words, hop);
+        }
+        let event = Event::Unreadable(fault, hop.clone());
+        self.out.push_back(Output::Event(event));
         self.pump(now);
     }
 
@@ -231,6 +249,7 @@ impl Endpoint {
             random: &mut self.random,
             begun: &mut self.begun,
             events: &mut self.told,
+            mark: None,
         };
         let call = Call::outgoing(&mut ctx, key, invitation);
         self.enter(call);
@@ -377,6 +396,13 @@ impl Endpoint {
         self.act(now, call, |c, ctx| c.refer_progress(ctx, status))
     }
 
+    /// Puts these fields into every response of a call from now on, so that both sides name it alike.
+    pub fn mark(&mut self, call: CallKey, fields: Headers) {
+        if let Some(call) = self.calls.get_mut(&call) {
+            call.mark(fields);
+        }
+    }
+
     /// How requests of this call find a peer behind a NAT.
     pub fn set_nat_rule(&mut self, call: CallKey, rule: NatRule) {
         if let Some(call) = self.calls.get_mut(&call) {
@@ -430,23 +456,27 @@ impl Endpoint {
             random: &mut self.random,
             begun: &mut self.begun,
             events: &mut self.told,
+            mark: None,
         };
+        ctx.mark = call.marks();
         step(call, &mut ctx);
         self.after(key);
     }
 
     fn enter(&mut self, call: Call) {
+        self.alive += 1;
         self.by_tag.insert(call.dialog().local_tag().into(), call.key());
         self.calls.insert(call.key(), call);
     }
 
     fn after(&mut self, key: CallKey) {
         self.clients.extend(self.begun.drain(..));
-        let events = self
-            .told
-            .drain(..)
-            .map(|(call, event)| Output::Event(Event::Call(call, event)));
-        self.out.extend(events);
+        for (call, event) in self.told.drain(..) {
+            if matches!(event, CallEvent::Ended(_)) {
+                self.alive -= 1;
+            }
+            self.out.push_back(Output::Event(Event::Call(call, event)));
+        }
         let Some(call) = self.calls.get_mut(&key) else {
             return;
         };
@@ -579,6 +609,7 @@ impl Endpoint {
             random: &mut self.random,
             begun: &mut self.begun,
             events: &mut self.told,
+            mark: None,
         };
         match Call::incoming(&ctx, key, id, invite.clone(), &hop) {
             Ok((call, offer)) => {

@@ -9,9 +9,12 @@ pub mod digest;
 mod endpoint;
 pub mod framing;
 mod hop;
+pub mod info;
 mod listeners;
 pub mod message;
+pub mod negotiation;
 mod random;
+pub mod sdp;
 pub mod transaction;
 
 pub use call::{
@@ -22,4 +25,6 @@ pub use dialog::Dialog;
 pub use endpoint::{Endpoint, EndpointSettings, Event, Incoming, Output};
 pub use hop::{ConnectionId, Hop, ListenerId};
 pub use listeners::{Listener, Listeners, Own};
+pub use negotiation::{Agreed, LocalMedia, Negotiator, Refusal};
 pub use random::Random;
+pub use sdp::{Direction, Payload};

@@ -10,6 +10,7 @@ use crate::random::Random;
 use crate::transaction::{ClientId, ServerId, Transactions};
 use bytes::Bytes;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Borrowed from the endpoint for one step.
@@ -22,6 +23,8 @@ pub(crate) struct Context<'a> {
     /// Client transactions that were begun, for the endpoint to remember whose they are.
     pub(crate) begun: &'a mut Vec<(ClientId, CallKey)>,
     pub(crate) events: &'a mut VecDeque<(CallKey, CallEvent)>,
+    /// Fields for every response of the call.
+    pub(crate) mark: Option<Arc<Headers>>,
 }
 
 impl Context<'_> {
@@ -32,6 +35,9 @@ impl Context<'_> {
     /// Sends a response; its bytes, so that a 2xx can be repeated.
     pub(crate) fn respond(&mut self, id: ServerId, mut response: Response) -> Option<Bytes> {
         response.headers.push(Name::Server, &self.settings.agent);
+        if let Some(mark) = &self.mark {
+            response.headers.extend(mark);
+        }
         self.transactions.respond(self.now, id, &response)
     }
 

@@ -65,6 +65,7 @@ use received::Incoming;
 use referral::Referral;
 use refresh::SessionTimer;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 use success::Success;
 use way::Way;
@@ -102,6 +103,7 @@ pub(crate) struct Call {
     /// Our last session description.
     local: Option<Vec<u8>>,
     hang_up_after_ack: Option<Headers>,
+    mark: Option<Arc<Headers>>,
     /// What answers challenges, where there are credentials.
     authority: Option<Box<Authority>>,
     /// Our transactions that are not over, and what they are for.
@@ -162,6 +164,15 @@ impl Call {
     /// True when nothing of it is left to do.
     pub(crate) fn is_gone(&self) -> bool {
         self.state == State::Ended && self.clients.is_empty()
+    }
+
+    /// Puts these fields into every response from now on.
+    pub(crate) fn mark(&mut self, fields: Headers) {
+        self.mark = Some(Arc::new(fields));
+    }
+
+    pub(crate) fn marks(&self) -> Option<Arc<Headers>> {
+        self.mark.clone()
     }
 
     pub(crate) fn set_nat_rule(&mut self, rule: NatRule) {

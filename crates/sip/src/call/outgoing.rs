@@ -68,6 +68,7 @@ impl Call {
             local: invitation.offer,
             authority: Authority::new(invitation.credentials),
             hang_up_after_ack: None,
+            mark: None,
             clients: Vec::new(),
         };
         let client = call.send_by(ctx, request.clone(), hop.clone(), Purpose::Invite);

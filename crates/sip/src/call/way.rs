@@ -52,9 +52,11 @@ impl Way {
         self.rule = rule;
     }
 
-    /// A message of the other side was accepted that came by `hop`.
+    /// A message of the other side was accepted that came by `hop`. The call moves with it, unless it came from another
+    /// peer than before: who has got hold of its tags must not lead it away.
     pub(crate) fn moved(&mut self, hop: &Hop) {
-        if self.last != *hop {
+        let same_peer = self.last.peer.is_none() || self.last.peer == hop.peer;
+        if same_peer && self.last != *hop {
             self.last = hop.clone();
         }
     }
