@@ -5,8 +5,8 @@ use super::ivr::Language;
 use super::section::{Check, join, section, sections};
 use super::service::Service;
 use ipnet::IpNet;
+use omnigate_number::{Country, NumberPattern};
 use omnigate_omnitalk::RecordPolicy;
-use omnigate_sip::{Country, NumberPattern};
 
 section! {
     /// One `[[trunk]]`.

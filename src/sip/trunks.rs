@@ -2,8 +2,8 @@
 
 use crate::config::{self, Language};
 use ipnet::IpNet;
+use omnigate_number::{Country, NumberPattern, PhoneNumber};
 use omnigate_omnitalk::RecordPolicy;
-use omnigate_sip::{Country, NumberPattern, PhoneNumber};
 use std::net::IpAddr;
 
 /// A configured trunk, ready for matching.

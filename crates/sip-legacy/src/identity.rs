@@ -1,7 +1,7 @@
 //! Who is called and who calls, from an INVITE.
 
 use crate::header;
-use crate::number::{Country, PhoneNumber, mask};
+use omnigate_number::{Country, PhoneNumber, mask};
 use rsipstack::sip::{Headers, Request};
 use std::fmt;
 

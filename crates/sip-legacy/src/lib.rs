@@ -20,15 +20,11 @@ pub mod header;
 pub mod identity;
 pub mod info;
 pub mod negotiation;
-pub mod number;
-pub mod pattern;
 pub mod sdp;
 pub mod shield;
 
 pub use call::{Call, CallEnd, Input, Output, TransactionId};
 pub use dialog::Dialog;
 pub use negotiation::{Agreed, LocalMedia, Negotiator, Refusal};
-pub use number::{Country, PhoneNumber};
-pub use pattern::NumberPattern;
 pub use rsipstack::sip as message;
 pub use sdp::{Direction, Payload};

@@ -8,7 +8,7 @@ use super::uri::{UriParts, parse};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NameAddr<'a> {
     display: &'a str,
-    /// The URI, which [`parse`] has read.
+    /// The URI, which could be read as one.
     pub uri: &'a str,
     /// Parameters of the field, not of the URI.
     pub params: Params<'a>,

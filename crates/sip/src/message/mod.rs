@@ -44,3 +44,6 @@ pub use status::Status;
 pub use text::readable;
 pub use uri::{Host, SipUri, Uri, UriError, UriParts, escape, unescape};
 pub use via::{Transport, Via};
+
+pub(crate) use fields::value_and_params;
+pub(crate) use scan::number;

@@ -1,6 +1,6 @@
 //! Which numbers somebody takes: one, or all that begin alike.
 
-use crate::number::{Country, PhoneNumber, mask};
+use crate::{Country, PhoneNumber, mask};
 use std::fmt;
 
 /// A telephone number in any usual notation, or its beginning and a `*`. Shown masked.

@@ -3,6 +3,10 @@
 //! Carriers write one number in many ways (`070-1234-5678`, `+82-70-1234-5678`, `tel:+827012345678`,
 //! `00827012345678`). Both sides of every comparison are brought to E.164 digits first.
 
+mod pattern;
+
+pub use pattern::NumberPattern;
+
 use std::fmt;
 
 /// Longest number accepted, digits (E.164 allows 15; short codes and extensions are shorter).

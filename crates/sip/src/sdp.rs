@@ -1,0 +1,363 @@
+//! Reading and writing the parts of SDP (RFC 8866) that a telephone leg needs.
+
+use sdp_types::{Attribute, Connection, Media, Origin, RtpMap, Session, Time};
+use std::net::{IpAddr, SocketAddr};
+
+/// Largest session description read, bytes.
+pub const MAX_SDP: usize = 16 * 1024;
+
+/// Who sends media, from the side that wrote it (RFC 3264 section 5.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// Both.
+    #[default]
+    SendRecv,
+    /// The writer only sends.
+    SendOnly,
+    /// The writer only receives.
+    RecvOnly,
+    /// Nobody sends.
+    Inactive,
+}
+
+impl Direction {
+    /// The same stream seen from the other side, limited to what the answerer is willing to do (all).
+    pub fn reversed(self) -> Direction {
+        match self {
+            Direction::SendRecv => Direction::SendRecv,
+            Direction::SendOnly => Direction::RecvOnly,
+            Direction::RecvOnly => Direction::SendOnly,
+            Direction::Inactive => Direction::Inactive,
+        }
+    }
+
+    /// True when the side that wrote it sends media.
+    pub fn sends(self) -> bool {
+        matches!(self, Direction::SendRecv | Direction::SendOnly)
+    }
+
+    /// True when the side that wrote it wants to receive media.
+    pub fn receives(self) -> bool {
+        matches!(self, Direction::SendRecv | Direction::RecvOnly)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Direction::SendRecv => "sendrecv",
+            Direction::SendOnly => "sendonly",
+            Direction::RecvOnly => "recvonly",
+            Direction::Inactive => "inactive",
+        }
+    }
+}
+
+/// A speech codec of the trunk side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payload {
+    /// G.711 mu-law, static payload type 0 (RFC 3551).
+    Pcmu,
+    /// G.711 A-law, static payload type 8 (RFC 3551).
+    Pcma,
+}
+
+impl Payload {
+    /// Encoding name (RFC 3551).
+    pub fn name(self) -> &'static str {
+        match self {
+            Payload::Pcmu => "PCMU",
+            Payload::Pcma => "PCMA",
+        }
+    }
+
+    /// Static payload type number.
+    pub fn static_type(self) -> u8 {
+        match self {
+            Payload::Pcmu => 0,
+            Payload::Pcma => 8,
+        }
+    }
+}
+
+/// One format of a media line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Format {
+    /// RTP payload type, 0 to 127.
+    pub payload_type: u8,
+    /// Encoding name as written, `PCMU` and so on; static types are named without an rtpmap.
+    pub name: String,
+    /// Clock rate, Hz.
+    pub clock_rate: u32,
+}
+
+/// One media line of a description.
+#[derive(Debug, Clone)]
+pub struct MediaLine {
+    /// The line as parsed: its type, protocol and formats are repeated when it is refused.
+    raw: Media,
+    /// Formats in the writer's order of preference.
+    pub formats: Vec<Format>,
+    /// Where the writer wants RTP.
+    pub rtp: Option<SocketAddr>,
+    /// Where the writer wants RTCP (RFC 3605); the next port when it does not say.
+    pub rtcp: Option<SocketAddr>,
+    /// Direction from the writer's side.
+    pub direction: Direction,
+    /// The address was 0.0.0.0 or `::`: hold in the manner of RFC 2543.
+    pub null_address: bool,
+    /// Packet time the writer prefers to receive, milliseconds.
+    pub ptime_ms: Option<u32>,
+    /// Longest packet time the writer takes, milliseconds.
+    pub maxptime_ms: Option<u32>,
+}
+
+impl MediaLine {
+    /// `audio` over plain RTP with a port that is not zero.
+    pub fn is_usable_audio(&self) -> bool {
+        self.raw.media == "audio"
+            && matches!(self.raw.proto.as_str(), "RTP/AVP" | "RTP/AVPF")
+            && self.raw.port != 0
+            && self.rtp.is_some()
+    }
+
+    /// What the line offers, for a refusal: `PCMU/8000, G729/8000` or `m=image udptl`.
+    pub fn describe(&self) -> String {
+        if self.raw.media == "audio" && self.raw.proto.starts_with("RTP/AVP") {
+            let names: Vec<String> = self
+                .formats
+                .iter()
+                .map(|f| format!("{}/{}", f.name, f.clock_rate))
+                .collect();
+            return names.join(", ");
+        }
+        format!("{} {}", self.raw.media, self.raw.proto)
+    }
+}
+
+/// A parsed session description.
+#[derive(Debug, Clone)]
+pub struct Description {
+    /// Media lines in order.
+    pub media: Vec<MediaLine>,
+}
+
+/// Why a description cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SdpError {
+    /// Larger than [`MAX_SDP`].
+    #[error("session description of {0} bytes is larger than {MAX_SDP}")]
+    TooLarge(usize),
+    /// Not SDP.
+    #[error("session description cannot be parsed: {0}")]
+    Malformed(String),
+    /// It has no media line.
+    #[error("session description has no media line")]
+    NoMedia,
+}
+
+impl Description {
+    /// Parses SDP as carriers send it: Latin-1 names, LF line ends and oversized `o=` numbers are repaired.
+    pub fn parse(body: &[u8]) -> Result<Description, SdpError> {
+        if body.len() > MAX_SDP {
+            return Err(SdpError::TooLarge(body.len()));
+        }
+        let text = String::from_utf8_lossy(body);
+        let repaired = repair_origin(&text);
+        let session = Session::parse(repaired.as_bytes()).map_err(|e| SdpError::Malformed(e.to_string()))?;
+        let session_direction = direction_of(session.attributes.iter());
+        let media: Vec<MediaLine> = session
+            .medias
+            .iter()
+            .map(|m| media_line(m, session.connection.as_ref(), session_direction))
+            .collect();
+        if media.is_empty() {
+            return Err(SdpError::NoMedia);
+        }
+        Ok(Description { media })
+    }
+}
+
+/// `o=` versions above 64 bits and missing fields occur; neither matters to us.
+fn repair_origin(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    for line in text.split('\n') {
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        if line.is_empty() {
+            continue;
+        }
+        if let Some(rest) = line.strip_prefix("o=") {
+            let mut fields: Vec<&str> = rest.split_whitespace().collect();
+            if fields.len() > 2 && fields[2].parse::<u64>().is_err() {
+                fields[2] = "0";
+            }
+            out.push_str("o=");
+            out.push_str(&fields.join(" "));
+        } else {
+            out.push_str(line);
+        }
+        out.push_str("\r\n");
+    }
+    out
+}
+
+fn direction_of<'a>(attributes: impl Iterator<Item = &'a Attribute>) -> Option<Direction> {
+    let mut found = None;
+    for a in attributes {
+        found = match a.attribute.to_ascii_lowercase().as_str() {
+            "sendrecv" => Some(Direction::SendRecv),
+            "sendonly" => Some(Direction::SendOnly),
+            "recvonly" => Some(Direction::RecvOnly),
+            "inactive" => Some(Direction::Inactive),
+            _ => found,
+        };
+    }
+    found
+}
+
+fn media_line(m: &Media, session: Option<&Connection>, default: Option<Direction>) -> MediaLine {
+    let address: Option<IpAddr> = m.connections.first().or(session).and_then(|c| {
+        c.connection_address
+            .split('/')
+            .next()
+            .and_then(|a| a.parse().ok())
+    });
+    let number = |name: &str| {
+        m.get_first_attribute_value(name)
+            .flatten()
+            .and_then(|v| v.trim().parse::<f32>().ok())
+            .map(|v| v as u32)
+    };
+    let rtcp = m.get_first_attribute_value("rtcp").flatten().and_then(|v| {
+        let mut fields = v.split_whitespace();
+        let port: u16 = fields.next()?.parse().ok()?;
+        let ip = fields.nth(2).and_then(|a| a.parse().ok()).or(address)?;
+        Some(SocketAddr::new(ip, port))
+    });
+    let rtp = address.map(|ip| SocketAddr::new(ip, m.port));
+    MediaLine {
+        formats: formats(m),
+        rtp,
+        rtcp: rtcp.or_else(|| rtp.and_then(|a| Some(SocketAddr::new(a.ip(), a.port().checked_add(1)?)))),
+        direction: direction_of(m.attributes.iter()).or(default).unwrap_or_default(),
+        null_address: address.is_some_and(|a| a.is_unspecified()),
+        ptime_ms: number("ptime"),
+        maxptime_ms: number("maxptime"),
+        raw: m.clone(),
+    }
+}
+
+fn formats(m: &Media) -> Vec<Format> {
+    let maps: Vec<RtpMap> = m.attributes_typed::<RtpMap>().filter_map(Result::ok).collect();
+    m.fmt
+        .split_whitespace()
+        .filter_map(|f| f.parse::<u8>().ok().filter(|pt| *pt < 128))
+        .map(
+            |payload_type| match maps.iter().find(|r| r.payload_type == payload_type) {
+                Some(r) => Format {
+                    payload_type,
+                    name: r.encoding_name.clone(),
+                    clock_rate: r.clock_rate,
+                },
+                None => {
+                    let (name, clock_rate) = static_format(payload_type);
+                    Format {
+                        payload_type,
+                        name: name.to_owned(),
+                        clock_rate,
+                    }
+                }
+            },
+        )
+        .collect()
+}
+
+/// RFC 3551 table 4, as far as telephones use it.
+fn static_format(payload_type: u8) -> (&'static str, u32) {
+    match payload_type {
+        0 => ("PCMU", 8000),
+        3 => ("GSM", 8000),
+        4 => ("G723", 8000),
+        8 => ("PCMA", 8000),
+        9 => ("G722", 8000),
+        13 => ("CN", 8000),
+        15 => ("G728", 8000),
+        18 => ("G729", 8000),
+        _ => ("unknown", 8000),
+    }
+}
+
+/// What one of our own audio lines says.
+pub struct AudioLine<'a> {
+    /// Our RTP address.
+    pub local: SocketAddr,
+    /// Speech formats, payload type and codec.
+    pub speech: &'a [(u8, Payload)],
+    /// Payload type of telephone-event at 8000 Hz.
+    pub telephone_event: Option<u8>,
+    /// Payload type of comfort noise.
+    pub comfort_noise: Option<u8>,
+    /// Packet time, milliseconds.
+    pub ptime_ms: u32,
+    /// Direction from our side.
+    pub direction: Direction,
+}
+
+/// Writes a description. `lines` follows the offer's media lines: `Ok` is our audio line, `Err` the refused
+/// line that is repeated with port 0 (RFC 3264 section 6).
+pub fn write(
+    session_id: u64,
+    version: u64,
+    ip: IpAddr,
+    lines: &[Result<AudioLine<'_>, &MediaLine>],
+) -> String {
+    let mut session = Session::new(
+        Origin::with_ip_addr(session_id.to_string(), version, ip),
+        "omnigate",
+    );
+    session.set_connection(Connection::from_ip_addr(ip));
+    session.add_time(Time::new(0, 0));
+    for line in lines {
+        session.add_media(match line {
+            Ok(audio) => audio_media(audio),
+            Err(refused) => {
+                let mut m = refused.raw.clone();
+                m.port = 0;
+                m.num_ports = None;
+                m.connections.clear();
+                m.attributes.clear();
+                m.bandwidths.clear();
+                m.key = None;
+                m.media_title = None;
+                m
+            }
+        });
+    }
+    let mut out = Vec::new();
+    // Writing into a Vec cannot fail.
+    let _ = session.write(&mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn audio_media(audio: &AudioLine<'_>) -> Media {
+    let mut types: Vec<String> = audio.speech.iter().map(|(pt, _)| pt.to_string()).collect();
+    types.extend(audio.comfort_noise.map(|pt| pt.to_string()));
+    types.extend(audio.telephone_event.map(|pt| pt.to_string()));
+    let mut m = Media::new(
+        sdp_types::MediaType::Audio,
+        audio.local.port(),
+        sdp_types::TransportProto::RtpAvp,
+        types.join(" "),
+    );
+    for (pt, payload) in audio.speech {
+        m.add_attribute_with_value("rtpmap", format!("{pt} {}/8000", payload.name()));
+    }
+    if let Some(pt) = audio.comfort_noise {
+        m.add_attribute_with_value("rtpmap", format!("{pt} CN/8000"));
+    }
+    if let Some(pt) = audio.telephone_event {
+        m.add_attribute_with_value("rtpmap", format!("{pt} telephone-event/8000"));
+        m.add_attribute_with_value("fmtp", format!("{pt} 0-15"));
+    }
+    m.add_attribute_with_value("ptime", audio.ptime_ms);
+    m.add_attribute_from_str(audio.direction.name());
+    m
+}
