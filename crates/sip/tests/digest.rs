@@ -384,3 +384,37 @@ fn a_full_table_forgets_the_oldest_nonce_and_lets_nobody_use_it_again() {
     }
     assert_eq!(pair.verify(&first), Verdict::Stale);
 }
+
+#[test]
+fn requests_that_were_on_their_way_together_are_refused_once() {
+    let mut pair = Pair::new(|s| s.with_lifetime(Duration::from_secs(10)));
+    pair.challenge(&request(), false).unwrap();
+    let (one, two) = (pair.next(), pair.next());
+    pair.now += Duration::from_secs(11);
+    for sent in [&one, &two] {
+        assert_eq!(pair.verify(sent), Verdict::Stale);
+        // Many servers do not say so.
+        let stale = std::ptr::eq(sent, &one);
+        pair.challenge(sent, stale).unwrap();
+    }
+    let (one, two) = (pair.next(), pair.next());
+    assert_eq!(answer(&one).nonce, answer(&two).nonce);
+    assert_eq!((pair.verify(&two), pair.verify(&one)), (accepted(), accepted()));
+}
+
+#[test]
+fn a_wrong_password_ends_for_requests_that_were_on_their_way_together_too() {
+    let mut pair = Pair::new(|s| s);
+    pair.client = Client::new([Credentials::new("alice", "wrong")]);
+    pair.challenge(&request(), false).unwrap();
+    let mut open = vec![pair.next(), pair.next(), pair.next()];
+    let mut tries = 0;
+    while let Some(sent) = open.pop() {
+        tries += 1;
+        if pair.challenge(&sent, false).is_ok() {
+            let again = pair.next();
+            open.insert(0, again);
+        }
+        assert!(tries < 20, "it has no end");
+    }
+}

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! One session a realm. A refusal of a fresh nonce that is not called stale says that the password is wrong, and ends it:
-//! the client never loops. A nonce that has worked may expire without that word, as many servers have it.
+//! the client never loops. A nonce that has worked may expire without that word, as many servers have it. Of several
+//! requests on their way with one nonce only the first refusal counts; the others are made again with what came then.
 
 use super::answer::Answer;
 use super::asker::Asker;
@@ -128,9 +129,13 @@ impl Client {
             .sessions
             .iter()
             .position(|s| s.asker == asker && s.challenge.realm == *realm);
-        let answered = answers(sent, asker).any(|a| a.realm == *realm);
+        let answered = answers(sent, asker).find(|a| a.realm == *realm);
         let mut stale = 0;
-        if let Some(old) = at.and_then(|at| self.sessions.get(at)).filter(|_| answered) {
+        if let (Some(old), Some(answered)) = (at.and_then(|at| self.sessions.get(at)), answered) {
+            if answered.nonce != old.challenge.nonce {
+                // Another request was challenged, too, while this one was on its way: what came then is good for both.
+                return Ok(());
+            }
             if challenge.stale {
                 stale = old.stale + 1;
                 if stale > MAX_STALE {

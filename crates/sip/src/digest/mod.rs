@@ -13,6 +13,29 @@
 //!
 //! Realm, nonce, opaque and URI are carried and summed as they stand between their quotes; a user name is summed without
 //! its escapes. That is what both sides of the wire do, whatever the letter of RFC 7616 section 3.4 says of escapes.
+//!
+//! ```
+//! use omnigate_sip::Random;
+//! use omnigate_sip::digest::{Algorithm, Asker, Client, Credentials, Proof, Server, Verdict};
+//! use omnigate_sip::message::{Method, Request, Response, Status};
+//!
+//! # let now = std::time::Instant::now();
+//! let mut random = Random::new(1);
+//! let mut server = Server::new("example.com", &[7; 32], now);
+//! let passwords = |user: &str, _: &str, _: Algorithm| (user == "alice").then(|| Proof::Password("secret".into()));
+//! let mut client = Client::new([Credentials::new("alice", "secret")]);
+//!
+//! let mut request = Request::new(Method::Register, "sip:example.com".parse()?);
+//! assert_eq!(server.verify(&request, Asker::Server, &passwords, now), Verdict::NoCredentials);
+//! let mut response = Response::new(&request, Status::UNAUTHORIZED, None);
+//! server.challenge(&mut response, Asker::Server, false, now, &mut random);
+//!
+//! client.challenged(&request, &response, &mut random)?;
+//! client.authorize(&mut request);
+//! let accepted = Verdict::Accepted { user: "alice".into() };
+//! assert_eq!(server.verify(&request, Asker::Server, &passwords, now), accepted);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod answer;
 mod asker;
