@@ -13,13 +13,25 @@
 //! and whoever puts a message into a body must not make it one. So a stream is read more strictly than a datagram: lines end
 //! with CRLF, Content-Length is there, once, and a number. Compact names, folding and space before the colon are read as
 //! [`message::parse`](crate::message::parse) reads them.
+//!
+//! ```
+//! use omnigate_sip::framing::{Frame, Framer};
+//!
+//! let mut framer = Framer::default();
+//! let mut frames = Vec::new();
+//! framer.feed(b"\r\n\r\nOPTIONS sip:a@b SIP/2.0\r\nl: ", &mut frames)?;
+//! framer.feed(b"2\r\n\r\nhi", &mut frames)?;
+//! assert!(matches!(frames.as_slice(), [Frame::Ping, Frame::Message(_)]));
+//! # Ok::<(), omnigate_sip::message::Unreadable>(())
+//! ```
 
 use crate::message::limits::{MAX_HEAD, MAX_MESSAGE};
 use crate::message::{Fault, Message, Method, Request, Unreadable, parse};
 use bytes::{Buf, Bytes, BytesMut};
+use std::fmt;
 
 /// One thing read from a stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Frame {
     /// A whole message, for [`message::parse`](crate::message::parse). It may still have a fault; the stream goes on then.
@@ -36,7 +48,7 @@ pub const PING: &[u8] = b"\r\n\r\n";
 pub const PONG: &[u8] = b"\r\n";
 
 /// Collects bytes and gives whole messages. It keeps less than one message: at most [`MAX_MESSAGE`] bytes.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Framer {
     buffer: BytesMut,
     /// Bytes that were searched for the end of the head: where its last, open line begins.
@@ -237,5 +249,27 @@ impl<'a> Iterator for Lines<'a> {
         let line = self.0.get(..end)?;
         self.0 = self.0.get(end + 1..)?;
         Some(line.strip_suffix(b"\r").ok_or(Fault::Control))
+    }
+}
+
+impl fmt::Debug for Frame {
+    /// Not what is in it: bodies hold keys, fields hold numbers.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Frame::Message(bytes) => write!(f, "Message({} bytes)", bytes.len()),
+            Frame::Ping => f.write_str("Ping"),
+            Frame::Pong => f.write_str("Pong"),
+        }
+    }
+}
+
+impl fmt::Debug for Framer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Framer")
+            .field("buffered", &self.buffer.len())
+            .field("length", &self.length)
+            .field("pings", &self.pings)
+            .field("dead", &self.dead)
+            .finish_non_exhaustive()
     }
 }

@@ -25,6 +25,26 @@
 //! | `granted` | what a 2xx grants: our Contact among several |
 //! | `event` | what comes out |
 //! | `machine` | the states |
+//!
+//! ```
+//! use omnigate_sip::Random;
+//! use omnigate_sip::message::{Name, Response, Status};
+//! use omnigate_sip::registration::{Event, Output, Registration, Settings};
+//!
+//! # let now = std::time::Instant::now();
+//! let mut random = Random::new(1);
+//! let settings = Settings::new("sip:example.com".parse()?, "sip:alice@example.com".parse()?, "sip:alice@192.0.2.1".parse()?);
+//! let mut registration = Registration::new(settings, &mut random);
+//! registration.start(now);
+//! let Some(Output::Send(request)) = registration.poll() else { return Err("no request".into()) };
+//!
+//! // What the registrar would answer.
+//! let ok = Response::new(&request, Status::OK, Some("tag")).with(Name::Expires, 600);
+//! registration.response(&ok, now, &mut random);
+//! assert!(matches!(registration.poll(), Some(Output::Event(Event::Registered(_)))));
+//! assert!(registration.deadline().is_some_and(|at| at > now));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod event;
 mod granted;

@@ -1,7 +1,7 @@
 //! What came out lately, for as long as the DNS says.
 
 use super::candidate::Candidate;
-use super::outcome::{ResolveError, Resolved};
+use super::outcome::{MAX_TTL, ResolveError, Resolved};
 use super::target::Target;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -38,7 +38,7 @@ impl Cache {
     /// not kept.
     pub fn put(&mut self, targets: &[Target], result: &Result<Resolved, ResolveError>, now: Instant) {
         let (result, ttl) = match result {
-            Ok(resolved) => (Ok(resolved.candidates.clone()), resolved.ttl),
+            Ok(resolved) => (Ok(resolved.candidates.clone()), resolved.ttl.min(MAX_TTL)),
             Err(ResolveError::Failed) => return,
             Err(e) => (Err(*e), NEGATIVE_TTL),
         };

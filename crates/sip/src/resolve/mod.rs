@@ -18,6 +18,33 @@
 //! | `outcome` | what a lookup says, its limits |
 //! | `candidate` | what came out; failover from one to the next |
 //! | `cache` | what came out lately |
+//!
+//! ```
+//! use omnigate_sip::Random;
+//! use omnigate_sip::message::{Transport, Uri};
+//! use omnigate_sip::resolve::*;
+//!
+//! let uri: Uri = "sip:alice@example.com:5070".parse()?;
+//! let target = uri.sip().as_ref().and_then(Target::of_uri).ok_or("no target")?;
+//! let ways = Ways { transports: vec![Transport::Udp], families: Families::V4 };
+//! let mut random = Random::new(1);
+//! let mut lookup = Lookup::new(&[target], ways, &mut random);
+//! let resolved = loop {
+//!     match lookup.poll() {
+//!         // A driver asks the DNS here, and waits at `Step::Wait` until something comes back.
+//!         Step::Ask(question) => {
+//!             let records = Records::Addresses(vec![[192, 0, 2, 1].into()]);
+//!             let found = Found { records, ttl: std::time::Duration::from_secs(60) };
+//!             lookup.answer(&question, Ok(found), &mut random);
+//!         }
+//!         Step::Done(result) => break result?,
+//!         _ => return Err("nothing else comes here".into()),
+//!     }
+//! };
+//! let mut candidates = Candidates::new(resolved.candidates);
+//! assert_eq!(candidates.next().map(|c| c.address), Some(([192, 0, 2, 1], 5070).into()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod cache;
 mod candidate;
