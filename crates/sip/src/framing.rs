@@ -87,8 +87,16 @@ impl Framer {
             let (piece, rest) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
             self.buffer.extend_from_slice(piece);
             bytes = rest;
-            while let Some(frame) = self.next().inspect_err(|e| self.dead = Some(e.fault))? {
-                out.push(frame);
+            loop {
+                match self.next() {
+                    Ok(Some(frame)) => out.push(frame),
+                    Ok(None) => break,
+                    Err(lost) => {
+                        self.dead = Some(lost.fault);
+                        self.buffer = BytesMut::new();
+                        return Err(lost);
+                    }
+                }
             }
         }
         Ok(())

@@ -279,6 +279,13 @@ fn the_next_nonce_is_taken() {
         (next.nonce.as_str(), next.count.as_str()),
         ("new one", "00000001")
     );
+    // What was said to a request with the nonce before is late: neither it nor its nonce counts.
+    pair.client.accepted(&sent, &ok);
+    let next = answer(&pair.next());
+    assert_eq!(
+        (next.nonce.as_str(), next.count.as_str()),
+        ("new one", "00000002")
+    );
 }
 
 #[test]
@@ -375,13 +382,19 @@ fn a_full_table_forgets_the_oldest_nonce_and_lets_nobody_use_it_again() {
     pair.challenge(&request(), false).unwrap();
     let first = pair.next();
     assert_eq!(pair.verify(&first), accepted());
+    let mut second = None;
     for _ in 0..MAX_NONCES {
         pair.now += Duration::from_millis(1);
         pair.client = client();
         pair.challenge(&request(), false).unwrap();
         let sent = pair.next();
         assert_eq!(pair.verify(&sent), accepted());
+        second = second.or_else(|| Some(pair.next()));
     }
+    // Those that are kept go on, and push nobody out.
+    let second = second.unwrap();
+    assert_eq!(pair.verify(&second), accepted());
+    assert_eq!(pair.verify(&second), Verdict::Denied(Denial::Replayed));
     assert_eq!(pair.verify(&first), Verdict::Stale);
 }
 

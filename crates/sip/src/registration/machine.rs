@@ -77,7 +77,7 @@ impl Registration {
         }
     }
 
-    /// Begins, or begins again after a failure or a stop; otherwise changes nothing.
+    /// Begins, or begins again after a failure or the end of a stop; otherwise changes nothing.
     pub fn start(&mut self, now: Instant) {
         if matches!(self.state, State::Idle | State::Failed | State::Stopped) {
             self.stopping = false;
@@ -140,7 +140,8 @@ impl Registration {
         }
     }
 
-    /// Notes that the request with this CSeq has no answer: its transaction timed out or could not send.
+    /// Notes that the request with this CSeq has no answer: its transaction timed out or could not send, and there is no
+    /// other address to try it at (RFC 3263 section 4.3).
     pub fn failed(&mut self, cseq: u32, now: Instant, random: &mut Random) {
         if let Some(asked) = self.take(cseq) {
             self.unanswered(&asked, now, random);
