@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod failures;
+mod hostile;
 mod registrar;
 
 use omnigate_sip::digest::{Algorithm, Asker, Proof, Server, Verdict};
