@@ -431,3 +431,26 @@ fn a_wrong_password_ends_for_requests_that_were_on_their_way_together_too() {
         assert!(tries < 20, "it has no end");
     }
 }
+
+#[test]
+fn one_realm_that_refuses_leaves_the_others() {
+    let mut client = client();
+    let mut random = Random::new(1);
+    let both = unauthorized(&["Digest realm=\"a\",nonce=\"1\"", "Digest realm=\"b\",nonce=\"2\""]);
+    client.challenged(&request(), &both, &mut random).unwrap();
+    let mut sent = request();
+    client.authorize(&mut sent);
+    let refusal = unauthorized(&["Digest realm=\"b\",nonce=\"3\""]);
+    assert_eq!(
+        client.challenged(&sent, &refusal, &mut random),
+        Err(Refused::Rejected("b".into()))
+    );
+    let mut sent = request();
+    client.authorize(&mut sent);
+    let realms: Vec<Answer> = sent
+        .headers
+        .all(Name::Authorization)
+        .filter_map(Answer::parse)
+        .collect();
+    assert_eq!(realms.iter().map(|a| a.realm.as_str()).collect::<Vec<_>>(), ["a"]);
+}

@@ -133,6 +133,14 @@ fn a_peer_that_never_ends_is_cut_off() {
     let error = error.unwrap();
     assert_eq!(error.fault, Fault::Head);
     assert!(error.request.is_some());
+    let rest = MAX_HEAD - message("l: 0\r\n", "").len() - 4 * "X-A: \r\n".len();
+    let fields: String = (0..4)
+        .map(|i| format!("X-A: {}\r\n", "b".repeat(rest / 4 + usize::from(i < rest % 4))))
+        .collect();
+    let text = message(&format!("{fields}l: 0\r\n"), "");
+    assert_eq!(text.len(), MAX_HEAD);
+    let (out, error) = feed(&mut Framer::default(), text.as_bytes());
+    assert_eq!((out.len(), error), (1, None));
     let largest = MAX_MESSAGE - HEAD.len() - "l: 65xxx\r\n\r\n".len();
     let text = message(&format!("l: {largest}\r\n"), &"b".repeat(largest));
     assert_eq!(text.len(), MAX_MESSAGE);

@@ -55,6 +55,9 @@ fn a_registrar_that_says_when_is_not_asked_before() {
             "{after}: {waited:?}"
         );
     }
+    let mut bench = Bench::new(settings());
+    bench.answer(503, &[(Name::RetryAfter, "600")]);
+    assert!(bench.next().0 > seconds(600), "not all at the same moment");
 }
 
 #[test]

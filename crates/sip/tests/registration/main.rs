@@ -243,6 +243,16 @@ fn a_stop_waits_for_the_open_request() {
     bench.registration.stop(bench.now);
     assert_eq!(bench.answer(503, &[]), [Event::Unregistered { confirmed: true }]);
 
+    // Nobody knows whether that was heard.
+    let mut bench = Bench::new(settings());
+    bench.registration.stop(bench.now);
+    assert_eq!(bench.fail(), [Event::Unregistered { confirmed: false }]);
+
+    let mut bench = Bench::bound(settings());
+    bench.registration.stop(bench.now);
+    bench.drain();
+    assert_eq!(bench.answer(403, &[]), [Event::Unregistered { confirmed: false }]);
+
     let mut bench = Bench::new(settings());
     assert_eq!(bench.fail().len(), 1);
     bench.registration.stop(bench.now);

@@ -276,7 +276,44 @@ fn records_without_end_are_bounded() {
     let many: Vec<String> = (0..100).map(|i| format!("192.0.2.{i}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let mut dns = Dns::default().host("example.com", &many);
-    assert!(dns.resolve("sip:example.com").unwrap().len() <= MAX_CANDIDATES);
+    assert_eq!(dns.resolve("sip:example.com").unwrap().len(), MAX_RECORDS);
+}
+
+#[test]
+fn a_host_alone_is_looked_for_without_tls() {
+    let place = Place::parse("A.example.").unwrap();
+    let mut dns = Dns::default().host("a.example", &["192.0.2.1"]);
+    let found = dns.run(&[Target::new(place)], ways(Families::V4), 1).unwrap();
+    assert_eq!(found.candidates[0].transport, Transport::Udp);
+    assert_eq!(
+        Place::parse("[::1]"),
+        Some(Place::Address("::1".parse().unwrap()))
+    );
+    assert_eq!(Place::parse("a b"), None);
+}
+
+#[test]
+fn answers_that_nobody_asked_for_change_nothing() {
+    let mut random = omnigate_sip::Random::new(1);
+    let mut lookup = Lookup::new(&[target("sip:a.example:1")], ways(Families::V4), &mut random);
+    let question = Question::A("a.example".into());
+    assert_eq!(
+        (lookup.poll(), lookup.poll()),
+        (Step::Ask(question.clone()), Step::Wait)
+    );
+    let found = |address: &str| {
+        let records = Records::Addresses(vec![address.parse().unwrap()]);
+        Ok(Found { records, ttl: TTL })
+    };
+    lookup.answer(&Question::A("b.example".into()), found("192.0.2.66"), &mut random);
+    assert_eq!(lookup.poll(), Step::Wait);
+    lookup.answer(&question, found("192.0.2.1"), &mut random);
+    lookup.answer(&question, found("192.0.2.66"), &mut random);
+    let Step::Done(Ok(resolved)) = lookup.poll() else {
+        panic!("it is answered")
+    };
+    assert_eq!(resolved.candidates[0].address, ([192, 0, 2, 1], 1).into());
+    assert_eq!(lookup.poll(), Step::Done(Ok(resolved)));
 }
 
 #[test]
