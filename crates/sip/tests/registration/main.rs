@@ -89,6 +89,10 @@ fn our_contact_is_found_among_several() {
         granted(settings(), &[(Name::Contact, "<sip:x@y>;expires=0")]),
         None
     );
+    let mut number = settings();
+    number.contact = "tel:+82701234".parse().unwrap();
+    let numbers = "<tel:+8270999>;expires=11, <tel:+82701234>;expires=33";
+    assert_eq!(granted(number, &[(Name::Contact, numbers)]), Some(33));
     // A flow is told by instance and number, whatever its address looks like.
     let mut flow = settings();
     flow.instance = Some("urn:uuid:1".into());
@@ -243,6 +247,11 @@ fn a_stop_waits_for_the_open_request() {
     bench.registration.stop(bench.now);
     assert_eq!(bench.answer(503, &[]), [Event::Unregistered { confirmed: true }]);
 
+    let mut bench = Bench::new(settings());
+    bench.registration = Registration::new(settings(), &mut bench.random);
+    bench.registration.stop(bench.now);
+    assert_eq!(bench.drain(), [Event::Unregistered { confirmed: true }]);
+
     // Nobody knows whether that was heard.
     let mut bench = Bench::new(settings());
     bench.registration.stop(bench.now);
@@ -257,6 +266,23 @@ fn a_stop_waits_for_the_open_request() {
     assert_eq!(bench.fail().len(), 1);
     bench.registration.stop(bench.now);
     assert_eq!(bench.drain(), [Event::Unregistered { confirmed: true }]);
+}
+
+#[test]
+fn leaving_has_an_end_though_challenges_have_none() {
+    let mut bench = Bench::bound(settings());
+    bench.registration.stop(bench.now);
+    assert_eq!(bench.drain(), []);
+    for n in 1..MAX_TRIES {
+        let realm = format!("Digest realm=\"{n}\",nonce=\"{n}\"");
+        assert_eq!(bench.answer(401, &[(Name::WwwAuthenticate, &realm)]), [], "{n}");
+        assert_eq!(bench.asks_for(), "0");
+    }
+    let last = [(Name::WwwAuthenticate, "Digest realm=\"last\",nonce=\"1\"")];
+    assert_eq!(
+        bench.answer(401, &last),
+        [Event::Unregistered { confirmed: false }]
+    );
 }
 
 #[test]
