@@ -46,6 +46,8 @@ pub enum CallEnd {
     Overload,
     /// The 200 was never acknowledged, or the ACK had no usable answer.
     NoAck,
+    /// The caller's side has no such call any more, or cannot be reached.
+    Lost,
     /// No RTP from the caller for the configured time.
     NoMedia,
     /// The drain time was over.
@@ -63,7 +65,7 @@ impl CallEnd {
                 Class::Normal
             }
             NoEntry | WrongNumber | TooManyGuesses | NoTrunk | Invite(_) | Overload => Class::Refused,
-            LookUpFailed | NoAck | NoMedia | Shutdown | Fault => Class::Failed,
+            LookUpFailed | NoAck | Lost | NoMedia | Shutdown | Fault => Class::Failed,
         }
     }
 
@@ -87,6 +89,7 @@ impl CallEnd {
             Invite(_) => "invite_not_acceptable",
             Overload => "overload",
             NoAck => "no_ack",
+            Lost => "lost",
             NoMedia => "no_media",
             Shutdown => "shutdown",
             Fault => "fault",
@@ -107,7 +110,7 @@ impl CallEnd {
             TooManyGuesses => 403,
             Invite(status) => status,
             Overload | Shutdown => 503,
-            NoAck | NoMedia => 408,
+            NoAck | Lost | NoMedia => 408,
             LookUpFailed | Fault => 500,
         }
     }

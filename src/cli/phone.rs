@@ -4,15 +4,13 @@ use super::output::{Failure, complain, say};
 use super::phone_media::{PhoneMedia, Script, clock};
 use super::phone_report::Report;
 use crate::config::{SipListen, SipTransport};
-use crate::observe::Metrics;
-use crate::sip::{Endpoint, EndpointSettings, Event, Flow, ServerTransaction, SourceFilter};
+use crate::observe::{Health, Metrics};
+use crate::sip::{IncomingCall, Sip, SipCall, SipParts, SipSettings, SourceFilter};
 use crate::supervise::Supervisor;
 use clap::Args;
 use omnigate_audio::dtmf::Key;
-use omnigate_sip::message::{Header, Method, Request, StatusCodeKind, Transport, Uri, Version};
-use omnigate_sip::{
-    Call, CallEnd, Dialog, Input, LocalMedia, Negotiator, Output, TransactionId, dialog, header,
-};
+use omnigate_sip::message::{Headers, Host, Status, Transport, Uri};
+use omnigate_sip::{CallEnd, CallEvent, Cause, Invitation, LocalMedia, NatRule, Negotiator};
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -25,6 +23,8 @@ use tokio::sync::mpsc;
 const ANSWER_LIMIT: Duration = Duration::from_secs(64);
 /// What is said and keyed is followed by this much listening when no time is given.
 const LISTEN: Duration = Duration::from_secs(2);
+/// What the last message needs to leave.
+const GOODBYE: Duration = Duration::from_millis(50);
 
 /// Arguments of `omnigate phone`.
 #[derive(Args)]
@@ -101,134 +101,168 @@ pub(super) async fn run(a: PhoneArguments) -> Result<(), Failure> {
     }
 }
 
-struct Line {
-    endpoint: Arc<Endpoint>,
-    flow: Flow,
-    local: IpAddr,
-}
-
 async fn call(a: &PhoneArguments, script: Script, report: &mut Report) -> Result<(), Failure> {
-    let uri = Uri::try_from(a.uri.as_str()).map_err(|e| format!("URI: {e}"))?;
-    let tcp = a.uri.to_ascii_lowercase().contains("transport=tcp");
-    let port = uri
-        .host_with_port
-        .port
-        .map_or(5060, |p| p.to_string().parse().unwrap_or(5060));
-    let host = uri.host_with_port.host.to_string();
-    let target = (host.trim_matches(['[', ']']), port)
-        .to_socket_addrs()?
-        .next()
-        .ok_or("URI: host has no address")?;
-    let line = open_line(target, tcp).await?;
-    let (rtp, rtcp) = open_media(line.local).await?;
+    let uri: Uri = a.uri.parse().map_err(|e| format!("URI: {e}"))?;
+    let (transport, target) = target(&uri)?;
+    let local = towards(target).await?;
+    let (sip, _incoming) = open_sip(local, transport).await?;
+    let (rtp, rtcp) = open_media(local).await?;
     let media = LocalMedia {
-        ip: line.local,
+        ip: local,
         port: rtp.local_addr()?.port(),
     };
     let mut negotiator = Negotiator::new(media, rand::random::<u32>().into());
-    let contact = line.endpoint.contact(&line.flow);
-    let invite = invite(&a.uri, &a.from, line.local, &contact, negotiator.offer());
+    let hop = sip
+        .listeners()
+        .first_route(transport, target)
+        .ok_or("no way to the host")?;
+    let invitation = Invitation {
+        from: format!("<sip:{}@{}>", a.from, Host::Address(local)),
+        to: format!("<{uri}>"),
+        uri,
+        hop,
+        routes: Vec::new(),
+        offer: Some(negotiator.offer().into_bytes()),
+        credentials: Vec::new(),
+        headers: Headers::default(),
+        nat: NatRule::Private,
+    };
     let started = Instant::now();
-    let response = line
-        .endpoint
-        .invite(invite.clone(), &line.flow, ANSWER_LIMIT, tokio::signal::ctrl_c())
-        .await?;
-    report.status = response.status_code.code();
-    if response.status_code.kind() != StatusCodeKind::Successful {
-        report.end = "refused";
-        report.reason = header::value(&response.headers, "Warning").map(str::to_owned);
+    let mut call = sip.invite(invitation).await.ok_or("SIP has ended")?;
+    let Some(answer) = answered(&mut call, report).await else {
         return Ok(());
-    }
+    };
+    report.status = 200;
     report.answered = true;
     report.answer_ms = Some(started.elapsed().as_secs_f64() * 1000.0);
-    let agreed = negotiator.accept(&response.body)?;
-    let dialog = Dialog::uac(&invite, &response, &contact)?;
-    let sip = Call::outgoing(dialog, negotiator, agreed.clone());
+    let agreed = negotiator.accept(&answer)?;
     let mut media = PhoneMedia::new(rtp, rtcp, agreed, script)?;
-    let outcome = talk(a, &line, sip, &mut media, report).await;
+    talk(a, call, negotiator, &mut media, report).await;
     media.fill(report);
     if let Some(path) = &a.hear {
         omnigate_audio::wav::write(path, &media.heard, 8_000)
             .map_err(|e| format!("--hear: {}: {e}", path.display()))?;
     }
-    outcome
+    Ok(())
+}
+
+/// Waits for the answer, at most [`ANSWER_LIMIT`]; its session description. `None`: the report says why not.
+async fn answered(call: &mut SipCall, report: &mut Report) -> Option<Vec<u8>> {
+    let mut stop = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut limit = std::pin::pin!(tokio::time::sleep(ANSWER_LIMIT));
+    let (mut answer, mut up) = (None, false);
+    let mut given_up = false;
+    loop {
+        tokio::select! {
+            event = call.event() => match event? {
+                CallEvent::Answer(session) => answer = Some(session),
+                CallEvent::Answered { .. } => up = true,
+                CallEvent::Ended(end) => {
+                    if let CallEnd::Rejected(rejection) = end {
+                        report.status = rejection.status.code();
+                        report.end = "refused";
+                        report.reason = Some(rejection.warning.unwrap_or(rejection.phrase));
+                    }
+                    return None;
+                }
+                _ => {}
+            },
+            _ = &mut stop, if !given_up => { given_up = true; call.hang_up(Headers::default()); }
+            () = &mut limit, if !given_up => { given_up = true; call.hang_up(Headers::default()); }
+        }
+        if up && answer.is_some() {
+            return answer;
+        }
+    }
 }
 
 /// Runs the answered call to its end.
 async fn talk(
     a: &PhoneArguments,
-    line: &Line,
-    mut sip: Call,
+    mut call: SipCall,
+    mut negotiator: Negotiator,
     media: &mut PhoneMedia,
     report: &mut Report,
-) -> Result<(), Failure> {
-    let key = (
-        sip.dialog().call_id().to_owned(),
-        sip.dialog().local_tag().to_owned(),
-    );
-    let mut requests = line.endpoint.calls.insert(key);
-    let (events, mut from_transactions) = mpsc::channel(64);
-    let mut transactions = Vec::new();
+) {
     let mut clock = clock();
     let limit = a
         .seconds
         .map(|s| Instant::now() + Duration::from_secs_f64(s.max(0.0)));
-    let mut done_at = None;
+    let (mut done_at, mut hung_up) = (None, false);
     let mut stop = std::pin::pin!(tokio::signal::ctrl_c());
-    let mut next_id = 1;
     loop {
         tokio::select! {
             () = media.step(&mut clock) => {}
-            Some(tx) = requests.recv() => {
-                let reason = header::value(&tx.original.headers, "Reason").map(str::to_owned);
-                if tx.original.method == Method::Bye { report.reason = reason; }
-                let tx = ServerTransaction::start(tx, TransactionId(next_id), events.clone());
-                next_id += 1;
-                sip.handle(Input::Request(tx.id, &tx.request));
-                transactions.push(tx);
-            }
-            Some(event) = from_transactions.recv() => match event {
-                Event::Acknowledged(id, body) => sip.handle(Input::Acknowledged(id, &body)),
-                Event::Cancelled(_) | Event::Ended(_) => {}
+            event = call.event() => match event {
+                Some(CallEvent::Offer(offer)) => match negotiator.answer(&offer) {
+                    Ok((answer, agreed)) => {
+                        call.accept(answer.into_bytes());
+                        media.set_agreed(agreed);
+                    }
+                    Err(_) => call.reject(Status::NOT_ACCEPTABLE_HERE, Headers::default()),
+                },
+                Some(CallEvent::OfferWanted) => call.accept(negotiator.offer().into_bytes()),
+                Some(CallEvent::Answer(answer)) => {
+                    if let Ok(agreed) = negotiator.accept(&answer) {
+                        media.set_agreed(agreed);
+                    }
+                }
+                Some(CallEvent::Ended(end)) => {
+                    fill_end(&end, report);
+                    // Lets the BYE, or the answer to one, leave before the sockets close.
+                    tokio::time::sleep(GOODBYE).await;
+                    return;
+                }
+                Some(_) => {}
+                None => return,
             },
-            _ = &mut stop => { if sip.is_alive() { sip.hang_up(vec![]); } }
+            _ = &mut stop, if !hung_up => { hung_up = true; call.hang_up(Headers::default()); }
         }
         let now = Instant::now();
         if media.is_done() && done_at.is_none() {
             done_at = Some(now + LISTEN);
         }
-        if limit.or(done_at).is_some_and(|at| now >= at) && sip.is_alive() {
-            sip.hang_up(vec![]);
-        }
-        while let Some(output) = sip.poll() {
-            match output {
-                Output::Respond(id, response) => {
-                    if let Some(tx) = transactions.iter().find(|t| t.id == id) {
-                        tx.respond(*response);
-                    }
-                }
-                Output::Send(request) => {
-                    let hop = sip.dialog().next_hop().to_owned();
-                    let _ = line.endpoint.request(*request, &line.flow, &hop).await;
-                }
-                Output::Media(agreed) => media.set_agreed(*agreed),
-                Output::Ended(end) => {
-                    report.end = if end == CallEnd::LocalHungUp {
-                        "hung_up"
-                    } else {
-                        "remote_hung_up"
-                    };
-                    // Lets the answer to a BYE leave before the sockets close.
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    return Ok(());
-                }
-                Output::Confirmed | Output::Digit(_) => {}
-            }
+        if limit.or(done_at).is_some_and(|at| now >= at) && !hung_up {
+            hung_up = true;
+            call.hang_up(Headers::default());
         }
     }
 }
 
-async fn open_line(target: SocketAddr, tcp: bool) -> Result<Line, Failure> {
+fn fill_end(end: &CallEnd, report: &mut Report) {
+    report.end = "remote_hung_up";
+    match end {
+        CallEnd::LocalHungUp => report.end = "hung_up",
+        CallEnd::RemoteHungUp(causes) => {
+            let words = |c: &Cause| {
+                let text = c.text.clone().unwrap_or_default();
+                format!(
+                    "{};cause={};text=\"{text}\"",
+                    c.protocol,
+                    c.cause.unwrap_or_default()
+                )
+            };
+            report.reason = causes.first().map(words);
+        }
+        _ => {}
+    }
+}
+
+/// Transport and address of a URI.
+fn target(uri: &Uri) -> Result<(Transport, SocketAddr), Failure> {
+    let parts = uri.sip().ok_or("URI: not a sip: address")?;
+    let transport = match parts.params.get("transport").and_then(Transport::from_name) {
+        Some(Transport::Tcp) => Transport::Tcp,
+        _ => Transport::Udp,
+    };
+    let port = parts.port.unwrap_or(transport.default_port());
+    let host = parts.host.to_string();
+    let mut found = (host.trim_matches(['[', ']']), port).to_socket_addrs()?;
+    Ok((transport, found.next().ok_or("URI: host has no address")?))
+}
+
+/// Our address on the way to `target`.
+async fn towards(target: SocketAddr) -> Result<IpAddr, Failure> {
     let any: SocketAddr = if target.is_ipv4() {
         "0.0.0.0:0".parse()?
     } else {
@@ -236,29 +270,33 @@ async fn open_line(target: SocketAddr, tcp: bool) -> Result<Line, Failure> {
     };
     let probe = UdpSocket::bind(any).await?;
     probe.connect(target).await?;
-    let local = probe.local_addr()?.ip();
-    let transport = if tcp { SipTransport::Tcp } else { SipTransport::Udp };
-    let everywhere = vec!["0.0.0.0/0".parse()?, "::/0".parse()?];
-    let settings = EndpointSettings {
+    Ok(probe.local_addr()?.ip())
+}
+
+async fn open_sip(
+    local: IpAddr,
+    transport: Transport,
+) -> Result<(Sip, mpsc::Receiver<IncomingCall>), Failure> {
+    let settings = SipSettings {
         listen: vec![SipListen {
-            transport,
+            transport: match transport {
+                Transport::Tcp => SipTransport::Tcp,
+                _ => SipTransport::Udp,
+            },
             address: SocketAddr::new(local, 0),
         }],
         advertise: local,
         connections: 16,
+    };
+    let everywhere = ["0.0.0.0/0", "::/0"].map(|net| net.parse().map(|net| (net, "all".into())));
+    let everywhere = everywhere.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let parts = SipParts {
         filter: Arc::new(SourceFilter::new(everywhere, 100_000)),
         metrics: Arc::new(Metrics::new()),
+        health: Arc::new(Health::default()),
     };
     // A test caller needs nobody to look after its parts: it ends with its call.
-    let (endpoint, _calls) = Endpoint::start(settings, &Supervisor::new().0).await?;
-    let flow = endpoint
-        .flow_to(target, if tcp { Transport::Tcp } else { Transport::Udp })
-        .await?;
-    Ok(Line {
-        endpoint,
-        flow,
-        local,
-    })
+    Ok(Sip::start(settings, parts, &Supervisor::new().0).await?)
 }
 
 /// An even port and the next one.
@@ -273,36 +311,4 @@ async fn open_media(ip: IpAddr) -> Result<(UdpSocket, UdpSocket), Failure> {
         }
     }
     Err("no free pair of ports".into())
-}
-
-fn invite(uri: &str, from: &str, local: IpAddr, contact: &str, offer: String) -> Request {
-    let tag = rsipstack::transaction::random_text(10);
-    let call_id = rsipstack::transaction::random_text(20);
-    let headers: Vec<Header> = vec![
-        header::make("Max-Forwards", "70"),
-        header::make("From", format!("<sip:{from}@{}>;tag={tag}", bracketed(local))),
-        header::make("To", format!("<{uri}>")),
-        header::make("Call-ID", call_id),
-        header::make("CSeq", "1 INVITE"),
-        header::make("Contact", format!("<{contact}>")),
-        header::make("User-Agent", dialog::AGENT),
-        header::make("Allow", dialog::ALLOW),
-        header::make("Content-Type", "application/sdp"),
-        header::make("Content-Length", offer.len().to_string()),
-    ];
-    Request {
-        method: Method::Invite,
-        uri: Uri::try_from(uri).unwrap_or_default(),
-        version: Version::V2,
-        headers: headers.into(),
-        body: offer.into_bytes(),
-    }
-}
-
-fn bracketed(ip: IpAddr) -> String {
-    if ip.is_ipv6() {
-        format!("[{ip}]")
-    } else {
-        ip.to_string()
-    }
 }

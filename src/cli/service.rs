@@ -11,7 +11,7 @@ use crate::media::MediaPlane;
 use crate::observe::{Health, Metrics, Notify};
 use crate::recording::{Index, Recorder, RecorderParts};
 use crate::rooms::{Rooms, RoomsParts};
-use crate::sip::{Endpoint, EndpointSettings, SourceFilter, Trunks};
+use crate::sip::{Sip, SipParts, SipSettings, SourceFilter, Trunks};
 use crate::store::Store;
 use crate::supervise::{Death, Supervisor};
 use crate::webhook::{Deliverer, EventSink, Outbox, Targets, WebhookFigures};
@@ -31,7 +31,7 @@ const LAST_WEBHOOKS: Duration = Duration::from_secs(3);
 pub(super) struct Service {
     http: HttpServer,
     certificates: Option<Arc<Certificates>>,
-    endpoint: Arc<Endpoint>,
+    sip: Sip,
     gateway: Arc<Gateway>,
     rooms: Rooms,
     recorder: Arc<Recorder>,
@@ -74,10 +74,9 @@ impl Service {
             beat: health.beat("rooms"),
         };
         let rooms = Rooms::start(rooms, supervisor)?;
-        let (endpoint, incoming) =
-            Endpoint::start(endpoint(settings, advertise, metrics.clone()), supervisor).await?;
+        let parts = sip_parts(settings, metrics.clone(), health.clone());
+        let (sip, incoming) = Sip::start(sip_settings(settings, advertise), parts, supervisor).await?;
         let parts = GatewayParts {
-            endpoint: endpoint.clone(),
             media: media.clone(),
             directory: directory(settings, numbers.clone())?,
             rooms: Arc::new(rooms.clone()),
@@ -113,7 +112,7 @@ impl Service {
         Ok(Service {
             http,
             certificates,
-            endpoint,
+            sip,
             gateway,
             rooms,
             recorder,
@@ -133,10 +132,10 @@ impl Service {
 
     pub(super) fn ready_line(&self) -> String {
         let sip: Vec<String> = self
-            .endpoint
+            .sip
             .addresses()
             .iter()
-            .map(|(transport, address)| format!("{}://{address}", transport.to_string().to_ascii_lowercase()))
+            .map(|(transport, address)| format!("{}://{address}", transport.param()))
             .collect();
         let scheme = if self.certificates.is_some() {
             "https://"
@@ -166,7 +165,7 @@ impl Service {
         self.webhooks.flush().await;
         self.http.stop();
         tokio::time::sleep(GOODBYE).await;
-        self.endpoint.stop();
+        self.sip.stop();
         self.media.stop();
     }
 
@@ -181,14 +180,20 @@ impl Service {
     }
 }
 
-fn endpoint(settings: &Settings, advertise: IpAddr, metrics: Arc<Metrics>) -> EndpointSettings {
-    let filter = SourceFilter::new(Trunks::new(settings).networks(), settings.sip.packets_per_second);
-    EndpointSettings {
+fn sip_settings(settings: &Settings, advertise: IpAddr) -> SipSettings {
+    SipSettings {
         listen: settings.sip.listen.clone(),
         advertise,
         connections: settings.sip.connections,
+    }
+}
+
+fn sip_parts(settings: &Settings, metrics: Arc<Metrics>, health: Arc<Health>) -> SipParts {
+    let filter = SourceFilter::new(Trunks::new(settings).networks(), settings.sip.packets_per_second);
+    SipParts {
         filter: Arc::new(filter),
         metrics,
+        health,
     }
 }
 

@@ -16,7 +16,7 @@ section! {
         packets_per_second: u32 = 1000, within 1..=1_000_000;
         /// TCP connections from all peers.
         connections: usize = 256;
-        /// Calls at once; more are refused with 503.
+        /// Calls at once; more are refused with 480.
         calls: usize = 2000;
     }
 }

@@ -1,20 +1,19 @@
-//! The task of one call: carries out what the SIP call and the call flow decide.
+//! The task of one call: carries out what the call flow decides, on SIP, media, directory and rooms.
 
 use super::flow::{CallFlow, FlowEffect, FlowEvent};
-use super::marked::marked;
+use super::refusal::{refusal, warning};
 use super::shared::{Gateway, Screened};
 use crate::calls::{CallEnd, CallEvent, CallMedia, Stage};
 use crate::media::{LegEvent, LegFigures, LegHandle, Playback, PlaybackId};
 use crate::rooms::Telephone;
-use crate::sip::{DialogKey, Event as TransactionEvent, Flow, Incoming, ServerTransaction};
+use crate::sip::{IncomingCall, SipCall, reason};
 use crate::sync::lock;
 use omnigate_audio::dtmf::Key;
 use omnigate_omnitalk::{LookUp, TelephoneNotice};
 use omnigate_rtp::digits::{DigitMerger, Source};
-use omnigate_sip::call::reason;
-use omnigate_sip::message::{Request, StatusCode};
-use omnigate_sip::{Call, CallEnd as SipEnd, Input, Output, TransactionId, header};
-use std::collections::HashMap;
+use omnigate_sip::message::{Headers, Status};
+use omnigate_sip::{Agreed, CallEnd as SipEnd, CallEvent as SipEvent, Direction, Negotiator, info};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -24,10 +23,8 @@ use tracing::{debug, info, warn};
 const QUEUE: usize = 256;
 /// How long the media thread may take to hand over its last figures.
 const LAST_FIGURES: Duration = Duration::from_millis(250);
-/// Turns of the other tasks that a request within the dialog waits, for what came before it.
-const STEPS_BEHIND: usize = 3;
-/// The INVITE's own transaction.
-const FIRST: TransactionId = TransactionId(0);
+/// A caller on hold, who sends no media, is asked this often whether the call is still there.
+const HELD_PING: Duration = Duration::from_secs(60);
 
 /// How a call ended and how long it was answered.
 pub(super) struct Ended {
@@ -35,48 +32,35 @@ pub(super) struct Ended {
     pub(super) talked: Option<Duration>,
 }
 
-/// A call's place among the dialogs; given up when it is dropped, whatever becomes of the call.
-struct Place {
-    gateway: Arc<Gateway>,
-    key: DialogKey,
-    invite: Request,
-}
-
-impl Place {
-    fn new(gateway: &Arc<Gateway>, key: DialogKey, invite: Request) -> Place {
-        gateway.metrics.dialog_begins();
-        Place {
-            gateway: gateway.clone(),
-            key,
-            invite,
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.gateway.metrics.dialog_ends();
-        self.gateway.endpoint.calls.remove(&self.key, &self.invite);
-    }
+/// What comes to a call from elsewhere than SIP.
+struct Sources {
+    leg: mpsc::Receiver<LegEvent>,
+    /// The look-up that is under way.
+    directory: mpsc::Receiver<Option<LookUp>>,
+    rooms: mpsc::UnboundedReceiver<TelephoneNotice>,
 }
 
 struct CallTask {
     gateway: Arc<Gateway>,
     screened: Screened,
-    sip: Call,
+    sip: SipCall,
+    /// Where its INVITE came from.
+    peer: IpAddr,
+    negotiator: Negotiator,
+    agreed: Option<Agreed>,
+    /// Somebody is there: the ACK came, or RTP from where SDP said. Until then nothing is sent and no key counts, for whoever
+    /// forges an INVITE gets no 200.
+    confirmed: bool,
     flow: CallFlow,
-    way: Flow,
     leg: LegHandle,
-    transactions: HashMap<TransactionId, ServerTransaction>,
-    next_transaction: u64,
-    transaction_events: mpsc::Sender<TransactionEvent>,
+    /// RTP comes from elsewhere than SDP said.
+    learned: bool,
     look_ups: mpsc::Sender<Option<LookUp>>,
     /// Where the rooms tell what becomes of the call; a handful of notices.
     notices: mpsc::UnboundedSender<TelephoneNotice>,
     merger: DigitMerger,
     playing: Option<PlaybackId>,
-    answered: Option<Instant>,
-    flow_started: bool,
+    answered: Instant,
     last_digit: Option<Instant>,
     stage: Stage,
     end: Option<CallEnd>,
@@ -84,75 +68,15 @@ struct CallTask {
 }
 
 /// Runs a screened call to its end.
-pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Screened) -> Ended {
-    let invite = incoming.transaction.original.clone();
-    let (leg_events, mut from_leg) = mpsc::channel(QUEUE);
-    let (transaction_events, mut from_transactions) = mpsc::channel(QUEUE);
-    let (look_ups, mut from_directory) = mpsc::channel(1);
-    let (notices, mut from_rooms) = mpsc::unbounded_channel::<TelephoneNotice>();
-    let tag = rsipstack::transaction::random_text(12);
-    let first = ServerTransaction::start(incoming.transaction, FIRST, transaction_events.clone());
-    let leg = match gateway.media.open_leg(incoming.flow.source.ip(), leg_events) {
-        Ok(leg) => leg,
-        Err(e) => {
-            warn!(error = %e, "no media for a call");
-            let busy = vec![header::make("Retry-After", "30")];
-            let response =
-                omnigate_sip::dialog::response(&invite, StatusCode::ServiceUnavailable, Some(&tag), busy);
-            first.respond(marked(response, screened.teller.id()));
-            gateway.endpoint.calls.forget_invite(&invite);
-            return Ended {
-                end: CallEnd::Overload,
-                talked: None,
-            };
-        }
+pub(super) async fn run(gateway: Arc<Gateway>, incoming: IncomingCall, screened: Screened) -> Ended {
+    let (mut task, mut sources) = match CallTask::begin(gateway, incoming, screened) {
+        Ok(begun) => begun,
+        Err(end) => return Ended { end, talked: None },
     };
-    let contact = gateway.endpoint.contact(&incoming.flow);
-    let session_id = rand::random::<u32>().into();
-    let sip = match Call::incoming(FIRST, &invite, &tag, &contact, leg.local(), session_id) {
-        Ok(sip) => sip,
-        Err(refused) => {
-            let status = refused.response.status_code.code();
-            info!(status, reason = %refused.reason, "INVITE refused");
-            first.respond(marked(*refused.response, screened.teller.id()));
-            gateway.endpoint.calls.forget_invite(&invite);
-            return Ended {
-                end: CallEnd::Invite(status),
-                talked: None,
-            };
-        }
-    };
-    let key: DialogKey = (sip.dialog().call_id().to_owned(), tag);
-    let mut in_dialog = gateway.endpoint.calls.insert(key.clone());
-    let _place = Place::new(&gateway, key, invite);
-    let hang_up_all = gateway.hang_up_all.clone();
-    let mut task = CallTask {
-        flow: CallFlow::new(gateway.flow, screened.trunk.service.clone()),
-        gateway,
-        screened,
-        sip,
-        way: incoming.flow,
-        leg,
-        transactions: HashMap::from([(FIRST, first)]),
-        next_transaction: 1,
-        transaction_events,
-        look_ups,
-        notices,
-        merger: DigitMerger::new(),
-        playing: None,
-        answered: None,
-        flow_started: false,
-        last_digit: None,
-        stage: Stage::Opening,
-        end: None,
-        over: false,
-    };
-    task.sip.ring();
-    task.sip.answer();
-    task.answered = Some(Instant::now());
-    task.tell(CallEvent::Answered(task.screened.received.elapsed()));
-    task.settle().await;
+    let hang_up_all = task.gateway.hang_up_all.clone();
+    let mut held = tokio::time::interval(HELD_PING);
     let (mut stopping, mut leg_ended) = (false, false);
+    task.settle().await;
     while !task.over {
         let deadline = task.flow.deadline();
         let timer = async {
@@ -162,18 +86,11 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Scr
             }
         };
         tokio::select! {
-            Some(event) = from_transactions.recv() => task.transaction(event),
-            Some(tx) = in_dialog.recv() => {
-                // What came before it on the wire, as the ACK that it follows at once, takes another way and a step more.
-                for _ in 0..STEPS_BEHIND {
-                    tokio::task::yield_now().await;
-                    while let Ok(event) = from_transactions.try_recv() {
-                        task.transaction(event);
-                    }
-                }
-                task.request(tx);
-            }
-            event = from_leg.recv(), if !leg_ended => match event {
+            event = task.sip.event() => match event {
+                Some(event) => task.sip_event(event),
+                None => task.over = true,
+            },
+            event = sources.leg.recv(), if !leg_ended => match event {
                 Some(event) => task.media(event),
                 // Whatever was said last or lost: the end of its events is the end of the leg.
                 None => {
@@ -181,9 +98,10 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Scr
                     task.hang_up(CallEnd::Fault);
                 }
             },
-            Some(answer) = from_directory.recv() => task.flow.handle(FlowEvent::LookedUp(answer), Instant::now()),
-            Some(notice) = from_rooms.recv() => task.notice(notice),
-            () = timer => task.flow.timeout(Instant::now()),
+            Some(answer) = sources.directory.recv() => task.flow.handle(FlowEvent::LookedUp(answer), now()),
+            Some(notice) = sources.rooms.recv() => task.notice(notice),
+            () = timer => task.flow.timeout(now()),
+            _ = held.tick(), if task.is_held() => task.sip.ping(),
             () = hang_up_all.cancelled(), if !stopping => {
                 stopping = true;
                 task.hang_up(CallEnd::Shutdown);
@@ -191,51 +109,111 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: Incoming, screened: Scr
         }
         task.settle().await;
     }
-    if let Err(error) = task.gateway.rooms.hang_up(task.screened.teller.id()).await {
-        warn!(%error, "the rooms were not told that the call is over");
-    }
-    let ended = Ended {
-        end: task.end.unwrap_or(CallEnd::Fault),
-        talked: task.answered.map(|a| a.elapsed()),
-    };
-    let teller = task.screened.teller.clone();
-    drop(task);
-    if let Some(figures) = last_figures(&mut from_leg).await {
-        teller.tell(CallEvent::Media(CallMedia {
-            received: figures.received,
-            sent: figures.sent,
-            lost: figures.lost,
-            loss_fraction: figures.loss_fraction,
-            jitter_seconds: figures.jitter_seconds,
-            rtt: figures.rtt,
-        }));
-    }
-    ended
-}
-
-async fn last_figures(from_leg: &mut mpsc::Receiver<LegEvent>) -> Option<LegFigures> {
-    let wait = async {
-        while let Some(event) = from_leg.recv().await {
-            if let LegEvent::Ended(figures) = event {
-                return Some(figures);
-            }
-        }
-        None
-    };
-    tokio::time::timeout(LAST_FIGURES, wait).await.ok().flatten()
+    task.finish(sources.leg).await
 }
 
 impl CallTask {
-    /// Carries out what both machines have decided, until neither has more.
-    async fn settle(&mut self) {
-        loop {
-            if let Some(output) = self.sip.poll() {
-                self.sip_output(output);
-            } else if let Some(effect) = self.flow.poll() {
-                self.flow_effect(effect).await;
-            } else {
-                break;
+    /// Opens the leg, takes the offer and answers; or says why not, to the caller too.
+    fn begin(
+        gateway: Arc<Gateway>,
+        incoming: IncomingCall,
+        screened: Screened,
+    ) -> Result<(CallTask, Sources), CallEnd> {
+        let (leg_events, leg) = mpsc::channel(QUEUE);
+        let (look_ups, directory) = mpsc::channel(1);
+        let (notices, rooms) = mpsc::unbounded_channel();
+        let sip = incoming.call;
+        let peer = incoming.hop.remote.ip();
+        let handle = match gateway.media.open_leg(peer, leg_events) {
+            Ok(handle) => handle,
+            Err(error) => {
+                warn!(%error, "no media for a call");
+                sip.refuse(Status::TEMPORARILY_UNAVAILABLE, reason(503, "no media"));
+                return Err(CallEnd::Overload);
             }
+        };
+        let mut negotiator = Negotiator::new(handle.local(), rand::random::<u32>().into());
+        let refuse = |status: Status, fields: Headers, why: &str| {
+            info!(status = status.code(), reason = %why, "INVITE refused");
+            sip.refuse(status, fields);
+            CallEnd::Invite(status.code())
+        };
+        let (answer, agreed) = match &incoming.offer {
+            Some(offer) => {
+                let (answer, agreed) = negotiator.answer(offer).map_err(|why| {
+                    let (status, fields) = refusal(&why);
+                    refuse(status, fields, &why.to_string())
+                })?;
+                if let Err(why) = screened.trunk.takes_media(agreed.remote_rtp.ip(), peer) {
+                    return Err(refuse(Status::NOT_ACCEPTABLE_HERE, warning(399, &why), &why));
+                }
+                (answer, Some(agreed))
+            }
+            None => (negotiator.offer(), None),
+        };
+        sip.progress(Status::RINGING, None, false);
+        sip.answer(answer.into_bytes());
+        let mut task = CallTask {
+            flow: CallFlow::new(gateway.flow, screened.trunk.service.clone()),
+            gateway,
+            screened,
+            sip,
+            peer,
+            negotiator,
+            agreed: None,
+            confirmed: false,
+            leg: handle,
+            learned: false,
+            look_ups,
+            notices,
+            merger: DigitMerger::new(),
+            playing: None,
+            answered: now(),
+            last_digit: None,
+            stage: Stage::Opening,
+            end: None,
+            over: false,
+        };
+        task.tell(CallEvent::Answered(task.screened.received.elapsed()));
+        if let Some(agreed) = agreed {
+            task.set_media(agreed);
+        }
+        let sources = Sources {
+            leg,
+            directory,
+            rooms,
+        };
+        Ok((task, sources))
+    }
+
+    /// Leaves the rooms, lets the leg go and takes its last figures.
+    async fn finish(self, mut from_leg: mpsc::Receiver<LegEvent>) -> Ended {
+        if let Err(error) = self.gateway.rooms.hang_up(self.screened.teller.id()).await {
+            warn!(%error, "the rooms were not told that the call is over");
+        }
+        let ended = Ended {
+            end: self.end.unwrap_or(CallEnd::Fault),
+            talked: Some(self.answered.elapsed()),
+        };
+        let teller = self.screened.teller.clone();
+        drop(self);
+        if let Some(figures) = last_figures(&mut from_leg).await {
+            teller.tell(CallEvent::Media(CallMedia {
+                received: figures.received,
+                sent: figures.sent,
+                lost: figures.lost,
+                loss_fraction: figures.loss_fraction,
+                jitter_seconds: figures.jitter_seconds,
+                rtt: figures.rtt,
+            }));
+        }
+        ended
+    }
+
+    /// Carries out what the flow has decided, until it has no more.
+    async fn settle(&mut self) {
+        while let Some(effect) = self.flow.poll() {
+            self.flow_effect(effect).await;
         }
         if let Some(stage) = self.flow.stage().filter(|stage| *stage != self.stage) {
             self.stage = stage;
@@ -247,66 +225,113 @@ impl CallTask {
         self.screened.teller.tell(event);
     }
 
-    fn sip_output(&mut self, output: Output) {
-        match output {
-            Output::Respond(id, response) => {
-                if let Some(tx) = self.transactions.get(&id) {
-                    tx.respond(marked(*response, self.screened.teller.id()));
-                }
-            }
-            Output::Send(request) => self.send(*request),
-            Output::Media(agreed) => {
-                debug!(
-                    codec = agreed.payload.name(),
-                    ptime = agreed.ptime_ms,
-                    held = agreed.held(),
-                    events = agreed.telephone_event.is_some(),
-                    "media agreed"
-                );
-                if let Err(error) = self.leg.set_media(*agreed) {
-                    warn!(%error, "the media plane is overloaded");
-                    return self.hang_up(CallEnd::Overload);
-                }
-                if !self.flow_started {
-                    self.flow_started = true;
-                    let allowance = {
-                        let mut budget = lock(&self.gateway.budget);
-                        budget.allowance(
-                            self.screened.caller.shown(),
-                            self.screened.called.digits(),
-                            Instant::now(),
-                        )
-                    };
-                    self.flow.handle(FlowEvent::Answered(allowance), Instant::now());
-                }
-            }
-            Output::Confirmed => debug!("call confirmed"),
-            Output::Digit(c) => {
-                if let Some(key) = Key::from_char(c) {
+    fn is_held(&self) -> bool {
+        self.confirmed && self.agreed.as_ref().is_some_and(Agreed::held)
+    }
+
+    fn sip_event(&mut self, event: SipEvent) {
+        match event {
+            SipEvent::Confirmed => self.confirm(),
+            SipEvent::Offer(offer) => self.offered(&offer),
+            SipEvent::OfferWanted => self.sip.accept(self.negotiator.offer().into_bytes()),
+            SipEvent::Answer(answer) => self.answered(&answer),
+            SipEvent::Info { content_type, body } => {
+                let key = info::digit(&content_type, &body).and_then(Key::from_char);
+                if let Some(key) = key {
                     self.digit(key, Source::SipInfo);
                 }
             }
-            Output::Ended(end) => {
+            SipEvent::Refer(_) => debug!("a REFER is not taken"),
+            SipEvent::Ended(end) => {
                 self.over = true;
-                self.end.get_or_insert(match end {
-                    SipEnd::RemoteHungUp => CallEnd::CallerHungUp,
-                    SipEnd::Cancelled => CallEnd::Cancelled,
-                    SipEnd::Refused(status) => CallEnd::Invite(status),
-                    SipEnd::NoAck | SipEnd::NoAnswer => CallEnd::NoAck,
-                    SipEnd::LocalHungUp => CallEnd::Fault,
-                });
+                self.end.get_or_insert(ended_by_sip(&end));
+            }
+            other => debug!(?other, "passed over"),
+        }
+    }
+
+    fn answered(&mut self, answer: &[u8]) {
+        let agreed = self.negotiator.accept(answer).map_err(|why| why.to_string());
+        let agreed = agreed.and_then(|agreed| self.takes(&agreed).map(|()| agreed));
+        match agreed {
+            Ok(agreed) => self.set_media(agreed),
+            Err(why) if self.agreed.is_none() => {
+                info!(reason = %why, "the answer cannot be taken");
+                self.hang_up(CallEnd::NoAck);
+            }
+            // A refresh without a usable answer leaves the session as it was (RFC 3261 section 14.2).
+            Err(why) => debug!(reason = %why, "an answer is passed over"),
+        }
+    }
+
+    fn offered(&mut self, offer: &[u8]) {
+        match self.negotiator.answer(offer) {
+            Ok((answer, agreed)) => match self.takes(&agreed) {
+                Ok(()) => {
+                    self.sip.accept(answer.into_bytes());
+                    self.set_media(agreed);
+                }
+                Err(why) => self.sip.reject(Status::NOT_ACCEPTABLE_HERE, warning(399, &why)),
+            },
+            Err(why) => {
+                let (status, fields) = refusal(&why);
+                self.sip.reject(status, fields);
             }
         }
     }
 
-    fn send(&self, request: Request) {
-        let (endpoint, way) = (self.gateway.endpoint.clone(), self.way.clone());
-        let next_hop = self.sip.dialog().next_hop().to_owned();
-        self.gateway.tasks.spawn(async move {
-            if let Err(e) = endpoint.request(request, &way, &next_hop).await {
-                debug!(error = %e, "in-dialog request failed");
-            }
-        });
+    fn takes(&self, agreed: &Agreed) -> Result<(), String> {
+        self.screened.trunk.takes_media(agreed.remote_rtp.ip(), self.peer)
+    }
+
+    /// Somebody is there: media flows in both directions, and the menu begins.
+    fn confirm(&mut self) {
+        if std::mem::replace(&mut self.confirmed, true) {
+            return;
+        }
+        debug!("call confirmed");
+        if let Some(agreed) = self.agreed.clone() {
+            self.apply(agreed);
+            self.start_flow();
+        }
+    }
+
+    fn set_media(&mut self, agreed: Agreed) {
+        if self.agreed.as_ref() == Some(&agreed) {
+            return;
+        }
+        debug!(
+            codec = agreed.payload.name(),
+            ptime = agreed.ptime_ms,
+            held = agreed.held(),
+            events = agreed.telephone_event.is_some(),
+            "media agreed"
+        );
+        let first = self.agreed.is_none();
+        self.agreed = Some(agreed.clone());
+        self.apply(agreed);
+        if first && self.confirmed {
+            self.start_flow();
+        }
+    }
+
+    fn apply(&mut self, mut agreed: Agreed) {
+        if !self.confirmed {
+            agreed.direction = Direction::RecvOnly;
+        }
+        if let Err(error) = self.leg.set_media(agreed) {
+            warn!(%error, "the media plane is overloaded");
+            self.hang_up(CallEnd::Overload);
+        }
+    }
+
+    fn start_flow(&mut self) {
+        let allowance = lock(&self.gateway.budget).allowance(
+            self.screened.caller.shown(),
+            self.screened.called.digits(),
+            now(),
+        );
+        self.flow.handle(FlowEvent::Answered(allowance), now());
     }
 
     async fn flow_effect(&mut self, effect: FlowEffect) {
@@ -342,14 +367,10 @@ impl CallTask {
                     leg: self.leg.seat(),
                     notices: self.notices.clone(),
                 };
-                if let Err(error) = self
-                    .gateway
-                    .rooms
-                    .connect(self.screened.teller.id(), telephone, to)
-                    .await
-                {
+                let id = self.screened.teller.id();
+                if let Err(error) = self.gateway.rooms.connect(id, telephone, to).await {
                     warn!(%error, "the call cannot be connected");
-                    self.flow.handle(FlowEvent::NoRooms, Instant::now());
+                    self.flow.handle(FlowEvent::NoRooms, now());
                 }
             }
             FlowEffect::Joined(room) => {
@@ -372,22 +393,22 @@ impl CallTask {
 
     fn hang_up(&mut self, end: CallEnd) {
         self.end.get_or_insert(end);
-        self.sip.hang_up(vec![reason(end.sip_status(), end.reason())]);
+        self.sip.hang_up(reason(end.sip_status(), end.reason()));
     }
 
     fn wrong(&self) {
         let mut budget = lock(&self.gateway.budget);
-        if budget.wrong(
-            self.screened.caller.shown(),
-            self.screened.called.digits(),
-            Instant::now(),
-        ) {
+        let too_often = budget.wrong(self.screened.caller.shown(), self.screened.called.digits(), now());
+        if too_often {
             self.tell(CallEvent::GuessedTooOften);
         }
     }
 
     fn digit(&mut self, key: Key, source: Source) {
-        let now = Instant::now();
+        if !self.confirmed {
+            return;
+        }
+        let now = now();
         let new = self.merger.accept(source, key, now);
         self.tell(CallEvent::KeyPressed { source, new });
         if new {
@@ -396,39 +417,22 @@ impl CallTask {
         }
     }
 
-    fn transaction(&mut self, event: TransactionEvent) {
-        match event {
-            TransactionEvent::Cancelled(id) => self.sip.handle(Input::Cancelled(id)),
-            TransactionEvent::Acknowledged(id, body) => self.sip.handle(Input::Acknowledged(id, &body)),
-            TransactionEvent::Ended(id) => {
-                self.sip.handle(Input::Unacknowledged(id));
-                self.transactions.remove(&id);
-            }
-        }
-    }
-
-    fn request(&mut self, tx: rsipstack::transaction::Transaction) {
-        // Whatever reaches us is the way back, also after the caller's NAT has moved it.
-        if let Some(way) = self.gateway.endpoint.flow(&tx) {
-            self.way = way;
-        }
-        let id = TransactionId(self.next_transaction);
-        self.next_transaction += 1;
-        let transaction = ServerTransaction::start(tx, id, self.transaction_events.clone());
-        self.sip.handle(Input::Request(id, &transaction.request));
-        self.transactions.insert(id, transaction);
-    }
-
     fn media(&mut self, event: LegEvent) {
         match event {
-            LegEvent::FirstPacket => self.flow.handle(FlowEvent::MediaFlows, Instant::now()),
+            LegEvent::FirstPacket => {
+                if !self.learned {
+                    self.confirm();
+                }
+                self.flow.handle(FlowEvent::MediaFlows, now());
+            }
             LegEvent::Digit(key, source) => self.digit(key, source),
             LegEvent::RemoteLearned { from, to } => {
-                info!(%from, %to, "RTP comes from another address than SDP said")
+                self.learned = true;
+                info!(%from, %to, "RTP comes from another address than SDP said");
             }
             LegEvent::PlaybackDone(id) if self.playing == Some(id) => {
                 self.playing = None;
-                self.flow.handle(FlowEvent::Played, Instant::now());
+                self.flow.handle(FlowEvent::Played, now());
             }
             LegEvent::PlaybackDone(_) | LegEvent::Ended(_) => {}
             LegEvent::Silent => {
@@ -441,6 +445,35 @@ impl CallTask {
 
     fn notice(&mut self, notice: TelephoneNotice) {
         debug!(?notice, "from the rooms");
-        self.flow.handle(FlowEvent::Notice(notice), Instant::now());
+        self.flow.handle(FlowEvent::Notice(notice), now());
     }
+}
+
+/// What the end of the SIP call is to the caller's call.
+fn ended_by_sip(end: &SipEnd) -> CallEnd {
+    match end {
+        SipEnd::RemoteHungUp(_) => CallEnd::CallerHungUp,
+        SipEnd::Cancelled(_) => CallEnd::Cancelled,
+        SipEnd::Refused(status) => CallEnd::Invite(status.code()),
+        SipEnd::NoAck | SipEnd::NoPrack | SipEnd::NoAnswer => CallEnd::NoAck,
+        SipEnd::Unreachable | SipEnd::NoResponse | SipEnd::Lost | SipEnd::Expired => CallEnd::Lost,
+        _ => CallEnd::Fault,
+    }
+}
+
+async fn last_figures(from_leg: &mut mpsc::Receiver<LegEvent>) -> Option<LegFigures> {
+    let wait = async {
+        while let Some(event) = from_leg.recv().await {
+            if let LegEvent::Ended(figures) = event {
+                return Some(figures);
+            }
+        }
+        None
+    };
+    tokio::time::timeout(LAST_FIGURES, wait).await.ok().flatten()
+}
+
+/// The call's clock, which a test may stop and turn.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }

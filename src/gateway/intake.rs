@@ -2,42 +2,44 @@
 
 use super::call;
 use super::marked::mark;
+use super::refusal::warning;
 use super::shared::{Gateway, Screened};
 use crate::calls::{CallAbout, CallEnd, CallEvent, CallTeller};
 use crate::clock::unix_millis;
-use crate::sip::{Incoming, answer};
+use crate::sip::{IncomingCall, identity};
 use crate::supervise::test_point;
 use omnigate_number::mask;
 use omnigate_room::CallId;
-use omnigate_sip::call::warning;
-use omnigate_sip::message::{Header, StatusCode};
-use omnigate_sip::{header, identity};
+use omnigate_sip::message::{Headers, Name, Status, readable};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc;
 use tracing::field::Empty;
 use tracing::{Instrument, Span, info_span};
 
-/// Seconds that a refused caller should wait before it tries again.
+/// Seconds after which a carrier may try again when the service stops.
 const RETRY_AFTER: &str = "30";
+/// Q.850 cause of a call that is one too many.
+const CONGESTION: &str = "Q.850;cause=42;text=\"all places are taken\"";
 /// Characters of a Call-ID that are shown at most.
 const SHOWN: usize = 128;
 
 impl Gateway {
     /// Handles calls until the endpoint ends.
-    pub async fn run(self: Arc<Self>, mut incoming: mpsc::Receiver<Incoming>) {
+    pub async fn run(self: Arc<Self>, mut incoming: mpsc::Receiver<IncomingCall>) {
         while let Some(call) = incoming.recv().await {
             test_point("gateway");
             self.clone().take(call);
         }
     }
 
-    fn take(self: Arc<Self>, incoming: Incoming) {
+    fn take(self: Arc<Self>, incoming: IncomingCall) {
         let id = CallId::new(unix_millis(), rand::random());
-        let invite = &incoming.transaction.original;
+        incoming.call.mark(mark(id));
+        let invite = &incoming.invite;
         let caller = identity::caller(&invite.headers);
-        let source = incoming.flow.source;
-        let sip_call_id = shown(header::value(&invite.headers, "Call-ID").unwrap_or_default());
+        let source = incoming.hop.remote;
+        let sip_call_id = shown(invite.headers.call_id());
         let span =
             info_span!("call", call = %id, %sip_call_id, %source, trunk = Empty, %caller, called = Empty);
         if self.health.is_draining() || self.calls.live() >= self.most_calls {
@@ -48,8 +50,7 @@ impl Gateway {
                     why: "draining or full",
                 });
             });
-            let retry = header::make("Retry-After", RETRY_AFTER);
-            return self.refuse(incoming, StatusCode::ServiceUnavailable, retry, id);
+            return self.turn_away(incoming);
         }
         let found = self
             .trunks
@@ -64,8 +65,8 @@ impl Gateway {
                         why: &miss.why.to_string(),
                     });
                 });
-                let text = warning(399, "the called number is not served for this source");
-                return self.refuse(incoming, StatusCode::NotFound, text, id);
+                let why = warning(399, "the called number is not served for this source");
+                return incoming.call.refuse(Status::NOT_FOUND, why);
             }
         };
         span.record("trunk", trunk.name.as_str());
@@ -90,7 +91,7 @@ impl Gateway {
     }
 
     /// Gives a call its task, and tells its end whatever becomes of that.
-    fn begin(self: Arc<Self>, incoming: Incoming, screened: Screened, span: Span) {
+    fn begin(self: Arc<Self>, incoming: IncomingCall, screened: Screened, span: Span) {
         let gateway = self.clone();
         let teller = screened.teller.clone();
         self.tasks.spawn(
@@ -121,14 +122,22 @@ impl Gateway {
         CallTeller::new(id, trunk, &self.calls, &self.metrics)
     }
 
-    fn refuse(&self, incoming: Incoming, status: StatusCode, extra: Header, id: CallId) {
-        self.endpoint.calls.forget_invite(&incoming.transaction.original);
-        answer(incoming.transaction, status, vec![extra, mark(id)]);
+    /// One call too many is refused as what it is: a 503 with Retry-After would make the carrier send no call at all. While
+    /// the service stops, that is what is meant.
+    fn turn_away(&self, incoming: IncomingCall) {
+        let mut fields = Headers::default();
+        if self.health.is_draining() {
+            fields.push(Name::RetryAfter, RETRY_AFTER);
+            return incoming.call.refuse(Status::SERVICE_UNAVAILABLE, fields);
+        }
+        fields.push(Name::Reason, CONGESTION);
+        incoming.call.refuse(Status::TEMPORARILY_UNAVAILABLE, fields);
     }
 }
 
 /// A Call-ID as records and log lines show it; carriers may make it as long as they like.
 fn shown(sip_call_id: &str) -> String {
-    let visible = sip_call_id.chars().filter(|c| !c.is_control());
+    let readable = readable(sip_call_id);
+    let visible = readable.chars().filter(|c| !c.is_control());
     visible.take(SHOWN).collect()
 }

@@ -9,6 +9,7 @@ mod guesses;
 mod intake;
 mod marked;
 mod prompts;
+mod refusal;
 mod shared;
 
 pub use flow::{CallFlow, FlowEffect, FlowEvent, FlowSettings, Phrase};

@@ -9,9 +9,8 @@ use crate::directory::Directory;
 use crate::media::MediaPlane;
 use crate::observe::{Health, Metrics};
 use crate::rooms::RoomPort;
-use crate::sip::{Endpoint, Trunk, Trunks};
+use crate::sip::{Trunk, Trunks, identity};
 use omnigate_number::PhoneNumber;
-use omnigate_sip::identity;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -23,7 +22,6 @@ const LAST_BYES: Duration = Duration::from_secs(2);
 
 /// Everything that calls share.
 pub struct Gateway {
-    pub(super) endpoint: Arc<Endpoint>,
     pub(super) media: Arc<MediaPlane>,
     pub(super) directory: Arc<dyn Directory>,
     pub(super) rooms: Arc<dyn RoomPort>,
@@ -50,8 +48,6 @@ pub(super) struct Screened {
 
 /// Parts that a gateway is made of.
 pub struct GatewayParts {
-    /// SIP stack.
-    pub endpoint: Arc<Endpoint>,
     /// Media plane.
     pub media: Arc<MediaPlane>,
     /// Look-up.
@@ -73,7 +69,6 @@ impl Gateway {
     pub fn new(settings: &Settings, parts: GatewayParts) -> Arc<Gateway> {
         let ivr = &settings.ivr;
         Arc::new(Gateway {
-            endpoint: parts.endpoint,
             media: parts.media,
             directory: parts.directory,
             rooms: parts.rooms,

@@ -136,14 +136,9 @@ impl Metrics {
         self.calls_active.get_or_create(&label(state)).dec();
     }
 
-    /// A dialog begins.
-    pub fn dialog_begins(&self) {
-        self.dialogs.inc();
-    }
-
-    /// A dialog is over.
-    pub fn dialog_ends(&self) {
-        self.dialogs.dec();
+    /// So many calls have a dialog.
+    pub fn dialogs(&self, calls: usize) {
+        self.dialogs.set(i64::try_from(calls).unwrap_or(i64::MAX));
     }
 
     /// A call ended: its trunk's name, the class of its end (`normal`, `refused`, `failed`) and the reason within

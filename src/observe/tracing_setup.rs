@@ -6,8 +6,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
 /// Libraries that log messages with numbers, keys or SDP in them below WARN.
-const QUIET: [&str; 12] = [
-    "rsipstack",
+const QUIET: [&str; 11] = [
     "str0m",
     "str0m_proto",
     "is",
@@ -32,13 +31,7 @@ pub fn init(log: &Log) {
     };
     let mut targets = Targets::new().with_default(level);
     for target in QUIET {
-        // rsipstack's warnings quote whole messages: errors only.
-        let most = if target == "rsipstack" {
-            LevelFilter::ERROR
-        } else {
-            LevelFilter::WARN
-        };
-        targets = targets.with_target(target, most.min(level));
+        targets = targets.with_target(target, LevelFilter::WARN.min(level));
     }
     let people = match log.format {
         LogFormat::Auto => std::io::stderr().is_terminal(),

@@ -5,8 +5,8 @@ use crate::sync::lock;
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Mutex;
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// Most sources with a bucket; idle ones are dropped first.
 const MAX_SOURCES: usize = 10_000;
@@ -14,7 +14,7 @@ const MAX_SOURCES: usize = 10_000;
 /// Admits packets by source network and rate. Unknown sources get no answer at all.
 #[derive(Debug)]
 pub struct SourceFilter {
-    allowed: Vec<IpNet>,
+    allowed: Vec<(IpNet, Arc<str>)>,
     pace: Pace,
     buckets: Mutex<HashMap<IpAddr, Bucket>>,
 }
@@ -24,13 +24,14 @@ pub struct SourceFilter {
 pub enum Refused {
     /// No trunk allows the source.
     Unknown,
-    /// Too many packets from it.
-    TooMany,
+    /// Too many packets from it; the next one is admitted after this time.
+    TooMany(Duration),
 }
 
 impl SourceFilter {
-    /// `allowed` are all trunks' networks; `rate` packets a second and source, in a burst of twice as many.
-    pub fn new(allowed: Vec<IpNet>, rate: u32) -> SourceFilter {
+    /// `allowed` are all trunks' networks with the trunks' names; `rate` packets a second and source, in a burst of twice as
+    /// many.
+    pub fn new(allowed: Vec<(IpNet, Arc<str>)>, rate: u32) -> SourceFilter {
         SourceFilter {
             allowed,
             pace: Pace {
@@ -43,15 +44,22 @@ impl SourceFilter {
 
     /// True when some trunk allows the source.
     pub fn knows(&self, source: IpAddr) -> bool {
-        let source = source.to_canonical();
-        self.allowed.iter().any(|net| net.contains(&source))
+        self.peer(source).is_some()
     }
 
-    /// Judges one packet.
-    pub fn admit(&self, source: IpAddr, now: Instant) -> Result<(), Refused> {
-        if !self.knows(source) {
-            return Err(Refused::Unknown);
-        }
+    /// Whose source it is: the first trunk that allows it.
+    pub fn peer(&self, source: IpAddr) -> Option<Arc<str>> {
+        let source = source.to_canonical();
+        let found = self.allowed.iter().find(|(net, _)| net.contains(&source));
+        found.map(|(_, trunk)| trunk.clone())
+    }
+
+    /// Judges one packet; whose it is.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn admit(&self, source: IpAddr, now: Instant) -> Result<Arc<str>, Refused> {
+        let peer = self.peer(source).ok_or(Refused::Unknown)?;
         let mut buckets = lock(&self.buckets);
         if buckets.len() >= MAX_SOURCES && !buckets.contains_key(&source) {
             // Full again: the source has been quiet for two seconds.
@@ -60,7 +68,8 @@ impl SourceFilter {
         let bucket = buckets
             .entry(source)
             .or_insert_with(|| Bucket::full(self.pace, now));
-        bucket.take(self.pace, now).map_err(|_| Refused::TooMany)
+        bucket.take(self.pace, now).map_err(Refused::TooMany)?;
+        Ok(peer)
     }
 }
 
@@ -71,7 +80,7 @@ mod tests {
 
     #[test]
     fn strangers_are_refused_and_floods_are_cut() {
-        let filter = SourceFilter::new(vec!["192.0.2.0/24".parse().unwrap()], 10);
+        let filter = SourceFilter::new(vec![("192.0.2.0/24".parse().unwrap(), "carrier".into())], 10);
         let now = Instant::now();
         let friend = IpAddr::from([192, 0, 2, 7]);
         assert_eq!(

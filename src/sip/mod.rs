@@ -1,19 +1,35 @@
-//! SIP sockets and trunks: what carries the calls of `omnigate_sip`.
+//! SIP on sockets: what drives `omnigate_sip`, and who may speak to it.
 //!
-//! Every datagram and every stream is filtered by source and passes the shield before `rsipstack` parses it;
-//! above its transaction layer each transaction has one task that reports to the call it belongs to.
+//! ```text
+//!   UDP sockets ──┐                      ┌──▶ calls: a queue of events each, in the order of the wire
+//!                 ├──▶ Driver ⇄ Endpoint ┤
+//!   streams ──────┘     ▲                └──▶ new calls, to the gateway
+//!                       └── what calls want done (SipCall, Sip)
+//! ```
+//!
+//! | file | what it knows |
+//! | --- | --- |
+//! | `driver` | the one task that owns the endpoint |
+//! | `calls` | a call and the whole of SIP, as others have them |
+//! | `network` | what the driver needs of a network; sockets are one, a test has another |
+//! | `sockets` | UDP, and the streams beside it |
+//! | `streams`, `stream` | all connections of streams; one of them |
+//! | `filter` | which sources may send, and how much |
+//! | `trunks` | which trunk a call comes in on |
+//! | `identity` | who calls and who is called, from an INVITE |
 
-mod endpoint;
+mod calls;
+mod driver;
 mod filter;
-mod flow;
+pub mod identity;
+mod network;
+mod sockets;
 mod stream;
-mod transaction;
+mod streams;
 mod trunks;
-mod udp;
 
-pub(crate) use endpoint::answer;
-pub use endpoint::{CallTable, DialogKey, Endpoint, EndpointSettings, Incoming, SipError};
+pub use calls::{IncomingCall, Sip, SipCall};
+pub(crate) use driver::reason;
+pub use driver::{SipError, SipParts, SipSettings};
 pub use filter::SourceFilter;
-pub use flow::Flow;
-pub use transaction::{Event, ServerTransaction};
 pub use trunks::{Trunk, Trunks};

@@ -1,145 +1,140 @@
-//! TCP connections: framed and shielded by us, seen by the SIP stack as channels.
+//! One connection of a stream: one task reads, one writes.
 
-use super::filter::SourceFilter;
-use crate::observe::Metrics;
+use super::filter::{Refused, SourceFilter};
+use super::streams::News;
+use bytes::Bytes;
+use omnigate_sip::ConnectionId;
 use omnigate_sip::framing::{Frame, Framer};
-use omnigate_sip::shield::{self, Verdict};
-use rsipstack::sip::{SipMessage, Transport};
-use rsipstack::transport::channel::ChannelConnection;
-use rsipstack::transport::{SipAddr, SipConnection, TransportEvent};
-use std::net::SocketAddr;
+use omnigate_sip::message::Unreadable;
+use omnigate_sip::transaction::Origin;
+use socket2::{SockRef, TcpKeepalive};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::debug;
 
-/// A connection without a message for this long is closed.
-const IDLE: Duration = Duration::from_secs(300);
 /// A peer that does not read for this long is cut off.
 const WRITE: Duration = Duration::from_secs(5);
-/// Messages that may wait for a slow peer.
+/// Messages that may wait for a slow peer; one more is one that cannot be sent.
 const OUTBOX: usize = 256;
+/// The kernel asks a silent peer after this time, and again after each of this, whether it is there: what is between (NATs,
+/// firewalls) keeps the connection, and one whose peer has gone ends.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
-/// What every connection shares.
-#[derive(Clone)]
-pub(super) struct StreamContext {
-    pub(super) filter: Arc<SourceFilter>,
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) stop: CancellationToken,
+/// What comes by a connection.
+pub(super) enum Heard {
+    Message(Bytes),
+    Ping,
+    Unreadable(Box<Unreadable>),
+    End,
 }
 
-/// Puts a TCP connection under guard; the connection for the SIP stack, which must be added to its transport layer.
-pub(super) async fn guard(
+/// Where to put what is to be sent. When it is dropped, what waits is still written, and the connection ends.
+pub(super) struct Writer {
+    messages: mpsc::Sender<(Bytes, Origin)>,
+    _reading: DropGuard,
+}
+
+impl Writer {
+    /// False when the peer does not keep up, or has gone.
+    pub(super) fn write(&self, bytes: Bytes, origin: Origin) -> bool {
+        self.messages.try_send((bytes, origin)).is_ok()
+    }
+}
+
+/// Starts both tasks.
+pub(super) fn run(
+    id: ConnectionId,
     stream: TcpStream,
-    peer: SocketAddr,
-    context: StreamContext,
+    peer: IpAddr,
+    filter: Arc<SourceFilter>,
+    tell: mpsc::Sender<News>,
     permit: Option<OwnedSemaphorePermit>,
-) -> Option<SipConnection> {
-    let (to_stack, from_peer) = mpsc::unbounded_channel();
-    let (from_stack, to_peer) = mpsc::channel::<TransportEvent>(OUTBOX);
-    let address = SipAddr {
-        r#type: Some(Transport::Tcp),
-        addr: peer.into(),
-    };
-    let closed = context.stop.child_token();
-    let channel = ChannelConnection::create_connection_bounded(
-        from_peer,
-        from_stack,
-        address.clone(),
-        Some(closed.clone()),
-    );
-    let connection = SipConnection::Channel(channel.await.ok()?);
-    let seen = connection.clone();
+) -> Writer {
+    let _ = stream.set_nodelay(true);
+    let keep_alive = TcpKeepalive::new()
+        .with_time(KEEP_ALIVE)
+        .with_interval(KEEP_ALIVE);
+    let _ = SockRef::from(&stream).set_tcp_keepalive(&keep_alive);
+    let (reader, writer) = stream.into_split();
+    let (outbox, messages) = mpsc::channel(OUTBOX);
+    let reading = CancellationToken::new();
+    let (let_go, to_driver) = (reading.clone(), tell.clone());
     tokio::spawn(async move {
         let _permit = permit;
-        let (mut reader, writer) = stream.into_split();
-        let (raw, raw_out) = mpsc::channel::<Vec<u8>>(OUTBOX);
-        let writing = tokio::spawn(write(writer, to_peer, raw_out, closed.clone()));
-        let mut framer = Framer::default();
-        let mut buffer = vec![0u8; 8192];
-        'read: loop {
-            let read = tokio::select! {
-                () = closed.cancelled() => break,
-                read = timeout(IDLE, reader.read(&mut buffer)) => read,
+        let read = read(id, reader, peer, &filter, &to_driver);
+        if let_go.run_until_cancelled(read).await.is_some() {
+            let _ = to_driver.send(News::Heard(id, Heard::End)).await;
+        }
+    });
+    tokio::spawn(write(id, writer, messages, tell));
+    Writer {
+        messages: outbox,
+        _reading: reading.drop_guard(),
+    }
+}
+
+async fn read(
+    id: ConnectionId,
+    mut reader: impl AsyncRead + Unpin,
+    peer: IpAddr,
+    filter: &SourceFilter,
+    tell: &mpsc::Sender<News>,
+) {
+    let mut framer = Framer::default();
+    let mut buffer = vec![0; 8192];
+    let mut frames = Vec::new();
+    loop {
+        let Ok(n @ 1..) = reader.read(&mut buffer).await else {
+            return;
+        };
+        let framed = framer.feed(buffer.get(..n).unwrap_or_default(), &mut frames);
+        for frame in frames.drain(..) {
+            // Whoever sends too fast is read more slowly: on a stream nothing may be lost.
+            while let Err(Refused::TooMany(wait)) = filter.admit(peer, Instant::now()) {
+                tokio::time::sleep(wait).await;
+            }
+            let heard = match frame {
+                Frame::Message(bytes) => Heard::Message(bytes),
+                Frame::Ping => Heard::Ping,
+                _ => continue,
             };
-            let Ok(Ok(n @ 1..)) = read else { break };
-            framer.push(buffer.get(..n).unwrap_or_default());
-            loop {
-                let message = match framer.next_frame() {
-                    Ok(Some(Frame::Message(m))) => m,
-                    Ok(Some(Frame::Ping)) => {
-                        let _ = raw.try_send(b"\r\n".to_vec());
-                        continue;
-                    }
-                    Ok(None) => break,
-                    Err(e) => {
-                        debug!(%peer, error = %e, "SIP stream closed");
-                        context.metrics.sip_dropped("framing");
-                        break 'read;
-                    }
-                };
-                if context.filter.admit(peer.ip(), Instant::now()).is_err() {
-                    context.metrics.sip_dropped("rate_limit");
-                    continue;
-                }
-                match shield::inspect(&message, peer) {
-                    Verdict::Pass(bytes) => {
-                        let parsed = SipMessage::try_from(bytes)
-                            .ok()
-                            .and_then(|m| SipConnection::update_msg_received(m, peer, Transport::Tcp).ok());
-                        match parsed {
-                            Some(m) => {
-                                let _ =
-                                    to_stack.send(TransportEvent::Incoming(m, seen.clone(), address.clone()));
-                            }
-                            None => context.metrics.sip_dropped("malformed"),
-                        }
-                    }
-                    Verdict::Reply {
-                        bytes,
-                        status,
-                        reason,
-                    } => {
-                        debug!(%peer, status, reason, "SIP request answered by the shield");
-                        context.metrics.sip_dropped("malformed");
-                        let _ = raw.try_send(bytes);
-                    }
-                    Verdict::KeepAlive(_) => {}
-                    Verdict::Drop(_) => context.metrics.sip_dropped("malformed"),
-                }
+            if tell.send(News::Heard(id, heard)).await.is_err() {
+                return;
             }
         }
-        closed.cancel();
-        let _ = writing.await;
-    });
-    Some(connection)
+        if let Err(unreadable) = framed {
+            debug!(%peer, fault = %unreadable.fault, "SIP stream has lost its boundaries");
+            let heard = Heard::Unreadable(Box::new(unreadable));
+            let _ = tell.send(News::Heard(id, heard)).await;
+            return;
+        }
+    }
 }
 
 async fn write(
-    mut writer: tokio::net::tcp::OwnedWriteHalf,
-    mut messages: mpsc::Receiver<TransportEvent>,
-    mut raw: mpsc::Receiver<Vec<u8>>,
-    closed: CancellationToken,
+    id: ConnectionId,
+    mut writer: impl AsyncWrite + Unpin,
+    mut messages: mpsc::Receiver<(Bytes, Origin)>,
+    tell: mpsc::Sender<News>,
 ) {
-    loop {
-        let bytes = tokio::select! {
-            () = closed.cancelled() => break,
-            Some(event) = messages.recv() => match event {
-                TransportEvent::Incoming(message, ..) => message.to_bytes(),
-                _ => continue,
-            },
-            Some(bytes) = raw.recv() => bytes,
-            else => break,
-        };
-        if !matches!(timeout(WRITE, writer.write_all(&bytes)).await, Ok(Ok(()))) {
-            break;
+    while let Some((bytes, origin)) = messages.recv().await {
+        if matches!(timeout(WRITE, writer.write_all(&bytes)).await, Ok(Ok(()))) {
+            continue;
         }
+        // What follows cannot be sent either.
+        messages.close();
+        let mut unsent = vec![origin];
+        while let Some((_, origin)) = messages.recv().await {
+            unsent.push(origin);
+        }
+        let _ = tell.send(News::Unsent(id, unsent)).await;
+        return;
     }
-    // From here on sends of the stack fail at once instead of waiting for a peer that does not read.
-    closed.cancel();
-    messages.close();
+    let _ = writer.shutdown().await;
 }

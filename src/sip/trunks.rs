@@ -4,7 +4,8 @@ use crate::config::{self, Language};
 use ipnet::IpNet;
 use omnigate_number::{Country, NumberPattern, PhoneNumber};
 use omnigate_omnitalk::RecordPolicy;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 /// A configured trunk, ready for matching.
 #[derive(Debug, Clone)]
@@ -55,9 +56,16 @@ impl Trunks {
         Trunks(settings.trunk.iter().map(build).collect())
     }
 
-    /// All networks that may send.
-    pub fn networks(&self) -> Vec<IpNet> {
-        self.0.iter().flat_map(|t| t.allow.iter().copied()).collect()
+    /// All networks that may send, each with the name of its trunk.
+    pub fn networks(&self) -> Vec<(IpNet, Arc<str>)> {
+        let of = |t: &Trunk| {
+            let name: Arc<str> = t.name.as_str().into();
+            t.allow
+                .iter()
+                .map(move |net| (*net, name.clone()))
+                .collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(of).collect()
     }
 
     /// The trunk for a call from `source`, and the called number in that trunk's plan. `called` reads the
@@ -104,6 +112,26 @@ impl Trunks {
 }
 
 impl Trunk {
+    /// Whether media may go to `address` when the INVITE came from `peer`: nobody may make this machine send to itself, nor
+    /// a stranger in the public network into a private one.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn takes_media(&self, address: IpAddr, peer: IpAddr) -> Result<(), String> {
+        let (address, peer) = (address.to_canonical(), peer.to_canonical());
+        let reach = |ip: IpAddr| match ip {
+            IpAddr::V4(ip) if ip.is_loopback() => Reach::Machine,
+            IpAddr::V6(ip) if ip.is_loopback() => Reach::Machine,
+            IpAddr::V4(ip) if ip.is_private() || ip.is_link_local() || is_shared(ip) => Reach::Site,
+            IpAddr::V6(ip) if ip.is_unique_local() || ip.is_unicast_link_local() => Reach::Site,
+            _ => Reach::World,
+        };
+        if address.is_multicast() || reach(address) < reach(peer) {
+            return Err(format!("media address {address} cannot be meant for this side"));
+        }
+        Ok(())
+    }
+
     fn takes(&self, number: &PhoneNumber) -> bool {
         self.numbers.is_empty() || self.numbers.iter().any(|pattern| pattern.takes(number))
     }
@@ -117,6 +145,19 @@ impl Trunk {
             .collect();
         format!("[{}]", shown.join(", "))
     }
+}
+
+/// How far an address is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reach {
+    Machine,
+    Site,
+    World,
+}
+
+/// Shared address space of carriers (RFC 6598).
+fn is_shared(ip: Ipv4Addr) -> bool {
+    ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64
 }
 
 #[cfg(test)]
@@ -149,6 +190,27 @@ mod tests {
         assert_eq!(find([203, 0, 113, 5], "+82-70-1234-5678").unwrap(), "carrier");
         assert_eq!(find([203, 0, 113, 5], "07022220000").unwrap(), "carrier");
         assert_eq!(find([10, 1, 1, 1], "12345").unwrap(), "office");
+    }
+
+    #[test]
+    fn media_goes_no_nearer_than_the_one_who_asks_for_it_is() {
+        let all = trunks();
+        let trunk = &all.0[0];
+        let takes = |address: &str, peer: &str| {
+            trunk
+                .takes_media(address.parse().unwrap(), peer.parse().unwrap())
+                .is_ok()
+        };
+        assert!(takes("203.0.113.9", "203.0.113.5"));
+        assert!(takes("198.51.100.1", "10.0.0.1"));
+        assert!(takes("10.0.0.9", "10.0.0.1"));
+        assert!(takes("127.0.0.1", "127.0.0.1"));
+        assert!(!takes("10.0.0.9", "203.0.113.5"));
+        assert!(!takes("100.64.1.1", "203.0.113.5"));
+        assert!(!takes("127.0.0.1", "10.0.0.1"));
+        assert!(!takes("::ffff:127.0.0.1", "203.0.113.5"));
+        assert!(!takes("fd00::1", "2001:db8::1"));
+        assert!(!takes("224.0.0.1", "203.0.113.5"));
     }
 
     #[test]

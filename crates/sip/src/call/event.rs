@@ -102,6 +102,8 @@ pub struct Rejection {
     pub status: Status,
     /// Reason-Phrase.
     pub phrase: String,
+    /// Text of the first Warning (RFC 3261 section 20.43).
+    pub warning: Option<String>,
     /// Reason fields.
     pub causes: Vec<Cause>,
     /// Retry-After, seconds.

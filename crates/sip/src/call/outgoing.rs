@@ -361,6 +361,7 @@ impl Call {
         let rejection = Rejection {
             status: response.status,
             phrase: crate::message::readable(&response.phrase).into_owned(),
+            warning: headers.get(Name::Warning).map(str::to_owned),
             causes: Cause::all(headers),
             retry_after: headers.get(Name::RetryAfter).and_then(seconds),
             contacts: headers

@@ -1,8 +1,7 @@
 //! Who is called and who calls, from an INVITE.
 
-use crate::header;
 use omnigate_number::{Country, PhoneNumber, mask};
-use rsipstack::sip::{Headers, Request};
+use omnigate_sip::message::{Headers, Name, NameAddr, Params, Request, UriParts, readable, unescape};
 use std::fmt;
 
 /// The calling party.
@@ -41,17 +40,18 @@ impl fmt::Display for Caller {
 
 /// The called number: the Request-URI's user part, else that of To.
 pub fn called(request: &Request, country: Country) -> Option<PhoneNumber> {
-    let from_request = user_part(&request.uri.to_string()).and_then(|u| PhoneNumber::parse(&u, country));
+    let from_request = user_part(request.uri.parts()).and_then(|u| PhoneNumber::parse(&u, country));
     from_request.or_else(|| {
-        let to = header::address(header::value(&request.headers, "To")?)?;
-        PhoneNumber::parse(&user_part(to.uri)?, country)
+        let to = request.headers.address(Name::To)?;
+        PhoneNumber::parse(&user_part(to.parts())?, country)
     })
 }
 
 /// The calling number: P-Asserted-Identity (RFC 3325), Remote-Party-ID, From, in that order. Withheld by
 /// `Privacy: id` (RFC 3323), `privacy=full` or an anonymous From.
 pub fn caller(headers: &Headers) -> Caller {
-    let private = header::values(headers, "Privacy")
+    let private = headers
+        .all(Name::Privacy)
         .flat_map(|v| v.split([';', ',']))
         .any(|p| {
             matches!(
@@ -62,37 +62,38 @@ pub fn caller(headers: &Headers) -> Caller {
     if private {
         return Caller::Anonymous;
     }
-    let asserted = header::values(headers, "P-Asserted-Identity")
-        .flat_map(header::list)
-        .find_map(known);
-    if let Some(caller) = asserted {
+    let mut asserted = headers.list(Name::PAssertedIdentity).filter_map(NameAddr::parse);
+    if let Some(caller) = asserted.find_map(known) {
         return caller;
     }
-    if let Some(rpid) = header::value(headers, "Remote-Party-ID") {
-        let withheld = header::address(rpid)
-            .and_then(|a| header::parameter(a.parameters, "privacy"))
-            .is_some_and(|p| !p.eq_ignore_ascii_case("off"));
-        if withheld {
+    if let Some(remote) = headers.address(Name::RemotePartyId) {
+        if withheld(remote.params) {
             return Caller::Anonymous;
         }
-        if let Some(caller) = known(rpid) {
+        if let Some(caller) = known(remote) {
             return caller;
         }
     }
-    header::value(headers, "From")
+    headers
+        .address(Name::From)
         .and_then(known)
         .unwrap_or(Caller::Anonymous)
 }
 
-fn known(address: &str) -> Option<Caller> {
-    let a = header::address(address)?;
-    let user = user_part(a.uri)?;
+fn withheld(params: Params<'_>) -> bool {
+    params
+        .get("privacy")
+        .is_some_and(|p| !p.eq_ignore_ascii_case("off"))
+}
+
+fn known(address: NameAddr<'_>) -> Option<Caller> {
+    let user = user_part(address.parts())?;
     let user = user.split(';').next().unwrap_or("").trim();
     let nameless = user.is_empty()
         || user.eq_ignore_ascii_case("anonymous")
         || user.eq_ignore_ascii_case("unavailable")
         || user.eq_ignore_ascii_case("restricted")
-        || a.uri.to_ascii_lowercase().ends_with("anonymous.invalid");
+        || address.uri.to_ascii_lowercase().ends_with("anonymous.invalid");
     if nameless {
         return Some(Caller::Anonymous);
     }
@@ -106,45 +107,21 @@ fn known(address: &str) -> Option<Caller> {
         user.to_owned()
     };
     Some(Caller::Known(
-        shown.chars().filter(|c| !c.is_control()).take(64).collect(),
+        readable(&shown)
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(64)
+            .collect(),
     ))
 }
 
-/// User part of a `sip:`/`sips:` URI or the number of a `tel:` URI, unescaped.
-fn user_part(uri: &str) -> Option<String> {
-    let (scheme, rest) = uri.split_once(':')?;
-    let user = match scheme.to_ascii_lowercase().as_str() {
-        "tel" => rest,
-        "sip" | "sips" => rest.rsplit_once('@')?.0,
-        _ => return None,
-    };
-    // A password may follow the user after a colon (RFC 3261 section 19.1.1).
-    let user = user.split(':').next().unwrap_or("");
-    Some(unescape(user))
-}
-
-fn unescape(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let bytes = text.as_bytes();
-    let mut i = 0;
-    while let Some(&b) = bytes.get(i) {
-        let escaped = (b == b'%')
-            .then(|| bytes.get(i + 1..i + 3))
-            .flatten()
-            .and_then(|h| std::str::from_utf8(h).ok())
-            .and_then(|h| u8::from_str_radix(h, 16).ok());
-        match escaped {
-            Some(v) => {
-                out.push(v);
-                i += 3;
-            }
-            None => {
-                out.push(b);
-                i += 1;
-            }
-        }
+/// User part of a `sip:` or `sips:` URI or the number of a `tel:` URI, unescaped.
+fn user_part(uri: UriParts<'_>) -> Option<String> {
+    match uri {
+        UriParts::Sip(uri) => uri.user.map(unescape),
+        UriParts::Tel { number, .. } => Some(unescape(number)),
+        _ => None,
     }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]
@@ -155,7 +132,10 @@ mod tests {
         let text = format!(
             "INVITE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n{headers}\r\n"
         );
-        Request::try_from(text).unwrap()
+        match omnigate_sip::message::parse(text.as_bytes()).unwrap() {
+            omnigate_sip::message::Message::Request(request) => request,
+            omnigate_sip::message::Message::Response(_) => panic!("a request"),
+        }
     }
 
     #[test]

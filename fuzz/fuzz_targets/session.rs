@@ -1,0 +1,18 @@
+//! Session descriptions of telephones: offers and answers.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use omnigate_sip::{LocalMedia, Negotiator};
+
+fuzz_target!(|data: &[u8]| {
+    let local = LocalMedia { ip: [192, 0, 2, 2].into(), port: 20_000 };
+    let mut negotiator = Negotiator::new(local, 1);
+    for (n, piece) in data.split(|b| *b == 0xff).enumerate() {
+        if n % 2 == 0 {
+            let _ = negotiator.answer(piece);
+        } else {
+            let _ = negotiator.offer();
+            let _ = negotiator.accept(piece);
+        }
+    }
+});

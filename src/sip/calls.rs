@@ -1,0 +1,167 @@
+//! SIP and its calls, as the gateway and the test caller have them.
+
+use crate::sip::driver::Order;
+use omnigate_sip::message::{Headers, Request, Status};
+use omnigate_sip::{CallError, CallEvent, CallKey, Endpoint, Hop, Invitation, Listeners, NatRule};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::{mpsc, oneshot};
+
+/// All of SIP.
+#[derive(Debug, Clone)]
+pub struct Sip {
+    /// Calls end without being asked, so what is waiting is a handful a call.
+    orders: mpsc::UnboundedSender<Order>,
+    addresses: Arc<[(omnigate_sip::message::Transport, SocketAddr)]>,
+    listeners: Arc<Listeners>,
+}
+
+/// One call. Dropping it hangs up.
+#[derive(Debug)]
+pub struct SipCall {
+    key: CallKey,
+    orders: mpsc::UnboundedSender<Order>,
+    events: mpsc::Receiver<CallEvent>,
+    over: bool,
+}
+
+/// A call that comes in.
+#[derive(Debug)]
+pub struct IncomingCall {
+    /// The call.
+    pub call: SipCall,
+    /// Its INVITE.
+    pub invite: Box<Request>,
+    /// The way that it came.
+    pub hop: Hop,
+    /// The offer in it. Without one the answer has ours.
+    pub offer: Option<Vec<u8>>,
+}
+
+impl Sip {
+    pub(super) fn new(
+        orders: mpsc::UnboundedSender<Order>,
+        addresses: Vec<(omnigate_sip::message::Transport, SocketAddr)>,
+        listeners: Listeners,
+    ) -> Sip {
+        Sip {
+            orders,
+            addresses: addresses.into(),
+            listeners: Arc::new(listeners),
+        }
+    }
+
+    /// Listening addresses, with the ports that they have got.
+    pub fn addresses(&self) -> &[(omnigate_sip::message::Transport, SocketAddr)] {
+        &self.addresses
+    }
+
+    /// Our own addresses as others see them.
+    pub fn listeners(&self) -> &Listeners {
+        &self.listeners
+    }
+
+    /// Makes a call; `None` when SIP has ended.
+    pub async fn invite(&self, invitation: Invitation) -> Option<SipCall> {
+        let (reply, call) = oneshot::channel();
+        self.orders
+            .send(Order::Invite(Box::new(invitation), reply))
+            .ok()?;
+        call.await.ok()
+    }
+
+    /// Ends all of SIP: sockets close.
+    pub fn stop(&self) {
+        let _ = self.orders.send(Order::Stop);
+    }
+}
+
+impl SipCall {
+    pub(super) fn new(
+        key: CallKey,
+        orders: mpsc::UnboundedSender<Order>,
+        events: mpsc::Receiver<CallEvent>,
+    ) -> SipCall {
+        SipCall {
+            key,
+            orders,
+            events,
+            over: false,
+        }
+    }
+
+    /// What happens next; `None` when nothing follows.
+    pub async fn event(&mut self) -> Option<CallEvent> {
+        let event = self.events.recv().await;
+        self.over |= matches!(event, None | Some(CallEvent::Ended(_)));
+        event
+    }
+
+    /// Lets it ring, or tells its progress; see [`Endpoint::progress`].
+    pub fn progress(&self, status: Status, session: Option<Vec<u8>>, reliable: bool) {
+        self.order(move |e, now, call| e.progress(now, call, status, session, reliable, &Headers::default()));
+    }
+
+    /// Answers it; see [`Endpoint::answer`].
+    pub fn answer(&self, session: Vec<u8>) {
+        self.order(move |e, now, call| e.answer(now, call, Some(session), &Headers::default()));
+    }
+
+    /// Refuses it; see [`Endpoint::refuse`].
+    pub fn refuse(&self, status: Status, fields: Headers) {
+        self.order(move |e, now, call| e.refuse(now, call, status, &fields));
+    }
+
+    /// Ends it, whatever state it is in; see [`Endpoint::hang_up`].
+    pub fn hang_up(&self, fields: Headers) {
+        self.order(move |e, now, call| e.hang_up(now, call, &fields));
+    }
+
+    /// Answers an offer, or makes the one that is wanted; see [`Endpoint::accept`].
+    pub fn accept(&self, session: Vec<u8>) {
+        self.order(move |e, now, call| e.accept(now, call, session));
+    }
+
+    /// Refuses an offer; see [`Endpoint::reject`].
+    pub fn reject(&self, status: Status, fields: Headers) {
+        self.order(move |e, now, call| e.reject(now, call, status, &fields));
+    }
+
+    /// Asks whether the other side still has the call; see [`Endpoint::ping`].
+    pub fn ping(&self) {
+        self.order(|e, now, call| e.ping(now, call));
+    }
+
+    /// Fields for all responses from now on; see [`Endpoint::mark`].
+    pub fn mark(&self, fields: Headers) {
+        self.order(move |e, _, call| {
+            e.mark(call, fields);
+            Ok(())
+        });
+    }
+
+    /// How its requests find a peer behind a NAT.
+    pub fn set_nat_rule(&self, rule: NatRule) {
+        self.order(move |e, _, call| {
+            e.set_nat_rule(call, rule);
+            Ok(())
+        });
+    }
+
+    /// What cannot be done any more, as an answer to a call that was just cancelled, is told by the call's end.
+    fn order(
+        &self,
+        act: impl FnOnce(&mut Endpoint, Instant, CallKey) -> Result<(), CallError> + Send + 'static,
+    ) {
+        let _ = self.orders.send(Order::Act(self.key, Box::new(act)));
+    }
+}
+
+impl Drop for SipCall {
+    fn drop(&mut self) {
+        if !self.over {
+            self.hang_up(Headers::default());
+        }
+    }
+}

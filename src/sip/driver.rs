@@ -1,0 +1,331 @@
+//! The one task that owns the SIP endpoint: it feeds it what comes and carries out what it wants, in order.
+
+use super::calls::{IncomingCall, Sip, SipCall};
+use super::filter::SourceFilter;
+use super::network::{Arrival, Network};
+use super::sockets::Sockets;
+use crate::config::SipListen;
+use crate::observe::{Health, Metrics};
+use crate::supervise::{Supervisor, test_point};
+use omnigate_sip::message::{Headers, Method, Name, Request, Response, Status, Transport, Uri};
+use omnigate_sip::{
+    CallError, CallEvent, CallKey, CallSettings, Endpoint, EndpointSettings, Event, Incoming, Invitation,
+    Listeners, Output,
+};
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{debug, warn};
+
+/// Events that may wait for their call. More come only from a peer that floods it, so the call is hung up.
+const CALL_EVENTS: usize = 64;
+/// New calls that may wait for the gateway; one more is refused.
+const NEW_CALLS: usize = 256;
+/// Name look-ups at once; one more is not made, and the call keeps to the way that its messages came.
+const LOOK_UPS: usize = 64;
+/// How often connections that nobody uses are looked for.
+const SWEEP: Duration = Duration::from_secs(30);
+/// Name and version, in Server and User-Agent.
+const AGENT: &str = concat!("omnigate/", env!("CARGO_PKG_VERSION"));
+
+/// Why SIP cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum SipError {
+    /// A listener cannot be opened.
+    #[error("sip.listen {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Cause.
+        source: std::io::Error,
+    },
+}
+
+/// How SIP is set up.
+pub struct SipSettings {
+    /// Listeners.
+    pub listen: Vec<SipListen>,
+    /// Address in Via and Contact.
+    pub advertise: IpAddr,
+    /// Most connections of streams.
+    pub connections: usize,
+}
+
+/// What SIP needs of others.
+pub struct SipParts {
+    /// Who may send.
+    pub filter: Arc<SourceFilter>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Whether new calls are taken.
+    pub health: Arc<Health>,
+}
+
+/// What the driver is asked to do.
+pub(super) enum Order {
+    Act(CallKey, Act),
+    Invite(Box<Invitation>, oneshot::Sender<SipCall>),
+    Resolved(CallKey, String, Transport, SocketAddr),
+    Stop,
+}
+
+type Act = Box<dyn FnOnce(&mut Endpoint, Instant, CallKey) -> Result<(), CallError> + Send>;
+
+impl std::fmt::Debug for Order {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Order::Act(..) => "Act",
+            Order::Invite(..) => "Invite",
+            Order::Resolved(..) => "Resolved",
+            Order::Stop => "Stop",
+        })
+    }
+}
+
+struct Driver<N> {
+    endpoint: Endpoint,
+    network: N,
+    parts: SipParts,
+    calls: HashMap<CallKey, mpsc::Sender<CallEvent>>,
+    new_calls: mpsc::Sender<IncomingCall>,
+    orders: mpsc::UnboundedReceiver<Order>,
+    own_orders: mpsc::UnboundedSender<Order>,
+    look_ups: Arc<tokio::sync::Semaphore>,
+}
+
+impl Sip {
+    /// Opens the listeners and starts; new calls arrive on the receiver.
+    ///
+    /// # Errors
+    /// [`SipError::Listen`].
+    pub async fn start(
+        settings: SipSettings,
+        parts: SipParts,
+        supervisor: &Supervisor,
+    ) -> Result<(Sip, mpsc::Receiver<IncomingCall>), SipError> {
+        let (filter, metrics) = (parts.filter.clone(), parts.metrics.clone());
+        let sockets = Sockets::open(&settings, filter, metrics, supervisor).await?;
+        let (addresses, listeners) = (sockets.addresses(), sockets.listeners(settings.advertise));
+        Ok(Sip::run(
+            sockets,
+            addresses,
+            listeners,
+            rand::random(),
+            parts,
+            supervisor,
+        ))
+    }
+
+    /// Runs on this network.
+    pub(super) fn run(
+        network: impl Network,
+        addresses: Vec<(Transport, SocketAddr)>,
+        listeners: Listeners,
+        seed: u64,
+        parts: SipParts,
+        supervisor: &Supervisor,
+    ) -> (Sip, mpsc::Receiver<IncomingCall>) {
+        let (own_orders, orders) = mpsc::unbounded_channel();
+        let (new_calls, incoming) = mpsc::channel(NEW_CALLS);
+        let driver = Driver {
+            endpoint: Endpoint::new(EndpointSettings {
+                listeners: listeners.clone(),
+                calls: CallSettings {
+                    agent: AGENT.into(),
+                    ..CallSettings::default()
+                },
+                seed,
+                ..EndpointSettings::default()
+            }),
+            network,
+            parts,
+            calls: HashMap::new(),
+            new_calls,
+            orders,
+            own_orders: own_orders.clone(),
+            look_ups: Arc::new(tokio::sync::Semaphore::new(LOOK_UPS)),
+        };
+        supervisor.task("sip", driver.run());
+        (Sip::new(own_orders, addresses, listeners), incoming)
+    }
+}
+
+impl<N: Network> Driver<N> {
+    async fn run(mut self) {
+        let mut sweep = tokio::time::interval(SWEEP);
+        loop {
+            let deadline = self.endpoint.deadline();
+            let timer = async {
+                match deadline {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let network = &mut self.network;
+            tokio::select! {
+                arrival = poll_fn(|cx| network.poll(cx)) => self.arrived(arrival),
+                Some(order) = self.orders.recv() => {
+                    if !self.obey(order) {
+                        return;
+                    }
+                }
+                () = timer => self.endpoint.timeout(now()),
+                _ = sweep.tick() => {
+                    let endpoint = &self.endpoint;
+                    self.network.sweep(&|connection| endpoint.uses(connection));
+                }
+            }
+            self.carry_out();
+        }
+    }
+
+    fn arrived(&mut self, arrival: Arrival) {
+        test_point("sip");
+        match arrival {
+            Arrival::Message(hop, bytes) => self.endpoint.receive(now(), &hop, &bytes),
+            Arrival::Unreadable(hop, unreadable) => self.endpoint.unreadable(now(), &hop, *unreadable),
+            Arrival::Failed(origin) => self.endpoint.failed(now(), origin),
+        }
+    }
+
+    /// Does what is asked; false when it is the end.
+    fn obey(&mut self, order: Order) -> bool {
+        match order {
+            Order::Act(call, act) => {
+                if let Err(error) = act(&mut self.endpoint, now(), call) {
+                    debug!(%error, "what a call wanted is not possible any more");
+                }
+            }
+            Order::Invite(invitation, reply) => {
+                let key = self.endpoint.invite(now(), *invitation);
+                // A caller that has gone meanwhile drops the call, which hangs it up.
+                let _ = reply.send(self.call(key));
+            }
+            Order::Resolved(call, uri, transport, address) => {
+                self.endpoint.resolved(call, &uri, transport, address);
+            }
+            Order::Stop => return false,
+        }
+        true
+    }
+
+    fn call(&mut self, key: CallKey) -> SipCall {
+        let (events, receiver) = mpsc::channel(CALL_EVENTS);
+        self.calls.insert(key, events);
+        SipCall::new(key, self.own_orders.clone(), receiver)
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.endpoint.poll() {
+            match output {
+                Output::Transmit(transmit) => self.network.send(transmit),
+                Output::Event(event) => self.event(event),
+            }
+        }
+        self.parts.metrics.dialogs(self.endpoint.alive());
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Incoming(incoming) => self.incoming(incoming),
+            Event::Call(key, event) => self.tell(key, event),
+            Event::Request(id, request, _) => {
+                let response = self.answer(id, &request);
+                self.endpoint.respond(now(), id, response);
+            }
+            Event::Resolve(call, uri) => self.look_up(call, uri),
+            Event::Unreadable(fault, hop) => {
+                debug!(%hop, %fault, "SIP message cannot be read");
+                self.parts.metrics.sip_dropped("malformed");
+            }
+            other => debug!(?other, "nobody waits for this"),
+        }
+    }
+
+    fn incoming(&mut self, incoming: Incoming) {
+        let key = incoming.call;
+        let call = IncomingCall {
+            call: self.call(key),
+            invite: incoming.invite,
+            hop: incoming.hop,
+            offer: incoming.offer,
+        };
+        if let Err(refused) = self.new_calls.try_send(call) {
+            warn!("new calls wait for the gateway; one is refused");
+            let _ = self
+                .endpoint
+                .refuse(now(), key, Status::TEMPORARILY_UNAVAILABLE, &Headers::default());
+            drop(refused);
+        }
+    }
+
+    fn tell(&mut self, key: CallKey, event: CallEvent) {
+        let over = matches!(event, CallEvent::Ended(_));
+        let told = self.calls.get(&key).map(|call| call.try_send(event));
+        if over {
+            // What did not fit is told by the end of the queue.
+            self.calls.remove(&key);
+        } else if let Some(Err(_)) = told {
+            warn!("a call does not keep up with its peer, or is gone; it is hung up");
+            let _ = self.endpoint.hang_up(now(), key, &Headers::default());
+        }
+    }
+
+    /// Requests outside of calls: only OPTIONS is served, and says whether calls are taken.
+    fn answer(&self, id: omnigate_sip::transaction::ServerId, request: &Request) -> Response {
+        let status = match request.method {
+            Method::Options if self.parts.health.is_draining() => Status::SERVICE_UNAVAILABLE,
+            Method::Options => Status::OK,
+            _ => Status::METHOD_NOT_ALLOWED,
+        };
+        self.endpoint.capabilities(id, request, status)
+    }
+
+    fn look_up(&self, call: CallKey, uri: String) {
+        let Ok(permit) = self.look_ups.clone().try_acquire_owned() else {
+            return;
+        };
+        let orders = self.own_orders.clone();
+        tokio::spawn(async move {
+            let _permit = permit;
+            if let Some((transport, address)) = look_up(&uri).await {
+                let _ = orders.send(Order::Resolved(call, uri, transport, address));
+            }
+        });
+    }
+}
+
+/// Where the host of a URI is.
+async fn look_up(uri: &str) -> Option<(Transport, SocketAddr)> {
+    let uri: Uri = uri.parse().ok()?;
+    let parts = uri.sip()?;
+    let named = parts.params.get("transport").and_then(Transport::from_name);
+    let transport = match named {
+        Some(transport) => transport,
+        None if parts.secure => Transport::Tls,
+        None => Transport::Udp,
+    };
+    let port = parts.port.unwrap_or(transport.default_port());
+    let found = tokio::net::lookup_host((parts.host.to_string(), port)).await;
+    Some((transport, found.ok()?.next()?))
+}
+
+/// The driver's clock, which a test may stop and turn.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// A Reason field (RFC 3326).
+pub(crate) fn reason(status: u16, text: &str) -> Headers {
+    let mut fields = Headers::default();
+    let reason = omnigate_sip::message::Reason {
+        protocol: "SIP",
+        cause: Some(status),
+        text: Some(text),
+    };
+    fields.push(Name::Reason, reason);
+    fields
+}

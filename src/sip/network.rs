@@ -1,0 +1,30 @@
+//! What the driver needs of a network.
+
+use bytes::Bytes;
+use omnigate_sip::message::Unreadable;
+use omnigate_sip::transaction::{Origin, Transmit};
+use omnigate_sip::{ConnectionId, Hop};
+use std::task::{Context, Poll};
+
+/// Something that came from the network.
+#[derive(Debug)]
+pub(super) enum Arrival {
+    /// A whole message.
+    Message(Hop, Bytes),
+    /// The framing of a stream found this; the stream is over.
+    Unreadable(Hop, Box<Unreadable>),
+    /// Something could not be sent.
+    Failed(Origin),
+}
+
+/// A network: sockets, or what a test has made.
+pub(super) trait Network: Send + 'static {
+    /// The next arrival, in the order of the wire; that of different neighbours is as good as any.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Arrival>;
+
+    /// Sends. What cannot be sent arrives as [`Arrival::Failed`]; it does not wait.
+    fn send(&mut self, transmit: Transmit);
+
+    /// Lets go of what nobody has used for long; `used` says which connections calls go by.
+    fn sweep(&mut self, used: &dyn Fn(ConnectionId) -> bool);
+}

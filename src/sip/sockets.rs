@@ -1,0 +1,263 @@
+//! UDP sockets, and the streams beside them.
+
+use super::driver::{SipError, SipSettings};
+use super::filter::{Refused, SourceFilter};
+use super::network::{Arrival, Network};
+use super::streams::Streams;
+use crate::config::SipTransport;
+use crate::observe::Metrics;
+use crate::supervise::Supervisor;
+use bytes::Bytes;
+use omnigate_sip::message::Transport;
+use omnigate_sip::transaction::{Origin, Transmit};
+use omnigate_sip::{ConnectionId, Hop, Listener, ListenerId, Listeners};
+use std::collections::{HashMap, VecDeque};
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+use tokio::io::ReadBuf;
+use tokio::net::{TcpListener, UdpSocket};
+
+/// Largest datagram read, bytes.
+const MAX_DATAGRAM: usize = 65_535;
+/// Datagrams that may wait for a socket whose buffer is full; one more is lost, as the network might have lost it.
+const WAITING: usize = 1024;
+/// Neighbours whose side of this machine is remembered.
+const NEIGHBOURS: usize = 1024;
+
+/// All sockets of SIP.
+pub(super) struct Sockets {
+    listeners: Vec<Bound>,
+    streams: Streams,
+    filter: Arc<SourceFilter>,
+    metrics: Arc<Metrics>,
+    waiting: VecDeque<(usize, SocketAddr, Bytes)>,
+    failed: VecDeque<Origin>,
+    /// Which of our addresses a neighbour sees, for sockets that are bound to all.
+    sides: HashMap<IpAddr, IpAddr>,
+    buffer: Box<[u8]>,
+    /// The socket that is asked first, in turn.
+    turn: usize,
+}
+
+struct Bound {
+    transport: Transport,
+    address: SocketAddr,
+    udp: Option<UdpSocket>,
+}
+
+impl Sockets {
+    pub(super) async fn open(
+        settings: &SipSettings,
+        filter: Arc<SourceFilter>,
+        metrics: Arc<Metrics>,
+        supervisor: &Supervisor,
+    ) -> Result<Sockets, SipError> {
+        let mut streams = Streams::new(settings.connections, filter.clone(), metrics.clone());
+        let mut listeners = Vec::new();
+        for (at, listen) in settings.listen.iter().enumerate() {
+            let failed = |source| SipError::Listen {
+                address: listen.address,
+                source,
+            };
+            let id = ListenerId(at as u16);
+            let bound = match listen.transport {
+                SipTransport::Udp => {
+                    let socket = UdpSocket::bind(listen.address).await.map_err(failed)?;
+                    Bound {
+                        transport: Transport::Udp,
+                        address: socket.local_addr().map_err(failed)?,
+                        udp: Some(socket),
+                    }
+                }
+                SipTransport::Tcp => {
+                    let listener = TcpListener::bind(listen.address).await.map_err(failed)?;
+                    let address = listener.local_addr().map_err(failed)?;
+                    streams.listen(id, listener, supervisor);
+                    Bound {
+                        transport: Transport::Tcp,
+                        address,
+                        udp: None,
+                    }
+                }
+            };
+            listeners.push(bound);
+        }
+        Ok(Sockets {
+            listeners,
+            streams,
+            filter,
+            metrics,
+            waiting: VecDeque::new(),
+            failed: VecDeque::new(),
+            sides: HashMap::new(),
+            buffer: vec![0; MAX_DATAGRAM].into(),
+            turn: 0,
+        })
+    }
+
+    /// Transports and addresses of the listeners.
+    pub(super) fn addresses(&self) -> Vec<(Transport, SocketAddr)> {
+        self.listeners.iter().map(|l| (l.transport, l.address)).collect()
+    }
+
+    /// The listeners as the endpoint has them.
+    pub(super) fn listeners(&self, advertise: IpAddr) -> Listeners {
+        let of = |l: &Bound| Listener {
+            transport: l.transport,
+            bound: l.address,
+            advertised: Some(advertise),
+        };
+        Listeners::new(self.listeners.iter().map(of).collect())
+    }
+
+    fn poll_udp(&mut self, at: usize, cx: &mut Context<'_>) -> Poll<Arrival> {
+        loop {
+            let Some(socket) = self.listeners.get(at).and_then(|l| l.udp.as_ref()) else {
+                return Poll::Pending;
+            };
+            let mut read = ReadBuf::new(&mut self.buffer);
+            let source = match socket.poll_recv_from(cx, &mut read) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(source)) => source,
+                // An ICMP error of an earlier send.
+                Poll::Ready(Err(_)) => continue,
+            };
+            let datagram = Bytes::copy_from_slice(read.filled());
+            let peer = match self.filter.admit(source.ip(), Instant::now()) {
+                Ok(peer) => peer,
+                Err(Refused::Unknown) => {
+                    self.metrics.sip_dropped("unknown_source");
+                    continue;
+                }
+                Err(Refused::TooMany(_)) => {
+                    self.metrics.sip_dropped("rate_limit");
+                    continue;
+                }
+            };
+            let local = self.side(at, source);
+            let mut hop = Hop::datagram(ListenerId(at as u16), local, source);
+            hop.peer = Some(peer);
+            return Poll::Ready(Arrival::Message(hop, datagram));
+        }
+    }
+
+    /// Our address towards a neighbour.
+    fn side(&mut self, at: usize, remote: SocketAddr) -> SocketAddr {
+        let unspecified = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
+        let bound = self.listeners.get(at).map_or(unspecified, |l| l.address);
+        if !bound.ip().is_unspecified() {
+            return bound;
+        }
+        let remote_ip = remote.ip().to_canonical();
+        let known = self.sides.get(&remote_ip).copied();
+        let ip = known.or_else(|| towards(remote_ip)).unwrap_or(bound.ip());
+        if known.is_none() {
+            if self.sides.len() >= NEIGHBOURS {
+                self.sides.clear();
+            }
+            self.sides.insert(remote_ip, ip);
+        }
+        SocketAddr::new(ip, bound.port())
+    }
+
+    fn send_datagram(&mut self, transmit: Transmit) {
+        let at = usize::from(transmit.hop.listener.0);
+        let Some((address, socket)) = self
+            .listeners
+            .get(at)
+            .and_then(|l| Some((l.address, l.udp.as_ref()?)))
+        else {
+            return self.failed.push_back(transmit.origin);
+        };
+        let remote = dressed(transmit.hop.remote, address.is_ipv6());
+        // An ICMP error of an earlier datagram is reported once, by the next send.
+        let sent = socket
+            .try_send_to(&transmit.bytes, remote)
+            .or_else(|e| match e.kind() {
+                ErrorKind::ConnectionRefused => socket.try_send_to(&transmit.bytes, remote),
+                _ => Err(e),
+            });
+        match sent {
+            Ok(_) => {}
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                if self.waiting.len() < WAITING {
+                    self.waiting.push_back((at, remote, transmit.bytes));
+                }
+            }
+            Err(e) => {
+                tracing::debug!(error = %e, to = %remote, "a datagram cannot be sent");
+                self.failed.push_back(transmit.origin);
+            }
+        }
+    }
+
+    fn poll_waiting(&mut self, cx: &mut Context<'_>) {
+        while let Some((at, remote, bytes)) = self.waiting.pop_front() {
+            let Some(socket) = self.listeners.get(at).and_then(|l| l.udp.as_ref()) else {
+                continue;
+            };
+            if socket.poll_send_to(cx, &bytes, remote).is_pending() {
+                self.waiting.push_front((at, remote, bytes));
+                return;
+            }
+        }
+    }
+}
+
+impl Network for Sockets {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Arrival> {
+        self.poll_waiting(cx);
+        if let Some(origin) = self.failed.pop_front() {
+            return Poll::Ready(Arrival::Failed(origin));
+        }
+        // Each in turn, so that none starves the others.
+        let all = self.listeners.len() + 1;
+        for step in 0..all {
+            let at = (self.turn + step) % all;
+            let found = if at == self.listeners.len() {
+                self.streams.poll(cx)
+            } else {
+                self.poll_udp(at, cx)
+            };
+            if let Poll::Ready(arrival) = found {
+                self.turn = at + 1;
+                return Poll::Ready(arrival);
+            }
+        }
+        Poll::Pending
+    }
+
+    fn send(&mut self, transmit: Transmit) {
+        if transmit.hop.transport == Transport::Udp {
+            self.send_datagram(transmit);
+        } else if let Err(origin) = self.streams.send(transmit) {
+            self.failed.push_back(origin);
+        }
+    }
+
+    fn sweep(&mut self, used: &dyn Fn(ConnectionId) -> bool) {
+        self.streams.sweep(used);
+    }
+}
+
+/// An address as a socket of this family sends to it.
+fn dressed(remote: SocketAddr, by_ipv6: bool) -> SocketAddr {
+    match remote.ip() {
+        IpAddr::V4(ip) if by_ipv6 => SocketAddr::new(ip.to_ipv6_mapped().into(), remote.port()),
+        _ => remote,
+    }
+}
+
+/// Our address on the way to `remote`: what the system would send from. Nothing is sent.
+fn towards(remote: IpAddr) -> Option<IpAddr> {
+    let any: IpAddr = match remote {
+        IpAddr::V4(_) => [0, 0, 0, 0].into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let probe = std::net::UdpSocket::bind((any, 0)).ok()?;
+    probe.connect((remote, 9)).ok()?;
+    Some(probe.local_addr().ok()?.ip())
+}
