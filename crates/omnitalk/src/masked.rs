@@ -1,37 +1,6 @@
-//! Values that must never reach a log: keys, room secrets, call numbers. Their `Debug` shows no content.
+//! Call numbers, which must never reach a log: their `Debug` shows no digit.
 
 use std::fmt;
-
-/// A service key or another shared secret. Comparison takes the same time wherever the difference is.
-#[derive(Clone)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps `text`.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The secret itself, to compute with. Never for a log.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether `given` is the secret.
-    #[must_use]
-    pub fn matches(&self, given: &str) -> bool {
-        let (ours, theirs) = (self.0.as_bytes(), given.as_bytes());
-        let differing = ours.iter().zip(theirs).fold(0, |sum, (a, b)| sum | (a ^ b));
-        ours.len() == theirs.len() && differing == 0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(***)")
-    }
-}
 
 /// A call number: exactly six ASCII digits, which a telephone caller keys in (10.2, 10.3).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -84,19 +53,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_shows_neither_secrets_nor_call_numbers() {
+    fn debug_shows_no_call_number() {
         let number = CallNumber::parse("993627").unwrap();
-        let shown = format!("{:?} {number:?}", Secret::new("hunter2"));
-        assert!(!shown.contains("hunter2") && !shown.contains("993627"), "{shown}");
-    }
-
-    #[test]
-    fn a_secret_matches_itself_alone() {
-        let secret = Secret::new("KEY1");
-        assert!(secret.matches("KEY1"));
-        assert!(!secret.matches("KEY"));
-        assert!(!secret.matches("KEY11"));
-        assert!(!secret.matches("key1"));
+        assert_eq!(format!("{number:?}"), "CallNumber(******)");
     }
 
     #[test]
