@@ -12,7 +12,7 @@ use crate::config::Recording;
 use crate::store::{Result as Stored, StoreError};
 use crate::supervise::{Supervisor, test_point};
 use crate::webhook::EventSink;
-use crate::webhook::{Event, Targets, link_is_signed, sign_link};
+use crate::webhook::{Targets, WebhookEvent, link_is_signed, sign_link};
 use age::x25519::Identity;
 use omnigate_recording::manifest::{FileEntry, Manifest};
 use omnigate_room::{RecordingId, Secret};
@@ -156,7 +156,7 @@ impl Keeper {
     }
 
     /// The event of 12.6.1.
-    fn completed(&self, manifest: &Manifest) -> Event {
+    fn completed(&self, manifest: &Manifest) -> WebhookEvent {
         let format = self.parts.settings.webhook_format.name();
         let main = manifest
             .files
@@ -183,7 +183,7 @@ impl Keeper {
         if let Some(call) = manifest.call_id {
             body["call_id"] = call.to_string().into();
         }
-        Event {
+        WebhookEvent {
             service_id: manifest.service_id.clone(),
             name: "recording_completed",
             subject: manifest.recording_id.to_string(),

@@ -15,7 +15,7 @@ use crate::sync::lock;
 use crate::webhook::EventSink;
 use crate::webhook::Targets;
 use crossbeam_channel::{Sender, bounded, unbounded};
-use omnigate_recording::manifest::{End, Manifest, MemberName};
+use omnigate_recording::manifest::{Manifest, MemberName, RecordingEnd};
 use omnigate_room::{Ending, ParticipantId, Person, RecordingAbout, RecordingId, RoomId, Secret};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -281,7 +281,7 @@ impl Recorder {
         let Some(mut running) = lock(&self.state).remove(&recording) else {
             return;
         };
-        running.manifest.end = Some(End {
+        running.manifest.end = Some(RecordingEnd {
             at_us: running.epoch.elapsed().as_micros() as u64,
             ended_at: unix_now(),
             reason: reason.to_owned(),

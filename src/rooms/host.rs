@@ -7,7 +7,7 @@ use crate::media::{Announcement, PeerEvent};
 use crate::recording::{Beginning, Recorder};
 use crate::webhook::EventSink;
 use omnigate_omnitalk::{
-    Caller, ClientId, Effect, EndReason, Figures, Now, SocketId, TelephoneNotice, Tenants,
+    ClientId, Effect, Figures, Now, SocketId, TelephoneCaller, TelephoneEnd, TelephoneNotice, Tenants,
 };
 use omnigate_room::{CallId, Ending, RecordingAbout, RecordingId, RoomId};
 use std::collections::{HashMap, VecDeque};
@@ -101,7 +101,7 @@ impl Host {
             return;
         }
         self.parts.tenants.can_record(self.parts.recorder.refusal());
-        let caller = Caller {
+        let caller = TelephoneCaller {
             number: &telephone.number,
             record: telephone.record,
         };
@@ -342,7 +342,7 @@ impl Host {
             | TelephoneNotice::Admitted { room, participant } => {
                 if let Err(error) = media.enter(&telephone.leg, room, participant) {
                     warn!(%call, %error, "a telephone cannot enter its room");
-                    notice = TelephoneNotice::Ended(EndReason::NoAudio);
+                    notice = TelephoneNotice::Ended(TelephoneEnd::NoAudio);
                     put_first(queue, self.parts.tenants.hung_up(call, now));
                 }
             }

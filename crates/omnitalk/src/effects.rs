@@ -164,14 +164,14 @@ pub enum Effect {
 
 /// A telephone that calls in.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Caller<'a> {
+pub struct TelephoneCaller<'a> {
     /// The calling number, or empty if withheld.
     pub number: &'a str,
     /// What is recorded because of the trunk that it comes by, beside what the service records.
     pub record: RecordPolicy,
 }
 
-impl<'a> From<&'a str> for Caller<'a> {
+impl<'a> From<&'a str> for TelephoneCaller<'a> {
     /// A caller whose trunk records nothing.
     fn from(number: &'a str) -> Self {
         Self {
@@ -330,7 +330,7 @@ pub enum TelephoneNotice {
     /// The ring time is over (12.12).
     NoAnswer,
     /// The call is over: hang up.
-    Ended(EndReason),
+    Ended(TelephoneEnd),
 }
 
 impl TelephoneNotice {
@@ -355,12 +355,12 @@ impl TelephoneNotice {
             Self::Declined => Some(CallOver::Declined),
             Self::NoAnswer => Some(CallOver::NoAnswer),
             Self::Ended(reason) => Some(match reason {
-                EndReason::AppLeft => CallOver::CalleeHungUp,
-                EndReason::KickedOut => CallOver::KickedOut,
-                EndReason::NotJoined => CallOver::NotJoined,
-                EndReason::NoAudio => CallOver::NoAudio,
-                EndReason::NoSession => CallOver::Unavailable,
-                EndReason::Shutdown => CallOver::Shutdown,
+                TelephoneEnd::AppLeft => CallOver::CalleeHungUp,
+                TelephoneEnd::KickedOut => CallOver::KickedOut,
+                TelephoneEnd::NotJoined => CallOver::NotJoined,
+                TelephoneEnd::NoAudio => CallOver::NoAudio,
+                TelephoneEnd::NoSession => CallOver::Unavailable,
+                TelephoneEnd::Shutdown => CallOver::Shutdown,
             }),
         }
     }
@@ -381,7 +381,7 @@ pub enum RefusedReason {
 
 /// Why the hub ended a telephone call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum EndReason {
+pub enum TelephoneEnd {
     /// The app left, or its socket ended.
     AppLeft,
     /// A participant has kicked the telephone out (9.15).

@@ -40,7 +40,7 @@ mod tenants;
 mod timers;
 mod words;
 
-pub use effects::{Caller, Effect, EndReason, Figures, RefusedReason, TelephoneNotice};
+pub use effects::{Effect, Figures, RefusedReason, TelephoneCaller, TelephoneEnd, TelephoneNotice};
 pub use fault::FAULT_CODES;
 pub use hub::Hub;
 pub use ids::{ClientId, SocketId};

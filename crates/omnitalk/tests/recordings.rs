@@ -5,7 +5,7 @@ mod common;
 
 use common::app_calls::{offer, ringing, talking};
 use common::{World, recorded_by_policy, settings};
-use omnigate_omnitalk::{CallId, Caller, RecordPolicy, RoomId};
+use omnigate_omnitalk::{CallId, RecordPolicy, RoomId, TelephoneCaller};
 use serde_json::{Value, json};
 
 fn recording(action: &str) -> Value {
@@ -246,7 +246,7 @@ fn a_trunk_records_its_callers() {
     world.login(1, "alice");
     let room = world.create(1, json!({}));
     world.enter(1, &room);
-    let caller = Caller {
+    let caller = TelephoneCaller {
         number: "0101",
         record: policy,
     };

@@ -54,7 +54,7 @@ mod turn;
 mod video;
 mod viewers;
 
-use crate::effects::{Caller, Effect, Figures};
+use crate::effects::{Effect, Figures, TelephoneCaller};
 use crate::fault::Fault;
 use crate::ids::{ClientId, SocketId};
 use crate::incoming::{Incoming, Kind, Report, Request};
@@ -341,7 +341,7 @@ impl Hub {
         &mut self,
         call: CallId,
         user_id: &str,
-        caller: impl Into<Caller<'a>>,
+        caller: impl Into<TelephoneCaller<'a>>,
         now: Now,
     ) -> Vec<Effect> {
         self.ring_user(call, user_id, caller.into(), now);
@@ -353,7 +353,7 @@ impl Hub {
         &mut self,
         call: CallId,
         room: RoomId,
-        caller: impl Into<Caller<'a>>,
+        caller: impl Into<TelephoneCaller<'a>>,
         now: Now,
     ) -> Vec<Effect> {
         self.admit_telephone(call, room, caller.into(), now);
