@@ -184,7 +184,7 @@ impl Host {
         let mut queue = VecDeque::from(effects);
         while let Some(effect) = queue.pop_front() {
             match effect {
-                Effect::Send { socket, text } => self.send(socket, ToSocket::Text(text)),
+                Effect::Send { socket, text } => self.send(socket, ToSocket::Text(text.into_text())),
                 Effect::Close { socket, code, reason } => self.send(socket, ToSocket::Close(code, reason)),
                 Effect::Telephone { call, notice } => self.notify(call, notice, &mut queue, now),
                 Effect::AssignNumber { .. } | Effect::ReleaseNumber { .. } => self.wish(effect),
@@ -234,7 +234,7 @@ impl Host {
                 return cost.map_or_else(Vec::new, |news| hear(tenants, news, now));
             }
             Effect::AnswerViewer { viewer, answer } => {
-                let cost = media.answer_viewer(viewer, answer);
+                let cost = media.answer_viewer(viewer, answer.into_text());
                 return cost.map_or_else(Vec::new, |news| hear(tenants, news, now));
             }
             Effect::CloseViewer { viewer } => media.close_viewer(viewer),

@@ -1,22 +1,21 @@
 //! What goes in and out of the hub beside messages: effects, telephone notices, look-ups, figures.
 
 use crate::ids::SocketId;
-use crate::masked::CallNumber;
+use crate::masked::{CallNumber, Unshown};
 use crate::numbers::{NumberOwner, TargetKind};
 use crate::record_policy::RecordPolicy;
 use omnigate_room::{CallId, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
 use omnigate_room::{CallOver, CallTold, Ending, Person, RecordingAbout, Scene};
-use std::fmt;
 
-/// What the driver is to do, in this order. `Debug` shows neither message texts nor SDP.
-#[derive(Clone, PartialEq, Eq)]
+/// What the driver is to do, in this order. `Debug` shows neither message texts nor SDP nor who somebody is.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Effect {
     /// Send a text frame.
     Send {
         /// To whom.
         socket: SocketId,
         /// The JSON text.
-        text: String,
+        text: Unshown,
     },
     /// Close the socket after what was sent before. The hub has forgotten it already; a later
     /// [`Hub::disconnected`](crate::Hub::disconnected) for it does nothing.
@@ -35,7 +34,7 @@ pub enum Effect {
         /// The room whose mix it hears.
         room: RoomId,
         /// The SDP offer.
-        offer: String,
+        offer: Unshown,
     },
     /// Drop the audio peer (also one that has not answered yet).
     ClosePeer {
@@ -57,7 +56,7 @@ pub enum Effect {
         /// The room that it is published in.
         room: RoomId,
         /// The SDP offer.
-        offer: String,
+        offer: Unshown,
         /// The announced picture size: width times height.
         pixels: u32,
     },
@@ -87,7 +86,7 @@ pub enum Effect {
         /// Which subscription.
         viewer: ViewerId,
         /// The SDP answer.
-        answer: String,
+        answer: Unshown,
     },
     /// Drop the subscription (also one that is not offered yet).
     CloseViewer {
@@ -177,124 +176,6 @@ impl<'a> From<&'a str> for TelephoneCaller<'a> {
         Self {
             number,
             record: RecordPolicy::default(),
-        }
-    }
-}
-
-impl fmt::Debug for Effect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            // The text may hold telephone and call numbers, chat and SDP: only its length is shown.
-            Self::Send { socket, text } => f
-                .debug_struct("Send")
-                .field("socket", socket)
-                .field("bytes", &text.len())
-                .finish(),
-            Self::Close { socket, code, reason } => f
-                .debug_struct("Close")
-                .field("socket", socket)
-                .field("code", code)
-                .field("reason", reason)
-                .finish(),
-            Self::OpenPeer {
-                participant,
-                room,
-                offer,
-            } => f
-                .debug_struct("OpenPeer")
-                .field("participant", participant)
-                .field("room", room)
-                .field("offer_bytes", &offer.len())
-                .finish(),
-            Self::ClosePeer { participant } => f
-                .debug_struct("ClosePeer")
-                .field("participant", participant)
-                .finish(),
-            Self::SetMuted { participant, muted } => f
-                .debug_struct("SetMuted")
-                .field("participant", participant)
-                .field("muted", muted)
-                .finish(),
-            Self::OpenStream {
-                stream,
-                room,
-                offer,
-                pixels,
-            } => f
-                .debug_struct("OpenStream")
-                .field("stream", stream)
-                .field("room", room)
-                .field("offer_bytes", &offer.len())
-                .field("pixels", pixels)
-                .finish(),
-            Self::CloseStream { stream } => f.debug_struct("CloseStream").field("stream", stream).finish(),
-            Self::SetStreamMuted { stream, muted } => f
-                .debug_struct("SetStreamMuted")
-                .field("stream", stream)
-                .field("muted", muted)
-                .finish(),
-            Self::OpenViewer { viewer, stream, room } => f
-                .debug_struct("OpenViewer")
-                .field("viewer", viewer)
-                .field("stream", stream)
-                .field("room", room)
-                .finish(),
-            Self::AnswerViewer { viewer, answer } => f
-                .debug_struct("AnswerViewer")
-                .field("viewer", viewer)
-                .field("answer_bytes", &answer.len())
-                .finish(),
-            Self::CloseViewer { viewer } => f.debug_struct("CloseViewer").field("viewer", viewer).finish(),
-            Self::Telephone { call, notice } => f
-                .debug_struct("Telephone")
-                .field("call", call)
-                .field("notice", notice)
-                .finish(),
-            Self::Entered {
-                room,
-                participant,
-                person,
-                ..
-            } => f
-                .debug_struct("Entered")
-                .field("room", room)
-                .field("participant", participant)
-                .field("person", person)
-                .finish(),
-            Self::Gone {
-                room,
-                participant,
-                ending,
-                ..
-            } => f
-                .debug_struct("Gone")
-                .field("room", room)
-                .field("participant", participant)
-                .field("ending", ending)
-                .finish(),
-            Self::Call(call) => f.debug_tuple("Call").field(call).finish(),
-            // Numbers mask themselves.
-            Self::AssignNumber { socket, owner, .. } => f
-                .debug_struct("AssignNumber")
-                .field("socket", socket)
-                .field("owner", owner)
-                .finish(),
-            Self::ReleaseNumber { owner } => f.debug_struct("ReleaseNumber").field("owner", owner).finish(),
-            Self::StartRecording {
-                recording,
-                room,
-                about,
-            } => f
-                .debug_struct("StartRecording")
-                .field("recording", recording)
-                .field("room", room)
-                .field("about", about)
-                .finish(),
-            Self::StopRecording { recording, ending } => f
-                .debug_struct("StopRecording")
-                .field("recording", recording)
-                .field("ending", ending)
-                .finish(),
         }
     }
 }

@@ -44,7 +44,7 @@ pub use effects::{Effect, Figures, RefusedReason, TelephoneCaller, TelephoneEnd,
 pub use fault::FAULT_CODES;
 pub use hub::Hub;
 pub use ids::{ClientId, SocketId};
-pub use masked::{CallNumber, NotACallNumber};
+pub use masked::{CallNumber, NotACallNumber, Unshown};
 pub use now::Now;
 pub use numbers::{LookUp, NumberBook, NumberFault, NumberOwner, Target, TargetKind};
 pub use record_policy::RecordPolicy;

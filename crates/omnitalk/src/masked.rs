@@ -1,6 +1,7 @@
-//! Call numbers, which must never reach a log: their `Debug` shows no digit.
+//! What must never reach a log: call numbers, messages, session descriptions. Their `Debug` shows no content.
 
 use std::fmt;
+use std::ops::Deref;
 
 /// A call number: exactly six ASCII digits, which a telephone caller keys in (10.2, 10.3).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,14 +49,47 @@ impl fmt::Debug for CallNumber {
     }
 }
 
+/// A message or a session description: telephone and call numbers, chat and keys may be in it. `Debug` shows its length.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Unshown(String);
+
+impl Unshown {
+    /// The text, for the wire. Never for a log.
+    #[must_use]
+    pub fn into_text(self) -> String {
+        self.0
+    }
+}
+
+impl From<String> for Unshown {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl Deref for Unshown {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Unshown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "({} bytes)", self.0.len())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn debug_shows_no_call_number() {
+    fn debug_shows_neither_call_numbers_nor_messages() {
         let number = CallNumber::parse("993627").unwrap();
         assert_eq!(format!("{number:?}"), "CallNumber(******)");
+        assert_eq!(format!("{:?}", Unshown::from("993627".to_owned())), "(6 bytes)");
     }
 
     #[test]

@@ -442,6 +442,7 @@ impl Hub {
     }
 
     fn send(&mut self, socket: SocketId, text: String) {
+        let text = text.into();
         self.effects.push(Effect::Send { socket, text });
     }
 

@@ -108,6 +108,7 @@ impl Hub {
             Ok(reply) => outgoing::success(request, own, reply),
             Err(fault) => outgoing::failure(request, own, fault, self.is_ours(socket, request)),
         };
+        let text = text.into();
         self.effects.insert(mark, Effect::Send { socket, text });
     }
 

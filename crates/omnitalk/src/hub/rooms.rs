@@ -337,7 +337,7 @@ impl Hub {
             for text in texts {
                 self.effects.push(Effect::Send {
                     socket,
-                    text: text.clone(),
+                    text: text.clone().into(),
                 });
             }
         }

@@ -79,7 +79,7 @@ impl Hub {
         self.effects.push(Effect::OpenStream {
             stream,
             room,
-            offer,
+            offer: offer.into(),
             pixels,
         });
         Ok(stream)

@@ -106,7 +106,7 @@ impl Hub {
             self.timers.clear(Timer::HalfOpen(id));
             self.effects.push(Effect::AnswerViewer {
                 viewer: id,
-                answer: answer.to_owned(),
+                answer: answer.to_owned().into(),
             });
         }
     }

@@ -160,7 +160,8 @@ impl World {
                 Effect::Send { socket, text } => {
                     assert!(
                         !self.closed.contains_key(&socket.0),
-                        "sent to a closed socket: {text}"
+                        "sent to a closed socket: {}",
+                        &*text
                     );
                     let message: Value = serde_json::from_str(&text).expect("JSON");
                     // Ours, for our own client alone: the published ones need not understand it.
@@ -180,7 +181,7 @@ impl World {
                     participant, offer, ..
                 } => {
                     assert!(self.open_peers.insert(participant), "opened twice");
-                    self.offers.push(offer);
+                    self.offers.push(offer.into_text());
                     self.unanswered.insert(participant);
                     if let Some(by) = by {
                         self.peers.insert(by, participant);
@@ -207,7 +208,7 @@ impl World {
                     ..
                 } => {
                     assert!(self.streams.insert(stream, false).is_none(), "opened twice");
-                    self.offers.push(offer);
+                    self.offers.push(offer.into_text());
                     self.pixels = pixels;
                     if let Some(by) = by {
                         self.published.insert(by, stream);
@@ -243,7 +244,7 @@ impl World {
                 }
                 Effect::AnswerViewer { viewer, answer } => {
                     let (_, answered) = self.viewers.get_mut(&viewer).expect("an open viewer");
-                    assert_eq!(answered.replace(answer), None, "answered twice");
+                    assert_eq!(answered.replace(answer.into_text()), None, "answered twice");
                 }
                 Effect::CloseViewer { viewer } => {
                     self.unanswered_video.remove(&Video::Viewer(viewer));
