@@ -1,11 +1,12 @@
 //! The recorder's face to the rooms and to the API.
 
 use super::figures::RecordingFigures;
+use super::finisher::{Finisher, Jobs};
 use super::folder::{Folder, FolderError};
 use super::index::Index;
 use super::keeper::{Keeper, KeeperParts};
-use super::writer::{self, Begin, Order, Written};
-use super::{crypt, finisher, recover};
+use super::writer::{Begin, Order, Writer, Written};
+use super::{crypt, recover};
 use crate::clock::unix_now;
 use crate::config::Recording;
 use crate::media::{CaptureId, TapReader};
@@ -14,7 +15,7 @@ use crate::supervise::{Supervisor, test_point};
 use crate::sync::lock;
 use crate::webhook::EventSink;
 use crate::webhook::Targets;
-use crossbeam_channel::{Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use omnigate_recording::manifest::{Manifest, MemberName, RecordingEnd};
 use omnigate_room::{Ending, ParticipantId, Person, RecordingAbout, RecordingId, RoomId, Secret};
 use std::collections::BTreeMap;
@@ -118,42 +119,22 @@ impl Recorder {
     ) -> Result<Arc<Recorder>, RecordingError> {
         let settings = parts.settings;
         let folder = Folder::open(&settings.dir)?;
-        let key = settings
-            .key
-            .as_ref()
-            .map(Secret::expose)
-            .map(crypt::identity)
-            .transpose()?;
+        let key = settings.key.as_ref().map(Secret::expose);
+        let key = key.map(crypt::identity).transpose()?;
         let figures = Arc::new(RecordingFigures::default());
-        let (orders, from_recorder) = unbounded();
-        let (tell, written) = unbounded();
-        let (jobs, finish) = unbounded();
-        let (finished, to_keep) = mpsc::unbounded_channel();
-        let (failed, failures) = mpsc::unbounded_channel();
         let min_free = settings.min_free_mib.saturating_mul(1 << 20);
         let reserve = min_free / RESERVE;
-        writer::Writer::start(
-            folder.clone(),
-            reserve,
-            parts.taps,
-            from_recorder,
-            tell,
-            figures.clone(),
-            supervisor,
-        )?;
-        finisher::start(
-            finisher::Finisher {
-                folder: folder.clone(),
-                content: settings.content,
-                format: settings.format,
-                webhook_format: settings.webhook_format,
-                key: key.clone(),
-                figures: figures.clone(),
-            },
-            finish,
-            finished,
-            supervisor,
-        )?;
+        let (orders, written) =
+            Writer::start(folder.clone(), reserve, parts.taps, figures.clone(), supervisor)?;
+        let finisher = Finisher {
+            folder: folder.clone(),
+            content: settings.content,
+            format: settings.format,
+            webhook_format: settings.webhook_format,
+            key: key.clone(),
+            figures: figures.clone(),
+        };
+        let (jobs, made) = finisher.start(supervisor)?;
         let keeper = Keeper::new(KeeperParts {
             folder: folder.clone(),
             index: parts.index.clone(),
@@ -170,11 +151,11 @@ impl Recorder {
             &parts.index.unfinished().await?,
         )?;
         figures.recovered.fetch_add(left.crashed, Relaxed);
-        for recording in left.to_finish {
-            figures.waiting.fetch_add(1, Relaxed);
-            let _ = jobs.send(recording);
+        for (recording, manifest) in left.to_finish {
+            jobs.add(recording, manifest);
         }
-        keeper.clone().start(to_keep, left.finished, supervisor);
+        keeper.clone().start(made, left.finished, supervisor);
+        let (failed, failures) = mpsc::unbounded_channel();
         let recorder = Arc::new(Recorder {
             folder,
             index: parts.index,
@@ -183,26 +164,34 @@ impl Recorder {
             full: AtomicBool::new(false),
             failed,
             failures: Mutex::new(Some(failures)),
-            figures: figures.clone(),
+            figures,
             orders,
             state: Mutex::default(),
             process: rand::random(),
         });
         recorder.look_for_room();
-        let this = recorder.clone();
-        supervisor.thread("recording-events", move || {
+        recorder.clone().follow(written, jobs, supervisor)?;
+        Ok(recorder)
+    }
+
+    /// Starts the thread that takes what the writer tells.
+    fn follow(
+        self: Arc<Self>,
+        written: Receiver<Written>,
+        jobs: Jobs,
+        supervisor: &Supervisor,
+    ) -> std::io::Result<()> {
+        let follow = move || {
             for event in written {
                 test_point("recording-events");
                 match event {
-                    Written::Captured(recording, manifest) => {
-                        this.figures.waiting.fetch_add(1, Relaxed);
-                        let _ = jobs.send((recording, *manifest));
-                    }
-                    Written::Failed(capture) => this.capture_failed(capture),
+                    Written::Captured(recording, manifest) => jobs.add(recording, *manifest),
+                    Written::Failed(capture) => self.capture_failed(capture),
                 }
             }
-        })?;
-        Ok(recorder)
+        };
+        supervisor.thread("recording-events", follow)?;
+        Ok(())
     }
 
     /// Counters.

@@ -5,7 +5,7 @@ use super::folder::Folder;
 use super::syncer::Syncer;
 use crate::media::{CaptureId, TapReader};
 use crate::supervise::{Supervisor, test_point};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use omnigate_recording::capture::{CaptureWriter, Record};
 use omnigate_recording::manifest::Manifest;
 use omnigate_room::RecordingId;
@@ -96,15 +96,16 @@ pub(super) struct Writer {
 }
 
 impl Writer {
+    /// Starts the thread; where it takes orders, and what it tells.
     pub(super) fn start(
         folder: Folder,
         reserve: u64,
         taps: Vec<TapReader>,
-        orders: Receiver<Order>,
-        tell: Sender<Written>,
         figures: Arc<RecordingFigures>,
         supervisor: &Supervisor,
-    ) -> io::Result<()> {
+    ) -> io::Result<(Sender<Order>, Receiver<Written>)> {
+        let (to_writer, orders) = unbounded();
+        let (tell, written) = unbounded();
         let writer = Writer {
             taps,
             orders,
@@ -119,7 +120,7 @@ impl Writer {
             reserve,
         };
         supervisor.thread("recording-writer", move || writer.run())?;
-        Ok(())
+        Ok((to_writer, written))
     }
 
     fn run(mut self) {
