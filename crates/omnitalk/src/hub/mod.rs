@@ -32,7 +32,7 @@
 //! | `recordings` | what is recorded, by whom, until when; who takes part |
 //! | `chat`, `lists` | chat and kick-out; lists |
 //! | `guesses` | wrong room secrets |
-//! | `people`, `turn`, `audit` | what is kept; TURN credentials; what is always true |
+//! | `people`, `next_ids`, `turn`, `audit` | what is kept; what is counted up; TURN credentials; what is always true |
 
 mod app_calls;
 mod audio;
@@ -41,6 +41,7 @@ mod calls;
 mod chat;
 mod guesses;
 mod lists;
+mod next_ids;
 mod numbers;
 mod outcome;
 mod owed;
@@ -67,6 +68,7 @@ use crate::settings::HubSettings;
 use crate::timers::{Timer, Timers};
 use crate::words::Track;
 use guesses::Guesses;
+use next_ids::NextIds;
 use omnigate_room::Ending;
 use omnigate_room::{CallId, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
 use outcome::{Awaited, Handled, Outcome};
@@ -115,10 +117,7 @@ pub struct Hub {
     ringing: BTreeMap<String, BTreeSet<RoomId>>,
     streams: BTreeMap<StreamId, Stream>,
     viewers: BTreeMap<ViewerId, Viewer>,
-    next_participant: u64,
-    next_room: u64,
-    next_stream: u64,
-    next_viewer: u64,
+    next: NextIds,
     malformed: u64,
     /// Why nothing can be recorded at the moment.
     cannot_record: Option<&'static str>,
@@ -156,10 +155,7 @@ impl Hub {
             ringing: BTreeMap::new(),
             streams: BTreeMap::new(),
             viewers: BTreeMap::new(),
-            next_participant: settings.first_id,
-            next_room: 1,
-            next_stream: settings.first_id,
-            next_viewer: settings.first_id,
+            next: NextIds::from(settings.first_id),
             malformed: 0,
             cannot_record: None,
             guesses: Guesses::default(),
