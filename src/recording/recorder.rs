@@ -85,6 +85,15 @@ pub struct Beginning {
     pub about: RecordingAbout,
 }
 
+/// What becomes of recordings that have begun or were to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordingNews {
+    /// It is on the disk; told once of each that can begin.
+    Begun(RecordingId),
+    /// The disk does not take it, or not any more: it is over.
+    Failed(RecordingId),
+}
+
 struct Running {
     room: RoomId,
     capture: CaptureId,
@@ -101,8 +110,8 @@ pub struct Recorder {
     keeper: Arc<Keeper>,
     min_free: u64,
     full: AtomicBool,
-    failed: UnboundedSender<RecordingId>,
-    failures: Mutex<Option<UnboundedReceiver<RecordingId>>>,
+    tell: UnboundedSender<RecordingNews>,
+    news: Mutex<Option<UnboundedReceiver<RecordingNews>>>,
     figures: Arc<RecordingFigures>,
     orders: Sender<Order>,
     /// What runs.
@@ -155,15 +164,15 @@ impl Recorder {
             jobs.add(recording, manifest);
         }
         keeper.clone().start(made, left.finished, supervisor);
-        let (failed, failures) = mpsc::unbounded_channel();
+        let (tell, news) = mpsc::unbounded_channel();
         let recorder = Arc::new(Recorder {
             folder,
             index: parts.index,
             keeper,
             min_free,
             full: AtomicBool::new(false),
-            failed,
-            failures: Mutex::new(Some(failures)),
+            tell,
+            news: Mutex::new(Some(news)),
             figures,
             orders,
             state: Mutex::default(),
@@ -185,6 +194,8 @@ impl Recorder {
             for event in written {
                 test_point("recording-events");
                 match event {
+                    Written::Begun(recording) => self.news(RecordingNews::Begun(recording)),
+                    Written::Never(recording) => self.keeper.never(recording),
                     Written::Captured(recording, manifest) => jobs.add(recording, *manifest),
                     Written::Failed(capture) => self.capture_failed(capture),
                 }
@@ -199,9 +210,9 @@ impl Recorder {
         &self.figures
     }
 
-    /// Recordings that end by themselves, for the hub; to be taken once.
-    pub fn take_failures(&self) -> Option<UnboundedReceiver<RecordingId>> {
-        lock(&self.failures).take()
+    /// What becomes of recordings, for the hubs; to be taken once.
+    pub fn take_news(&self) -> Option<UnboundedReceiver<RecordingNews>> {
+        lock(&self.news).take()
     }
 
     /// The index.
@@ -225,15 +236,23 @@ impl Recorder {
         self.full.store(!room, Relaxed);
     }
 
-    fn order(&self, order: Order) {
+    /// Whoever waits for it may have ended.
+    fn news(&self, news: RecordingNews) {
+        let _ = self.tell.send(news);
+    }
+
+    /// Whether the writer takes it.
+    fn order(&self, order: Order) -> bool {
         let ends = matches!(order, Order::Finish { .. } | Order::Stop(_));
-        if (!ends && self.orders.len() >= ORDERS) || self.orders.send(order).is_err() {
+        let taken = (ends || self.orders.len() < ORDERS) && self.orders.send(order).is_ok();
+        if !taken {
             self.figures.disk_failures.fetch_add(1, Relaxed);
             warn!("the writer of recordings does not take orders");
         }
+        taken
     }
 
-    /// A recording begins.
+    /// A recording begins; [`RecordingNews`] follow.
     pub fn begin(&self, beginning: Beginning) {
         let Beginning {
             recording,
@@ -245,20 +264,26 @@ impl Recorder {
         let manifest = manifest(recording, room, about, epoch.elapsed().as_micros() as u64);
         info!(%recording, %room, reason = if manifest.by_policy { "policy" } else { "asked" }, "recording");
         self.figures.started.fetch_add(1, Relaxed);
-        self.order(Order::Begin(Box::new(Begin {
+        let begin = Begin {
             recording,
             manifest: manifest.clone(),
             capture,
             file: format!("{:016x}-{}.ogg", self.process, capture.0),
-        })));
-        self.keeper.started(&manifest);
+        };
         let running = Running {
             room,
             capture,
             epoch,
-            manifest,
+            manifest: manifest.clone(),
         };
+        // Before the writer has it: what that tells of the capture is about this recording too.
         lock(&self.state).insert(recording, running);
+        self.keeper.started(&manifest);
+        if !self.order(Order::Begin(Box::new(begin))) {
+            lock(&self.state).remove(&recording);
+            self.keeper.never(recording);
+            self.news(RecordingNews::Failed(recording));
+        }
     }
 
     /// A recording ends; `close`: its room's capture too. One that has ended by itself is ignored.
@@ -294,7 +319,7 @@ impl Recorder {
             .collect();
         for recording in of_it {
             self.finish(recording, "disk_full", true);
-            let _ = self.failed.send(recording);
+            self.news(RecordingNews::Failed(recording));
         }
     }
 

@@ -4,7 +4,7 @@ use super::media_port::{MediaNews, OpenError, RoomMedia};
 use super::numbers::{Assigned, Wish};
 use super::port::{Destination, Telephone};
 use crate::media::{Announcement, PeerEvent};
-use crate::recording::{Beginning, Recorder};
+use crate::recording::{Beginning, Recorder, RecordingNews};
 use crate::webhook::EventSink;
 use omnigate_omnitalk::{
     ClientId, Effect, Figures, Now, SocketId, TelephoneCaller, TelephoneEnd, TelephoneNotice, Tenants,
@@ -134,10 +134,14 @@ impl Host {
         self.carry_out(effects, now);
     }
 
-    /// A recording has ended by itself.
-    pub(super) fn recording_failed(&mut self, recording: RecordingId, now: Now) {
-        self.parts.media.stop(recording);
-        let effects = self.parts.tenants.recording_failed(recording);
+    pub(super) fn recorder_told(&mut self, news: RecordingNews, now: Now) {
+        let effects = match news {
+            RecordingNews::Begun(recording) => self.parts.tenants.recording_begun(recording, now),
+            RecordingNews::Failed(recording) => {
+                self.parts.media.stop(recording);
+                self.parts.tenants.recording_failed(recording, now)
+            }
+        };
         self.carry_out(effects, now);
     }
 
@@ -295,7 +299,7 @@ impl Host {
             }),
             Err(error) => {
                 warn!(%recording, %error, "a recording cannot begin");
-                put_first(queue, parts.tenants.recording_failed(recording));
+                put_first(queue, parts.tenants.recording_failed(recording, now));
             }
         }
     }

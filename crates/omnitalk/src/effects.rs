@@ -143,7 +143,8 @@ pub enum Effect {
         /// Whose.
         owner: NumberOwner,
     },
-    /// Record the room's mix from now on.
+    /// Record the room's mix from now on, then call [`Hub::recording_begun`](crate::Hub::recording_begun) or
+    /// [`Hub::recording_failed`](crate::Hub::recording_failed).
     StartRecording {
         /// Which recording.
         recording: RecordingId,

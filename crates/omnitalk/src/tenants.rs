@@ -243,10 +243,19 @@ impl Tenants {
         }
     }
 
-    /// [`Hub::recording_failed`].
-    pub fn recording_failed(&mut self, recording: RecordingId) -> Vec<Effect> {
+    /// [`Hub::recording_begun`].
+    pub fn recording_begun(&mut self, recording: RecordingId, now: Now) -> Vec<Effect> {
         let hubs = self.hubs.iter_mut();
-        let effects = hubs.flat_map(|hub| hub.recording_failed(recording)).collect();
+        let effects = hubs.flat_map(|hub| hub.recording_begun(recording, now)).collect();
+        self.forget_ended(effects)
+    }
+
+    /// [`Hub::recording_failed`].
+    pub fn recording_failed(&mut self, recording: RecordingId, now: Now) -> Vec<Effect> {
+        let hubs = self.hubs.iter_mut();
+        let effects = hubs
+            .flat_map(|hub| hub.recording_failed(recording, now))
+            .collect();
         self.forget_ended(effects)
     }
 

@@ -15,6 +15,7 @@ mod browser;
 mod calls;
 mod endings;
 mod orders;
+mod recordings;
 mod shards;
 mod telephone;
 mod walk;

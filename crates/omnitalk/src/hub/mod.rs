@@ -367,13 +367,19 @@ impl Hub {
         self.cannot_record = refused;
     }
 
-    /// A recording has ended by itself, as on a full disk: its participant has recorded, and the room is told.
-    pub fn recording_failed(&mut self, recording: RecordingId) -> Vec<Effect> {
-        let room = self
-            .rooms
-            .values()
-            .find(|room| room.recordings.contains_key(&recording));
-        if let Some(room) = room.map(|room| room.id) {
+    /// The disk has the recording of [`Effect::StartRecording`]: whoever asked for it is told. The driver says it as soon as
+    /// it is so; after the settings' `answer_time` the start has failed.
+    pub fn recording_begun(&mut self, recording: RecordingId, now: Now) -> Vec<Effect> {
+        self.disk_answered(recording, Ok(()), now);
+        self.take_effects()
+    }
+
+    /// A recording could not begin, or has ended by itself: the disk takes nothing.
+    pub fn recording_failed(&mut self, recording: RecordingId, now: Now) -> Vec<Effect> {
+        let fault = Fault::CannotRecord("the server's disk takes nothing");
+        if !self.disk_answered(recording, Err(fault), now)
+            && let Some((room, _)) = self.recorded(recording)
+        {
             self.stop_recording(room, recording, Ending::Stop);
         }
         self.take_effects()
@@ -575,7 +581,7 @@ impl Hub {
             Kind::Unmute => self.mute(socket, fields, false).map(Into::into),
             Kind::Message => self.message(socket, fields, now).map(Into::into),
             Kind::KickOut => self.kick_out(socket, fields, now).map(Into::into),
-            Kind::Recording => self.recording(socket, fields, now).map(Into::into),
+            Kind::Recording => self.recording(socket, fields, now),
             _ => Err(Fault::UnknownRequest),
         }
     }

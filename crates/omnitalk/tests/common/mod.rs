@@ -106,6 +106,8 @@ pub struct World {
     pub gone: Vec<(String, &'static str)>,
     /// What is recorded.
     pub recordings: BTreeMap<RecordingId, RecordingAbout>,
+    /// Recordings that the disk owes an answer for.
+    pub unrecorded: BTreeSet<RecordingId>,
     /// What was recorded, and why it ended.
     pub recorded: Vec<(RecordingAbout, &'static str)>,
 }
@@ -150,6 +152,7 @@ impl World {
             present: BTreeMap::new(),
             gone: Vec::new(),
             recordings: BTreeMap::new(),
+            unrecorded: BTreeSet::new(),
             recorded: Vec::new(),
         }
     }
@@ -300,6 +303,10 @@ impl World {
                         self.recordings.insert(recording, *about).is_none(),
                         "started twice"
                     );
+                    self.unrecorded.insert(recording);
+                    if self.answers {
+                        self.answer_recording(by, recording, true);
+                    }
                 }
                 Effect::StopRecording { recording, ending } => {
                     let about = self.recordings.remove(&recording).expect("a recording that runs");
@@ -318,6 +325,17 @@ impl World {
             self.open_peers.remove(&participant);
         }
         let effects = self.hub.peer_answered(participant, answer, self.now);
+        self.apply(by, effects);
+    }
+
+    /// The disk has a recording, or does not take it.
+    pub fn answer_recording(&mut self, by: Option<u64>, recording: RecordingId, taken: bool) {
+        self.unrecorded.remove(&recording);
+        let effects = if taken {
+            self.hub.recording_begun(recording, self.now)
+        } else {
+            self.hub.recording_failed(recording, self.now)
+        };
         self.apply(by, effects);
     }
 
