@@ -10,6 +10,8 @@
     reason = "a test may panic, and print its seed"
 )]
 
+#[path = "../../../tests/common/agreed.rs"]
+mod agreed;
 mod app;
 mod browser;
 mod calls;
@@ -17,6 +19,7 @@ mod endings;
 mod orders;
 mod recordings;
 mod shards;
+mod strangers;
 mod telephone;
 mod walk;
 mod world;
