@@ -3,11 +3,13 @@
 //! A program of its own: the counting allocator serves a whole process, and nothing else may run in it.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "common/agreed.rs"]
+mod agreed;
+
 use omnigate::media::{CaptureId, LegHandle, MediaPlane, MediaSettings};
 use omnigate::observe::Health;
 use omnigate::supervise::Supervisor;
 use omnigate_room::{ParticipantId, RoomId};
-use omnigate_sip::{Agreed, Direction, Payload};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -33,18 +35,8 @@ fn phone(plane: &std::sync::Arc<MediaPlane>, room: RoomId) -> Phone {
     socket.set_nonblocking(true).unwrap();
     let (events, _) = mpsc::channel(256);
     let leg = plane.open_leg(LOCALHOST, events).unwrap();
-    leg.set_media(Agreed {
-        remote_rtp: socket.local_addr().unwrap(),
-        remote_rtcp: None,
-        payload: Payload::Pcma,
-        payload_type: 8,
-        receive: vec![(8, Payload::Pcma)],
-        telephone_event: Some(101),
-        comfort_noise: None,
-        ptime_ms: 20,
-        direction: Direction::SendRecv,
-    })
-    .unwrap();
+    leg.set_media(agreed::a_law(socket.local_addr().unwrap()))
+        .unwrap();
     plane.enter(&leg.seat(), room, ParticipantId(leg.id().0)).unwrap();
     Phone {
         to: SocketAddr::new(LOCALHOST, leg.local().port),

@@ -1,6 +1,9 @@
 //! Telephones enter rooms on other media threads, and hang up at moments that nobody chose.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "common/agreed.rs"]
+mod agreed;
+
 use omnigate::media::{LegEvent, LegHandle, MediaPlane, MediaSettings, Playback};
 use omnigate::observe::Health;
 use omnigate::rooms::RoomMedia;
@@ -8,7 +11,6 @@ use omnigate::supervise::Supervisor;
 use omnigate_audio::g711::Law;
 use omnigate_audio::tone::Tone;
 use omnigate_room::{ParticipantId, RoomId};
-use omnigate_sip::{Agreed, Direction, Payload};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
@@ -38,18 +40,8 @@ impl Call {
         socket.set_nonblocking(true).unwrap();
         let (sender, events) = mpsc::channel(256);
         let leg = plane.open_leg(LOCALHOST, sender).unwrap();
-        leg.set_media(Agreed {
-            remote_rtp: socket.local_addr().unwrap(),
-            remote_rtcp: None,
-            payload: Payload::Pcma,
-            payload_type: 8,
-            receive: vec![(8, Payload::Pcma)],
-            telephone_event: Some(101),
-            comfort_noise: None,
-            ptime_ms: 20,
-            direction: Direction::SendRecv,
-        })
-        .unwrap();
+        leg.set_media(agreed::a_law(socket.local_addr().unwrap()))
+            .unwrap();
         Call {
             socket,
             leg: Some(leg),

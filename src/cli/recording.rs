@@ -1,11 +1,11 @@
 //! `omnigate recording …`: what is in the index and in the folder, without a running service.
 
 use super::output::{Failure, complain, say};
-use crate::config::{self, Secret, Settings};
+use crate::config::{self, Settings};
 use crate::recording::{Entry, Folder, Index, Query, decrypt, identity, verify};
 use crate::store::Store;
 use clap::Subcommand;
-use omnigate_room::RecordingId;
+use omnigate_room::{RecordingId, Secret};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 

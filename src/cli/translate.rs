@@ -3,7 +3,7 @@
 use crate::config::{self, Settings};
 use crate::gateway::{Phrase, Prompts};
 use crate::media::{Announcement, MediaSettings};
-use omnigate_omnitalk::{HubSettings, Secret, Service, TurnSettings};
+use omnigate_omnitalk::{HubSettings, Service, TurnSettings};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ pub(super) fn media_settings(settings: &Settings, advertise: IpAddr) -> MediaSet
 pub(super) fn services(settings: &Settings) -> Vec<Service> {
     let service = |s: &config::Service| Service {
         id: s.id.clone(),
-        key: s.key.as_ref().map(|k| Secret::new(k.expose())),
+        key: s.key.clone(),
         key_required: s.key_required,
         record: s.record,
     };
@@ -78,7 +78,7 @@ pub(super) fn hub_settings(settings: &Settings) -> HubSettings {
         wrong_secrets_per_room: settings.rooms.wrong_secrets_per_room,
         secret_bar: Duration::from_secs(settings.rooms.secret_bar_seconds),
         turn: settings.turn.secret.as_ref().map(|secret| TurnSettings {
-            secret: Secret::new(secret.expose()),
+            secret: secret.clone(),
             lifetime: Duration::from_secs(settings.turn.lifetime_seconds),
         }),
         ..HubSettings::default()

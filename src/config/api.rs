@@ -1,7 +1,7 @@
 //! `[api]`
 
-use super::secret::Secret;
 use super::section::{Check, section};
+use omnigate_room::Secret;
 
 section! {
     /// `api.*`

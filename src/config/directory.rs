@@ -1,8 +1,8 @@
 //! `[directory]`
 
 use super::faults::Faults;
-use super::secret::Secret;
 use super::section::{Check, section, web_address};
+use omnigate_room::Secret;
 
 section! {
     /// `directory.*`

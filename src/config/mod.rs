@@ -41,7 +41,6 @@ pub use media::{Media, PortRange};
 pub use origin::{OriginFault, OriginPattern};
 pub use recording::{Content, Recording, Upload};
 pub use rooms::Rooms;
-pub use secret::Secret;
 pub use service::{EVENTS, Service, Webhook};
 pub use settings::Settings;
 pub use shutdown::Shutdown;

@@ -1,9 +1,9 @@
 //! `[recording]`: what is recorded, what is made of it, where it goes.
 
 use super::faults::Faults;
-use super::secret::Secret;
 use super::section::{Check, Word, section, shown, values, web_address, word};
 use omnigate_recording::file::Format;
+use omnigate_room::Secret;
 use serde::Deserialize;
 use std::path::PathBuf;
 

@@ -1,31 +1,9 @@
-//! Values that never show themselves.
+//! Secrets: from the file itself, from a file of their own, or from a variable of the environment. No fault shows one.
 
 use super::section::{hidden, values};
-use serde::{Deserialize, Deserializer};
-use std::fmt;
-
-/// A secret from the file itself, from a file of its own, or from a variable of the environment.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The value itself, for comparison and for the wire.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for Secret {
-    fn from(text: &str) -> Secret {
-        Secret(text.to_owned())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
+use omnigate_room::Secret;
+use serde::Deserialize;
+use serde_json::Value;
 
 #[derive(Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
@@ -36,22 +14,21 @@ enum Written {
     Env { env: String },
 }
 
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Secret, D::Error> {
-        use serde::de::Error;
-        let written = Written::deserialize(d)
-            .map_err(|_| D::Error::custom("expected text, { file = \"…\" } or { env = \"…\" }"))?;
-        match written {
-            Written::Plain(text) => Ok(Secret(text)),
-            Written::Number(n) => Ok(Secret(n.to_string())),
-            Written::File { file } => std::fs::read_to_string(&file)
-                .map(|t| Secret(t.trim_end_matches(['\r', '\n']).to_owned()))
-                .map_err(|e| D::Error::custom(format!("file {file} cannot be read: {e}"))),
-            Written::Env { env } => std::env::var(&env)
-                .map(Secret)
-                .map_err(|_| D::Error::custom(format!("variable {env} is not set"))),
+fn secret(written: Value) -> Result<Option<Secret>, String> {
+    let written: Option<Written> =
+        hidden(written).map_err(|_| "expected text, { file = \"…\" } or { env = \"…\" }")?;
+    let text = match written {
+        None => return Ok(None),
+        Some(Written::Plain(text)) => text,
+        Some(Written::Number(number)) => number.to_string(),
+        Some(Written::File { file }) => std::fs::read_to_string(&file)
+            .map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
+            .map_err(|error| format!("file {file} cannot be read: {error}"))?,
+        Some(Written::Env { env }) => {
+            std::env::var(&env).map_err(|_| format!("variable {env} is not set"))?
         }
-    }
+    };
+    Ok(Some(Secret::new(text)))
 }
 
-values! { hidden; Option<Secret> }
+values! { secret; Option<Secret> }

@@ -1,9 +1,9 @@
 //! `[[service]]`
 
 use super::faults::Faults;
-use super::secret::Secret;
 use super::section::{Check, join, section, sections, values, web_address, words};
 use omnigate_omnitalk::RecordPolicy;
+use omnigate_room::Secret;
 use serde_json::Value;
 
 /// Service ID and Service Key of the built-in service, for trying out. Everybody knows them.
@@ -15,7 +15,7 @@ section! {
         /// Service ID of the SDK.
         id: String = BUILT_IN.into();
         /// Service Key of the SDK.
-        key: Option<Secret> = Some(BUILT_IN.into());
+        key: Option<Secret> = Some(Secret::new(BUILT_IN));
         /// Refuse sessions without a key (services of mobile apps).
         key_required: bool = false;
         /// What is recorded without being asked.

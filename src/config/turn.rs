@@ -1,8 +1,8 @@
 //! `[turn]`
 
 use super::faults::Faults;
-use super::secret::Secret;
 use super::section::{Check, section};
+use omnigate_room::Secret;
 
 section! {
     /// `turn.*`

@@ -1,9 +1,8 @@
 //! The directory of another omnigate, by `GET /api/v1/call-numbers/{number}`.
 
 use super::{Directory, LookUpError};
-use crate::config::Secret;
 use omnigate_omnitalk::{CallNumber, LookUp, Target, TargetKind};
-use omnigate_room::RoomId;
+use omnigate_room::{RoomId, Secret};
 use reqwest::StatusCode;
 use serde::Deserialize;
 use std::time::Duration;

@@ -51,6 +51,8 @@ struct CallTask {
     /// Somebody is there: the ACK came, or RTP from where SDP said. Until then nothing is sent and no key counts, for whoever
     /// forges an INVITE gets no 200.
     confirmed: bool,
+    /// When a caller on hold is asked whether the call is still there.
+    ping_at: Option<Instant>,
     flow: CallFlow,
     leg: LegHandle,
     /// RTP comes from elsewhere than SDP said.
@@ -74,17 +76,12 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: IncomingCall, screened:
         Err(end) => return Ended { end, talked: None },
     };
     let hang_up_all = task.gateway.hang_up_all.clone();
-    let mut held = tokio::time::interval(HELD_PING);
     let (mut stopping, mut leg_ended) = (false, false);
     task.settle().await;
     while !task.over {
         let deadline = task.flow.deadline();
-        let timer = async {
-            match deadline {
-                Some(at) => tokio::time::sleep_until(at.into()).await,
-                None => std::future::pending().await,
-            }
-        };
+        let timer = sleep_until(deadline);
+        let held = sleep_until(task.ping_at);
         tokio::select! {
             event = task.sip.event() => match event {
                 Some(event) => task.sip_event(event),
@@ -101,7 +98,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: IncomingCall, screened:
             Some(answer) = sources.directory.recv() => task.flow.handle(FlowEvent::LookedUp(answer), now()),
             Some(notice) = sources.rooms.recv() => task.notice(notice),
             () = timer => task.flow.timeout(now()),
-            _ = held.tick(), if task.is_held() => task.sip.ping(),
+            () = held => task.ping(),
             () = hang_up_all.cancelled(), if !stopping => {
                 stopping = true;
                 task.hang_up(CallEnd::Shutdown);
@@ -162,6 +159,7 @@ impl CallTask {
             negotiator,
             agreed: None,
             confirmed: false,
+            ping_at: None,
             leg: handle,
             learned: false,
             look_ups,
@@ -225,8 +223,10 @@ impl CallTask {
         self.screened.teller.tell(event);
     }
 
-    fn is_held(&self) -> bool {
-        self.confirmed && self.agreed.as_ref().is_some_and(Agreed::held)
+    /// On hold no media tells that the caller is still there.
+    fn ping(&mut self) {
+        self.sip.ping();
+        self.ping_at = Some(now() + HELD_PING);
     }
 
     fn sip_event(&mut self, event: SipEvent) {
@@ -307,6 +307,7 @@ impl CallTask {
             events = agreed.telephone_event.is_some(),
             "media agreed"
         );
+        self.ping_at = agreed.held().then(|| now() + HELD_PING);
         let first = self.agreed.is_none();
         self.agreed = Some(agreed.clone());
         self.apply(agreed);
@@ -471,6 +472,14 @@ async fn last_figures(from_leg: &mut mpsc::Receiver<LegEvent>) -> Option<LegFigu
         None
     };
     tokio::time::timeout(LAST_FIGURES, wait).await.ok().flatten()
+}
+
+/// Until then; for ever without a time.
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The call's clock, which a test may stop and turn.

@@ -16,7 +16,7 @@ use crate::calls::{CallEnd, Stage};
 use crate::rooms::Destination;
 use omnigate_audio::dtmf::Key;
 use omnigate_audio::tone::Tone;
-use omnigate_omnitalk::{CallNumber, EndReason, LookUp, RefusedReason, TargetKind, TelephoneNotice};
+use omnigate_omnitalk::{CallNumber, LookUp, RefusedReason, TargetKind, TelephoneEnd, TelephoneNotice};
 use omnigate_room::RoomId;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -422,10 +422,12 @@ impl CallFlow {
             TelephoneNotice::NoAnswer => self.announce(Phrase::NoAnswer, CallEnd::NoAnswer, now),
             TelephoneNotice::Ended(reason) => {
                 let end = match reason {
-                    EndReason::AppLeft => CallEnd::AppLeft,
-                    EndReason::KickedOut => CallEnd::KickedOut,
-                    EndReason::Shutdown => CallEnd::Shutdown,
-                    EndReason::NotJoined | EndReason::NoAudio | EndReason::NoSession => CallEnd::Unavailable,
+                    TelephoneEnd::AppLeft => CallEnd::AppLeft,
+                    TelephoneEnd::KickedOut => CallEnd::KickedOut,
+                    TelephoneEnd::Shutdown => CallEnd::Shutdown,
+                    TelephoneEnd::NotJoined | TelephoneEnd::NoAudio | TelephoneEnd::NoSession => {
+                        CallEnd::Unavailable
+                    }
                 };
                 if self.state == State::Talking {
                     self.finish(end);

@@ -34,7 +34,7 @@ pub(super) fn is_authorised(app: &AppState, requester: &Requester, headers: &Hea
             .get(header::AUTHORIZATION)
             .and_then(|v| v.to_str().ok())
             .and_then(|v| v.strip_prefix("Bearer "))
-            .is_some_and(|given| same(given.as_bytes(), token.expose().as_bytes())),
+            .is_some_and(|given| token.matches(given)),
     }
 }
 
@@ -44,11 +44,6 @@ pub(super) fn unauthorised() -> Response {
         "Unauthorized",
         "send `Authorization: Bearer` with the value of api.token",
     )
-}
-
-/// Compares in a time that does not tell where they differ.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |sum, (x, y)| sum | (x ^ y)) == 0
 }
 
 pub(super) async fn call_number(State(app): State<Arc<AppState>>, Path(number): Path<String>) -> Response {

@@ -2,13 +2,14 @@
 
 use super::limits::Limits;
 use crate::calls::CallRegistry;
-use crate::config::{OriginPattern, Secret};
+use crate::config::OriginPattern;
 use crate::directory::Directory;
 use crate::media::MediaPlane;
 use crate::observe::{Health, Metrics};
 use crate::recording::Recorder;
 use crate::rooms::Rooms;
 use crate::webhook::WebhookFigures;
+use omnigate_room::Secret;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 

@@ -60,6 +60,18 @@ async fn running(app: &AppState) -> HashMap<RecordingId, bool> {
     app.rooms.recordings().await.unwrap_or_default()
 }
 
+fn file_shown(file: &FileEntry) -> Value {
+    let mut shown = json!({
+        "name": file.name, "content": file.content, "format": file.format,
+        "sample_rate": file.sample_rate, "channels": file.channels, "duration": file.duration,
+        "size": file.size, "sha256": file.sha256, "encrypted": file.encrypted,
+    });
+    if let Some(member) = file.member {
+        shown["participant"] = member.to_string().into();
+    }
+    shown
+}
+
 /// An entry as the API shows it; `whole` with waveform and timeline.
 fn shown(running: &HashMap<RecordingId, bool>, entry: &Entry, whole: bool) -> Value {
     let m = &entry.manifest;
@@ -70,21 +82,7 @@ fn shown(running: &HashMap<RecordingId, bool>, entry: &Entry, whole: bool) -> Va
         (false, Some(false)) => "recording",
         (false, None) => "finishing",
     };
-    let files: Vec<Value> = m
-        .files
-        .iter()
-        .map(|file| {
-            let mut shown = json!({
-                "name": file.name, "content": file.content, "format": file.format,
-                "sample_rate": file.sample_rate, "channels": file.channels, "duration": file.duration,
-                "size": file.size, "sha256": file.sha256, "encrypted": file.encrypted,
-            });
-            if let Some(member) = file.member {
-                shown["participant"] = member.to_string().into();
-            }
-            shown
-        })
-        .collect();
+    let files: Vec<Value> = m.files.iter().map(file_shown).collect();
     let participants: Vec<Value> = m
         .members
         .iter()
@@ -323,8 +321,36 @@ fn wanted(headers: &HeaderMap, size: u64) -> Part {
     }
 }
 
+/// These bytes of a file, read as fast as the client takes them.
+fn body(mut reader: impl Read + Seek + Send + 'static, bytes: std::ops::Range<u64>) -> Body {
+    let (chunks, mut received) = tokio::sync::mpsc::channel::<std::io::Result<Bytes>>(CHUNKS);
+    tokio::task::spawn_blocking(move || {
+        let mut left = bytes.end - bytes.start;
+        let mut read = || -> std::io::Result<()> {
+            reader.seek(SeekFrom::Start(bytes.start))?;
+            while left > 0 {
+                let mut chunk = vec![0; CHUNK.min(usize::try_from(left).unwrap_or(CHUNK))];
+                reader.read_exact(&mut chunk)?;
+                left -= chunk.len() as u64;
+                if chunks.blocking_send(Ok(chunk.into())).is_err() {
+                    // The client has gone.
+                    return Ok(());
+                }
+            }
+            Ok(())
+        };
+        if let Err(error) = read() {
+            warn!(%error, "a recording cannot be read to its end");
+            let _ = chunks.blocking_send(Err(error));
+        }
+    });
+    Body::from_stream(futures_util::stream::poll_fn(move |context| {
+        received.poll_recv(context)
+    }))
+}
+
 async fn serve(app: &AppState, entry: &Entry, file: &FileEntry, headers: &HeaderMap) -> Response {
-    let (mut reader, size) = match app.recorder.keeper().open(entry, file).await {
+    let (reader, size) = match app.recorder.keeper().open(entry, file).await {
         Ok(opened) => opened,
         Err(error) => return broken(&error),
     };
@@ -343,29 +369,7 @@ async fn serve(app: &AppState, entry: &Entry, file: &FileEntry, headers: &Header
             return answer;
         }
     };
-    let (chunks, mut received) = tokio::sync::mpsc::channel::<std::io::Result<Bytes>>(CHUNKS);
-    tokio::task::spawn_blocking(move || {
-        let mut left = end - start;
-        let mut read = || -> std::io::Result<()> {
-            reader.seek(SeekFrom::Start(start))?;
-            while left > 0 {
-                let mut chunk = vec![0; CHUNK.min(usize::try_from(left).unwrap_or(CHUNK))];
-                reader.read_exact(&mut chunk)?;
-                left -= chunk.len() as u64;
-                if chunks.blocking_send(Ok(chunk.into())).is_err() {
-                    // The client has gone.
-                    return Ok(());
-                }
-            }
-            Ok(())
-        };
-        if let Err(error) = read() {
-            warn!(%error, "a recording cannot be read to its end");
-            let _ = chunks.blocking_send(Err(error));
-        }
-    });
-    let stream = futures_util::stream::poll_fn(move |context| received.poll_recv(context));
-    let mut answer = (status, Body::from_stream(stream)).into_response();
+    let mut answer = (status, body(reader, start..end)).into_response();
     let media_type = Format::parse(&file.format).map_or("application/octet-stream", Format::media_type);
     let head = answer.headers_mut();
     head.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));

@@ -155,33 +155,15 @@ impl MediaFigures {
 
     /// Writes them on the metrics page.
     pub fn tell(&self, page: &mut Page) {
+        self.tell_telephones(page);
+        self.tell_browsers(page);
+        self.tell_videos(page);
+        self.tell_threads(page);
+    }
+
+    fn tell_telephones(&self, page: &mut Page) {
         page.gauge("media_legs", self.legs, "Phone legs");
-        page.gauge("media_peers", self.peers, "WebRTC peers");
-        page.gauge(
-            "webrtc_tcp_connections",
-            self.tcp_connections,
-            "TCP connections on WebRTC ports",
-        );
-        page.gauge("media_streams", self.streams, "Published videos");
-        page.gauge("media_viewers", self.viewers, "Viewers of videos");
-        page.gauge("media_captures", self.captures, "Rooms that are captured");
-        page.gauge("media_rooms", self.rooms, "Mixers, callers in the IVR included");
-        page.gauge(
-            "media_command_queue",
-            self.queue,
-            "Orders waiting in the media threads' queues",
-        );
         page.gauge("media_ports_used", self.ports_used, "RTP port pairs in use");
-        page.gauge(
-            "media_events_lost",
-            self.events_lost,
-            "Media events that found a full queue",
-        );
-        page.gauge(
-            "media_failures",
-            self.failures,
-            "Members removed after a fault in the media plane",
-        );
         page.counter(
             "rtp_received_packets",
             self.rtp_received,
@@ -194,6 +176,15 @@ impl MediaFigures {
             "RTP packets from sources that are not the caller's",
         );
         page.counter("rtp_lost_packets", self.rtp_lost, "RTP packets lost, ended calls");
+    }
+
+    fn tell_browsers(&self, page: &mut Page) {
+        page.gauge("media_peers", self.peers, "WebRTC peers");
+        page.gauge(
+            "webrtc_tcp_connections",
+            self.tcp_connections,
+            "TCP connections on WebRTC ports",
+        );
         page.counter(
             "webrtc_received_packets",
             self.webrtc_received,
@@ -204,11 +195,11 @@ impl MediaFigures {
             self.webrtc_sent,
             "Datagrams sent from WebRTC ports",
         );
-        page.counter(
-            "recording_missing_packets",
-            self.capture_missing,
-            "Packets of recorded members that found the queue full",
-        );
+    }
+
+    fn tell_videos(&self, page: &mut Page) {
+        page.gauge("media_streams", self.streams, "Published videos");
+        page.gauge("media_viewers", self.viewers, "Viewers of videos");
         page.counter(
             "video_received_packets",
             self.video_received,
@@ -223,6 +214,31 @@ impl MediaFigures {
             "video_key_frame_requests",
             self.key_frames_requested,
             "Key frames asked of publishers",
+        );
+    }
+
+    fn tell_threads(&self, page: &mut Page) {
+        page.gauge("media_rooms", self.rooms, "Mixers, callers in the IVR included");
+        page.gauge(
+            "media_command_queue",
+            self.queue,
+            "Orders waiting in the media threads' queues",
+        );
+        page.gauge(
+            "media_events_lost",
+            self.events_lost,
+            "Media events that found a full queue",
+        );
+        page.gauge(
+            "media_failures",
+            self.failures,
+            "Members removed after a fault in the media plane",
+        );
+        page.gauge("media_captures", self.captures, "Rooms that are captured");
+        page.counter(
+            "recording_missing_packets",
+            self.capture_missing,
+            "Packets of recorded members that found the queue full",
         );
         let bounds = LATENESS_BOUNDS_MS.iter().map(|ms| *ms as f64 / 1000.0);
         page.histogram(

@@ -2,8 +2,9 @@
 
 use super::page::Page;
 use prometheus_client::encoding::{EncodeLabelSet, text::encode};
+use prometheus_client::metrics::info::Info;
 use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram};
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::{Metric, Registry, Unit};
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -49,81 +50,68 @@ fn label(kind: &str) -> Label {
     }
 }
 
+/// A counter or gauge, or a family of them, in the registry under this name.
+fn counted<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
+    let metric = M::default();
+    registry.register(name, help, metric.clone());
+    metric
+}
+
+/// The same of seconds, sorted by these upper bounds.
+fn timed<const N: usize>(registry: &mut Registry, name: &str, help: &str, bounds: [f64; N]) -> Histogram {
+    let metric = Histogram::new(bounds);
+    registry.register_with_unit(name, help, Unit::Seconds, metric.clone());
+    metric
+}
+
 impl Metrics {
     /// All at zero.
     pub fn new() -> Metrics {
-        let mut registry = Registry::with_prefix("omnigate");
-        let set_up = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
-        let m = Metrics {
-            calls_active: Family::default(),
-            calls_ended: Family::default(),
-            call_seconds: Histogram::new([1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0]),
-            answer_seconds: Histogram::new(set_up),
-            bridge_seconds: Histogram::new(set_up),
-            invites: Counter::default(),
-            digits: Family::default(),
-            lookups: Family::default(),
-            sip_dropped: Family::default(),
-            http_refused: Family::default(),
-            loss: Histogram::new([0.0, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3]),
-            jitter: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2]),
-            guess_alarm: Counter::default(),
-            dialogs: Gauge::default(),
-            registry: Registry::default(),
-        };
-        let build = prometheus_client::metrics::info::Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "Version", build);
-        registry.register("calls_active", "Phone calls by state", m.calls_active.clone());
-        registry.register(
-            "calls_ended",
-            "Phone calls by trunk, class and reason of their end",
-            m.calls_ended.clone(),
-        );
-        registry.register_with_unit(
-            "call_duration",
-            "Answer to end",
-            Unit::Seconds,
-            m.call_seconds.clone(),
-        );
-        registry.register_with_unit(
-            "call_answer",
-            "INVITE to 200",
-            Unit::Seconds,
-            m.answer_seconds.clone(),
-        );
-        registry.register_with_unit(
-            "call_bridge",
-            "Last digit to bridged audio",
-            Unit::Seconds,
-            m.bridge_seconds.clone(),
-        );
-        registry.register("invites", "Initial INVITEs received", m.invites.clone());
-        registry.register("digits", "Key presses by source", m.digits.clone());
-        registry.register("lookups", "Call number look-ups by result", m.lookups.clone());
-        registry.register(
-            "sip_dropped",
-            "SIP messages not handed on, by reason",
-            m.sip_dropped.clone(),
-        );
-        registry.register(
-            "http_refused",
-            "Connections and WebSockets not served, by reason",
-            m.http_refused.clone(),
-        );
-        registry.register("rtp_loss_ratio", "Share of RTP lost, a call", m.loss.clone());
-        registry.register_with_unit(
-            "rtp_jitter",
-            "RFC 3550 jitter, a call",
-            Unit::Seconds,
-            m.jitter.clone(),
-        );
-        registry.register(
-            "guess_alarms",
-            "Called numbers that passed the limit of wrong entries",
-            m.guess_alarm.clone(),
-        );
-        registry.register("sip_dialogs", "SIP dialogs", m.dialogs.clone());
-        Metrics { registry, ..m }
+        const SET_UP: [f64; 12] = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
+        let mut all = Registry::with_prefix("omnigate");
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        all.register("build", "Version", build);
+        let loss = Histogram::new([0.0, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3]);
+        all.register("rtp_loss_ratio", "Share of RTP lost, a call", loss.clone());
+        Metrics {
+            calls_active: counted(&mut all, "calls_active", "Phone calls by state"),
+            calls_ended: counted(
+                &mut all,
+                "calls_ended",
+                "Phone calls by trunk, class and reason of their end",
+            ),
+            call_seconds: timed(
+                &mut all,
+                "call_duration",
+                "Answer to end",
+                [1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0],
+            ),
+            answer_seconds: timed(&mut all, "call_answer", "INVITE to 200", SET_UP),
+            bridge_seconds: timed(&mut all, "call_bridge", "Last digit to bridged audio", SET_UP),
+            invites: counted(&mut all, "invites", "Initial INVITEs received"),
+            digits: counted(&mut all, "digits", "Key presses by source"),
+            lookups: counted(&mut all, "lookups", "Call number look-ups by result"),
+            sip_dropped: counted(&mut all, "sip_dropped", "SIP messages not handed on, by reason"),
+            http_refused: counted(
+                &mut all,
+                "http_refused",
+                "Connections and WebSockets not served, by reason",
+            ),
+            loss,
+            jitter: timed(
+                &mut all,
+                "rtp_jitter",
+                "RFC 3550 jitter, a call",
+                [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2],
+            ),
+            guess_alarm: counted(
+                &mut all,
+                "guess_alarms",
+                "Called numbers that passed the limit of wrong entries",
+            ),
+            dialogs: counted(&mut all, "sip_dialogs", "SIP dialogs"),
+            registry: all,
+        }
     }
 
     /// A call entered a state.

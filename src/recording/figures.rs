@@ -37,10 +37,43 @@ pub struct RecordingFigures {
 impl RecordingFigures {
     /// Writes them on the metrics page.
     pub fn tell(&self, page: &mut Page) {
+        self.tell_captures(page);
+        self.tell_files(page);
+    }
+
+    fn tell_captures(&self, page: &mut Page) {
         page.counter(
             "recordings_started",
             self.started.load(Relaxed),
             "Recordings started",
+        );
+        page.counter(
+            "recording_disk_failures",
+            self.disk_failures.load(Relaxed),
+            "Recordings refused or cut short by the disk",
+        );
+        page.counter(
+            "recording_captured_bytes",
+            self.captured_bytes.load(Relaxed),
+            "Bytes captured",
+        );
+        page.gauge(
+            "recordings_active",
+            self.active.load(Relaxed),
+            "Recordings that run and are on the disk",
+        );
+        page.gauge(
+            "recording_queue_high_water_bytes",
+            self.queue_high_water.load(Relaxed),
+            "Most bytes that waited for the writer of captures",
+        );
+    }
+
+    fn tell_files(&self, page: &mut Page) {
+        page.gauge(
+            "recordings_waiting",
+            self.waiting.load(Relaxed),
+            "Recordings that wait for their files",
         );
         page.counter(
             "recordings_finished",
@@ -53,19 +86,9 @@ impl RecordingFigures {
             "Recordings cut off by a crash and recovered at a start",
         );
         page.counter(
-            "recording_disk_failures",
-            self.disk_failures.load(Relaxed),
-            "Recordings refused or cut short by the disk",
-        );
-        page.counter(
             "recording_finish_failures",
             self.finish_failures.load(Relaxed),
             "Failed tries at making a recording's files",
-        );
-        page.counter(
-            "recording_captured_bytes",
-            self.captured_bytes.load(Relaxed),
-            "Bytes captured",
         );
         page.counter(
             "recording_finished_seconds",
@@ -86,21 +109,6 @@ impl RecordingFigures {
             "recording_upload_failures",
             self.upload_failures.load(Relaxed),
             "Failed tries at an upload",
-        );
-        page.gauge(
-            "recordings_active",
-            self.active.load(Relaxed),
-            "Recordings that run and are on the disk",
-        );
-        page.gauge(
-            "recordings_waiting",
-            self.waiting.load(Relaxed),
-            "Recordings that wait for their files",
-        );
-        page.gauge(
-            "recording_queue_high_water_bytes",
-            self.queue_high_water.load(Relaxed),
-            "Most bytes that waited for the writer of captures",
         );
     }
 }

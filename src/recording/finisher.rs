@@ -6,7 +6,7 @@ use super::folder::{Folder, PART, sync_folder};
 use crate::config::Content;
 use crate::supervise::{Supervisor, test_point};
 use age::x25519::Identity;
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use omnigate_audio::mix::Limiter;
 use omnigate_recording::capture::CaptureReader;
 use omnigate_recording::file::{AudioFile, Format};
@@ -22,7 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tracing::{error, info};
 
 /// Telephones alone are recorded at this rate, Hz.
@@ -35,7 +35,7 @@ const AGAIN: Duration = Duration::from_secs(60);
 const NICE: i32 = 19;
 
 /// A recording that has ended.
-pub(super) type Job = (RecordingId, Manifest);
+type Job = (RecordingId, Manifest);
 
 pub(super) struct Finisher {
     pub(super) folder: Folder,
@@ -59,21 +59,32 @@ enum FinishError {
     Bug,
 }
 
-/// Starts the thread.
-pub(super) fn start(
-    finisher: Finisher,
-    jobs: Receiver<Job>,
-    finished: UnboundedSender<Manifest>,
-    supervisor: &Supervisor,
-) -> io::Result<()> {
-    supervisor.thread("recording-finish", move || {
-        let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
-        finisher.run(&jobs, &finished);
-    })?;
-    Ok(())
+/// Recordings whose files are to be made.
+pub(super) struct Jobs {
+    queue: Sender<Job>,
+    figures: Arc<RecordingFigures>,
+}
+
+impl Jobs {
+    pub(super) fn add(&self, recording: RecordingId, manifest: Manifest) {
+        self.figures.waiting.fetch_add(1, Relaxed);
+        let _ = self.queue.send((recording, manifest));
+    }
 }
 
 impl Finisher {
+    /// Starts the thread; where it takes recordings, and the manifests of those whose files are made.
+    pub(super) fn start(self, supervisor: &Supervisor) -> io::Result<(Jobs, UnboundedReceiver<Manifest>)> {
+        let (queue, jobs) = unbounded();
+        let (finished, made) = mpsc::unbounded_channel();
+        let figures = self.figures.clone();
+        supervisor.thread("recording-finish", move || {
+            let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
+            self.run(&jobs, &finished);
+        })?;
+        Ok((Jobs { queue, figures }, made))
+    }
+
     fn run(&self, jobs: &Receiver<Job>, finished: &UnboundedSender<Manifest>) {
         let mut later: Vec<(Instant, Job)> = Vec::new();
         loop {

@@ -8,14 +8,14 @@ use super::index::{Entry, Index};
 use super::retention;
 use super::upload::{Bucket, UploadError};
 use crate::clock::unix_now_signed;
-use crate::config::{Recording, Secret};
+use crate::config::Recording;
 use crate::store::{Result as Stored, StoreError};
 use crate::supervise::{Supervisor, test_point};
 use crate::webhook::EventSink;
-use crate::webhook::{Event, Targets, link_is_signed, sign_link};
+use crate::webhook::{Targets, WebhookEvent, link_is_signed, sign_link};
 use age::x25519::Identity;
 use omnigate_recording::manifest::{FileEntry, Manifest};
-use omnigate_room::RecordingId;
+use omnigate_room::{RecordingId, Secret};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::path::PathBuf;
@@ -50,12 +50,20 @@ pub(super) struct KeeperParts {
     pub(super) figures: Arc<RecordingFigures>,
 }
 
+/// What the index is told before a recording is finished.
+enum Start {
+    /// It has started.
+    Of(Box<Manifest>),
+    /// It was to start, and could not.
+    Never(RecordingId),
+}
+
 /// Keeps recordings.
 pub(crate) struct Keeper {
     parts: KeeperParts,
     bucket: Option<Bucket>,
-    starts: UnboundedSender<Manifest>,
-    from_recorder: std::sync::Mutex<Option<UnboundedReceiver<Manifest>>>,
+    starts: UnboundedSender<Start>,
+    from_recorder: std::sync::Mutex<Option<UnboundedReceiver<Start>>>,
     to_upload: tokio::sync::Notify,
 }
 
@@ -87,7 +95,12 @@ impl Keeper {
 
     /// A recording has started: for the index.
     pub(super) fn started(&self, manifest: &Manifest) {
-        let _ = self.starts.send(manifest.clone());
+        let _ = self.starts.send(Start::Of(Box::new(manifest.clone())));
+    }
+
+    /// A recording was to start and could not: the index forgets it.
+    pub(super) fn never(&self, recording: RecordingId) {
+        let _ = self.starts.send(Start::Never(recording));
     }
 
     /// Starts the tasks. `known` were finished before: whether everybody was told is in the store.
@@ -108,7 +121,7 @@ impl Keeper {
                 test_point("recording-keeper");
                 tokio::select! {
                     biased;
-                    Some(manifest) = starts.recv() => this.note(&manifest).await,
+                    Some(start) = starts.recv() => this.note(&start).await,
                     Some(manifest) = finished.recv() => this.settle(&manifest).await,
                     else => return,
                 }
@@ -121,11 +134,19 @@ impl Keeper {
         supervisor.restarting("recording-retention", move || self.clone().retain_for_ever());
     }
 
-    /// A recording has started: into the index, as soon as the store takes it.
-    async fn note(&self, manifest: &Manifest) {
-        while let Err(error) = self.parts.index.started(manifest).await {
-            error!(recording = %manifest.recording_id, %error, "the start of a recording waits for the store");
+    /// Into the index, or out of it again, as soon as the store takes it.
+    async fn note(&self, start: &Start) {
+        while let Err(error) = self.try_to_note(start).await {
+            error!(%error, "the start of a recording waits for the store");
             tokio::time::sleep(STORE_PAUSE).await;
+        }
+    }
+
+    async fn try_to_note(&self, start: &Start) -> Stored<()> {
+        let index = &self.parts.index;
+        match start {
+            Start::Of(manifest) => index.started(manifest).await,
+            Start::Never(recording) => index.delete(*recording).await.map(drop),
         }
     }
 
@@ -156,7 +177,7 @@ impl Keeper {
     }
 
     /// The event of 12.6.1.
-    fn completed(&self, manifest: &Manifest) -> Event {
+    fn completed(&self, manifest: &Manifest) -> WebhookEvent {
         let format = self.parts.settings.webhook_format.name();
         let main = manifest
             .files
@@ -183,7 +204,7 @@ impl Keeper {
         if let Some(call) = manifest.call_id {
             body["call_id"] = call.to_string().into();
         }
-        Event {
+        WebhookEvent {
             service_id: manifest.service_id.clone(),
             name: "recording_completed",
             subject: manifest.recording_id.to_string(),

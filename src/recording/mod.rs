@@ -44,4 +44,4 @@ pub use folder::{Folder, FolderError};
 pub use index::{Entry, Index, Query};
 pub(crate) use keeper::path_of;
 pub use keeper::verify;
-pub use recorder::{Beginning, Recorder, RecorderParts, RecordingError};
+pub use recorder::{Beginning, Recorder, RecorderParts, RecordingError, RecordingNews};

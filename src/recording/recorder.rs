@@ -1,22 +1,23 @@
 //! The recorder's face to the rooms and to the API.
 
 use super::figures::RecordingFigures;
+use super::finisher::{Finisher, Jobs};
 use super::folder::{Folder, FolderError};
 use super::index::Index;
 use super::keeper::{Keeper, KeeperParts};
-use super::writer::{self, Begin, Order, Written};
-use super::{crypt, finisher, recover};
+use super::writer::{Begin, Order, Writer, Written};
+use super::{crypt, recover};
 use crate::clock::unix_now;
-use crate::config::{Recording, Secret};
+use crate::config::Recording;
 use crate::media::{CaptureId, TapReader};
 use crate::store::StoreError;
 use crate::supervise::{Supervisor, test_point};
 use crate::sync::lock;
 use crate::webhook::EventSink;
 use crate::webhook::Targets;
-use crossbeam_channel::{Sender, bounded, unbounded};
-use omnigate_recording::manifest::{End, Manifest, MemberName};
-use omnigate_room::{Ending, ParticipantId, Person, RecordingAbout, RecordingId, RoomId};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use omnigate_recording::manifest::{Manifest, MemberName, RecordingEnd};
+use omnigate_room::{Ending, ParticipantId, Person, RecordingAbout, RecordingId, RoomId, Secret};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -84,6 +85,15 @@ pub struct Beginning {
     pub about: RecordingAbout,
 }
 
+/// What becomes of recordings that have begun or were to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordingNews {
+    /// It is on the disk; told once of each that can begin.
+    Begun(RecordingId),
+    /// The disk does not take it, or not any more: it is over.
+    Failed(RecordingId),
+}
+
 struct Running {
     room: RoomId,
     capture: CaptureId,
@@ -100,8 +110,8 @@ pub struct Recorder {
     keeper: Arc<Keeper>,
     min_free: u64,
     full: AtomicBool,
-    failed: UnboundedSender<RecordingId>,
-    failures: Mutex<Option<UnboundedReceiver<RecordingId>>>,
+    tell: UnboundedSender<RecordingNews>,
+    news: Mutex<Option<UnboundedReceiver<RecordingNews>>>,
     figures: Arc<RecordingFigures>,
     orders: Sender<Order>,
     /// What runs.
@@ -118,42 +128,22 @@ impl Recorder {
     ) -> Result<Arc<Recorder>, RecordingError> {
         let settings = parts.settings;
         let folder = Folder::open(&settings.dir)?;
-        let key = settings
-            .key
-            .as_ref()
-            .map(Secret::expose)
-            .map(crypt::identity)
-            .transpose()?;
+        let key = settings.key.as_ref().map(Secret::expose);
+        let key = key.map(crypt::identity).transpose()?;
         let figures = Arc::new(RecordingFigures::default());
-        let (orders, from_recorder) = unbounded();
-        let (tell, written) = unbounded();
-        let (jobs, finish) = unbounded();
-        let (finished, to_keep) = mpsc::unbounded_channel();
-        let (failed, failures) = mpsc::unbounded_channel();
         let min_free = settings.min_free_mib.saturating_mul(1 << 20);
         let reserve = min_free / RESERVE;
-        writer::Writer::start(
-            folder.clone(),
-            reserve,
-            parts.taps,
-            from_recorder,
-            tell,
-            figures.clone(),
-            supervisor,
-        )?;
-        finisher::start(
-            finisher::Finisher {
-                folder: folder.clone(),
-                content: settings.content,
-                format: settings.format,
-                webhook_format: settings.webhook_format,
-                key: key.clone(),
-                figures: figures.clone(),
-            },
-            finish,
-            finished,
-            supervisor,
-        )?;
+        let (orders, written) =
+            Writer::start(folder.clone(), reserve, parts.taps, figures.clone(), supervisor)?;
+        let finisher = Finisher {
+            folder: folder.clone(),
+            content: settings.content,
+            format: settings.format,
+            webhook_format: settings.webhook_format,
+            key: key.clone(),
+            figures: figures.clone(),
+        };
+        let (jobs, made) = finisher.start(supervisor)?;
         let keeper = Keeper::new(KeeperParts {
             folder: folder.clone(),
             index: parts.index.clone(),
@@ -170,39 +160,49 @@ impl Recorder {
             &parts.index.unfinished().await?,
         )?;
         figures.recovered.fetch_add(left.crashed, Relaxed);
-        for recording in left.to_finish {
-            figures.waiting.fetch_add(1, Relaxed);
-            let _ = jobs.send(recording);
+        for (recording, manifest) in left.to_finish {
+            jobs.add(recording, manifest);
         }
-        keeper.clone().start(to_keep, left.finished, supervisor);
+        keeper.clone().start(made, left.finished, supervisor);
+        let (tell, news) = mpsc::unbounded_channel();
         let recorder = Arc::new(Recorder {
             folder,
             index: parts.index,
             keeper,
             min_free,
             full: AtomicBool::new(false),
-            failed,
-            failures: Mutex::new(Some(failures)),
-            figures: figures.clone(),
+            tell,
+            news: Mutex::new(Some(news)),
+            figures,
             orders,
             state: Mutex::default(),
             process: rand::random(),
         });
         recorder.look_for_room();
-        let this = recorder.clone();
-        supervisor.thread("recording-events", move || {
+        recorder.clone().follow(written, jobs, supervisor)?;
+        Ok(recorder)
+    }
+
+    /// Starts the thread that takes what the writer tells.
+    fn follow(
+        self: Arc<Self>,
+        written: Receiver<Written>,
+        jobs: Jobs,
+        supervisor: &Supervisor,
+    ) -> std::io::Result<()> {
+        let follow = move || {
             for event in written {
                 test_point("recording-events");
                 match event {
-                    Written::Captured(recording, manifest) => {
-                        this.figures.waiting.fetch_add(1, Relaxed);
-                        let _ = jobs.send((recording, *manifest));
-                    }
-                    Written::Failed(capture) => this.capture_failed(capture),
+                    Written::Begun(recording) => self.news(RecordingNews::Begun(recording)),
+                    Written::Never(recording) => self.keeper.never(recording),
+                    Written::Captured(recording, manifest) => jobs.add(recording, *manifest),
+                    Written::Failed(capture) => self.capture_failed(capture),
                 }
             }
-        })?;
-        Ok(recorder)
+        };
+        supervisor.thread("recording-events", follow)?;
+        Ok(())
     }
 
     /// Counters.
@@ -210,9 +210,9 @@ impl Recorder {
         &self.figures
     }
 
-    /// Recordings that end by themselves, for the hub; to be taken once.
-    pub fn take_failures(&self) -> Option<UnboundedReceiver<RecordingId>> {
-        lock(&self.failures).take()
+    /// What becomes of recordings, for the hubs; to be taken once.
+    pub fn take_news(&self) -> Option<UnboundedReceiver<RecordingNews>> {
+        lock(&self.news).take()
     }
 
     /// The index.
@@ -236,15 +236,23 @@ impl Recorder {
         self.full.store(!room, Relaxed);
     }
 
-    fn order(&self, order: Order) {
+    /// Whoever waits for it may have ended.
+    fn news(&self, news: RecordingNews) {
+        let _ = self.tell.send(news);
+    }
+
+    /// Whether the writer takes it.
+    fn order(&self, order: Order) -> bool {
         let ends = matches!(order, Order::Finish { .. } | Order::Stop(_));
-        if (!ends && self.orders.len() >= ORDERS) || self.orders.send(order).is_err() {
+        let taken = (ends || self.orders.len() < ORDERS) && self.orders.send(order).is_ok();
+        if !taken {
             self.figures.disk_failures.fetch_add(1, Relaxed);
             warn!("the writer of recordings does not take orders");
         }
+        taken
     }
 
-    /// A recording begins.
+    /// A recording begins; [`RecordingNews`] follow.
     pub fn begin(&self, beginning: Beginning) {
         let Beginning {
             recording,
@@ -256,20 +264,26 @@ impl Recorder {
         let manifest = manifest(recording, room, about, epoch.elapsed().as_micros() as u64);
         info!(%recording, %room, reason = if manifest.by_policy { "policy" } else { "asked" }, "recording");
         self.figures.started.fetch_add(1, Relaxed);
-        self.order(Order::Begin(Box::new(Begin {
+        let begin = Begin {
             recording,
             manifest: manifest.clone(),
             capture,
             file: format!("{:016x}-{}.ogg", self.process, capture.0),
-        })));
-        self.keeper.started(&manifest);
+        };
         let running = Running {
             room,
             capture,
             epoch,
-            manifest,
+            manifest: manifest.clone(),
         };
+        // Before the writer has it: what that tells of the capture is about this recording too.
         lock(&self.state).insert(recording, running);
+        self.keeper.started(&manifest);
+        if !self.order(Order::Begin(Box::new(begin))) {
+            lock(&self.state).remove(&recording);
+            self.keeper.never(recording);
+            self.news(RecordingNews::Failed(recording));
+        }
     }
 
     /// A recording ends; `close`: its room's capture too. One that has ended by itself is ignored.
@@ -281,7 +295,7 @@ impl Recorder {
         let Some(mut running) = lock(&self.state).remove(&recording) else {
             return;
         };
-        running.manifest.end = Some(End {
+        running.manifest.end = Some(RecordingEnd {
             at_us: running.epoch.elapsed().as_micros() as u64,
             ended_at: unix_now(),
             reason: reason.to_owned(),
@@ -305,7 +319,7 @@ impl Recorder {
             .collect();
         for recording in of_it {
             self.finish(recording, "disk_full", true);
-            let _ = self.failed.send(recording);
+            self.news(RecordingNews::Failed(recording));
         }
     }
 

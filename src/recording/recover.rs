@@ -2,7 +2,7 @@
 
 use super::folder::{Folder, PART};
 use omnigate_recording::capture::CaptureReader;
-use omnigate_recording::manifest::{End, Manifest};
+use omnigate_recording::manifest::{Manifest, RecordingEnd};
 use omnigate_recording::{FRAME_US, Span, survey};
 use omnigate_room::RecordingId;
 use std::collections::HashSet;
@@ -91,7 +91,7 @@ fn end(
     };
     let timeline = survey(CaptureReader::new(BufReader::new(capture))?, span)?;
     let length_us = timeline.last_us + FRAME_US;
-    manifest.end = Some(End {
+    manifest.end = Some(RecordingEnd {
         at_us: manifest.start_us + length_us,
         ended_at: manifest.started_at + length_us / 1_000_000,
         reason: "crash".to_owned(),

@@ -5,7 +5,7 @@ use super::folder::Folder;
 use super::syncer::Syncer;
 use crate::media::{CaptureId, TapReader};
 use crate::supervise::{Supervisor, test_point};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use omnigate_recording::capture::{CaptureWriter, Record};
 use omnigate_recording::manifest::Manifest;
 use omnigate_room::RecordingId;
@@ -56,6 +56,10 @@ pub(super) struct Begin {
 /// What the writer tells.
 #[derive(Debug)]
 pub(super) enum Written {
+    /// A recording is on the disk: a crash does not lose it.
+    Begun(RecordingId),
+    /// A recording has ended that the disk has never had; nothing of it is left there.
+    Never(RecordingId),
     /// A recording has ended, and all of it is in files.
     Captured(RecordingId, Box<Manifest>),
     /// A capture cannot be written any more: its recordings end here.
@@ -96,15 +100,16 @@ pub(super) struct Writer {
 }
 
 impl Writer {
+    /// Starts the thread; where it takes orders, and what it tells.
     pub(super) fn start(
         folder: Folder,
         reserve: u64,
         taps: Vec<TapReader>,
-        orders: Receiver<Order>,
-        tell: Sender<Written>,
         figures: Arc<RecordingFigures>,
         supervisor: &Supervisor,
-    ) -> io::Result<()> {
+    ) -> io::Result<(Sender<Order>, Receiver<Written>)> {
+        let (to_writer, orders) = unbounded();
+        let (tell, written) = unbounded();
         let writer = Writer {
             taps,
             orders,
@@ -119,7 +124,7 @@ impl Writer {
             reserve,
         };
         supervisor.thread("recording-writer", move || writer.run())?;
-        Ok(())
+        Ok((to_writer, written))
     }
 
     fn run(mut self) {
@@ -163,9 +168,10 @@ impl Writer {
                 capture,
                 close,
             } => {
-                if self.begun.remove(&recording) {
-                    self.figures.active.fetch_sub(1, Relaxed);
+                if !self.begun.remove(&recording) {
+                    return self.forget(recording);
                 }
+                self.figures.active.fetch_sub(1, Relaxed);
                 self.finishing.push(Finishing {
                     recording,
                     manifest,
@@ -181,22 +187,32 @@ impl Writer {
     fn begin(&mut self, begin: Begin) {
         // Others begin behind it: none of them waits for the disk, which is asked to sync all of them together.
         let noted = self.folder.begin_manifest(begin.recording, &begin.manifest);
-        self.complain(begin.recording, noted);
         self.sync_due = Instant::now();
         let path = self.folder.capture(&begin.file);
-        let mut opened = Ok(());
-        if !self.captures.contains_key(&begin.capture) {
-            opened = self.open(begin.capture, &begin.file);
-        }
+        let opened = noted.and_then(|()| {
+            if self.captures.contains_key(&begin.capture) {
+                return Ok(());
+            }
+            self.open(begin.capture, &begin.file)
+        });
         // The capture lasts as long as any recording needs it: each holds a link to it.
         let own = self.folder.of(begin.recording).join(&begin.manifest.capture);
         match opened.and_then(|()| std::fs::hard_link(path, own)) {
             Ok(()) => {
                 self.begun.insert(begin.recording);
                 self.figures.active.fetch_add(1, Relaxed);
+                let _ = self.tell.send(Written::Begun(begin.recording));
             }
             Err(error) => self.failed(begin.capture, &error),
         }
+    }
+
+    /// The recording could not begin: what there is of its folder goes.
+    fn forget(&self, recording: RecordingId) {
+        if let Err(error) = self.folder.remove(recording) {
+            warn!(%recording, %error, "a recording that could not begin leaves its folder behind");
+        }
+        let _ = self.tell.send(Written::Never(recording));
     }
 
     fn open(&mut self, capture: CaptureId, name: &str) -> io::Result<()> {

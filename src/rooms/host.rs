@@ -4,10 +4,10 @@ use super::media_port::{MediaNews, OpenError, RoomMedia};
 use super::numbers::{Assigned, Wish};
 use super::port::{Destination, Telephone};
 use crate::media::{Announcement, PeerEvent};
-use crate::recording::{Beginning, Recorder};
+use crate::recording::{Beginning, Recorder, RecordingNews};
 use crate::webhook::EventSink;
 use omnigate_omnitalk::{
-    Caller, ClientId, Effect, EndReason, Figures, Now, SocketId, TelephoneNotice, Tenants,
+    ClientId, Effect, Figures, Now, SocketId, TelephoneCaller, TelephoneEnd, TelephoneNotice, Tenants,
 };
 use omnigate_room::{CallId, Ending, RecordingAbout, RecordingId, RoomId};
 use std::collections::{HashMap, VecDeque};
@@ -101,7 +101,7 @@ impl Host {
             return;
         }
         self.parts.tenants.can_record(self.parts.recorder.refusal());
-        let caller = Caller {
+        let caller = TelephoneCaller {
             number: &telephone.number,
             record: telephone.record,
         };
@@ -134,10 +134,14 @@ impl Host {
         self.carry_out(effects, now);
     }
 
-    /// A recording has ended by itself.
-    pub(super) fn recording_failed(&mut self, recording: RecordingId, now: Now) {
-        self.parts.media.stop(recording);
-        let effects = self.parts.tenants.recording_failed(recording);
+    pub(super) fn recorder_told(&mut self, news: RecordingNews, now: Now) {
+        let effects = match news {
+            RecordingNews::Begun(recording) => self.parts.tenants.recording_begun(recording, now),
+            RecordingNews::Failed(recording) => {
+                self.parts.media.stop(recording);
+                self.parts.tenants.recording_failed(recording, now)
+            }
+        };
         self.carry_out(effects, now);
     }
 
@@ -184,7 +188,7 @@ impl Host {
         let mut queue = VecDeque::from(effects);
         while let Some(effect) = queue.pop_front() {
             match effect {
-                Effect::Send { socket, text } => self.send(socket, ToSocket::Text(text)),
+                Effect::Send { socket, text } => self.send(socket, ToSocket::Text(text.into_text())),
                 Effect::Close { socket, code, reason } => self.send(socket, ToSocket::Close(code, reason)),
                 Effect::Telephone { call, notice } => self.notify(call, notice, &mut queue, now),
                 Effect::AssignNumber { .. } | Effect::ReleaseNumber { .. } => self.wish(effect),
@@ -234,7 +238,7 @@ impl Host {
                 return cost.map_or_else(Vec::new, |news| hear(tenants, news, now));
             }
             Effect::AnswerViewer { viewer, answer } => {
-                let cost = media.answer_viewer(viewer, answer);
+                let cost = media.answer_viewer(viewer, answer.into_text());
                 return cost.map_or_else(Vec::new, |news| hear(tenants, news, now));
             }
             Effect::CloseViewer { viewer } => media.close_viewer(viewer),
@@ -295,7 +299,7 @@ impl Host {
             }),
             Err(error) => {
                 warn!(%recording, %error, "a recording cannot begin");
-                put_first(queue, parts.tenants.recording_failed(recording));
+                put_first(queue, parts.tenants.recording_failed(recording, now));
             }
         }
     }
@@ -342,7 +346,7 @@ impl Host {
             | TelephoneNotice::Admitted { room, participant } => {
                 if let Err(error) = media.enter(&telephone.leg, room, participant) {
                     warn!(%call, %error, "a telephone cannot enter its room");
-                    notice = TelephoneNotice::Ended(EndReason::NoAudio);
+                    notice = TelephoneNotice::Ended(TelephoneEnd::NoAudio);
                     put_first(queue, self.parts.tenants.hung_up(call, now));
                 }
             }

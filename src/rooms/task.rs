@@ -189,7 +189,7 @@ async fn run(parts: RoomsParts, mut commands: mpsc::Receiver<Command>) {
     let directory = numbers::run(parts.numbers, to_directory, answers);
     tokio::pin!(directory);
     let (mut media_events, mut beat) = (parts.media_events, parts.beat);
-    let Some(mut failures) = parts.recorder.take_failures() else {
+    let Some(mut recorded) = parts.recorder.take_news() else {
         return;
     };
     let mut host = Host::new(HostParts {
@@ -212,7 +212,7 @@ async fn run(parts: RoomsParts, mut commands: mpsc::Receiver<Command>) {
             },
             Some(event) = media_events.recv() => host.media_told(event, now()),
             Some(answer) = assigned.recv() => host.assigned(answer, now()),
-            Some(recording) = failures.recv() => host.recording_failed(recording, now()),
+            Some(news) = recorded.recv() => host.recorder_told(news, now()),
             () = &mut directory => return,
             _ = space.tick() => host.look_for_room_on_disk(),
             () = tokio::time::sleep_until(deadline.into()) => host.expire(now()),

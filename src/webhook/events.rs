@@ -1,6 +1,6 @@
 //! Events beside recordings: who took part, and calls; into the outbox of webhooks.
 
-use super::{Event, Outbox, Targets};
+use super::{Outbox, Targets, WebhookEvent};
 use crate::clock::unix_now;
 use crate::supervise::{Supervisor, test_point};
 use omnigate_room::{CallStage, CallTold, Ending, Person, Scene};
@@ -34,7 +34,7 @@ async fn keep(outbox: Outbox, mut entries: mpsc::Receiver<Entry>) {
 
 /// What waits for the store.
 enum Entry {
-    Event(Event),
+    Event(WebhookEvent),
     /// Everything before it is in the store.
     Mark(oneshot::Sender<()>),
 }
@@ -80,7 +80,7 @@ impl EventSink {
         if !self.targets.wants(service, name) {
             return;
         }
-        let event = Event {
+        let event = WebhookEvent {
             service_id: service.to_owned(),
             name,
             subject,

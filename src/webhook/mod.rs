@@ -19,7 +19,7 @@ mod target;
 
 pub use deliver::{Deliverer, WebhookFigures};
 pub use events::EventSink;
-pub use outbox::{Delivery, Event, Outbox};
+pub use outbox::{Delivery, Outbox, WebhookEvent};
 pub use target::{TargetError, Targets};
 
 pub(crate) use sign::{link_is_signed, sign_link};

@@ -16,7 +16,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Something that happened. `Debug` does not show the body: telephone numbers are in it.
 #[derive(Clone)]
-pub struct Event {
+pub struct WebhookEvent {
     /// Whose it is.
     pub service_id: String,
     /// Its name, as `recording_completed`.
@@ -27,9 +27,9 @@ pub struct Event {
     pub body: Value,
 }
 
-impl fmt::Debug for Event {
+impl fmt::Debug for WebhookEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Event")
+        f.debug_struct("WebhookEvent")
             .field("service_id", &self.service_id)
             .field("name", &self.name)
             .field("subject", &self.subject)
@@ -137,7 +137,7 @@ impl Outbox {
 
     /// Adds an event within the transaction of what it tells of; gives its id. To be followed by [`wake`](Self::wake)
     /// after the commit.
-    pub async fn add(&self, transaction: &mut Transaction<'_, Any>, event: &Event) -> Result<String> {
+    pub async fn add(&self, transaction: &mut Transaction<'_, Any>, event: &WebhookEvent) -> Result<String> {
         let micros = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let micros = i64::try_from(micros.as_micros()).unwrap_or(0);
         let after = |last: i64| micros.max(last + 1);
@@ -167,7 +167,7 @@ impl Outbox {
     }
 
     /// Adds an event by itself.
-    pub async fn add_alone(&self, event: &Event) -> Result<String> {
+    pub async fn add_alone(&self, event: &WebhookEvent) -> Result<String> {
         let mut transaction = self.store.begin().await?;
         let id = self.add(&mut transaction, event).await?;
         transaction.commit().await.map_err(StoreError::from)?;
@@ -284,8 +284,8 @@ impl Outbox {
 mod tests {
     use super::*;
 
-    fn event(subject: &str, n: u32) -> Event {
-        Event {
+    fn event(subject: &str, n: u32) -> WebhookEvent {
+        WebhookEvent {
             service_id: "demo".into(),
             name: "call_started",
             subject: subject.into(),

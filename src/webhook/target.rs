@@ -1,7 +1,8 @@
 //! Where webhooks go, and where they must not: an address that a service's owner chose is not to reach into this network.
 
-use crate::config::{Secret, Settings};
+use crate::config::Settings;
 use ipnet::IpNet;
+use omnigate_room::Secret;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -320,7 +320,6 @@ fn many_recordings_come_page_by_page_and_a_failure_is_told_until_it_is_over() {
         await until('no more', () => !the('recordings-more').checkVisibility());",
     );
     // What comes later is added at the top by itself, and what was fetched stays.
-    std::thread::sleep(Duration::from_millis(1100)); // ids sort by the second
     record_shortly(&service, "latest");
     ann.evaluate(
         "await until('the latest', () => rows().length === 23 && rows()[0].textContent.includes('by latest'));

@@ -134,20 +134,4 @@ fn rtp_goes_to_where_a_caller_behind_nat_really_is() {
     service.until("the change is in the log", || {
         service.log().contains("RTP comes from another address")
     });
-    // A stranger who comes later changes nothing.
-    let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
-    std::thread::sleep(Duration::from_secs(5));
-    for sequence in 0..10u16 {
-        let mut packet = vec![0x80, 8];
-        packet.extend(sequence.to_be_bytes());
-        packet.extend([0; 168]);
-        stranger.send_to(&packet, caller.server_rtp).unwrap();
-    }
-    service.until("strangers are counted", || {
-        service.metric("omnigate_rtp_rejected_packets_total") >= 10.0
-    });
-    stranger
-        .set_read_timeout(Some(Duration::from_millis(100)))
-        .unwrap();
-    assert!(stranger.recv(&mut buffer).is_err(), "the stranger hears the call");
 }

@@ -427,6 +427,15 @@ pub fn running(service: &Service) -> String {
     id
 }
 
+/// Waits until so many seconds more of a phone's sound are captured.
+pub fn captured(service: &Service, seconds: u32) {
+    /// Fifty packets a second, each with 160 bytes of sound.
+    const BYTES: u32 = 50 * 160;
+    let so_far = || service.metric("omnigate_recording_captured_bytes_total");
+    let enough = so_far() + f64::from(seconds * BYTES);
+    service.until("sound is captured", || so_far() >= enough);
+}
+
 #[test]
 fn a_service_that_records_its_rooms_says_so_and_pauses_over_the_api() {
     let receiver = Receiver::start();
@@ -436,7 +445,7 @@ fn a_service_that_records_its_rooms_says_so_and_pauses_over_the_api() {
     ));
     let (_app, _, phone) = room_with_a_phone(&service);
     let id = running(&service);
-    std::thread::sleep(Duration::from_secs(1));
+    captured(&service, 1);
     let post = |action: &str| {
         request(
             service.http,
@@ -451,9 +460,10 @@ fn a_service_that_records_its_rooms_says_so_and_pauses_over_the_api() {
         api(&service, &format!("/api/v1/recordings/{id}"))["state"],
         "paused"
     );
+    // So long is the pause.
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(post("resume"), 204);
-    std::thread::sleep(Duration::from_secs(3));
+    captured(&service, 3);
     phone.hang_up();
     let told = receiver.wait_for(1)[0].json();
     assert_eq!(
@@ -498,7 +508,7 @@ fn the_api_lists_serves_ranges_and_deletes_and_is_not_fooled() {
     let delete = || request(service.http, "DELETE", &format!("/api/v1/recordings/{id}"), &[]).0;
     assert_eq!(delete(), 409, "it runs");
     assert_eq!(service.get(&format!("/api/v1/recordings/{id}/file")).0, 409);
-    std::thread::sleep(Duration::from_secs(1));
+    captured(&service, 1);
     phone.hang_up();
     let post = receiver.wait_for(1)[0].clone();
     let list = |query: &str| {

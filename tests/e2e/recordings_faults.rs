@@ -2,10 +2,9 @@
 
 use crate::harness::Service;
 use crate::receiver::Receiver;
-use crate::recordings::{room_with_a_phone, running};
+use crate::recordings::{captured, room_with_a_phone, running};
 use serde_json::json;
 use std::process::Command;
-use std::time::Duration;
 
 #[test]
 fn a_folder_that_cannot_be_written_is_told_at_the_start() {
@@ -64,7 +63,7 @@ fn a_full_disk_ends_the_recording_and_never_the_call() {
     ));
     let (mut app, room, phone) = room_with_a_phone(&service);
     running(&service);
-    std::thread::sleep(Duration::from_secs(1));
+    captured(&service, 1);
     // Somebody else fills the disk, up to what is kept free for the files.
     let filler = disk.0.join("filler");
     std::fs::write(&filler, vec![1; 7 << 20]).unwrap();

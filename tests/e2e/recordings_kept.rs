@@ -2,7 +2,7 @@
 
 use crate::harness::{Service, fetch, request};
 use crate::receiver::Receiver;
-use crate::recordings::{api, room_with_a_phone, running, write};
+use crate::recordings::{api, captured, room_with_a_phone, running, write};
 use age::secrecy::ExposeSecret;
 use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
@@ -21,7 +21,7 @@ fn recorded(receiver: &Receiver, extra: &str) -> (Service, Value) {
     ));
     let (_app, _, phone) = room_with_a_phone(&service);
     running(&service);
-    std::thread::sleep(Duration::from_secs(1));
+    captured(&service, 1);
     phone.hang_up();
     let told = receiver.wait_for(1)[0].json();
     (service, told)

@@ -498,6 +498,7 @@ export class Omnitalk {
 
   /**
    * Records the sound of room or call, once a stay, until recordingStop or leave. RECORDING_EVENT tells everybody.
+   * Resolves when the server's disk has the recording; `cannot-record` when that takes nothing.
    * @example
    * await omnitalk.recordingStart();
    */

@@ -1,22 +1,21 @@
 //! What goes in and out of the hub beside messages: effects, telephone notices, look-ups, figures.
 
 use crate::ids::SocketId;
-use crate::masked::CallNumber;
+use crate::masked::{CallNumber, Unshown};
 use crate::numbers::{NumberOwner, TargetKind};
 use crate::record_policy::RecordPolicy;
 use omnigate_room::{CallId, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
 use omnigate_room::{CallOver, CallTold, Ending, Person, RecordingAbout, Scene};
-use std::fmt;
 
-/// What the driver is to do, in this order. `Debug` shows neither message texts nor SDP.
-#[derive(Clone, PartialEq, Eq)]
+/// What the driver is to do, in this order. `Debug` shows neither message texts nor SDP nor who somebody is.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Effect {
     /// Send a text frame.
     Send {
         /// To whom.
         socket: SocketId,
         /// The JSON text.
-        text: String,
+        text: Unshown,
     },
     /// Close the socket after what was sent before. The hub has forgotten it already; a later
     /// [`Hub::disconnected`](crate::Hub::disconnected) for it does nothing.
@@ -35,7 +34,7 @@ pub enum Effect {
         /// The room whose mix it hears.
         room: RoomId,
         /// The SDP offer.
-        offer: String,
+        offer: Unshown,
     },
     /// Drop the audio peer (also one that has not answered yet).
     ClosePeer {
@@ -57,7 +56,7 @@ pub enum Effect {
         /// The room that it is published in.
         room: RoomId,
         /// The SDP offer.
-        offer: String,
+        offer: Unshown,
         /// The announced picture size: width times height.
         pixels: u32,
     },
@@ -87,7 +86,7 @@ pub enum Effect {
         /// Which subscription.
         viewer: ViewerId,
         /// The SDP answer.
-        answer: String,
+        answer: Unshown,
     },
     /// Drop the subscription (also one that is not offered yet).
     CloseViewer {
@@ -144,7 +143,8 @@ pub enum Effect {
         /// Whose.
         owner: NumberOwner,
     },
-    /// Record the room's mix from now on.
+    /// Record the room's mix from now on, then call [`Hub::recording_begun`](crate::Hub::recording_begun) or
+    /// [`Hub::recording_failed`](crate::Hub::recording_failed).
     StartRecording {
         /// Which recording.
         recording: RecordingId,
@@ -164,137 +164,19 @@ pub enum Effect {
 
 /// A telephone that calls in.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Caller<'a> {
+pub struct TelephoneCaller<'a> {
     /// The calling number, or empty if withheld.
     pub number: &'a str,
     /// What is recorded because of the trunk that it comes by, beside what the service records.
     pub record: RecordPolicy,
 }
 
-impl<'a> From<&'a str> for Caller<'a> {
+impl<'a> From<&'a str> for TelephoneCaller<'a> {
     /// A caller whose trunk records nothing.
     fn from(number: &'a str) -> Self {
         Self {
             number,
             record: RecordPolicy::default(),
-        }
-    }
-}
-
-impl fmt::Debug for Effect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            // The text may hold telephone and call numbers, chat and SDP: only its length is shown.
-            Self::Send { socket, text } => f
-                .debug_struct("Send")
-                .field("socket", socket)
-                .field("bytes", &text.len())
-                .finish(),
-            Self::Close { socket, code, reason } => f
-                .debug_struct("Close")
-                .field("socket", socket)
-                .field("code", code)
-                .field("reason", reason)
-                .finish(),
-            Self::OpenPeer {
-                participant,
-                room,
-                offer,
-            } => f
-                .debug_struct("OpenPeer")
-                .field("participant", participant)
-                .field("room", room)
-                .field("offer_bytes", &offer.len())
-                .finish(),
-            Self::ClosePeer { participant } => f
-                .debug_struct("ClosePeer")
-                .field("participant", participant)
-                .finish(),
-            Self::SetMuted { participant, muted } => f
-                .debug_struct("SetMuted")
-                .field("participant", participant)
-                .field("muted", muted)
-                .finish(),
-            Self::OpenStream {
-                stream,
-                room,
-                offer,
-                pixels,
-            } => f
-                .debug_struct("OpenStream")
-                .field("stream", stream)
-                .field("room", room)
-                .field("offer_bytes", &offer.len())
-                .field("pixels", pixels)
-                .finish(),
-            Self::CloseStream { stream } => f.debug_struct("CloseStream").field("stream", stream).finish(),
-            Self::SetStreamMuted { stream, muted } => f
-                .debug_struct("SetStreamMuted")
-                .field("stream", stream)
-                .field("muted", muted)
-                .finish(),
-            Self::OpenViewer { viewer, stream, room } => f
-                .debug_struct("OpenViewer")
-                .field("viewer", viewer)
-                .field("stream", stream)
-                .field("room", room)
-                .finish(),
-            Self::AnswerViewer { viewer, answer } => f
-                .debug_struct("AnswerViewer")
-                .field("viewer", viewer)
-                .field("answer_bytes", &answer.len())
-                .finish(),
-            Self::CloseViewer { viewer } => f.debug_struct("CloseViewer").field("viewer", viewer).finish(),
-            Self::Telephone { call, notice } => f
-                .debug_struct("Telephone")
-                .field("call", call)
-                .field("notice", notice)
-                .finish(),
-            Self::Entered {
-                room,
-                participant,
-                person,
-                ..
-            } => f
-                .debug_struct("Entered")
-                .field("room", room)
-                .field("participant", participant)
-                .field("person", person)
-                .finish(),
-            Self::Gone {
-                room,
-                participant,
-                ending,
-                ..
-            } => f
-                .debug_struct("Gone")
-                .field("room", room)
-                .field("participant", participant)
-                .field("ending", ending)
-                .finish(),
-            Self::Call(call) => f.debug_tuple("Call").field(call).finish(),
-            // Numbers mask themselves.
-            Self::AssignNumber { socket, owner, .. } => f
-                .debug_struct("AssignNumber")
-                .field("socket", socket)
-                .field("owner", owner)
-                .finish(),
-            Self::ReleaseNumber { owner } => f.debug_struct("ReleaseNumber").field("owner", owner).finish(),
-            Self::StartRecording {
-                recording,
-                room,
-                about,
-            } => f
-                .debug_struct("StartRecording")
-                .field("recording", recording)
-                .field("room", room)
-                .field("about", about)
-                .finish(),
-            Self::StopRecording { recording, ending } => f
-                .debug_struct("StopRecording")
-                .field("recording", recording)
-                .field("ending", ending)
-                .finish(),
         }
     }
 }
@@ -330,7 +212,7 @@ pub enum TelephoneNotice {
     /// The ring time is over (12.12).
     NoAnswer,
     /// The call is over: hang up.
-    Ended(EndReason),
+    Ended(TelephoneEnd),
 }
 
 impl TelephoneNotice {
@@ -355,12 +237,12 @@ impl TelephoneNotice {
             Self::Declined => Some(CallOver::Declined),
             Self::NoAnswer => Some(CallOver::NoAnswer),
             Self::Ended(reason) => Some(match reason {
-                EndReason::AppLeft => CallOver::CalleeHungUp,
-                EndReason::KickedOut => CallOver::KickedOut,
-                EndReason::NotJoined => CallOver::NotJoined,
-                EndReason::NoAudio => CallOver::NoAudio,
-                EndReason::NoSession => CallOver::Unavailable,
-                EndReason::Shutdown => CallOver::Shutdown,
+                TelephoneEnd::AppLeft => CallOver::CalleeHungUp,
+                TelephoneEnd::KickedOut => CallOver::KickedOut,
+                TelephoneEnd::NotJoined => CallOver::NotJoined,
+                TelephoneEnd::NoAudio => CallOver::NoAudio,
+                TelephoneEnd::NoSession => CallOver::Unavailable,
+                TelephoneEnd::Shutdown => CallOver::Shutdown,
             }),
         }
     }
@@ -381,7 +263,7 @@ pub enum RefusedReason {
 
 /// Why the hub ended a telephone call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum EndReason {
+pub enum TelephoneEnd {
     /// The app left, or its socket ended.
     AppLeft,
     /// A participant has kicked the telephone out (9.15).

@@ -1,9 +1,9 @@
 //! The fields of a request: presence, type, length, normalisation (3.1, 10.2, 10.3).
 
 use crate::fault::Fault;
-use crate::masked::{CallNumber, Secret};
+use crate::masked::CallNumber;
 use crate::words::{RoomType, Track};
-use omnigate_room::RoomId;
+use omnigate_room::{RoomId, Secret};
 use serde_json::{Map, Value};
 
 /// `user_id`, `user_name` and `room_id`, in UTF-16 code units.

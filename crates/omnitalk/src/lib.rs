@@ -40,18 +40,18 @@ mod tenants;
 mod timers;
 mod words;
 
-pub use effects::{Caller, Effect, EndReason, Figures, RefusedReason, TelephoneNotice};
+pub use effects::{Effect, Figures, RefusedReason, TelephoneCaller, TelephoneEnd, TelephoneNotice};
 pub use fault::FAULT_CODES;
 pub use hub::Hub;
 pub use ids::{ClientId, SocketId};
-pub use masked::{CallNumber, NotACallNumber, Secret};
+pub use masked::{CallNumber, NotACallNumber, Unshown};
 pub use now::Now;
 pub use numbers::{LookUp, NumberBook, NumberFault, NumberOwner, Target, TargetKind};
 pub use record_policy::RecordPolicy;
 // What the hub takes and gives names these.
 pub use omnigate_room::{
     CallId, CallOver, CallParties, CallStage, CallTold, Ending, ParticipantId, Person, RecordingAbout,
-    RecordingId, RoomId, Scene, StreamId, ViewerId,
+    RecordingId, RoomId, Scene, Secret, StreamId, ViewerId,
 };
 pub use settings::{HubSettings, Service, TurnSettings};
 pub use tenants::Tenants;

@@ -1,37 +1,7 @@
-//! Values that must never reach a log: keys, room secrets, call numbers. Their `Debug` shows no content.
+//! What must never reach a log: call numbers, messages, session descriptions. Their `Debug` shows no content.
 
 use std::fmt;
-
-/// A service key or another shared secret. Comparison takes the same time wherever the difference is.
-#[derive(Clone)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps `text`.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The secret itself, to compute with. Never for a log.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether `given` is the secret.
-    #[must_use]
-    pub fn matches(&self, given: &str) -> bool {
-        let (ours, theirs) = (self.0.as_bytes(), given.as_bytes());
-        let differing = ours.iter().zip(theirs).fold(0, |sum, (a, b)| sum | (a ^ b));
-        ours.len() == theirs.len() && differing == 0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(***)")
-    }
-}
+use std::ops::Deref;
 
 /// A call number: exactly six ASCII digits, which a telephone caller keys in (10.2, 10.3).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -79,24 +49,47 @@ impl fmt::Debug for CallNumber {
     }
 }
 
+/// A message or a session description: telephone and call numbers, chat and keys may be in it. `Debug` shows its length.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Unshown(String);
+
+impl Unshown {
+    /// The text, for the wire. Never for a log.
+    #[must_use]
+    pub fn into_text(self) -> String {
+        self.0
+    }
+}
+
+impl From<String> for Unshown {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl Deref for Unshown {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Unshown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "({} bytes)", self.0.len())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn debug_shows_neither_secrets_nor_call_numbers() {
+    fn debug_shows_neither_call_numbers_nor_messages() {
         let number = CallNumber::parse("993627").unwrap();
-        let shown = format!("{:?} {number:?}", Secret::new("hunter2"));
-        assert!(!shown.contains("hunter2") && !shown.contains("993627"), "{shown}");
-    }
-
-    #[test]
-    fn a_secret_matches_itself_alone() {
-        let secret = Secret::new("KEY1");
-        assert!(secret.matches("KEY1"));
-        assert!(!secret.matches("KEY"));
-        assert!(!secret.matches("KEY11"));
-        assert!(!secret.matches("key1"));
+        assert_eq!(format!("{number:?}"), "CallNumber(******)");
+        assert_eq!(format!("{:?}", Unshown::from("993627".to_owned())), "(6 bytes)");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::masked::CallNumber;
 use crate::random::Dice;
 use omnigate_room::RoomId;
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::time::{Duration, Instant};
 
 /// Ended numbers that are remembered at most; the oldest are forgotten first.
@@ -32,13 +33,22 @@ pub struct Target {
     pub kind: TargetKind,
 }
 
-/// What kind of owner.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// What kind of owner. `Debug` does not show who.
+#[derive(Clone, PartialEq, Eq)]
 pub enum TargetKind {
     /// A personal number (9.9): for [`Tenants::ring`](crate::Tenants::ring).
     User(String),
     /// A room number (9.10): for [`Tenants::admit`](crate::Tenants::admit).
     Room(RoomId),
+}
+
+impl fmt::Debug for TargetKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(_) => f.write_str("User(***)"),
+            Self::Room(room) => f.debug_tuple("Room").field(room).finish(),
+        }
+    }
 }
 
 /// Why there is no number.

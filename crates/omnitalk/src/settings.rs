@@ -1,7 +1,7 @@
 //! What the operator may choose: the service, times and limits.
 
-use crate::masked::Secret;
 use crate::record_policy::RecordPolicy;
+use omnigate_room::Secret;
 use std::time::Duration;
 
 /// One service: the scope of all look-ups of users, rooms and lists (section 1).

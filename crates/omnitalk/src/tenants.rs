@@ -4,7 +4,7 @@
 //! which gives nobody a session and keeps the same rules. Everything else is told apart by its id: participants, streams
 //! and viewers of one hub have ids of their own range.
 
-use crate::effects::{Caller, Effect, Figures, RefusedReason, TelephoneNotice};
+use crate::effects::{Effect, Figures, RefusedReason, TelephoneCaller, TelephoneNotice};
 use crate::hub::Hub;
 use crate::ids::{ClientId, SocketId};
 use crate::incoming::{Incoming, Kind};
@@ -194,7 +194,7 @@ impl Tenants {
         call: CallId,
         service_id: &str,
         user_id: &str,
-        caller: impl Into<Caller<'a>>,
+        caller: impl Into<TelephoneCaller<'a>>,
         now: Now,
     ) -> Vec<Effect> {
         if self.telephones.contains_key(&call) {
@@ -213,7 +213,7 @@ impl Tenants {
         &mut self,
         call: CallId,
         room: RoomId,
-        caller: impl Into<Caller<'a>>,
+        caller: impl Into<TelephoneCaller<'a>>,
         now: Now,
     ) -> Vec<Effect> {
         if self.telephones.contains_key(&call) {
@@ -243,10 +243,19 @@ impl Tenants {
         }
     }
 
-    /// [`Hub::recording_failed`].
-    pub fn recording_failed(&mut self, recording: RecordingId) -> Vec<Effect> {
+    /// [`Hub::recording_begun`].
+    pub fn recording_begun(&mut self, recording: RecordingId, now: Now) -> Vec<Effect> {
         let hubs = self.hubs.iter_mut();
-        let effects = hubs.flat_map(|hub| hub.recording_failed(recording)).collect();
+        let effects = hubs.flat_map(|hub| hub.recording_begun(recording, now)).collect();
+        self.forget_ended(effects)
+    }
+
+    /// [`Hub::recording_failed`].
+    pub fn recording_failed(&mut self, recording: RecordingId, now: Now) -> Vec<Effect> {
+        let hubs = self.hubs.iter_mut();
+        let effects = hubs
+            .flat_map(|hub| hub.recording_failed(recording, now))
+            .collect();
         self.forget_ended(effects)
     }
 

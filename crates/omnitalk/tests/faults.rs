@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 fn response(world: &mut World, who: u64, request: &Value) -> String {
     let effects = world.hub.received(SocketId(who), &request.to_string(), world.now);
     match &effects[..] {
-        [Effect::Send { text, .. }, ..] => text.clone(),
+        [Effect::Send { text, .. }, ..] => text.to_string(),
         _ => panic!("{request}: {effects:?}"),
     }
 }

@@ -300,6 +300,9 @@ impl Play {
                 {
                     self.world.answer_video(Some(socket), video, answer("v=0"));
                 }
+                if let Some(recording) = self.world.unrecorded.first().copied() {
+                    self.world.answer_recording(None, recording, fine);
+                }
                 let Some(peer) = self.world.peers.get(&socket).copied() else {
                     return;
                 };

@@ -5,7 +5,7 @@ mod common;
 
 use common::app_calls::{offer, ringing, talking};
 use common::{World, recorded_by_policy, settings};
-use omnigate_omnitalk::{CallId, Caller, RecordPolicy, RoomId};
+use omnigate_omnitalk::{CallId, RecordPolicy, RecordingId, RoomId, TelephoneCaller};
 use serde_json::{Value, json};
 
 fn recording(action: &str) -> Value {
@@ -246,7 +246,7 @@ fn a_trunk_records_its_callers() {
     world.login(1, "alice");
     let room = world.create(1, json!({}));
     world.enter(1, &room);
-    let caller = Caller {
+    let caller = TelephoneCaller {
         number: "0101",
         record: policy,
     };
@@ -313,7 +313,7 @@ fn a_recording_that_ends_by_itself_is_over_for_all() {
     world.enter(3, &room);
     start(&mut world, 1);
     let recording = *world.recordings.keys().next().unwrap();
-    let effects = world.hub.recording_failed(recording);
+    let effects = world.hub.recording_failed(recording, world.now);
     world.apply(None, effects);
     assert_eq!(world.drain(3).pop().unwrap()["recorded"], false);
     assert!(
@@ -325,5 +325,101 @@ fn a_recording_that_ends_by_itself_is_over_for_all() {
             )
             .contains("start one first")
     );
-    assert!(world.hub.recording_failed(recording).is_empty());
+    assert!(world.hub.recording_failed(recording, world.now).is_empty());
+}
+
+/// Alice (1) has asked for a recording, and the disk has not answered.
+fn asked() -> (World, RecordingId) {
+    let (mut world, _) = room_of_two();
+    world.answers = false;
+    world.drain(1);
+    request(&mut world, "start");
+    assert!(world.drain(1).is_empty(), "answered before the disk has it");
+    let recording = *world.recordings.keys().next().unwrap();
+    (world, recording)
+}
+
+fn request(world: &mut World, action: &str) {
+    let mut message = recording(action);
+    message["cmd"] = "WS_RECORDING_REQ".into();
+    message["session"] = world.sessions[&1].clone().into();
+    world.send(1, &message);
+}
+
+/// The responses that alice has got since: `success`, or why not.
+fn responses(world: &mut World) -> Vec<String> {
+    let all = world.drain(1).into_iter();
+    let all = all.filter(|message| message["cmd"] == "WS_RECORDING_RSP");
+    all.map(|message| {
+        let said = message["reason"].as_str().or(message["result"].as_str());
+        said.unwrap_or_default().to_owned()
+    })
+    .collect()
+}
+
+#[test]
+fn a_start_is_answered_when_the_disk_has_the_recording() {
+    let (mut world, recording) = asked();
+    request(&mut world, "stop");
+    assert!(world.drain(1).is_empty(), "a stop overtakes its start");
+    world.answer_recording(None, recording, true);
+    assert_eq!(responses(&mut world), ["success", "success"]);
+    assert_eq!(ended(&world), ["stop"]);
+}
+
+#[test]
+fn a_start_that_the_disk_refuses_fails_and_is_not_the_one_of_this_stay() {
+    let (mut world, recording) = asked();
+    world.answer_recording(None, recording, false);
+    assert_eq!(
+        responses(&mut world),
+        ["Nothing can be recorded now: the server's disk takes nothing"]
+    );
+    assert_eq!(ended(&world), ["stop"]);
+    world.answers = true;
+    start(&mut world, 1);
+    assert_eq!(world.recordings.len(), 1);
+}
+
+#[test]
+fn a_start_that_the_disk_leaves_without_an_answer_fails_and_nothing_runs() {
+    let (mut world, recording) = asked();
+    world.wait_for(settings().answer_time);
+    assert_eq!(
+        responses(&mut world),
+        ["Nothing can be recorded now: the server's disk is too slow"]
+    );
+    assert!(world.recordings.is_empty());
+    world.answer_recording(None, recording, true);
+    assert!(responses(&mut world).is_empty(), "a late answer is told");
+}
+
+#[test]
+fn a_start_whose_call_is_over_meanwhile_is_answered_all_the_same() {
+    for (taken, answer) in [
+        (true, "success"),
+        (
+            false,
+            "Nothing can be recorded now: the server's disk takes nothing",
+        ),
+    ] {
+        let (mut world, _) = talking();
+        world.answers = false;
+        world.drain(1);
+        request(&mut world, "start");
+        let recording = *world.recordings.keys().next().unwrap();
+        world.ok(2, "WS_LEAVE_REQ", json!({}));
+        assert_eq!(ended(&world), ["room_closed"]);
+        world.answer_recording(None, recording, taken);
+        assert_eq!(responses(&mut world), [answer]);
+    }
+}
+
+#[test]
+fn who_goes_before_the_disk_has_answered_is_owed_nothing() {
+    let (mut world, recording) = asked();
+    world.disconnect(1);
+    assert_eq!(ended(&world), ["disconnect"]);
+    world.answer_recording(None, recording, true);
+    assert!(world.drain(1).is_empty());
 }

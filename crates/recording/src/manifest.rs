@@ -49,7 +49,7 @@ pub struct Manifest {
     pub start_us: u64,
     /// Its end; absent while it runs, and after a crash.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub end: Option<End>,
+    pub end: Option<RecordingEnd>,
     /// Names of the members that entered so far.
     #[serde(default)]
     pub members: BTreeMap<u64, MemberName>,
@@ -77,7 +77,7 @@ impl fmt::Debug for Manifest {
 
 /// How a recording ended.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
-pub struct End {
+pub struct RecordingEnd {
     /// Where in the capture, microseconds.
     pub at_us: u64,
     /// Unix seconds.

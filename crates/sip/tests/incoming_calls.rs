@@ -640,6 +640,19 @@ fn the_same_call_by_two_ways_is_one_call() {
 }
 
 #[test]
+fn who_was_refused_may_try_the_same_by_another_way() {
+    let mut wire = Wire::udp();
+    let call = ringing(&mut wire, "", OFFER);
+    wire.act(|e, now| e.refuse(now, call, Status::SERVICE_UNAVAILABLE, &none()))
+        .unwrap();
+    wire.next();
+    wire.events.clear();
+    wire.send(&invite("2", "", OFFER));
+    assert_eq!(wire.next_status(), 100);
+    wire.incoming();
+}
+
+#[test]
 fn an_info_with_a_known_body_is_told_and_another_gets_415() {
     let mut wire = Wire::udp();
     let (_, tag) = up(&mut wire);

@@ -221,7 +221,7 @@ fn a_person_rings_answers_and_the_caller_joins() {
     assert_eq!(bridged, vec![FlowEffect::Silence, FlowEffect::Joined(room)]);
     assert_eq!(caller.keys("5"), vec![], "keys in a call are not the IVR's");
     assert_eq!(
-        caller.feed(notice(TelephoneNotice::Ended(EndReason::AppLeft))),
+        caller.feed(notice(TelephoneNotice::Ended(TelephoneEnd::AppLeft))),
         vec![FlowEffect::HangUp(CallEnd::AppLeft)]
     );
 }
@@ -242,7 +242,7 @@ fn every_way_not_to_reach_a_person_is_told_and_ends_the_call() {
         (TelephoneNotice::Declined, Phrase::Declined, CallEnd::Declined),
         (TelephoneNotice::NoAnswer, Phrase::NoAnswer, CallEnd::NoAnswer),
         (
-            TelephoneNotice::Ended(EndReason::NotJoined),
+            TelephoneNotice::Ended(TelephoneEnd::NotJoined),
             Phrase::Unavailable,
             CallEnd::Unavailable,
         ),

@@ -35,15 +35,11 @@ pub(crate) struct Leg {
     pub(crate) id: LegId,
     /// Both are read by the tick: the kernel keeps the times of arrival, so no packet wakes the thread.
     rtp: Arc<BatchSocket>,
-    rtcp: Arc<BatchSocket>,
-    /// Ticks until RTCP is read.
-    rtcp_in: u8,
+    rtcp: Rtcp,
     events: Sender<LegEvent>,
     agreed: Option<Agreed>,
     latch: Option<Latch>,
-    rtcp_source: Option<SocketAddr>,
     playout: Playout,
-    session: RtcpSession,
     outbound: Outbound,
     telephone_events: Receiver,
     in_band: Option<Box<Detector>>,
@@ -54,15 +50,71 @@ pub(crate) struct Leg {
     pub(crate) frame: [i16; TICK_8K],
     /// The caller is heard in this tick.
     pub(crate) talking: bool,
-    silence_timeout: Duration,
-    last_packet: Instant,
-    silence_reported: bool,
+    silence: Silence,
     heard: bool,
     scratch: Vec<u8>,
-    payload: Vec<u8>,
     /// Who it is in its room; nobody in the IVR.
     pub(crate) participant: Option<ParticipantId>,
     pub(crate) captured: Captured,
+}
+
+/// The reports beside the caller's packets.
+struct Rtcp {
+    socket: Arc<BatchSocket>,
+    /// Ticks until it is read.
+    ticks: u8,
+    /// Where the caller's reports come from.
+    source: Option<SocketAddr>,
+    session: RtcpSession,
+    report: Vec<u8>,
+}
+
+impl Rtcp {
+    fn new(socket: BatchSocket, ssrc: u32, now: Instant) -> Rtcp {
+        Rtcp {
+            socket: Arc::new(socket),
+            ticks: 0,
+            source: None,
+            session: RtcpSession::new(now, u64::from(ssrc)),
+            report: Vec::with_capacity(1500),
+        }
+    }
+
+    /// Whether it is read in this tick.
+    fn turn(&mut self) -> bool {
+        let (ticks, turn) = match self.ticks.checked_sub(1) {
+            Some(left) => (left, false),
+            None => (RTCP_EACH, true),
+        };
+        self.ticks = ticks;
+        turn
+    }
+
+    /// Sends what was written last.
+    fn send(&self, to: SocketAddr) {
+        let _ = self.socket.send_to(&self.report, to);
+    }
+}
+
+/// How long nothing has come from the caller. It is told once, until something comes.
+struct Silence {
+    timeout: Duration,
+    since: Instant,
+    told: bool,
+}
+
+impl Silence {
+    fn broken(&mut self, now: Instant) {
+        self.since = now;
+        self.told = false;
+    }
+
+    /// Whether it is to be told now that it lasts too long.
+    fn is_news(&mut self, now: Instant) -> bool {
+        let news = !self.told && now.saturating_duration_since(self.since) > self.timeout;
+        self.told |= news;
+        news
+    }
 }
 
 /// Initial values of a leg that come from outside.
@@ -85,14 +137,11 @@ impl Leg {
         Leg {
             id,
             rtp: Arc::new(sockets.0),
-            rtcp: Arc::new(sockets.1),
-            rtcp_in: 0,
+            rtcp: Rtcp::new(sockets.1, seed.ssrc, now),
             events,
             agreed: None,
             latch: None,
-            rtcp_source: None,
             playout,
-            session: RtcpSession::new(now, u64::from(seed.ssrc)),
             outbound: Outbound::new(seed.ssrc, seed.sequence, seed.timestamp),
             telephone_events: Receiver::new(),
             in_band: None,
@@ -101,12 +150,13 @@ impl Leg {
             limiter: Limiter::default(),
             frame: [0; TICK_8K],
             talking: false,
-            silence_timeout: seed.silence_timeout,
-            last_packet: now,
-            silence_reported: false,
+            silence: Silence {
+                timeout: seed.silence_timeout,
+                since: now,
+                told: false,
+            },
             heard: false,
             scratch: Vec::with_capacity(1500),
-            payload: Vec::with_capacity(1500),
             participant: None,
             captured: Captured::default(),
         }
@@ -131,7 +181,7 @@ impl Leg {
             Some(latch) => latch.renew(agreed.remote_rtp, now),
             None => self.latch = Some(Latch::new(agreed.remote_rtp, now)),
         }
-        self.rtcp_source = None;
+        self.rtcp.source = None;
         self.outbound
             .configure(law(agreed.payload), agreed.payload_type, agreed.ptime_ms);
         // Tones are looked for only when the caller cannot send events.
@@ -140,8 +190,7 @@ impl Leg {
         } else if self.in_band.is_none() {
             self.in_band = Some(Box::new(Detector::new()));
         }
-        self.last_packet = now;
-        self.silence_reported = false;
+        self.silence.broken(now);
         self.agreed = Some(agreed);
     }
 
@@ -167,12 +216,10 @@ impl Leg {
                 self.rtp_packet(data, source, arrival, outlet);
             }
         });
-        if let Some(left) = self.rtcp_in.checked_sub(1) {
-            self.rtcp_in = left;
+        if !self.rtcp.turn() {
             return;
         }
-        self.rtcp_in = RTCP_EACH;
-        let socket = self.rtcp.clone();
+        let socket = self.rtcp.socket.clone();
         batch.receive(&socket, moment, |source, arrival, data| {
             self.rtcp_packet(data, source, arrival);
         });
@@ -190,9 +237,9 @@ impl Leg {
             Verdict::Reject => return ShardFigures::count(&figures.rtp_rejected),
         }
         ShardFigures::count(&figures.rtp_received);
-        self.last_packet = now;
-        self.silence_reported = false;
-        self.session
+        self.silence.broken(now);
+        self.rtcp
+            .session
             .on_rtp(packet.ssrc, packet.sequence, packet.timestamp, now, 8_000);
         if agreed.telephone_event == Some(packet.payload_type) {
             self.playout.skip(packet.sequence);
@@ -234,11 +281,12 @@ impl Leg {
             return;
         }
         if self
+            .rtcp
             .session
             .on_rtcp(data, self.outbound.sender().ssrc(), now)
             .is_ok()
         {
-            self.rtcp_source = Some(source);
+            self.rtcp.source = Some(source);
         }
     }
 
@@ -262,11 +310,10 @@ impl Leg {
         self.captured.held(held, now, &mut outlet.tap.borrow_mut());
         if held {
             self.frame.fill(0);
-            self.last_packet = now;
+            self.silence.since = now;
         }
         self.talking = self.talk.push(&self.frame) && !held;
-        if !self.silence_reported && now.saturating_duration_since(self.last_packet) > self.silence_timeout {
-            self.silence_reported = true;
+        if self.silence.is_news(now) {
             self.tell(LegEvent::Silent, figures);
         }
     }
@@ -298,15 +345,16 @@ impl Leg {
 
     /// Sends a report when one is due. `ntp` is the wall clock in NTP format.
     pub(crate) fn report(&mut self, now: Instant, ntp: impl Fn() -> u64) {
-        if !self.session.due(now) {
+        if !self.rtcp.session.due(now) {
             return;
         }
         let Some(destination) = self.rtcp_destination() else {
             return;
         };
-        self.session
-            .write_report(now, ntp(), self.outbound.sender(), CNAME, &mut self.payload);
-        let _ = self.rtcp.send_to(&self.payload, destination);
+        let (rtcp, sender) = (&mut self.rtcp, self.outbound.sender());
+        rtcp.session
+            .write_report(now, ntp(), sender, CNAME, &mut rtcp.report);
+        rtcp.send(destination);
     }
 
     fn rtcp_destination(&self) -> Option<SocketAddr> {
@@ -314,7 +362,8 @@ impl Leg {
         let rtp = latch.destination();
         let signalled = agreed.remote_rtcp.filter(|_| rtp == agreed.remote_rtp);
         let neighbour = || Some(SocketAddr::new(rtp.ip(), rtp.port().checked_add(1)?));
-        self.rtcp_source
+        self.rtcp
+            .source
             .or(signalled)
             .or_else(neighbour)
             .filter(|a| a.port() != 0 && !a.ip().is_unspecified())
@@ -323,9 +372,9 @@ impl Leg {
     /// Says goodbye by RTCP and reports the last figures.
     pub(crate) fn end(mut self: Box<Self>, figures: &ShardFigures) {
         if let Some(destination) = self.rtcp_destination() {
-            self.session
-                .write_bye(self.outbound.sender(), CNAME, &mut self.payload);
-            let _ = self.rtcp.send_to(&self.payload, destination);
+            let (rtcp, sender) = (&mut self.rtcp, self.outbound.sender());
+            rtcp.session.write_bye(sender, CNAME, &mut rtcp.report);
+            rtcp.send(destination);
         }
         let last = self.figures();
         figures
@@ -335,7 +384,7 @@ impl Leg {
     }
 
     fn figures(&self) -> LegFigures {
-        let s = self.session.stats();
+        let s = self.rtcp.session.stats();
         LegFigures {
             received: s.received,
             sent: u64::from(self.outbound.sender().packets()),

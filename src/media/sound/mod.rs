@@ -2,6 +2,7 @@
 
 pub(super) mod announcer;
 pub(super) mod app;
+mod bus;
 pub(crate) mod g711_out;
 pub(super) mod leg;
 pub(super) mod opus_out;

@@ -1,8 +1,4 @@
-//! A room's mixer: phones at 8 kHz, apps at the bus rate, everybody hears all others and never themselves.
-//!
-//! The bus rate follows the members: 8 kHz for phones and at most one app (no resampler at all), 16 kHz for
-//! phones with several apps, 48 kHz for apps alone. On a wider bus the phones are summed at 8 kHz first and go
-//! up once, and the apps' sum goes down once: resampling costs a room, not a member.
+//! A room's mixer: everybody hears all others and never themselves.
 
 use crate::media::ids::LegId;
 use crate::media::net::batch::{Batch, Moment};
@@ -10,12 +6,11 @@ use crate::media::outlet::Outlet;
 use crate::media::playback::Announcement;
 use crate::media::sound::announcer::Announcer;
 use crate::media::sound::app::App;
+use crate::media::sound::bus::Bus;
 use crate::media::sound::g711_out::TICK_8K;
 use crate::media::sound::leg::Leg;
-use crate::media::sound::opus_out::OpusOut;
 use crate::media::tap::{Capture, Captured};
-use omnigate_audio::mix::{self, Limiter};
-use omnigate_audio::resample::Resampler;
+use omnigate_audio::mix;
 use omnigate_room::{PeerId, RoomId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -29,21 +24,11 @@ pub(crate) enum RoomKey {
     Alone(LegId),
 }
 
-/// Ticks that a resampler runs on after the last sound, to let its tail out.
-const TAIL_TICKS: u8 = 2;
-
 /// A mixer and its members.
 pub(crate) struct Room {
     pub(crate) legs: Vec<Box<Leg>>,
     pub(crate) apps: Vec<Box<App>>,
-    rate_hz: u32,
-    phones: Vec<i32>,
-    others: Vec<i32>,
-    up: Option<Converter>,
-    down: Option<Converter>,
-    shared: Option<OpusOut>,
-    shared_limiter: Limiter,
-    mix: Vec<i16>,
+    bus: Bus,
     dead_legs: Vec<LegId>,
     dead_peers: Vec<PeerId>,
     capture: Option<Capture>,
@@ -52,54 +37,12 @@ pub(crate) struct Room {
     announced: bool,
 }
 
-/// A resampler between the two sides with its buffers.
-struct Converter {
-    resampler: Resampler,
-    input: Vec<i16>,
-    output: Vec<i16>,
-    tail: u8,
-}
-
-impl Converter {
-    fn new(from: u32, to: u32) -> Option<Converter> {
-        Some(Converter {
-            resampler: Resampler::new(from, to).ok()?,
-            input: vec![0; from as usize / 50],
-            output: vec![0; to as usize / 50],
-            tail: 0,
-        })
-    }
-
-    /// Carries a sum to the other side; false when there is nothing to hear.
-    fn carry(&mut self, sum: &[i32], audible: bool) -> bool {
-        if audible {
-            self.tail = TAIL_TICKS;
-        } else if self.tail == 0 {
-            self.output.fill(0);
-            return false;
-        } else {
-            self.tail -= 1;
-        }
-        for (i, s) in self.input.iter_mut().zip(sum) {
-            *i = (*s).clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16;
-        }
-        self.resampler.process(&self.input, &mut self.output).is_ok()
-    }
-}
-
 impl Room {
     pub(crate) fn new() -> Room {
         Room {
             legs: Vec::new(),
             apps: Vec::new(),
-            rate_hz: 8_000,
-            phones: vec![0; TICK_8K],
-            others: vec![0; TICK_8K],
-            up: None,
-            down: None,
-            shared: None,
-            shared_limiter: Limiter::default(),
-            mix: vec![0; TICK_8K],
+            bus: Bus::new(),
             dead_legs: Vec::new(),
             dead_peers: Vec::new(),
             capture: None,
@@ -152,17 +95,8 @@ impl Room {
 
     /// To be called when members came or went.
     pub(crate) fn members_changed(&mut self) {
-        let rate = bus_rate(self.legs.len(), self.apps.len());
-        let mixed = rate > 8_000 && (!self.legs.is_empty() || self.announcer.is_some());
-        if rate != self.rate_hz || mixed != self.up.is_some() {
-            self.rate_hz = rate;
-            let samples = rate as usize / 50;
-            self.others = vec![0; samples];
-            self.mix = vec![0; samples];
-            self.shared = None;
-            self.up = mixed.then(|| Converter::new(8_000, rate)).flatten();
-            self.down = mixed.then(|| Converter::new(rate, 8_000)).flatten();
-        }
+        let announced = self.announcer.is_some();
+        let rate = self.bus.follow(self.legs.len(), self.apps.len(), announced);
         for app in &mut self.apps {
             app.set_rate(rate);
         }
@@ -202,39 +136,23 @@ impl Room {
     }
 
     fn sum(&mut self) {
-        self.phones.fill(0);
-        self.others.fill(0);
+        self.bus.clear();
         for leg in self.legs.iter().filter(|l| l.talking) {
-            mix::add(&mut self.phones, &leg.frame);
+            self.bus.add_phone(&leg.frame);
         }
         for app in self.apps.iter().filter(|a| a.talking) {
-            mix::add(&mut self.others, &app.frame);
+            self.bus.add_app(&app.frame);
         }
         let mut frame = [0; TICK_8K];
         self.announced = self.announcer.as_mut().is_some_and(|one| one.fill(&mut frame));
         if self.announced {
-            mix::add(&mut self.phones, &frame);
+            self.bus.add_phone(&frame);
         }
     }
 
     fn send_to_legs(&mut self, now: Instant, outlet: &Outlet, ntp: &dyn Fn() -> u64) {
         let apps_talk = self.apps.iter().any(|a| a.talking);
-        // On the 8 kHz bus one sum serves all.
-        let mut all = [0i32; TICK_8K];
-        match &mut self.down {
-            Some(path) => {
-                path.carry(&self.others, apps_talk);
-                for ((a, p), d) in all.iter_mut().zip(&self.phones).zip(&path.output) {
-                    *a = p + i32::from(*d);
-                }
-            }
-            None if self.rate_hz == 8_000 => {
-                for ((a, p), o) in all.iter_mut().zip(&self.phones).zip(&self.others) {
-                    *a = p + o;
-                }
-            }
-            None => {}
-        }
+        let all = self.bus.for_phones(apps_talk);
         for leg in &mut self.legs {
             let own = leg.frame;
             let talking = leg.talking;
@@ -255,31 +173,13 @@ impl Room {
             return;
         }
         let phones_talk = self.announced || self.legs.iter().any(|l| l.talking);
-        let mut phones_audible = phones_talk;
-        match &mut self.up {
-            Some(path) => {
-                phones_audible = path.carry(&self.phones, phones_talk);
-                for (o, p) in self.others.iter_mut().zip(&path.output) {
-                    *o += i32::from(*p);
-                }
-            }
-            None if self.rate_hz == 8_000 => {
-                for (o, p) in self.others.iter_mut().zip(&self.phones) {
-                    *o += p;
-                }
-            }
-            None => {}
-        }
+        let phones_audible = self.bus.for_apps(phones_talk);
         let talkers = self.apps.iter().filter(|a| a.talking).count();
         let mut shared = None;
         // Listeners who do not talk hear the same: encode once. A lone app keeps its own encoder.
         if self.apps.len() > 1 && talkers < self.apps.len() {
             let silent = talkers == 0 && !phones_audible;
-            mix::minus_self(&self.others, None, &mut self.mix, &mut self.shared_limiter);
-            if self.shared.is_none() {
-                self.shared = OpusOut::new(self.rate_hz).ok();
-            }
-            shared = self.shared.as_mut().map(|s| s.tick(&self.mix, silent));
+            shared = self.bus.shared(silent);
         }
         for app in &mut self.apps {
             let step = AssertUnwindSafe(|| match &shared {
@@ -287,8 +187,8 @@ impl Room {
                 _ => {
                     let others_talk = talkers > usize::from(app.talking) || phones_audible;
                     let own = app.talking.then_some(&app.frame[..]);
-                    mix::minus_self(&self.others, own, &mut self.mix, &mut app.limiter);
-                    app.push(&self.mix, !others_talk, now, outlet);
+                    let mix = self.bus.without(own, &mut app.limiter);
+                    app.push(mix, !others_talk, now, outlet);
                 }
             });
             if catch_unwind(step).is_err() {
@@ -303,28 +203,5 @@ impl Room {
             std::mem::take(&mut self.dead_legs),
             std::mem::take(&mut self.dead_peers),
         )
-    }
-}
-
-fn bus_rate(phones: usize, apps: usize) -> u32 {
-    match (phones, apps) {
-        (_, 0) | (1.., 1) => 8_000,
-        (0, _) => 48_000,
-        _ => 16_000,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_bus_rate_follows_the_members() {
-        assert_eq!(bus_rate(1, 0), 8_000);
-        assert_eq!(bus_rate(1, 1), 8_000);
-        assert_eq!(bus_rate(5, 1), 8_000);
-        assert_eq!(bus_rate(2, 2), 16_000);
-        assert_eq!(bus_rate(0, 1), 48_000);
-        assert_eq!(bus_rate(0, 9), 48_000);
     }
 }

@@ -10,12 +10,16 @@
     reason = "a test may panic, and print its seed"
 )]
 
+#[path = "../../../tests/common/agreed.rs"]
+mod agreed;
 mod app;
 mod browser;
 mod calls;
 mod endings;
 mod orders;
+mod recordings;
 mod shards;
+mod strangers;
 mod telephone;
 mod walk;
 mod world;

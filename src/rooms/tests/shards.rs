@@ -94,7 +94,8 @@ fn a_full_shard_refuses_what_opens_and_all_hear_of_it() {
         assert!(!world.watch(bob, ann), "a viewer is opened");
         assert!(!world.show(bob), "a stream is opened");
         let start = json!({ "action": "start", "track": "audio" });
-        let _ = world.ask(ann, "WS_RECORDING_REQ", start);
+        let answer = world.ask(ann, "WS_RECORDING_REQ", start);
+        assert_eq!(answer.unwrap()["result"], "failed", "a start is answered well");
         assert!(world.host.recordings().is_empty(), "a recording has begun");
         assert_eq!(world.host.figures().recordings, 0);
         let _ = world.ask(ann, "WS_MUTE_REQ", json!({ "track": "audio" }));

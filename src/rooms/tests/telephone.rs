@@ -1,10 +1,10 @@
 //! A telephone: its leg, as its call has it, and its packets.
 
+use super::agreed;
 use crate::media::{LegEvent, LegHandle, Port};
 use omnigate_audio::g711::Law;
 use omnigate_omnitalk::TelephoneNotice;
 use omnigate_room::CallId;
-use omnigate_sip::{Agreed, Direction, Payload};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -42,17 +42,7 @@ impl Telephone {
         now: Instant,
     ) -> Telephone {
         // A shard that takes no orders leaves it without sound, which is no matter here.
-        let _ = leg.set_media(Agreed {
-            remote_rtp: rtp.local(),
-            remote_rtcp: None,
-            payload: Payload::Pcma,
-            payload_type: 8,
-            receive: vec![(8, Payload::Pcma)],
-            telephone_event: Some(101),
-            comfort_noise: None,
-            ptime_ms: 20,
-            direction: Direction::SendRecv,
-        });
+        let _ = leg.set_media(agreed::a_law(rtp.local()));
         Telephone {
             call,
             leg: Some(leg),

@@ -5,7 +5,7 @@ use super::browser::Browser;
 use super::telephone::Telephone;
 use crate::config::Settings;
 use crate::media::{LegEvent, LegHandle, MadeShards, MediaPlane, MediaSettings, Net, PeerEvent, Port};
-use crate::recording::{Index, Recorder, RecorderParts};
+use crate::recording::{Index, Recorder, RecorderParts, RecordingNews};
 use crate::rooms::host::{Host, HostParts};
 use crate::rooms::media_port::RoomMedia;
 use crate::rooms::numbers::{Assigned, Wish};
@@ -16,9 +16,11 @@ use omnigate_omnitalk::{HubSettings, Now, NumberBook, RecordPolicy, Service, Soc
 use omnigate_room::{CallId, RecordingId, RoomId};
 use omnigate_rtc::VideoCodec;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 use str0m::media::MediaKind;
 use tokio::runtime::Runtime;
@@ -46,11 +48,13 @@ pub(super) struct World {
     shards: MadeShards,
     media_events: UnboundedReceiver<PeerEvent>,
     wishes: UnboundedReceiver<Wish>,
-    failures: UnboundedReceiver<RecordingId>,
+    recorded: UnboundedReceiver<RecordingNews>,
+    /// Recordings of which the recorder has told whether they have begun.
+    heard_of: HashSet<RecordingId>,
     numbers: NumberBook,
     pub(super) recorder: Arc<Recorder>,
     runtime: Runtime,
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     supervisor: Supervisor,
     pub(super) apps: Vec<App>,
     pub(super) telephones: Vec<Telephone>,
@@ -141,7 +145,8 @@ impl World {
             shards,
             media_events,
             wishes,
-            failures: recorder.take_failures().unwrap(),
+            recorded: recorder.take_news().unwrap(),
+            heard_of: HashSet::new(),
             numbers: NumberBook::new(Duration::from_secs(60), [7; 32]),
             recorder,
             runtime,
@@ -160,7 +165,7 @@ impl World {
     }
 
     /// A place outside, at an address that nobody had before.
-    fn place(&mut self) -> Port {
+    pub(super) fn place(&mut self) -> Port {
         let address = SocketAddr::new(OUTSIDE, 1024 + self.number());
         self.net.bind(address).unwrap()
     }
@@ -213,8 +218,12 @@ impl World {
         while let Ok(wish) = self.wishes.try_recv() {
             self.wish(wish);
         }
-        while let Ok(recording) = self.failures.try_recv() {
-            self.host.recording_failed(recording, now);
+        // The recorder's threads are real: they are waited for, so that the made clock does not run away from them.
+        while (self.heard_of.len() as u64) < self.recorder.figures().started.load(Relaxed) {
+            let news = self.recorded.blocking_recv().unwrap();
+            let (RecordingNews::Begun(recording) | RecordingNews::Failed(recording)) = news;
+            self.heard_of.insert(recording);
+            self.host.recorder_told(news, now);
         }
         while self.host.deadline().is_some_and(|at| at <= now.instant) {
             self.host.expire(now);

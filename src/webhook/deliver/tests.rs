@@ -1,7 +1,7 @@
 //! Receivers of every kind.
 
 use super::*;
-use crate::webhook::Event;
+use crate::webhook::WebhookEvent;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -33,7 +33,7 @@ async fn outcome(name: &str, url: &str) -> Delivery {
     );
     let settings = crate::config::load_text(&toml, []).unwrap();
     let deliverer = Deliverer::new(outbox.clone(), Targets::new(&settings), 3, Arc::default()).unwrap();
-    let event = Event {
+    let event = WebhookEvent {
         service_id: "demo".into(),
         name: "call_started",
         subject: "a".into(),

@@ -27,7 +27,7 @@ impl Hub {
         self.effects.push(Effect::OpenPeer {
             participant: me,
             room: room_id,
-            offer,
+            offer: offer.into(),
         });
         Ok(Awaited::Peer(me).into())
     }

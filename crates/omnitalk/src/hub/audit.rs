@@ -3,11 +3,12 @@
 use super::Hub;
 use super::outcome::Awaited;
 use super::people::{
-    Audio, Connection, Line, Participant, Place, Recorded, Room, Session, Source, Stage, Watching,
+    Audio, Call, Connection, Line, Participant, Place, Recorded, Room, Session, Source, Stage, Stream,
+    Viewer, Watching,
 };
 use crate::ids::SocketId;
 use crate::timers::Timer;
-use omnigate_room::{ParticipantId, RoomId};
+use omnigate_room::{ParticipantId, RoomId, StreamId, ViewerId};
 
 /// Fails with the text unless the condition holds.
 fn ensure(holds: bool, what: &str) -> Result<(), String> {
@@ -122,50 +123,12 @@ impl Hub {
             .sum();
         ensure(published == self.streams.len(), "a stream that nobody publishes")?;
         for (id, stream) in &self.streams {
-            let Some(owner) = self.participant(stream.owner) else {
-                return Err("a stream without an owner".to_owned());
-            };
-            let room = self.rooms.get(&stream.room);
-            let known = match stream.source {
-                Source::Camera => owner.camera == Some(*id) && owner.session == stream.session,
-                Source::Screen => {
-                    room.and_then(|room| room.screen) == Some(*id) && owner.session != stream.session
-                }
-            };
-            ensure(
-                known && self.places.get(&stream.owner) == Some(&stream.room),
-                "a stream of another owner",
-            )?;
-            ensure(
-                stream.open != self.owes(owner.line.socket(), Awaited::Stream(*id)),
-                "a stream is opened for nobody",
-            )?;
-            let see = |viewer| {
-                self.viewers
-                    .get(viewer)
-                    .is_some_and(|viewer| viewer.stream == *id)
-            };
-            ensure(
-                stream.viewers.iter().all(see) && (stream.open || stream.viewers.is_empty()),
-                "a stream's viewer looks elsewhere",
-            )?;
+            self.audit_stream(*id, stream)?;
         }
         let watched: usize = self.streams.values().map(|stream| stream.viewers.len()).sum();
         ensure(watched == self.viewers.len(), "a viewer of no stream")?;
         for (id, viewer) in &self.viewers {
-            let owner = self.participant(viewer.owner);
-            let watches = owner.and_then(|one| one.watches.get(&viewer.stream)) == Some(id);
-            ensure(watches, "a viewer of another owner")?;
-            let socket = owner.and_then(|one| one.line.socket());
-            let opening = viewer.stage == Watching::Opening;
-            ensure(
-                opening == self.owes(socket, Awaited::Viewer(*id)),
-                "a viewer is opened for nobody",
-            )?;
-            ensure(
-                (viewer.stage == Watching::Offered) == self.timers.has(Timer::HalfOpen(*id)),
-                "a half-open viewer without an end",
-            )?;
+            self.audit_viewer(*id, viewer)?;
         }
         let watching = |room: &Room| {
             room.participants
@@ -175,6 +138,48 @@ impl Hub {
         };
         let watching: usize = self.rooms.values().map(watching).sum();
         ensure(watching == self.viewers.len(), "a subscription to nothing")
+    }
+
+    fn audit_stream(&self, id: StreamId, stream: &Stream) -> Result<(), String> {
+        let Some(owner) = self.participant(stream.owner) else {
+            return Err("a stream without an owner".to_owned());
+        };
+        let room = self.rooms.get(&stream.room);
+        let known = match stream.source {
+            Source::Camera => owner.camera == Some(id) && owner.session == stream.session,
+            Source::Screen => {
+                room.and_then(|room| room.screen) == Some(id) && owner.session != stream.session
+            }
+        };
+        ensure(
+            known && self.places.get(&stream.owner) == Some(&stream.room),
+            "a stream of another owner",
+        )?;
+        ensure(
+            stream.open != self.owes(owner.line.socket(), Awaited::Stream(id)),
+            "a stream is opened for nobody",
+        )?;
+        let see = |viewer| self.viewers.get(viewer).is_some_and(|viewer| viewer.stream == id);
+        ensure(
+            stream.viewers.iter().all(see) && (stream.open || stream.viewers.is_empty()),
+            "a stream's viewer looks elsewhere",
+        )
+    }
+
+    fn audit_viewer(&self, id: ViewerId, viewer: &Viewer) -> Result<(), String> {
+        let owner = self.participant(viewer.owner);
+        let watches = owner.and_then(|one| one.watches.get(&viewer.stream)) == Some(&id);
+        ensure(watches, "a viewer of another owner")?;
+        let socket = owner.and_then(|one| one.line.socket());
+        let opening = viewer.stage == Watching::Opening;
+        ensure(
+            opening == self.owes(socket, Awaited::Viewer(id)),
+            "a viewer is opened for nobody",
+        )?;
+        ensure(
+            (viewer.stage == Watching::Offered) == self.timers.has(Timer::HalfOpen(id)),
+            "a half-open viewer without an end",
+        )
     }
 
     fn audit_connection(&self, socket: SocketId, connection: &Connection) -> Result<(), String> {
@@ -246,37 +251,45 @@ impl Hub {
             !room.participants.is_empty() || room.recordings.is_empty(),
             "nobody is recorded",
         )?;
-        for (participant_id, participant) in &room.participants {
-            ensure(
-                self.places.get(participant_id) == Some(&id),
-                "a participant is listed elsewhere",
-            )?;
-            let known = match participant.line {
-                Line::Telephone(call) => self.telephones.get(&call) == Some(participant_id),
-                Line::App(socket) => self.session_of(socket).is_some_and(|session| {
-                    let (room, me) = (id, *participant_id);
-                    session.place == Place::Inside { room, me }
-                        || session.place == Place::Calling { room, me }
-                }),
-            };
-            let opening = self.owes(participant.line.socket(), Awaited::Peer(*participant_id));
-            ensure(
-                (participant.audio == Audio::Opening) == opening,
-                "a peer is opened for nobody",
-            )?;
-            ensure(known, "a participant without a session or telephone")?;
+        for (listed_as, participant) in &room.participants {
+            ensure(*listed_as == participant.id, "a participant under another's id")?;
+            self.audit_participant(id, participant)?;
+        }
+        if let Some(call) = &room.call {
+            return self.audit_call(id, room, call);
         }
         let empty = room.participants.is_empty();
-        let Some(call) = &room.call else {
-            ensure(
-                empty == self.timers.has(Timer::EmptyRoom(id)),
-                "an empty room without an end",
-            )?;
-            return ensure(
-                !(empty && room.destroyed),
-                "a destroyed room without participants",
-            );
+        ensure(
+            empty == self.timers.has(Timer::EmptyRoom(id)),
+            "an empty room without an end",
+        )?;
+        ensure(
+            !(empty && room.destroyed),
+            "a destroyed room without participants",
+        )
+    }
+
+    fn audit_participant(&self, room: RoomId, participant: &Participant) -> Result<(), String> {
+        ensure(
+            self.places.get(&participant.id) == Some(&room),
+            "a participant is listed elsewhere",
+        )?;
+        let known = match participant.line {
+            Line::Telephone(call) => self.telephones.get(&call) == Some(&participant.id),
+            Line::App(socket) => self.session_of(socket).is_some_and(|session| {
+                let me = participant.id;
+                session.place == Place::Inside { room, me } || session.place == Place::Calling { room, me }
+            }),
         };
+        let opening = self.owes(participant.line.socket(), Awaited::Peer(participant.id));
+        ensure(
+            (participant.audio == Audio::Opening) == opening,
+            "a peer is opened for nobody",
+        )?;
+        ensure(known, "a participant without a session or telephone")
+    }
+
+    fn audit_call(&self, id: RoomId, room: &Room, call: &Call) -> Result<(), String> {
         let all = room.participants.len();
         let caller = room.caller();
         let phone = caller.is_some_and(|caller| caller.line.socket().is_none());

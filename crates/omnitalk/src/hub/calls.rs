@@ -17,7 +17,7 @@
 
 use super::people::{Audio, Call, Line, Participant, Place, Stage};
 use super::{CLOSE_LEFT, Hub};
-use crate::effects::{EndReason, TelephoneNotice};
+use crate::effects::{TelephoneEnd, TelephoneNotice};
 use crate::fault::Fault;
 use crate::fields::{Fields, LONG_LIMIT, NAME_LIMIT};
 use crate::ids::SocketId;
@@ -248,7 +248,7 @@ impl Hub {
     pub(super) fn give_up_answered(&mut self, room: RoomId, ending: Ending, now: Now) {
         self.side_goes(room, false, ending);
         self.set_stage(room, Stage::Over);
-        self.end_call(room, TelephoneNotice::Ended(EndReason::AppLeft), now);
+        self.end_call(room, TelephoneNotice::Ended(TelephoneEnd::AppLeft), now);
     }
 
     /// The user of a session that rings does not want the call.
@@ -275,7 +275,7 @@ impl Hub {
             if call.declined {
                 self.end_call(room_id, TelephoneNotice::Declined, now);
             } else if by_telephone {
-                self.end_call(room_id, TelephoneNotice::Ended(EndReason::NoSession), now);
+                self.end_call(room_id, TelephoneNotice::Ended(TelephoneEnd::NoSession), now);
             }
         }
     }
@@ -386,7 +386,11 @@ impl Hub {
             None => self.remove_room(room_id),
             Some(Line::App(socket)) => self.release_survivor(room_id, socket, now),
             Some(Line::Telephone(telephone)) => {
-                self.end_telephone(telephone, Some(TelephoneNotice::Ended(EndReason::AppLeft)), now);
+                self.end_telephone(
+                    telephone,
+                    Some(TelephoneNotice::Ended(TelephoneEnd::AppLeft)),
+                    now,
+                );
             }
         }
     }
@@ -402,8 +406,8 @@ impl Hub {
             .is_some_and(|call| matches!(&call.stage, Stage::Ringing(sockets) if sockets.is_empty()));
         let notice = match room.call.as_ref().map(|call| &call.stage) {
             Some(Stage::Ringing(_)) => TelephoneNotice::NoAnswer,
-            Some(Stage::Answered(_)) => TelephoneNotice::Ended(EndReason::NotJoined),
-            Some(Stage::Joined | Stage::Talking) => TelephoneNotice::Ended(EndReason::NoAudio),
+            Some(Stage::Answered(_)) => TelephoneNotice::Ended(TelephoneEnd::NotJoined),
+            Some(Stage::Joined | Stage::Talking) => TelephoneNotice::Ended(TelephoneEnd::NoAudio),
             Some(Stage::Over) => {
                 for socket in room.sockets(None) {
                     self.end_session(socket, Some(CLOSE_LEFT), now);

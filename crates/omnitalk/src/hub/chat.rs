@@ -2,7 +2,7 @@
 
 use super::people::Line;
 use super::{CLOSE_KICKED, Hub};
-use crate::effects::{EndReason, TelephoneNotice};
+use crate::effects::{TelephoneEnd, TelephoneNotice};
 use crate::fault::Fault;
 use crate::fields::{Fields, LONG_LIMIT, MESSAGE_LIMIT};
 use crate::ids::SocketId;
@@ -61,7 +61,7 @@ impl Hub {
         match line {
             Line::App(victim) => self.end_session(victim, Some(CLOSE_KICKED), now),
             Line::Telephone(call) => {
-                self.end_telephone(call, Some(TelephoneNotice::Ended(EndReason::KickedOut)), now);
+                self.end_telephone(call, Some(TelephoneNotice::Ended(TelephoneEnd::KickedOut)), now);
             }
         }
         Ok(Reply::new().with(field, target))

@@ -32,7 +32,7 @@
 //! | `recordings` | what is recorded, by whom, until when; who takes part |
 //! | `chat`, `lists` | chat and kick-out; lists |
 //! | `guesses` | wrong room secrets |
-//! | `people`, `turn`, `audit` | what is kept; TURN credentials; what is always true |
+//! | `people`, `next_ids`, `turn`, `audit` | what is kept; what is counted up; TURN credentials; what is always true |
 
 mod app_calls;
 mod audio;
@@ -41,6 +41,7 @@ mod calls;
 mod chat;
 mod guesses;
 mod lists;
+mod next_ids;
 mod numbers;
 mod outcome;
 mod owed;
@@ -54,7 +55,7 @@ mod turn;
 mod video;
 mod viewers;
 
-use crate::effects::{Caller, Effect, Figures};
+use crate::effects::{Effect, Figures, TelephoneCaller};
 use crate::fault::Fault;
 use crate::ids::{ClientId, SocketId};
 use crate::incoming::{Incoming, Kind, Report, Request};
@@ -67,6 +68,7 @@ use crate::settings::HubSettings;
 use crate::timers::{Timer, Timers};
 use crate::words::Track;
 use guesses::Guesses;
+use next_ids::NextIds;
 use omnigate_room::Ending;
 use omnigate_room::{CallId, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
 use outcome::{Awaited, Handled, Outcome};
@@ -115,10 +117,7 @@ pub struct Hub {
     ringing: BTreeMap<String, BTreeSet<RoomId>>,
     streams: BTreeMap<StreamId, Stream>,
     viewers: BTreeMap<ViewerId, Viewer>,
-    next_participant: u64,
-    next_room: u64,
-    next_stream: u64,
-    next_viewer: u64,
+    next: NextIds,
     malformed: u64,
     /// Why nothing can be recorded at the moment.
     cannot_record: Option<&'static str>,
@@ -156,10 +155,7 @@ impl Hub {
             ringing: BTreeMap::new(),
             streams: BTreeMap::new(),
             viewers: BTreeMap::new(),
-            next_participant: settings.first_id,
-            next_room: 1,
-            next_stream: settings.first_id,
-            next_viewer: settings.first_id,
+            next: NextIds::from(settings.first_id),
             malformed: 0,
             cannot_record: None,
             guesses: Guesses::default(),
@@ -341,7 +337,7 @@ impl Hub {
         &mut self,
         call: CallId,
         user_id: &str,
-        caller: impl Into<Caller<'a>>,
+        caller: impl Into<TelephoneCaller<'a>>,
         now: Now,
     ) -> Vec<Effect> {
         self.ring_user(call, user_id, caller.into(), now);
@@ -353,7 +349,7 @@ impl Hub {
         &mut self,
         call: CallId,
         room: RoomId,
-        caller: impl Into<Caller<'a>>,
+        caller: impl Into<TelephoneCaller<'a>>,
         now: Now,
     ) -> Vec<Effect> {
         self.admit_telephone(call, room, caller.into(), now);
@@ -371,13 +367,19 @@ impl Hub {
         self.cannot_record = refused;
     }
 
-    /// A recording has ended by itself, as on a full disk: its participant has recorded, and the room is told.
-    pub fn recording_failed(&mut self, recording: RecordingId) -> Vec<Effect> {
-        let room = self
-            .rooms
-            .values()
-            .find(|room| room.recordings.contains_key(&recording));
-        if let Some(room) = room.map(|room| room.id) {
+    /// The disk has the recording of [`Effect::StartRecording`]: whoever asked for it is told. The driver says it as soon as
+    /// it is so; after the settings' `answer_time` the start has failed.
+    pub fn recording_begun(&mut self, recording: RecordingId, now: Now) -> Vec<Effect> {
+        self.disk_answered(recording, Ok(()), now);
+        self.take_effects()
+    }
+
+    /// A recording could not begin, or has ended by itself: the disk takes nothing.
+    pub fn recording_failed(&mut self, recording: RecordingId, now: Now) -> Vec<Effect> {
+        let fault = Fault::CannotRecord("the server's disk takes nothing");
+        if !self.disk_answered(recording, Err(fault), now)
+            && let Some((room, _)) = self.recorded(recording)
+        {
             self.stop_recording(room, recording, Ending::Stop);
         }
         self.take_effects()
@@ -442,6 +444,7 @@ impl Hub {
     }
 
     fn send(&mut self, socket: SocketId, text: String) {
+        let text = text.into();
         self.effects.push(Effect::Send { socket, text });
     }
 
@@ -578,7 +581,7 @@ impl Hub {
             Kind::Unmute => self.mute(socket, fields, false).map(Into::into),
             Kind::Message => self.message(socket, fields, now).map(Into::into),
             Kind::KickOut => self.kick_out(socket, fields, now).map(Into::into),
-            Kind::Recording => self.recording(socket, fields, now).map(Into::into),
+            Kind::Recording => self.recording(socket, fields, now),
             _ => Err(Fault::UnknownRequest),
         }
     }

@@ -4,7 +4,7 @@ use crate::fault::Fault;
 use crate::incoming::Request;
 use crate::numbers::NumberOwner;
 use crate::outgoing::Reply;
-use omnigate_room::{ParticipantId, StreamId, ViewerId};
+use omnigate_room::{ParticipantId, RecordingId, StreamId, ViewerId};
 
 /// What is to be answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,6 +17,8 @@ pub(crate) enum Awaited {
     Viewer(ViewerId),
     /// A call number, of the directory.
     Number(NumberOwner),
+    /// That the recording is on the disk.
+    Recording(RecordingId),
 }
 
 /// A request whose response waits.
@@ -29,7 +31,7 @@ pub(crate) struct Owed {
 pub(super) enum Outcome {
     /// The response can be sent.
     Now(Reply),
-    /// The response follows when the media plane has answered this.
+    /// The response follows when this is answered.
     Later(Awaited),
 }
 

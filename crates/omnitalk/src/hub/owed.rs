@@ -1,5 +1,6 @@
 //! Responses that wait: a publish for the SDP answer of the media plane, a subscription for its SDP offer (6.11 to 6.13), a
-//! call number for the directory (6.2). A socket owes at most one at a time, because its requests are answered in their order (3.2).
+//! call number for the directory (6.2), the start of a recording for the disk (6.21). A socket owes at most one at a time,
+//! because its requests are answered in their order (3.2).
 
 use super::Hub;
 use super::outcome::{Awaited, Owed};
@@ -11,6 +12,7 @@ use crate::incoming::{Kind, Request};
 use crate::now::Now;
 use crate::outgoing::{self, Reply};
 use crate::timers::Timer;
+use omnigate_room::RecordingId;
 
 impl Hub {
     pub(super) fn owe(&mut self, socket: SocketId, request: Request, awaited: Awaited, now: Now) {
@@ -29,6 +31,11 @@ impl Hub {
             Awaited::Viewer(viewer) => self.viewers.get(&viewer)?.owner,
             // Whoever asked is told with the answer.
             Awaited::Number(_) => return None,
+            // Whoever asked may be out of the room meanwhile. Starts are rare: all sockets may be looked at.
+            Awaited::Recording(_) => {
+                let mut sockets = self.connections.keys().copied();
+                return sockets.find(|socket| self.owes(Some(*socket), awaited));
+            }
         };
         self.participant(owner)?.line.socket()
     }
@@ -36,16 +43,32 @@ impl Hub {
     /// The media plane has answered. An answer that nobody waits for any more is ignored.
     pub(super) fn media_answered(&mut self, awaited: Awaited, answer: Result<String, String>, now: Now) {
         if let Some(socket) = self.awaiting(awaited) {
-            self.settle_media(socket, awaited, answer.map_err(Fault::NoAnswer), now);
+            self.settle_answer(socket, awaited, answer.map_err(Fault::NoAnswer), now);
         }
     }
 
-    fn settle_media(&mut self, socket: SocketId, awaited: Awaited, answer: Result<String, Fault>, now: Now) {
+    /// The disk has a recording or does not take it; whether somebody has waited for that.
+    pub(super) fn disk_answered(
+        &mut self,
+        recording: RecordingId,
+        taken: Result<(), Fault>,
+        now: Now,
+    ) -> bool {
+        let awaited = Awaited::Recording(recording);
+        let socket = self.awaiting(awaited);
+        if let Some(socket) = socket {
+            self.settle_answer(socket, awaited, taken.map(|()| String::new()), now);
+        }
+        socket.is_some()
+    }
+
+    fn settle_answer(&mut self, socket: SocketId, awaited: Awaited, answer: Result<String, Fault>, now: Now) {
         let handle = |hub: &mut Self| match awaited {
             Awaited::Peer(participant) => hub.peer_ready(participant, answer, now),
             Awaited::Stream(stream) => hub.stream_ready(stream, answer),
             Awaited::Viewer(viewer) => hub.viewer_ready(viewer, answer, now),
             Awaited::Number(_) => Err(Fault::NoNumberNow),
+            Awaited::Recording(recording) => hub.recording_ready(recording, answer.map(drop)),
         };
         self.settle(socket, awaited, handle, now);
     }
@@ -58,6 +81,7 @@ impl Hub {
         let awaited = owed.awaited;
         let fault = match awaited {
             Awaited::Number(_) => Fault::NoNumberNow,
+            Awaited::Recording(_) => Fault::CannotRecord("the server's disk is too slow"),
             // A subscription whose publisher has gone meanwhile is closed already.
             _ if self.awaiting(awaited).is_none() => Fault::VideoEnded,
             _ => Fault::NoAnswer("it took too long".to_owned()),
@@ -67,10 +91,10 @@ impl Hub {
                 Awaited::Peer(participant) => Some(Effect::ClosePeer { participant }),
                 Awaited::Stream(stream) => Some(Effect::CloseStream { stream }),
                 Awaited::Viewer(viewer) => Some(Effect::CloseViewer { viewer }),
-                Awaited::Number(_) => None,
+                Awaited::Number(_) | Awaited::Recording(_) => None,
             });
         }
-        self.settle_media(socket, awaited, Err(fault), now);
+        self.settle_answer(socket, awaited, Err(fault), now);
     }
 
     /// Sends the response that was owed, then handles the requests that have waited behind it.
@@ -108,6 +132,7 @@ impl Hub {
             Ok(reply) => outgoing::success(request, own, reply),
             Err(fault) => outgoing::failure(request, own, fault, self.is_ours(socket, request)),
         };
+        let text = text.into();
         self.effects.insert(mark, Effect::Send { socket, text });
     }
 
@@ -136,7 +161,7 @@ impl Hub {
                 .participant(id)
                 .is_some_and(|one| one.audio == Audio::Opening),
             Awaited::Stream(id) => self.streams.get(&id).is_some_and(|stream| !stream.open),
-            Awaited::Viewer(_) | Awaited::Number(_) => true,
+            Awaited::Viewer(_) | Awaited::Number(_) | Awaited::Recording(_) => true,
         }
     }
 }

@@ -3,12 +3,17 @@
 //! ```text
 //!             start                stop, gone, call over
 //!   Never ──────────────▶ Runs ──────────────────────────▶ Once
+//!     ▲                     │
+//!     └─────────────────────┘ the disk does not take it
 //! ```
+//!
+//! A start is answered when the disk has the recording: who is told that it runs has it even if the server falls.
 //!
 //! A participant's recording ends with the participant, one by policy when the room is empty, and every one of a 1:1
 //! call with the call.
 
 use super::Hub;
+use super::outcome::{Awaited, Handled};
 use super::people::{Line, Participant, Recorded, Room, Sdk, Stage};
 use crate::effects::Effect;
 use crate::fault::Fault;
@@ -38,7 +43,7 @@ pub(super) fn person(room: &Room, participant: &Participant) -> Person {
 
 impl Hub {
     /// `WS_RECORDING_REQ` (6.21).
-    pub(super) fn recording(&mut self, socket: SocketId, fields: &Fields, now: Now) -> Result<Reply, Fault> {
+    pub(super) fn recording(&mut self, socket: SocketId, fields: &Fields, now: Now) -> Handled {
         let mut starts = fields.recording_starts()?;
         if fields.track()? != Track::Audio {
             return Err(Fault::OnlySound);
@@ -53,14 +58,40 @@ impl Hub {
                 if let Some(reason) = self.cannot_record {
                     return Err(Fault::CannotRecord(reason));
                 }
-                self.start_recording(room, me, true, now);
+                let recording = self
+                    .start_recording(room, me, true, now)
+                    .ok_or(Fault::NotInRoom)?;
+                return Ok(Awaited::Recording(recording).into());
             }
             (true, Recorded::Runs(_)) => return Err(Fault::RecordingRuns),
             (true, Recorded::Once) => return Err(Fault::RecordedOnce),
             (false, Recorded::Runs(recording)) => self.stop_recording(room, recording, Ending::Stop),
             (false, Recorded::Never | Recorded::Once) => return Err(Fault::NoRecording),
         }
-        Ok(Reply::new())
+        Ok(Reply::new().into())
+    }
+
+    /// The disk has a recording that was asked for, or does not take it: then it has never been.
+    pub(super) fn recording_ready(
+        &mut self,
+        recording: RecordingId,
+        taken: Result<(), Fault>,
+    ) -> Result<Reply, Fault> {
+        if taken.is_err()
+            && let Some((room, owner)) = self.recorded(recording)
+        {
+            self.stop_recording(room, recording, Ending::Stop);
+            if let Some(participant) = owner.and_then(|owner| self.participant_mut(owner)) {
+                participant.recording = Recorded::Never;
+            }
+        }
+        taken.map(|()| Reply::new())
+    }
+
+    /// The room that a recording is of, and the participant whose it is, while it runs.
+    pub(super) fn recorded(&self, recording: RecordingId) -> Option<(RoomId, Option<ParticipantId>)> {
+        let mut rooms = self.rooms.values();
+        rooms.find_map(|room| Some((room.id, *room.recordings.get(&recording)?)))
     }
 
     /// The participant is connected, or both sides of the call are: what the service, a trunk or the offer (12.30) wants
@@ -93,23 +124,24 @@ impl Hub {
         }
     }
 
-    fn start_recording(&mut self, room_id: RoomId, id: ParticipantId, own: bool, now: Now) {
+    /// None when there is no such participant any more.
+    fn start_recording(
+        &mut self,
+        room_id: RoomId,
+        id: ParticipantId,
+        own: bool,
+        now: Now,
+    ) -> Option<RecordingId> {
         let recording = self.dice.recording(now);
-        let Some(scene) = self.scene(room_id) else { return };
-        let Some(room) = self.rooms.get_mut(&room_id) else {
-            return;
-        };
-        let Some(participant) = room.participants.get_mut(&id) else {
-            return;
-        };
+        let scene = self.scene(room_id)?;
+        let room = self.rooms.get_mut(&room_id)?;
+        let participant = room.participants.get_mut(&id)?;
         if own {
             participant.recording = Recorded::Runs(recording);
         }
         room.recordings.insert(recording, own.then_some(id));
         let first = room.recordings.len() == 1;
-        let Some(participant) = room.participants.get(&id) else {
-            return;
-        };
+        let participant = room.participants.get(&id)?;
         let about = RecordingAbout {
             scene,
             person: person(room, participant),
@@ -138,6 +170,7 @@ impl Hub {
         if first {
             self.tell_own_clients(room_id, &text);
         }
+        Some(recording)
     }
 
     pub(super) fn stop_recording(&mut self, room_id: RoomId, recording: RecordingId, ending: Ending) {

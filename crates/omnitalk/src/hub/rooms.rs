@@ -65,7 +65,7 @@ impl Hub {
         let room = Room {
             id,
             wire: id.to_string(),
-            serial: self.next_room,
+            serial: self.next.room_serial(),
             kind,
             subject: String::new(),
             secret: None,
@@ -80,7 +80,6 @@ impl Hub {
             participants: BTreeMap::new(),
             recordings: BTreeMap::new(),
         };
-        self.next_room += 1;
         self.rooms.insert(id, room);
         Ok(id)
     }
@@ -203,8 +202,7 @@ impl Hub {
         user_name: String,
         line: Line,
     ) -> ParticipantId {
-        let id = ParticipantId(self.next_participant);
-        self.next_participant += 1;
+        let id = self.next.participant();
         let mut participant = Participant {
             id,
             session,
@@ -337,7 +335,7 @@ impl Hub {
             for text in texts {
                 self.effects.push(Effect::Send {
                     socket,
-                    text: text.clone(),
+                    text: text.clone().into(),
                 });
             }
         }

@@ -3,7 +3,7 @@
 use super::outcome::Awaited;
 use super::people::{Audio, Place, Sdk, Session};
 use super::{CLOSE_KICKED, CLOSE_LEFT, CLOSE_LOST, CLOSE_SHUTDOWN, Hub};
-use crate::effects::{Effect, EndReason, TelephoneNotice};
+use crate::effects::{Effect, TelephoneEnd, TelephoneNotice};
 use crate::fault::Fault;
 use crate::fields::{Fields, NAME_LIMIT, SERVICE_LIMIT};
 use crate::ids::SocketId;
@@ -164,7 +164,7 @@ impl Hub {
     pub(super) fn shut_down(&mut self, now: Now) {
         let calls: Vec<CallId> = self.telephones.keys().copied().collect();
         for call in calls {
-            self.end_telephone(call, Some(TelephoneNotice::Ended(EndReason::Shutdown)), now);
+            self.end_telephone(call, Some(TelephoneNotice::Ended(TelephoneEnd::Shutdown)), now);
         }
         // The sockets close together: nobody is left to be told who else goes.
         for viewer in self.viewers.keys().copied() {

@@ -2,7 +2,7 @@
 
 use super::Hub;
 use super::people::Line;
-use crate::effects::{Caller, Effect, EndReason, RefusedReason, TelephoneNotice};
+use crate::effects::{Effect, RefusedReason, TelephoneCaller, TelephoneEnd, TelephoneNotice};
 use crate::fields::NAME_LIMIT;
 use crate::ids::SocketId;
 use crate::now::Now;
@@ -33,7 +33,7 @@ impl Hub {
         self.effects.push(Effect::Telephone { call, notice });
     }
 
-    pub(super) fn ring_user(&mut self, call: CallId, user_id: &str, caller: Caller<'_>, now: Now) {
+    pub(super) fn ring_user(&mut self, call: CallId, user_id: &str, caller: TelephoneCaller<'_>, now: Now) {
         if self.telephones.contains_key(&call) {
             return;
         }
@@ -57,7 +57,7 @@ impl Hub {
         &mut self,
         telephone: CallId,
         user_id: &str,
-        caller: Caller<'_>,
+        caller: TelephoneCaller<'_>,
         now: Now,
     ) -> Result<(RoomId, ParticipantId, BTreeSet<SocketId>), RefusedReason> {
         let all = self.users.get(user_id).ok_or(RefusedReason::NoSession)?;
@@ -71,7 +71,13 @@ impl Hub {
         Ok((room, self.add_telephone(room, telephone, caller, now), idle))
     }
 
-    fn add_telephone(&mut self, room: RoomId, call: CallId, caller: Caller<'_>, now: Now) -> ParticipantId {
+    fn add_telephone(
+        &mut self,
+        room: RoomId,
+        call: CallId,
+        caller: TelephoneCaller<'_>,
+        now: Now,
+    ) -> ParticipantId {
         let name = shown_name(caller.number);
         let session = self.dice.session(now.unix);
         let id = self.add_participant(room, session, name.clone(), name, Line::Telephone(call));
@@ -81,7 +87,13 @@ impl Hub {
         id
     }
 
-    pub(super) fn admit_telephone(&mut self, call: CallId, room_id: RoomId, caller: Caller<'_>, now: Now) {
+    pub(super) fn admit_telephone(
+        &mut self,
+        call: CallId,
+        room_id: RoomId,
+        caller: TelephoneCaller<'_>,
+        now: Now,
+    ) {
         if self.telephones.contains_key(&call) {
             return;
         }
@@ -117,7 +129,7 @@ impl Hub {
         };
         let ending = match notice {
             None => Ending::Leave,
-            Some(TelephoneNotice::Ended(EndReason::KickedOut)) => Ending::KickOut,
+            Some(TelephoneNotice::Ended(TelephoneEnd::KickedOut)) => Ending::KickOut,
             Some(_) => Ending::RoomClosed,
         };
         if let Some(notice) = notice {

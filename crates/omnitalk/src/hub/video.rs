@@ -64,8 +64,7 @@ impl Hub {
         let offer = fields.offer()?.to_owned();
         // A size that makes no sense must not cost the video: some clients would hang (11.1).
         let pixels = fields.pixels().unwrap_or(DEFAULT_PIXELS);
-        let stream = StreamId(self.next_stream);
-        self.next_stream += 1;
+        let stream = self.next.stream();
         let opening = Stream {
             room,
             owner,
@@ -79,7 +78,7 @@ impl Hub {
         self.effects.push(Effect::OpenStream {
             stream,
             room,
-            offer,
+            offer: offer.into(),
             pixels,
         });
         Ok(stream)

@@ -52,8 +52,7 @@ impl Hub {
             let limit = MOST_SUBSCRIPTIONS;
             return Err(Fault::TooManySubscriptions { limit });
         }
-        let viewer = ViewerId(self.next_viewer);
-        self.next_viewer += 1;
+        let viewer = self.next.viewer();
         let opening = Viewer {
             stream,
             owner: me,
@@ -106,7 +105,7 @@ impl Hub {
             self.timers.clear(Timer::HalfOpen(id));
             self.effects.push(Effect::AnswerViewer {
                 viewer: id,
-                answer: answer.to_owned(),
+                answer: answer.to_owned().into(),
             });
         }
     }

@@ -106,6 +106,8 @@ pub struct World {
     pub gone: Vec<(String, &'static str)>,
     /// What is recorded.
     pub recordings: BTreeMap<RecordingId, RecordingAbout>,
+    /// Recordings that the disk owes an answer for.
+    pub unrecorded: BTreeSet<RecordingId>,
     /// What was recorded, and why it ended.
     pub recorded: Vec<(RecordingAbout, &'static str)>,
 }
@@ -150,6 +152,7 @@ impl World {
             present: BTreeMap::new(),
             gone: Vec::new(),
             recordings: BTreeMap::new(),
+            unrecorded: BTreeSet::new(),
             recorded: Vec::new(),
         }
     }
@@ -160,7 +163,8 @@ impl World {
                 Effect::Send { socket, text } => {
                     assert!(
                         !self.closed.contains_key(&socket.0),
-                        "sent to a closed socket: {text}"
+                        "sent to a closed socket: {}",
+                        &*text
                     );
                     let message: Value = serde_json::from_str(&text).expect("JSON");
                     // Ours, for our own client alone: the published ones need not understand it.
@@ -180,7 +184,7 @@ impl World {
                     participant, offer, ..
                 } => {
                     assert!(self.open_peers.insert(participant), "opened twice");
-                    self.offers.push(offer);
+                    self.offers.push(offer.into_text());
                     self.unanswered.insert(participant);
                     if let Some(by) = by {
                         self.peers.insert(by, participant);
@@ -207,7 +211,7 @@ impl World {
                     ..
                 } => {
                     assert!(self.streams.insert(stream, false).is_none(), "opened twice");
-                    self.offers.push(offer);
+                    self.offers.push(offer.into_text());
                     self.pixels = pixels;
                     if let Some(by) = by {
                         self.published.insert(by, stream);
@@ -243,7 +247,7 @@ impl World {
                 }
                 Effect::AnswerViewer { viewer, answer } => {
                     let (_, answered) = self.viewers.get_mut(&viewer).expect("an open viewer");
-                    assert_eq!(answered.replace(answer), None, "answered twice");
+                    assert_eq!(answered.replace(answer.into_text()), None, "answered twice");
                 }
                 Effect::CloseViewer { viewer } => {
                     self.unanswered_video.remove(&Video::Viewer(viewer));
@@ -299,6 +303,10 @@ impl World {
                         self.recordings.insert(recording, *about).is_none(),
                         "started twice"
                     );
+                    self.unrecorded.insert(recording);
+                    if self.answers {
+                        self.answer_recording(by, recording, true);
+                    }
                 }
                 Effect::StopRecording { recording, ending } => {
                     let about = self.recordings.remove(&recording).expect("a recording that runs");
@@ -317,6 +325,17 @@ impl World {
             self.open_peers.remove(&participant);
         }
         let effects = self.hub.peer_answered(participant, answer, self.now);
+        self.apply(by, effects);
+    }
+
+    /// The disk has a recording, or does not take it.
+    pub fn answer_recording(&mut self, by: Option<u64>, recording: RecordingId, taken: bool) {
+        self.unrecorded.remove(&recording);
+        let effects = if taken {
+            self.hub.recording_begun(recording, self.now)
+        } else {
+            self.hub.recording_failed(recording, self.now)
+        };
         self.apply(by, effects);
     }
 

@@ -239,6 +239,12 @@ impl Transactions {
         server
             .machine
             .respond(now, &self.timers, response.status, bytes.clone());
+        // Whoever was refused may try the same request again by another way (RFC 3263 section 4.3).
+        if response.status.code() >= 300
+            && let Some(merged) = server.merged.take()
+        {
+            self.merged.remove(&merged);
+        }
         self.out.push_back(Output::Transmit(Transmit {
             hop: server.hop.clone(),
             bytes: bytes.clone(),
