@@ -5,7 +5,7 @@ use super::phone_media::{PhoneMedia, Script, clock};
 use super::phone_report::Report;
 use crate::config::{SipListen, SipTransport};
 use crate::observe::{Health, Metrics};
-use crate::sip::{IncomingCall, Sip, SipCall, SipParts, SipSettings, SourceFilter};
+use crate::sip::{NewCall, Sip, SipCall, SipParts, SipSettings, SourceFilter};
 use crate::supervise::Supervisor;
 use clap::Args;
 use omnigate_audio::dtmf::Key;
@@ -273,10 +273,7 @@ async fn towards(target: SocketAddr) -> Result<IpAddr, Failure> {
     Ok(probe.local_addr()?.ip())
 }
 
-async fn open_sip(
-    local: IpAddr,
-    transport: Transport,
-) -> Result<(Sip, mpsc::Receiver<IncomingCall>), Failure> {
+async fn open_sip(local: IpAddr, transport: Transport) -> Result<(Sip, mpsc::Receiver<NewCall>), Failure> {
     let settings = SipSettings {
         listen: vec![SipListen {
             transport: match transport {

@@ -1,12 +1,10 @@
 //! Takes new calls, screens them, and gives each its task.
 
 use super::call;
-use super::marked::mark;
 use super::refusal::warning;
 use super::shared::{Gateway, Screened};
 use crate::calls::{CallAbout, CallEnd, CallEvent, CallTeller};
-use crate::clock::unix_millis;
-use crate::sip::{IncomingCall, identity};
+use crate::sip::{IncomingCall, NewCall, RefusedCall, identity};
 use crate::supervise::test_point;
 use omnigate_number::mask;
 use omnigate_room::CallId;
@@ -26,17 +24,18 @@ const SHOWN: usize = 128;
 
 impl Gateway {
     /// Handles calls until the endpoint ends.
-    pub async fn run(self: Arc<Self>, mut incoming: mpsc::Receiver<IncomingCall>) {
+    pub async fn run(self: Arc<Self>, mut incoming: mpsc::Receiver<NewCall>) {
         while let Some(call) = incoming.recv().await {
             test_point("gateway");
-            self.clone().take(call);
+            match call {
+                NewCall::Incoming(call) => self.clone().take(call),
+                NewCall::Refused(call) => self.refused(&call),
+            }
         }
     }
 
     fn take(self: Arc<Self>, incoming: IncomingCall) {
-        let id = CallId::new(unix_millis(), rand::random());
-        incoming.call.mark(mark(id));
-        let invite = &incoming.invite;
+        let (id, invite) = (incoming.id, &incoming.invite);
         let caller = identity::caller(&invite.headers);
         let source = incoming.hop.remote;
         let sip_call_id = shown(invite.headers.call_id());
@@ -120,6 +119,18 @@ impl Gateway {
 
     fn teller(&self, id: CallId, trunk: &str) -> CallTeller {
         CallTeller::new(id, trunk, &self.calls, &self.metrics)
+    }
+
+    /// What cannot become a call was refused by SIP itself; it is told all the same.
+    fn refused(&self, call: &RefusedCall) {
+        let (id, source) = (call.id, call.hop.remote);
+        let sip_call_id = shown(call.invite.headers.call_id());
+        let span = info_span!("call", call = %id, %sip_call_id, %source);
+        let _in_span = span.enter();
+        self.teller(id, "").tell(CallEvent::Refused {
+            end: CallEnd::Invite(call.status.code()),
+            why: call.status.phrase(),
+        });
     }
 
     /// One call too many is refused as what it is: a 503 with Retry-After would make the carrier send no call at all. While

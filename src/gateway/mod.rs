@@ -7,7 +7,6 @@ mod call;
 mod flow;
 mod guesses;
 mod intake;
-mod marked;
 mod prompts;
 mod refusal;
 mod shared;

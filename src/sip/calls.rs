@@ -1,6 +1,7 @@
 //! SIP and its calls, as the gateway and the test caller have them.
 
 use crate::sip::driver::Order;
+use omnigate_room::CallId;
 use omnigate_sip::message::{Headers, Request, Status};
 use omnigate_sip::{CallError, CallEvent, CallKey, Endpoint, Hop, Invitation, Listeners, NatRule};
 use std::net::SocketAddr;
@@ -26,9 +27,33 @@ pub struct SipCall {
     over: bool,
 }
 
+/// What an INVITE has become.
+#[derive(Debug)]
+pub enum NewCall {
+    /// A call, which is to be answered or refused.
+    Incoming(IncomingCall),
+    /// Nothing: it has been refused.
+    Refused(RefusedCall),
+}
+
+/// An INVITE that cannot become a call.
+#[derive(Debug)]
+pub struct RefusedCall {
+    /// Our id of it.
+    pub id: CallId,
+    /// The INVITE.
+    pub invite: Box<Request>,
+    /// The way that it came.
+    pub hop: Hop,
+    /// The status that it has got.
+    pub status: Status,
+}
+
 /// A call that comes in.
 #[derive(Debug)]
 pub struct IncomingCall {
+    /// Our id of it.
+    pub id: CallId,
     /// The call.
     pub call: SipCall,
     /// Its INVITE.
@@ -131,14 +156,6 @@ impl SipCall {
     /// Asks whether the other side still has the call; see [`Endpoint::ping`].
     pub fn ping(&self) {
         self.order(|e, now, call| e.ping(now, call));
-    }
-
-    /// Fields for all responses from now on; see [`Endpoint::mark`].
-    pub fn mark(&self, fields: Headers) {
-        self.order(move |e, _, call| {
-            e.mark(call, fields);
-            Ok(())
-        });
     }
 
     /// How its requests find a peer behind a NAT.

@@ -1,7 +1,8 @@
 //! The one task that owns the SIP endpoint: it feeds it what comes and carries out what it wants, in order.
 
-use super::calls::{IncomingCall, Sip, SipCall};
+use super::calls::{IncomingCall, NewCall, RefusedCall, Sip, SipCall};
 use super::filter::SourceFilter;
+use super::marked;
 use super::network::{Arrival, Network};
 use super::sockets::Sockets;
 use crate::config::SipListen;
@@ -90,7 +91,7 @@ struct Driver<N> {
     network: N,
     parts: SipParts,
     calls: HashMap<CallKey, mpsc::Sender<CallEvent>>,
-    new_calls: mpsc::Sender<IncomingCall>,
+    new_calls: mpsc::Sender<NewCall>,
     orders: mpsc::UnboundedReceiver<Order>,
     own_orders: mpsc::UnboundedSender<Order>,
     look_ups: Arc<tokio::sync::Semaphore>,
@@ -105,7 +106,7 @@ impl Sip {
         settings: SipSettings,
         parts: SipParts,
         supervisor: &Supervisor,
-    ) -> Result<(Sip, mpsc::Receiver<IncomingCall>), SipError> {
+    ) -> Result<(Sip, mpsc::Receiver<NewCall>), SipError> {
         let (filter, metrics) = (parts.filter.clone(), parts.metrics.clone());
         let sockets = Sockets::open(&settings, filter, metrics, supervisor).await?;
         let (addresses, listeners) = (sockets.addresses(), sockets.listeners(settings.advertise));
@@ -127,19 +128,21 @@ impl Sip {
         seed: u64,
         parts: SipParts,
         supervisor: &Supervisor,
-    ) -> (Sip, mpsc::Receiver<IncomingCall>) {
+    ) -> (Sip, mpsc::Receiver<NewCall>) {
         let (own_orders, orders) = mpsc::unbounded_channel();
         let (new_calls, incoming) = mpsc::channel(NEW_CALLS);
+        let mut endpoint = Endpoint::new(EndpointSettings {
+            listeners: listeners.clone(),
+            calls: CallSettings {
+                agent: AGENT.into(),
+                ..CallSettings::default()
+            },
+            seed,
+            ..EndpointSettings::default()
+        });
+        endpoint.mark_calls(|_| marked::mark());
         let driver = Driver {
-            endpoint: Endpoint::new(EndpointSettings {
-                listeners: listeners.clone(),
-                calls: CallSettings {
-                    agent: AGENT.into(),
-                    ..CallSettings::default()
-                },
-                seed,
-                ..EndpointSettings::default()
-            }),
+            endpoint,
             network,
             parts,
             calls: HashMap::new(),
@@ -231,6 +234,15 @@ impl<N: Network> Driver<N> {
     fn event(&mut self, event: Event) {
         match event {
             Event::Incoming(incoming) => self.incoming(incoming),
+            Event::Refused(refused) => {
+                // When none can wait, only its record is missing.
+                let _ = self.new_calls.try_send(NewCall::Refused(RefusedCall {
+                    id: marked::id(refused.mark.as_deref()),
+                    invite: refused.invite,
+                    hop: refused.hop,
+                    status: refused.status,
+                }));
+            }
             Event::Call(key, event) => self.tell(key, event),
             Event::Request(id, request, _) => {
                 let response = self.answer(id, &request);
@@ -248,12 +260,13 @@ impl<N: Network> Driver<N> {
     fn incoming(&mut self, incoming: Incoming) {
         let key = incoming.call;
         let call = IncomingCall {
+            id: marked::id(incoming.mark.as_deref()),
             call: self.call(key),
             invite: incoming.invite,
             hop: incoming.hop,
             offer: incoming.offer,
         };
-        if let Err(refused) = self.new_calls.try_send(call) {
+        if let Err(refused) = self.new_calls.try_send(NewCall::Incoming(call)) {
             warn!("new calls wait for the gateway; one is refused");
             let _ = self
                 .endpoint

@@ -16,19 +16,21 @@
 //! | `streams`, `stream` | all connections of streams; one of them |
 //! | `filter` | which sources may send, and how much |
 //! | `trunks` | which trunk a call comes in on |
+//! | `marked` | our id of a call in its responses |
 //! | `identity` | who calls and who is called, from an INVITE |
 
 mod calls;
 mod driver;
 mod filter;
 pub mod identity;
+mod marked;
 mod network;
 mod sockets;
 mod stream;
 mod streams;
 mod trunks;
 
-pub use calls::{IncomingCall, Sip, SipCall};
+pub use calls::{IncomingCall, NewCall, RefusedCall, Sip, SipCall};
 pub(crate) use driver::reason;
 pub use driver::{SipError, SipParts, SipSettings};
 pub use filter::SourceFilter;

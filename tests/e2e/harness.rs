@@ -37,8 +37,13 @@ impl Service {
         let config = dir.join("omnigate.toml");
         // Each service has its own stretch of RTP ports.
         let first = 21_000 + (n % 80) * 200;
+        let listen = if extra.contains("sip.listen") {
+            ""
+        } else {
+            "sip.listen = [\"udp://127.0.0.1:0\", \"tcp://127.0.0.1:0\"]\n"
+        };
         let base = format!(
-            "http.listen = \"127.0.0.1:0\"\nsip.listen = [\"udp://127.0.0.1:0\", \"tcp://127.0.0.1:0\"]\nsip.advertise = \"127.0.0.1\"\nmedia.rtp_ports = \"{first}-{}\"\nmedia.webrtc_port = 0\nlog.level = \"trace\"\nlog.format = \"json\"\n{extra}",
+            "http.listen = \"127.0.0.1:0\"\n{listen}sip.advertise = \"127.0.0.1\"\nmedia.rtp_ports = \"{first}-{}\"\nmedia.webrtc_port = 0\nlog.level = \"trace\"\nlog.format = \"json\"\n{extra}",
             first + 199
         );
         std::fs::write(&config, base).unwrap();

@@ -1,12 +1,15 @@
 //! Runs sipp scenarios from `tests/e2e/sipp/`.
 
 use crate::harness::{Service, tail};
+use std::net::SocketAddr;
 use std::process::Command;
 
 pub struct Sipp<'a> {
     service: &'a Service,
     arguments: Vec<String>,
     tcp: bool,
+    /// A proxy on the way.
+    through: Option<SocketAddr>,
 }
 
 pub fn sipp<'a>(service: &'a Service, scenario: &str) -> Sipp<'a> {
@@ -28,6 +31,7 @@ pub fn sipp<'a>(service: &'a Service, scenario: &str) -> Sipp<'a> {
         service,
         arguments: fixed.map(str::to_owned).to_vec(),
         tcp: false,
+        through: None,
     }
 }
 
@@ -42,15 +46,20 @@ impl Sipp<'_> {
         self.with(&["-t", "t1"])
     }
 
+    pub fn through(mut self, proxy: SocketAddr) -> Self {
+        self.through = Some(proxy);
+        self
+    }
+
     /// One call unless `-m` says otherwise; panics when the scenario does not go as written.
     pub fn passes(mut self) {
         if !self.arguments.iter().any(|a| a == "-m") {
             self = self.with(&["-m", "1"]);
         }
-        let to = if self.tcp {
-            self.service.sip_tcp
-        } else {
-            self.service.sip_udp
+        let to = match self.through {
+            Some(proxy) => proxy,
+            None if self.tcp => self.service.sip_tcp,
+            None => self.service.sip_udp,
         };
         let output = Command::new("sipp")
             .args(&self.arguments)

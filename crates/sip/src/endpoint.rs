@@ -13,7 +13,9 @@ use crate::message::{
 use crate::random::Random;
 use crate::transaction::{self, ClientId, Failure, Origin, ServerId, Timers, Transactions, Transmit};
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A SIP endpoint without I/O.
@@ -35,8 +37,18 @@ pub struct Endpoint {
     begun: Vec<(ClientId, CallKey)>,
     told: VecDeque<(CallKey, CallEvent)>,
     out: VecDeque<Output>,
+    marker: Option<Marker>,
     alive: usize,
     last: u64,
+}
+
+/// Makes the fields that a new call has in all of its responses.
+struct Marker(Box<dyn FnMut(&Request) -> Headers + Send>);
+
+impl fmt::Debug for Marker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Marker")
+    }
 }
 
 /// How an endpoint is set up.
@@ -67,6 +79,8 @@ pub enum Output {
 pub enum Event {
     /// A call comes in; its 100 is on its way. It is to be answered or refused, and may ring before.
     Incoming(Incoming),
+    /// An INVITE that cannot become a call was refused.
+    Refused(Refused),
     /// Something happened to a call.
     Call(CallKey, CallEvent),
     /// A request outside of any call, as OPTIONS, REGISTER or MESSAGE: [`Endpoint::respond`].
@@ -95,6 +109,22 @@ pub struct Incoming {
     pub offer: Option<Vec<u8>>,
     /// The call that it is to take the place of (RFC 3891): once this one is answered, that one is to be hung up.
     pub replaces: Option<CallKey>,
+    /// Its fields by [`Endpoint::mark_calls`].
+    pub mark: Option<Arc<Headers>>,
+}
+
+/// An INVITE that was refused: what it requires is not there, or it has no Contact, no session description that can be read,
+/// or too small a session interval.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The INVITE.
+    pub invite: Box<Request>,
+    /// The way that it came.
+    pub hop: Hop,
+    /// 400, 415, 420 or 422.
+    pub status: Status,
+    /// Its fields by [`Endpoint::mark_calls`].
+    pub mark: Option<Arc<Headers>>,
 }
 
 impl Endpoint {
@@ -114,6 +144,7 @@ impl Endpoint {
             begun: Vec::new(),
             told: VecDeque::new(),
             out: VecDeque::new(),
+            marker: None,
             alive: 0,
             last: 0,
         }
@@ -396,11 +427,10 @@ impl Endpoint {
         self.act(now, call, |c, ctx| c.refer_progress(ctx, status))
     }
 
-    /// Puts these fields into every response of a call from now on, so that both sides name it alike.
-    pub fn mark(&mut self, call: CallKey, fields: Headers) {
-        if let Some(call) = self.calls.get_mut(&call) {
-            call.mark(fields);
-        }
+    /// Every call that comes in from now on has the fields that `marker` makes for its INVITE in all of its responses, so that
+    /// both sides can name it alike.
+    pub fn mark_calls(&mut self, marker: impl FnMut(&Request) -> Headers + Send + 'static) {
+        self.marker = Some(Marker(Box::new(marker)));
     }
 
     /// How requests of this call find a peer behind a NAT.
@@ -572,11 +602,13 @@ impl Endpoint {
         if let Method::Other(_) = request.method {
             return self.reply(now, id, &request, Status::NOT_IMPLEMENTED, &allowed());
         }
+        if request.method == Method::Invite {
+            return self.incoming(now, id, request, hop);
+        }
         if let Some((status, extra)) = unsupported(&request, &EXTENSIONS) {
             return self.reply(now, id, &request, status, &extra);
         }
         match request.method {
-            Method::Invite => self.incoming(now, id, request, hop),
             Method::Bye | Method::Info | Method::Update | Method::Prack | Method::Notify => {
                 self.reply(
                     now,
@@ -593,12 +625,14 @@ impl Endpoint {
     }
 
     fn incoming(&mut self, now: Instant, id: ServerId, invite: Box<Request>, hop: Hop) {
+        let mark = self.marker.as_mut().map(|marker| Arc::new((marker.0)(&invite)));
         let replaces = match self.replaced(&invite.headers) {
             Ok(replaces) => replaces,
-            Err(status) => return self.reply(now, id, &invite, status, &Headers::default()),
+            Err(status) => {
+                let response = Response::new(&invite, status, self.transactions.tag(id));
+                return self.refused(now, id, invite, hop, response, mark);
+            }
         };
-        let trying = Response::new(&invite, Status::TRYING, None);
-        self.transactions.respond(now, id, &trying);
         self.last += 1;
         let key = CallKey(self.last);
         let ctx = Context {
@@ -609,23 +643,52 @@ impl Endpoint {
             random: &mut self.random,
             begun: &mut self.begun,
             events: &mut self.told,
-            mark: None,
+            mark: mark.clone(),
         };
-        match Call::incoming(&ctx, key, id, invite.clone(), &hop) {
-            Ok((call, offer)) => {
-                self.servers.insert(id, key);
-                self.enter(call);
-                self.after(key);
-                self.out.push_back(Output::Event(Event::Incoming(Incoming {
-                    call: key,
-                    invite,
-                    hop,
-                    offer,
-                    replaces,
-                })));
-            }
-            Err(response) => self.respond(now, id, *response),
+        let (call, offer) = match Call::incoming(&ctx, key, id, invite.clone(), &hop) {
+            Ok(begun) => begun,
+            Err(response) => return self.refused(now, id, invite, hop, *response, mark),
+        };
+        let mut trying = Response::new(&invite, Status::TRYING, None);
+        if let Some(mark) = &mark {
+            trying.headers.extend(mark);
         }
+        self.transactions.respond(now, id, &trying);
+        self.servers.insert(id, key);
+        self.enter(call);
+        self.after(key);
+        let incoming = Incoming {
+            call: key,
+            invite,
+            hop,
+            offer,
+            replaces,
+            mark,
+        };
+        self.out.push_back(Output::Event(Event::Incoming(incoming)));
+    }
+
+    fn refused(
+        &mut self,
+        now: Instant,
+        id: ServerId,
+        invite: Box<Request>,
+        hop: Hop,
+        mut response: Response,
+        mark: Option<Arc<Headers>>,
+    ) {
+        if let Some(mark) = &mark {
+            response.headers.extend(mark);
+        }
+        let status = response.status;
+        self.respond(now, id, response);
+        let refused = Refused {
+            invite,
+            hop,
+            status,
+            mark,
+        };
+        self.out.push_back(Output::Event(Event::Refused(refused)));
     }
 
     /// The call that an INVITE is to take the place of (RFC 3891 section 3).

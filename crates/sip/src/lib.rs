@@ -81,7 +81,7 @@ pub use call::{
     SessionSettings,
 };
 pub use dialog::Dialog;
-pub use endpoint::{Endpoint, EndpointSettings, Event, Incoming, Output};
+pub use endpoint::{Endpoint, EndpointSettings, Event, Incoming, Output, Refused};
 pub use hop::{ConnectionId, Hop, ListenerId};
 pub use listeners::{Listener, Listeners, Own};
 pub use negotiation::{Agreed, LocalMedia, Negotiator, Refusal};

@@ -81,7 +81,7 @@ impl Call {
             referral: Default::default(),
             local: None,
             hang_up_after_ack: None,
-            mark: None,
+            mark: ctx.mark.clone(),
             authority: None,
             clients: Vec::new(),
         };

@@ -166,11 +166,6 @@ impl Call {
         self.state == State::Ended && self.clients.is_empty()
     }
 
-    /// Puts these fields into every response from now on.
-    pub(crate) fn mark(&mut self, fields: Headers) {
-        self.mark = Some(Arc::new(fields));
-    }
-
     pub(crate) fn marks(&self) -> Option<Arc<Headers>> {
         self.mark.clone()
     }

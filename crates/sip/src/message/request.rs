@@ -9,9 +9,10 @@ use super::status::Status;
 use super::uri::Uri;
 use super::via::Via;
 use std::borrow::Cow;
+use std::fmt;
 
 /// A request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Request {
     /// Method.
     pub method: Method,
@@ -24,7 +25,7 @@ pub struct Request {
 }
 
 /// A response.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     /// Status.
     pub status: Status,
@@ -98,9 +99,30 @@ impl Response {
     }
 
     /// Adds a field.
-    pub fn with(mut self, name: Name, value: impl std::fmt::Display) -> Response {
+    pub fn with(mut self, name: Name, value: impl fmt::Display) -> Response {
         self.headers.push(name, value);
         self
+    }
+}
+
+/// Start line and names of fields only: values and bodies hold numbers, keys and addresses.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {:?} {:?} +{}",
+            self.method,
+            self.uri,
+            self.headers,
+            self.body.len()
+        )
+    }
+}
+
+/// As of a request.
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?} +{}", self.status, self.headers, self.body.len())
     }
 }
 
