@@ -121,7 +121,7 @@ impl CallTask {
         let (notices, rooms) = mpsc::unbounded_channel();
         let sip = incoming.call;
         let peer = incoming.hop.remote.ip();
-        let handle = match gateway.media.open_leg(peer, leg_events) {
+        let handle = match gateway.media.open_leg_at(peer, leg_events, now()) {
             Ok(handle) => handle,
             Err(error) => {
                 warn!(%error, "no media for a call");
@@ -191,7 +191,7 @@ impl CallTask {
         }
         let ended = Ended {
             end: self.end.unwrap_or(CallEnd::Fault),
-            talked: Some(self.answered.elapsed()),
+            talked: Some(now() - self.answered),
         };
         let teller = self.screened.teller.clone();
         drop(self);
@@ -375,7 +375,7 @@ impl CallTask {
                 }
             }
             FlowEffect::Joined(room) => {
-                let waited = self.last_digit.map(|d| d.elapsed()).unwrap_or_default();
+                let waited = self.last_digit.map(|d| now() - d).unwrap_or_default();
                 self.tell(CallEvent::Joined(room, waited));
             }
             FlowEffect::HangUp(end) => self.hang_up(end),

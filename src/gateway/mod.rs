@@ -10,6 +10,8 @@ mod intake;
 mod prompts;
 mod refusal;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 pub use flow::{CallFlow, FlowEffect, FlowEvent, FlowSettings, Phrase};
 pub use guesses::{Allowance, GuessBudget};

@@ -121,7 +121,7 @@ impl Sip {
     }
 
     /// Runs on this network.
-    pub(super) fn run(
+    pub(crate) fn run(
         network: impl Network,
         addresses: Vec<(Transport, SocketAddr)>,
         listeners: Listeners,

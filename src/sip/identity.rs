@@ -129,8 +129,13 @@ mod tests {
     use super::*;
 
     fn request(uri: &str, headers: &str) -> Request {
+        let to = if headers.contains("To:") {
+            ""
+        } else {
+            "To: <sip:x@y>\r\n"
+        };
         let text = format!(
-            "INVITE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n{headers}\r\n"
+            "INVITE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n{to}{headers}\r\n"
         );
         match omnigate_sip::message::parse(text.as_bytes()).unwrap() {
             omnigate_sip::message::Message::Request(request) => request,

@@ -34,4 +34,6 @@ pub use calls::{IncomingCall, NewCall, RefusedCall, Sip, SipCall};
 pub(crate) use driver::reason;
 pub use driver::{SipError, SipParts, SipSettings};
 pub use filter::SourceFilter;
+#[cfg(test)]
+pub(crate) use network::{Arrival, Network};
 pub use trunks::{Trunk, Trunks};

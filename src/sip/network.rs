@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 /// Something that came from the network.
 #[derive(Debug)]
-pub(super) enum Arrival {
+pub(crate) enum Arrival {
     /// A whole message.
     Message(Hop, Bytes),
     /// The framing of a stream found this; the stream is over.
@@ -18,7 +18,7 @@ pub(super) enum Arrival {
 }
 
 /// A network: sockets, or what a test has made.
-pub(super) trait Network: Send + 'static {
+pub(crate) trait Network: Send + 'static {
     /// The next arrival, in the order of the wire; that of different neighbours is as good as any.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Arrival>;
 

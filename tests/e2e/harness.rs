@@ -42,8 +42,13 @@ impl Service {
         } else {
             "sip.listen = [\"udp://127.0.0.1:0\", \"tcp://127.0.0.1:0\"]\n"
         };
+        let advertise = if extra.contains("sip.advertise") {
+            ""
+        } else {
+            "sip.advertise = \"127.0.0.1\"\n"
+        };
         let base = format!(
-            "http.listen = \"127.0.0.1:0\"\n{listen}sip.advertise = \"127.0.0.1\"\nmedia.rtp_ports = \"{first}-{}\"\nmedia.webrtc_port = 0\nlog.level = \"trace\"\nlog.format = \"json\"\n{extra}",
+            "http.listen = \"127.0.0.1:0\"\n{listen}{advertise}media.rtp_ports = \"{first}-{}\"\nmedia.webrtc_port = 0\nlog.level = \"trace\"\nlog.format = \"json\"\n{extra}",
             first + 199
         );
         std::fs::write(&config, base).unwrap();

@@ -18,6 +18,14 @@ pub struct Softphone {
 impl Softphone {
     /// Dials `number` and waits until the call is up; from then on it says a tone.
     pub fn dial(service: &Service, from: &str, number: &str, hertz: f64) -> Softphone {
+        let uri = format!("sip:{number}@{}", service.sip_udp);
+        Softphone::dial_uri(service, from, &uri, hertz)
+    }
+
+    /// The same by any SIP address on this machine, over its transport and family.
+    pub fn dial_uri(service: &Service, from: &str, uri: &str, hertz: f64) -> Softphone {
+        let ip = if uri.contains('[') { "::1" } else { "127.0.0.1" };
+        let host = if uri.contains('[') { "[::1]" } else { "127.0.0.1" };
         let dir = service.dir.join("baresip");
         std::fs::create_dir_all(&dir).unwrap();
         let microphone = dir.join("says.wav");
@@ -27,18 +35,18 @@ impl Softphone {
             .find(|p| std::path::Path::new(p).is_dir())
             .expect("baresip; scripts/test installs it");
         let config = format!(
-            "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule aubridge.so\nmodule_app account.so\nmodule_app menu.so\nnet_interface 127.0.0.1\nsip_listen 127.0.0.1:0\nrtp_ports 46000-47000\naudio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,ear\nausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nsnd_path {}\n",
+            "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule aubridge.so\nmodule_app account.so\nmodule_app menu.so\nnet_interface {ip}\nsip_listen {host}:0\nrtp_ports 46000-47000\naudio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,ear\nausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nsnd_path {}\n",
             microphone.display(),
             dir.display()
         );
         std::fs::write(dir.join("config"), config).unwrap();
-        let account = format!("<sip:{from}@127.0.0.1>;regint=0;audio_codecs=PCMA/8000/1\n");
+        let account = format!("<sip:{from}@{host}>;regint=0;audio_codecs=PCMA/8000/1\n");
         std::fs::write(dir.join("accounts"), account).unwrap();
         std::fs::write(dir.join("contacts"), "").unwrap();
         let mut child = Command::new("baresip")
             .arg("-f")
             .arg(&dir)
-            .args(["-e", &format!("/dial sip:{number}@{}", service.sip_udp)])
+            .args(["-e", &format!("/dial {uri}")])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -107,4 +115,32 @@ impl Drop for Softphone {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What a phone of somebody else's making hears over each way that it may come by: the menu.
+#[test]
+fn a_phone_of_somebody_elses_is_spoken_to_over_udp_tcp_and_ipv6() {
+    let service = Service::start("");
+    let (udp, tcp) = (service.sip_udp, service.sip_tcp);
+    for uri in [
+        format!("sip:07012345678@{udp}"),
+        format!("sip:07012345678@{tcp};transport=tcp"),
+    ] {
+        menu_is_heard(&service, &uri);
+    }
+    let service =
+        Service::start("sip.listen = [\"udp://[::1]:0\", \"tcp://[::1]:0\"]\nsip.advertise = \"::1\"\n");
+    menu_is_heard(&service, &format!("sip:07012345678@{}", service.sip_udp));
+}
+
+fn menu_is_heard(service: &Service, uri: &str) {
+    let mut phone = Softphone::dial_uri(service, "01012345678", uri, 440.0);
+    phone.press("1");
+    service.until("the key has come", || {
+        service.metric("omnigate_digits_total{kind=\"telephone_event\"}") >= 1.0
+    });
+    let heard = phone.hang_up();
+    let loud = heard.iter().filter(|s| s.unsigned_abs() > 500).count();
+    assert!(loud > 2_000, "{uri}: {loud} samples of speech");
+    assert_eq!(service.last_reason(), "caller_hung_up");
 }

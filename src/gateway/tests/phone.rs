@@ -1,0 +1,152 @@
+//! The carrier's side: a telephone of the same SIP, with its own place for RTP.
+
+use super::world::{CARRIER, GATEWAY};
+use crate::media::Port;
+use omnigate_sip::message::{Headers, Transport};
+use omnigate_sip::{
+    CallEnd, CallEvent, CallKey, Endpoint, EndpointSettings, Event, Hop, Invitation, Listener, ListenerId,
+    Listeners, LocalMedia, NatRule, Negotiator, Output,
+};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Time and samples of a packet.
+const PACKET: Duration = Duration::from_millis(20);
+
+pub(super) struct Phone {
+    pub(super) endpoint: Endpoint,
+    call: Option<CallKey>,
+    negotiator: Negotiator,
+    pub(super) rtp: Port,
+    /// Where the gateway wants RTP.
+    pub(super) to: Option<SocketAddr>,
+    pub(super) statuses: Vec<u16>,
+    pub(super) up: bool,
+    pub(super) end: Option<CallEnd>,
+    pub(super) talks: bool,
+    pub(super) heard: usize,
+    /// The ACK is kept back.
+    pub(super) mute: bool,
+    sequence: u16,
+    due: Instant,
+}
+
+impl Phone {
+    pub(super) fn new(rtp: Port, now: Instant) -> Phone {
+        let local = LocalMedia {
+            ip: rtp.local().ip(),
+            port: rtp.local().port(),
+        };
+        Phone {
+            endpoint: Endpoint::new(EndpointSettings {
+                listeners: Listeners::new(vec![Listener {
+                    transport: Transport::Udp,
+                    bound: CARRIER,
+                    advertised: None,
+                }]),
+                seed: 3,
+                ..EndpointSettings::default()
+            }),
+            call: None,
+            negotiator: Negotiator::new(local, 1),
+            rtp,
+            to: None,
+            statuses: Vec::new(),
+            up: false,
+            end: None,
+            talks: true,
+            heard: 0,
+            mute: false,
+            sequence: 0,
+            due: now,
+        }
+    }
+
+    pub(super) fn dial(&mut self, number: &str, now: Instant) {
+        let invitation = Invitation {
+            uri: format!("sip:{number}@{GATEWAY}").parse().unwrap(),
+            from: "<sip:01012345678@carrier.example>".into(),
+            to: format!("<sip:{number}@carrier.example>"),
+            hop: Hop::datagram(ListenerId(0), CARRIER, GATEWAY),
+            routes: Vec::new(),
+            offer: Some(self.negotiator.offer().into_bytes()),
+            credentials: Vec::new(),
+            headers: Headers::default(),
+            nat: NatRule::Never,
+        };
+        self.call = Some(self.endpoint.invite(now, invitation));
+    }
+
+    pub(super) fn hang_up(&mut self, now: Instant) {
+        let _ = self
+            .endpoint
+            .hang_up(now, self.call.unwrap(), &Headers::default());
+    }
+
+    /// Presses a key the SIP way.
+    pub(super) fn key(&mut self, key: char, now: Instant) {
+        let body = format!("Signal={key}\r\nDuration=160\r\n").into_bytes();
+        let call = self.call.unwrap();
+        let _ = self.endpoint.info(now, call, "application/dtmf-relay", body);
+    }
+
+    /// Offers the same again, to be put on hold or taken off it.
+    pub(super) fn offer(&mut self, direction: &str, now: Instant) {
+        let offer = self.negotiator.offer().replace("a=sendrecv", direction);
+        let _ = self.endpoint.offer(now, self.call.unwrap(), offer.into_bytes());
+    }
+
+    /// Takes what has come and gives what is to go, as texts.
+    pub(super) fn carry(&mut self) -> Vec<bytes::Bytes> {
+        let mut out = Vec::new();
+        while let Some(output) = self.endpoint.poll() {
+            match output {
+                Output::Transmit(transmit) => {
+                    if !(self.mute && transmit.bytes.starts_with(b"ACK")) {
+                        out.push(transmit.bytes);
+                    }
+                }
+                Output::Event(Event::Call(_, event)) => self.event(event),
+                Output::Event(_) => {}
+            }
+        }
+        out
+    }
+
+    fn event(&mut self, event: CallEvent) {
+        match event {
+            CallEvent::Progress { status, .. } => self.statuses.push(status.code()),
+            CallEvent::Answered { .. } => self.up = true,
+            CallEvent::Answer(answer) => {
+                self.to = self
+                    .negotiator
+                    .accept(&answer)
+                    .ok()
+                    .map(|agreed| agreed.remote_rtp);
+            }
+            CallEvent::Ended(end) => self.end = Some(end),
+            _ => {}
+        }
+    }
+
+    /// Its media: a packet each 20 ms, and what has come is counted.
+    pub(super) fn step(&mut self, now: Instant) {
+        while self.rtp.receive().is_some() {
+            self.heard += 1;
+        }
+        if now < self.due {
+            return;
+        }
+        self.due = now + PACKET;
+        let (Some(to), true) = (self.to, self.talks && self.up) else {
+            return;
+        };
+        self.sequence += 1;
+        let mut packet = vec![0x80, 0];
+        packet.extend(self.sequence.to_be_bytes());
+        packet.extend((u32::from(self.sequence) * 160).to_be_bytes());
+        packet.extend(7_u32.to_be_bytes());
+        packet.extend([0xff; 160]);
+        self.rtp.send(&packet, to);
+    }
+}

@@ -1,0 +1,188 @@
+//! The gateway, what is around it, and a telephone that calls.
+
+use super::air::Air;
+use super::phone::Phone;
+use super::rooms::Desk;
+use crate::calls::CallRegistry;
+use crate::config::load_text;
+use crate::gateway::{Gateway, GatewayParts, Prompts};
+use crate::media::{MadeShards, MediaPlane, MediaSettings, Net};
+use crate::observe::{Health, Metrics};
+use crate::sip::{Sip, SipParts, SourceFilter, Trunks};
+use crate::supervise::Supervisor;
+use bytes::Bytes;
+use omnigate_rtc::VideoCodec;
+use omnigate_sip::message::Transport;
+use omnigate_sip::{Hop, Listener, ListenerId, Listeners};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+pub(super) const GATEWAY: SocketAddr = SocketAddr::new(SERVER, 5060);
+const OUTSIDE: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
+pub(super) const CARRIER: SocketAddr = SocketAddr::new(OUTSIDE, 5060);
+/// The made clock's step.
+const STEP: Duration = Duration::from_millis(10);
+/// Turns that the tasks get at each step: more than the longest way from one to the next.
+const TURNS: usize = 30;
+
+pub(super) struct World {
+    pub(super) phone: Phone,
+    pub(super) desk: Desk,
+    pub(super) air: Air,
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) calls: Arc<CallRegistry>,
+    pub(super) health: Arc<Health>,
+    shards: MadeShards,
+    _sip: Sip,
+    _media: Arc<MediaPlane>,
+}
+
+fn settings() -> crate::config::Settings {
+    load_text(
+        "[[trunk]]\nname = \"carrier\"\nallow = [\"198.51.100.0/24\"]\n",
+        [],
+    )
+    .unwrap()
+}
+
+fn media_settings() -> MediaSettings {
+    MediaSettings {
+        bind: SERVER,
+        advertise: vec![SERVER],
+        rtp_ports: 20_000..=20_999,
+        webrtc_port: 10_000,
+        webrtc_tcp: false,
+        shards: 1,
+        silence_timeout: Duration::from_secs(30),
+        video_codecs: vec![VideoCodec::Vp8],
+    }
+}
+
+impl World {
+    /// Call it within a runtime whose clock is stopped.
+    pub(super) fn new() -> World {
+        let (now, net) = (now(), Net::default());
+        let (sender, _) = mpsc::unbounded_channel();
+        let (media, shards) = MediaPlane::made(media_settings(), &sender, &net, now).unwrap();
+        let settings = settings();
+        let (metrics, health) = (Arc::new(Metrics::new()), Arc::new(Health::default()));
+        let supervisor = Supervisor::new().0;
+        let air = Air::default();
+        let listeners = Listeners::new(vec![Listener {
+            transport: Transport::Udp,
+            bound: GATEWAY,
+            advertised: None,
+        }]);
+        let parts = SipParts {
+            filter: Arc::new(SourceFilter::new(Trunks::new(&settings).networks(), 1000)),
+            metrics: metrics.clone(),
+            health: health.clone(),
+        };
+        let addresses = vec![(Transport::Udp, GATEWAY)];
+        let (sip, incoming) = Sip::run(air.clone(), addresses, listeners, 5, parts, &supervisor);
+        let (desk, calls) = (Desk::default(), Arc::new(CallRegistry::default()));
+        let parts = GatewayParts {
+            media: media.clone(),
+            directory: Arc::new(desk.clone()),
+            rooms: Arc::new(desk.clone()),
+            prompts: Prompts::load(None).unwrap(),
+            calls: calls.clone(),
+            metrics,
+            health: health.clone(),
+        };
+        let gateway = Gateway::new(&settings, parts);
+        supervisor.task("gateway", gateway.clone().run(incoming));
+        let rtp = net.bind(SocketAddr::new(OUTSIDE, 40_000)).unwrap();
+        World {
+            phone: Phone::new(rtp, now),
+            desk,
+            air,
+            gateway,
+            calls,
+            health,
+            shards,
+            _sip: sip,
+            _media: media,
+        }
+    }
+
+    pub(super) async fn step(&mut self) {
+        tokio::time::advance(STEP).await;
+        let now = now();
+        if self.phone.endpoint.deadline().is_some_and(|at| at <= now) {
+            self.phone.endpoint.timeout(now);
+        }
+        self.phone.step(now);
+        self.carry().await;
+        for shard in 0..self.shards.count() {
+            self.shards.turn(shard, now);
+        }
+        self.carry().await;
+    }
+
+    /// Lets all that has something to say say it.
+    async fn carry(&mut self) {
+        for _ in 0..TURNS {
+            let way = |from, to| Hop::datagram(ListenerId(0), from, to);
+            for bytes in self.phone.carry() {
+                let mut hop = way(GATEWAY, CARRIER);
+                hop.peer = Some("carrier".into());
+                self.air.blow(hop, bytes);
+            }
+            while let Some(bytes) = self.air.catch() {
+                self.phone.endpoint.receive(now(), &way(CARRIER, GATEWAY), &bytes);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub(super) async fn run(&mut self, time: Duration) {
+        for _ in 0..time.as_millis() / STEP.as_millis() {
+            self.step().await;
+        }
+    }
+
+    /// Lets time pass until it is so, at most two minutes of it.
+    pub(super) async fn until(&mut self, what: &str, so: impl Fn(&World) -> bool) {
+        for _ in 0..12_000 {
+            if so(self) {
+                return;
+            }
+            self.step().await;
+        }
+        panic!("it did not come to pass: {what}");
+    }
+
+    /// A raw message of the carrier's.
+    pub(super) fn raw(&self, message: String) {
+        let mut hop = Hop::datagram(ListenerId(0), GATEWAY, CARRIER);
+        hop.peer = Some("carrier".into());
+        self.air.blow(hop, Bytes::from(message));
+    }
+
+    /// A call that is up, whose menu speaks.
+    pub(super) async fn up(&mut self) {
+        self.phone.dial("07012345678", now());
+        self.until("the menu is heard", |w| w.phone.heard > 5).await;
+    }
+
+    /// How the only call has ended.
+    pub(super) fn reason(&self) -> Option<&'static str> {
+        self.calls.all().iter().find_map(|c| c.reason)
+    }
+
+    /// Nothing is left of anything.
+    pub(super) async fn nothing_left(&mut self) {
+        self.run(Duration::from_secs(70)).await;
+        assert!(self.shards.are_empty(), "a leg is left");
+        assert_eq!(self.calls.live(), 0, "a call is left");
+        assert_eq!(self.phone.endpoint.transactions(), (0, 0));
+    }
+}
+
+pub(super) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
