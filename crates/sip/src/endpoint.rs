@@ -615,7 +615,7 @@ impl Endpoint {
             Ok((call, offer)) => {
                 self.servers.insert(id, key);
                 self.enter(call);
-                self.after(key);
+                // Before anything else is told or asked of it.
                 self.out.push_back(Output::Event(Event::Incoming(Incoming {
                     call: key,
                     invite,
@@ -623,6 +623,7 @@ impl Endpoint {
                     offer,
                     replaces,
                 })));
+                self.after(key);
             }
             Err(response) => self.respond(now, id, *response),
         }

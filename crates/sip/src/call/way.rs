@@ -99,8 +99,8 @@ impl Way {
     }
 }
 
-/// Transport, address and port of a URI whose host is an address. Without a transport it is that of `by` when that is no
-/// stream under TLS, and UDP otherwise (RFC 3263 section 4.1).
+/// Transport, address and port of a URI whose host is an address. One that names no transport means UDP, or TLS when it is
+/// `sips:`, whatever the call came by (RFC 3263 section 4.1).
 fn numeric(uri: &str, by: Transport) -> Option<(Transport, IpAddr, u16)> {
     let uri: Uri = uri.parse().ok()?;
     let uri = uri.sip()?;
