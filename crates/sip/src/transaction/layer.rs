@@ -13,6 +13,7 @@ use crate::random::Random;
 use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Most server transactions at once; a request beyond gets 503 without any state.
@@ -24,12 +25,14 @@ pub struct Transactions {
     timers: Timers,
     random: Random,
     servers: HashMap<ServerId, ServerEntry>,
-    by_key: HashMap<Box<str>, ServerId>,
-    merged: HashMap<Box<str>, ServerId>,
+    by_key: HashMap<Arc<str>, ServerId>,
+    merged: HashMap<Arc<str>, ServerId>,
     clients: HashMap<ClientId, ClientEntry>,
     deadlines: Deadlines<Owner>,
     out: VecDeque<Output>,
     last: u64,
+    /// Where keys are written that are looked up.
+    scratch: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,8 +44,8 @@ enum Owner {
 #[derive(Debug)]
 struct ServerEntry {
     machine: Server,
-    key: Box<str>,
-    merged: Option<Box<str>>,
+    key: Arc<str>,
+    merged: Option<Arc<str>>,
     /// The way of the responses.
     hop: Hop,
     /// To tag of our responses.
@@ -82,6 +85,7 @@ impl Transactions {
             deadlines: Deadlines::default(),
             out: VecDeque::new(),
             last: 0,
+            scratch: String::new(),
         }
     }
 
@@ -123,10 +127,10 @@ impl Transactions {
 
     /// Takes a request from the network.
     pub fn request(&mut self, now: Instant, mut request: Request, hop: &Hop) {
-        let Some(key) = key::server(&request, &request.method) else {
+        if !key::server(&mut self.scratch, &request, &request.method) {
             return;
-        };
-        if let Some(id) = self.by_key.get(&key).copied() {
+        }
+        if let Some(id) = self.by_key.get(&*self.scratch).copied() {
             return self.repeated(now, id, request, hop);
         }
         if request.method == Method::Ack {
@@ -139,9 +143,11 @@ impl Transactions {
             let response = Response::new(&request, Status::SERVICE_UNAVAILABLE, Some(&tag));
             return self.answer(&response, back);
         }
-        let merged = key::merged(&request);
-        let looped = merged.as_ref().is_some_and(|m| self.merged.contains_key(m));
-        let id = self.begin(now, &request, key, merged.filter(|_| !looped), back);
+        let key = Arc::from(&*self.scratch);
+        let mergeable = key::merged(&mut self.scratch, &request);
+        let looped = mergeable && self.merged.contains_key(&*self.scratch);
+        let merged = (mergeable && !looped).then(|| Arc::from(&*self.scratch));
+        let id = self.begin(now, &request, key, merged, back);
         if request.method == Method::Cancel {
             self.cancel_came(now, id, &request);
         } else if looped {
@@ -155,8 +161,8 @@ impl Transactions {
         &mut self,
         now: Instant,
         request: &Request,
-        key: Box<str>,
-        merged: Option<Box<str>>,
+        key: Arc<str>,
+        merged: Option<Arc<str>>,
         back: Hop,
     ) -> ServerId {
         self.last += 1;
@@ -205,8 +211,9 @@ impl Transactions {
     }
 
     fn cancel_came(&mut self, now: Instant, id: ServerId, request: &Request) {
-        let invite = key::server(request, &Method::Invite).and_then(|key| self.by_key.get(&key).copied());
-        let Some(invite) = invite else {
+        let readable = key::server(&mut self.scratch, request, &Method::Invite);
+        let invite = self.by_key.get(&*self.scratch).copied();
+        let Some(invite) = invite.filter(|_| readable) else {
             return self.reply(now, id, request, Status::CALL_DOES_NOT_EXIST);
         };
         // RFC 3261 section 9.2: both responses have the same To tag.
