@@ -32,7 +32,7 @@ impl Dialog {
         let to = headers.get(Name::To).unwrap_or_default();
         let local = match headers.to_tag() {
             Some(_) => to.into(),
-            None => format!("{to};tag={local_tag}").into(),
+            None => [to, ";tag=", local_tag].concat().into(),
         };
         Ok(Dialog {
             call_id: headers.call_id().into(),

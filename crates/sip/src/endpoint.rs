@@ -656,7 +656,6 @@ impl Endpoint {
         self.transactions.respond(now, id, &trying);
         self.servers.insert(id, key);
         self.enter(call);
-        self.after(key);
         let incoming = Incoming {
             call: key,
             invite,
@@ -665,7 +664,9 @@ impl Endpoint {
             replaces,
             mark,
         };
+        // Before anything else is told or asked of it.
         self.out.push_back(Output::Event(Event::Incoming(incoming)));
+        self.after(key);
     }
 
     fn refused(

@@ -2,7 +2,7 @@
 
 use crate::hop::{Hop, ListenerId};
 use crate::message::{Host, Transport};
-use std::fmt;
+use std::fmt::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 
 /// A socket that the driver listens at.
@@ -105,12 +105,16 @@ impl Listeners {
 impl Own {
     /// Our Contact in angle brackets, for `user`.
     pub fn contact(&self, user: &str) -> String {
-        match self.transport {
-            Transport::Udp => format!("<sip:{user}@{self}>"),
+        let mut contact = String::with_capacity(user.len() + 80);
+        // Writing into a String does not fail.
+        let _ = write!(contact, "<sip:{user}@{self}");
+        let _ = match self.transport {
+            Transport::Udp => write!(contact, ">"),
             // `sips:` would bind every hop of the way, also those that are not ours to see.
-            Transport::Wss => format!("<sip:{user}@{self};transport=ws>"),
-            other => format!("<sip:{user}@{self};transport={}>", other.param()),
-        }
+            Transport::Wss => write!(contact, ";transport=ws>"),
+            other => write!(contact, ";transport={}>", other.param()),
+        };
+        contact
     }
 }
 

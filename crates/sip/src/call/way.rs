@@ -6,7 +6,7 @@
 
 use crate::hop::Hop;
 use crate::listeners::Listeners;
-use crate::message::{Host, Transport, Uri};
+use crate::message::{Host, Transport, UriParts, uri_parts};
 use std::net::{IpAddr, SocketAddr};
 
 /// When the signalled address is passed over and requests go to where the peer's last one came from.
@@ -99,11 +99,12 @@ impl Way {
     }
 }
 
-/// Transport, address and port of a URI whose host is an address. Without a transport it is that of `by` when that is no
-/// stream under TLS, and UDP otherwise (RFC 3263 section 4.1).
+/// Transport, address and port of a URI whose host is an address. One that names no transport means UDP, or TLS when it is
+/// `sips:`, whatever the call came by (RFC 3263 section 4.1).
 fn numeric(uri: &str, by: Transport) -> Option<(Transport, IpAddr, u16)> {
-    let uri: Uri = uri.parse().ok()?;
-    let uri = uri.sip()?;
+    let UriParts::Sip(uri) = uri_parts(uri).ok()? else {
+        return None;
+    };
     let host = match uri.params.get("maddr").and_then(Host::parse) {
         Some(maddr) => maddr,
         None => uri.host,

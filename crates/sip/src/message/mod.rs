@@ -42,6 +42,7 @@ pub use request::{Message, Request, Response};
 pub use scan::{Params, list, quote, unquote};
 pub use status::Status;
 pub use text::readable;
+pub(crate) use uri::parse as uri_parts;
 pub use uri::{Host, SipUri, Uri, UriError, UriParts, escape, unescape};
 pub use via::{Transport, Via};
 

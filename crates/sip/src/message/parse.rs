@@ -144,7 +144,8 @@ fn starts_with_version(text: &str) -> bool {
 
 /// The fields, and the first fault among them: those behind a fault are read too, for the answer needs them.
 fn fields<'a>(lines: impl Iterator<Item = &'a str>, length: usize) -> (Headers, Option<Fault>) {
-    let mut headers = Headers::with_capacity(24, length);
+    // Some room, so that it need not grow when `received` and `rport` are noted in Via.
+    let mut headers = Headers::with_capacity(24, length + 128);
     let mut fault = None;
     for line in lines.filter(|line| !line.is_empty()) {
         let found = if line.bytes().any(is_control) {

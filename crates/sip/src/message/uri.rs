@@ -163,7 +163,7 @@ impl fmt::Debug for Uri {
 ///
 /// # Errors
 /// No scheme, an unusable host or port, or a character that no URI has.
-pub(super) fn parse(text: &str) -> Result<UriParts<'_>, UriError> {
+pub(crate) fn parse(text: &str) -> Result<UriParts<'_>, UriError> {
     if text
         .bytes()
         .any(|b| b <= b' ' || b == 0x7f || matches!(b, b'<' | b'>' | b'"'))

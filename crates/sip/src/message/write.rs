@@ -25,7 +25,12 @@ impl Response {
         let mut out = Vec::with_capacity(self.headers.text_length() + self.body.len() + 128);
         // Writing into a Vec does not fail.
         let _ = write!(out, "SIP/2.0 {} ", self.status.code());
-        text::encode(&self.phrase.replace(['\r', '\n'], " "), &mut out);
+        for (n, line) in self.phrase.split(['\r', '\n']).enumerate() {
+            if n > 0 {
+                out.push(b' ');
+            }
+            text::encode(line, &mut out);
+        }
         out.extend_from_slice(b"\r\n");
         finish(&mut out, &self.headers, &self.body);
         out

@@ -6,15 +6,18 @@ use std::fmt::Write;
 /// How every branch of RFC 3261 begins.
 pub(super) const MAGIC_COOKIE: &str = "z9hG4bK";
 
-/// The transaction of a request. An ACK has the key of its INVITE; `of` is the method that a CANCEL cancels.
-pub(super) fn server(request: &Request, method: &Method) -> Option<Box<str>> {
-    let via = request.headers.via()?;
+/// Writes the transaction of a request into `key`; false when its Via cannot be read. An ACK has the key of its INVITE;
+/// `method` is the one that a CANCEL cancels.
+pub(super) fn server(key: &mut String, request: &Request, method: &Method) -> bool {
+    key.clear();
+    let Some(via) = request.headers.via() else {
+        return false;
+    };
     let method = if *method == Method::Ack {
         &Method::Invite
     } else {
         method
     };
-    let mut key = String::with_capacity(96);
     // Writing into a String does not fail.
     match via
         .branch()
@@ -25,10 +28,10 @@ pub(super) fn server(request: &Request, method: &Method) -> Option<Box<str>> {
             let _ = via.port.map_or(Ok(()), |port| write!(key, "{port}"));
         }
         None => {
-            let _ = before_3261(&mut key, request, &via, method);
+            let _ = before_3261(key, request, &via, method);
         }
     }
-    Some(key.into())
+    true
 }
 
 /// Without a branch that names it, a transaction is known by everything else. The To tag is left out: the ACK has the one
@@ -48,20 +51,16 @@ fn before_3261(key: &mut String, request: &Request, via: &Via<'_>, method: &Meth
     )
 }
 
-/// What two requests have in common that are one request come by two ways.
-pub(super) fn merged(request: &Request) -> Option<Box<str>> {
+/// Writes into `key` what two requests have in common that are one request come by two ways; false for those that may.
+pub(super) fn merged(key: &mut String, request: &Request) -> bool {
+    key.clear();
     let headers = &request.headers;
     if headers.to_tag().is_some() || matches!(request.method, Method::Ack | Method::Cancel) {
-        return None;
+        return false;
     }
-    let number = headers.cseq()?.number;
-    Some(
-        format!(
-            "{}|{}|{number}|{}",
-            headers.call_id(),
-            headers.from_tag()?,
-            request.method
-        )
-        .into(),
-    )
+    let (Some(cseq), Some(tag)) = (headers.cseq(), headers.from_tag()) else {
+        return false;
+    };
+    let (call_id, method) = (headers.call_id(), &request.method);
+    write!(key, "{call_id}|{tag}|{}|{method}", cseq.number).is_ok()
 }

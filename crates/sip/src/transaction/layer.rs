@@ -13,6 +13,7 @@ use crate::random::Random;
 use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Most server transactions at once; a request beyond gets 503 without any state.
@@ -24,12 +25,14 @@ pub struct Transactions {
     timers: Timers,
     random: Random,
     servers: HashMap<ServerId, ServerEntry>,
-    by_key: HashMap<Box<str>, ServerId>,
-    merged: HashMap<Box<str>, ServerId>,
+    by_key: HashMap<Arc<str>, ServerId>,
+    merged: HashMap<Arc<str>, ServerId>,
     clients: HashMap<ClientId, ClientEntry>,
     deadlines: Deadlines<Owner>,
     out: VecDeque<Output>,
     last: u64,
+    /// Where keys are written that are looked up.
+    scratch: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,8 +44,8 @@ enum Owner {
 #[derive(Debug)]
 struct ServerEntry {
     machine: Server,
-    key: Box<str>,
-    merged: Option<Box<str>>,
+    key: Arc<str>,
+    merged: Option<Arc<str>>,
     /// The way of the responses.
     hop: Hop,
     /// To tag of our responses.
@@ -66,7 +69,7 @@ enum Cancel {
     No,
     /// It waits for the first response (RFC 3261 section 9.1).
     Wanted(Headers),
-    Sent(ClientId),
+    Sent,
 }
 
 impl Transactions {
@@ -82,6 +85,7 @@ impl Transactions {
             deadlines: Deadlines::default(),
             out: VecDeque::new(),
             last: 0,
+            scratch: String::new(),
         }
     }
 
@@ -123,10 +127,10 @@ impl Transactions {
 
     /// Takes a request from the network.
     pub fn request(&mut self, now: Instant, mut request: Request, hop: &Hop) {
-        let Some(key) = key::server(&request, &request.method) else {
+        if !key::server(&mut self.scratch, &request, &request.method) {
             return;
-        };
-        if let Some(id) = self.by_key.get(&key).copied() {
+        }
+        if let Some(id) = self.by_key.get(&*self.scratch).copied() {
             return self.repeated(now, id, request, hop);
         }
         if request.method == Method::Ack {
@@ -139,9 +143,11 @@ impl Transactions {
             let response = Response::new(&request, Status::SERVICE_UNAVAILABLE, Some(&tag));
             return self.answer(&response, back);
         }
-        let merged = key::merged(&request);
-        let looped = merged.as_ref().is_some_and(|m| self.merged.contains_key(m));
-        let id = self.begin(now, &request, key, merged.filter(|_| !looped), back);
+        let key = Arc::from(&*self.scratch);
+        let mergeable = key::merged(&mut self.scratch, &request);
+        let looped = mergeable && self.merged.contains_key(&*self.scratch);
+        let merged = (mergeable && !looped).then(|| Arc::from(&*self.scratch));
+        let id = self.begin(now, &request, key, merged, back);
         if request.method == Method::Cancel {
             self.cancel_came(now, id, &request);
         } else if looped {
@@ -155,8 +161,8 @@ impl Transactions {
         &mut self,
         now: Instant,
         request: &Request,
-        key: Box<str>,
-        merged: Option<Box<str>>,
+        key: Arc<str>,
+        merged: Option<Arc<str>>,
         back: Hop,
     ) -> ServerId {
         self.last += 1;
@@ -205,8 +211,9 @@ impl Transactions {
     }
 
     fn cancel_came(&mut self, now: Instant, id: ServerId, request: &Request) {
-        let invite = key::server(request, &Method::Invite).and_then(|key| self.by_key.get(&key).copied());
-        let Some(invite) = invite else {
+        let readable = key::server(&mut self.scratch, request, &Method::Invite);
+        let invite = self.by_key.get(&*self.scratch).copied();
+        let Some(invite) = invite.filter(|_| readable) else {
             return self.reply(now, id, request, Status::CALL_DOES_NOT_EXIST);
         };
         // RFC 3261 section 9.2: both responses have the same To tag.
@@ -289,6 +296,10 @@ impl Transactions {
         self.last += 1;
         let id = ClientId(self.last);
         let branch = self.branch(id);
+        if request.method == Method::Invite {
+            // The number of its CANCEL, should there be one.
+            self.last += 1;
+        }
         add_via(&mut request, &hop, sent_by, &branch);
         self.start(now, id, request, hop, branch);
         id
@@ -354,12 +365,10 @@ impl Transactions {
     }
 
     fn send_cancel(&mut self, now: Instant, id: ClientId) {
-        self.last += 1;
-        let cancel = ClientId(self.last);
         let Some(client) = self.clients.get_mut(&id) else {
             return;
         };
-        let Cancel::Wanted(extra) = std::mem::replace(&mut client.cancel, Cancel::Sent(cancel)) else {
+        let Cancel::Wanted(extra) = std::mem::replace(&mut client.cancel, Cancel::Sent) else {
             return;
         };
         client.machine.cancelled(now, &self.timers);
@@ -368,7 +377,7 @@ impl Transactions {
         request.headers.copy(&client.request.headers, Name::To);
         request.headers.extend(&extra);
         let (hop, branch) = (client.hop.clone(), client.branch.clone());
-        self.start(now, cancel, request, hop, branch);
+        self.start(now, cancel_of(id), request, hop, branch);
     }
 
     /// Takes a response from the network; one that belongs to no request of ours is forgotten.
@@ -401,34 +410,35 @@ impl Transactions {
         }
     }
 
-    /// The transaction of a response: its branch is ours and names it, and the method is the same (RFC 3261 17.1.3).
+    /// The transaction of a response: its branch is ours and names it, and the method is the same (RFC 3261 17.1.3). A CANCEL
+    /// has the branch of its INVITE, and may outlive it.
     fn whose(&self, response: &Response) -> Option<ClientId> {
         let branch = response.headers.via()?.branch()?;
-        let id = ClientId(u64::from_str_radix(branch.rsplit_once('.')?.1, 16).ok()?);
-        let client = self.clients.get(&id).filter(|c| *c.branch == *branch)?;
+        let named = ClientId(u64::from_str_radix(branch.rsplit_once('.')?.1, 16).ok()?);
         let method = response.headers.cseq()?.method;
-        if method == client.request.method {
-            return Some(id);
-        }
-        match client.cancel {
-            Cancel::Sent(cancel) if method == Method::Cancel => Some(cancel),
-            _ => None,
-        }
+        let id = if method == Method::Cancel {
+            cancel_of(named)
+        } else {
+            named
+        };
+        let client = self.clients.get(&id).filter(|c| *c.branch == *branch)?;
+        (client.request.method == method).then_some(id)
     }
 
     /// Takes the news that a message could not be sent.
     pub fn failed(&mut self, origin: Origin) {
         match origin {
             Origin::Client(id) => {
-                let Some(client) = self.clients.remove(&id) else {
-                    return;
-                };
-                // Once it has its final response, only its ACK was lost: that comes again when the response does.
-                self.tell(if client.machine.is_open() {
-                    Event::ClientFailed(id, Failure::Transport)
-                } else {
-                    Event::ClientGone(id)
-                });
+                let open = self.clients.get(&id).is_some_and(|c| c.machine.is_open());
+                // Once it has its final response, only its ACK is lost: the other side gives up by itself.
+                self.forget_client(
+                    id,
+                    if open {
+                        Event::ClientFailed(id, Failure::Transport)
+                    } else {
+                        Event::ClientGone(id)
+                    },
+                );
             }
             Origin::Server(id) => {
                 if self.forget(id) {
@@ -488,13 +498,9 @@ impl Transactions {
                     origin: Origin::Client(id),
                 }));
             }
-            client::Due::Gone => {
-                self.clients.remove(&id);
-                return self.tell(Event::ClientGone(id));
-            }
+            client::Due::Gone => return self.forget_client(id, Event::ClientGone(id)),
             client::Due::TimedOut => {
-                self.clients.remove(&id);
-                return self.tell(Event::ClientFailed(id, Failure::Timeout));
+                return self.forget_client(id, Event::ClientFailed(id, Failure::Timeout));
             }
             client::Due::Nothing => {}
         }
@@ -503,6 +509,15 @@ impl Transactions {
 
     fn tell(&mut self, event: Event) {
         self.out.push_back(Output::Event(event));
+    }
+
+    /// Of a CANCEL nothing is told: nobody but its INVITE, which has its own end, knows of it.
+    fn forget_client(&mut self, id: ClientId, event: Event) {
+        if let Some(client) = self.clients.remove(&id)
+            && client.request.method != Method::Cancel
+        {
+            self.tell(event);
+        }
     }
 
     fn forget(&mut self, id: ServerId) -> bool {
@@ -533,6 +548,11 @@ impl Owner {
             Owner::Client(id) => clients.get(&id)?.machine.deadline(),
         }
     }
+}
+
+/// The number that is kept for the CANCEL of this INVITE.
+fn cancel_of(invite: ClientId) -> ClientId {
+    ClientId(invite.0 + 1)
 }
 
 fn add_via(request: &mut Request, hop: &Hop, sent_by: impl Display, branch: &str) {

@@ -9,6 +9,7 @@
 )]
 
 pub mod net;
+pub mod uas;
 pub mod wire;
 
 use std::time::Instant;
