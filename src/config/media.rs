@@ -18,7 +18,7 @@ section! {
         webrtc_tcp: bool = true;
         /// Media threads; 0: number of cores.
         shards: usize = 0, within 0..=256;
-        /// A leg without RTP for this many seconds, while not on hold, ends.
+        /// A leg without RTP and RTCP for this many seconds, while not on hold, ends.
         rtp_timeout_seconds: u64 = 30, within 1..=86_400;
         /// Video codecs, the preferred one first.
         video_codecs: Vec<VideoCodec> = VideoCodec::ALL.to_vec();

@@ -15,6 +15,9 @@ section! {
         name: String = "local".into();
         /// Networks that may send.
         allow: Vec<IpNet> = ["127.0.0.0/8", "::1/128"].iter().filter_map(|net| net.parse().ok()).collect();
+        /// Networks that media may come from though SDP names another address, beside the host that SDP names and the one
+        /// that the call's SIP comes from; empty: those of `allow`.
+        media: Vec<IpNet> = Vec::new();
         /// Numbers that may be dialled; a trailing `*` stands for any rest; empty: any number.
         numbers: Vec<String> = Vec::new();
         /// Numbering plan, ISO code.

@@ -13,7 +13,7 @@ use omnigate_omnitalk::{LookUp, TelephoneNotice};
 use omnigate_rtp::digits::{DigitMerger, Source};
 use omnigate_sip::message::{Headers, Status};
 use omnigate_sip::{Agreed, CallEnd as SipEnd, CallEvent as SipEvent, Direction, Negotiator, info};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -121,7 +121,8 @@ impl CallTask {
         let (notices, rooms) = mpsc::unbounded_channel();
         let sip = incoming.call;
         let peer = incoming.hop.remote.ip();
-        let handle = match gateway.media.open_leg_at(peer, leg_events, now()) {
+        let sources = screened.trunk.media_sources(peer);
+        let handle = match gateway.media.open_leg_at(sources, leg_events, now()) {
             Ok(handle) => handle,
             Err(error) => {
                 warn!(%error, "no media for a call");
@@ -427,10 +428,7 @@ impl CallTask {
                 self.flow.handle(FlowEvent::MediaFlows, now());
             }
             LegEvent::Digit(key, source) => self.digit(key, source),
-            LegEvent::RemoteLearned { from, to } => {
-                self.learned = true;
-                info!(%from, %to, "RTP comes from another address than SDP said");
-            }
+            LegEvent::RemoteLearned { from, to } => self.learned(from, to),
             LegEvent::PlaybackDone(id) if self.playing == Some(id) => {
                 self.playing = None;
                 self.flow.handle(FlowEvent::Played, now());
@@ -442,6 +440,16 @@ impl CallTask {
             }
             LegEvent::Failed => self.hang_up(CallEnd::Fault),
         }
+    }
+
+    fn learned(&mut self, from: SocketAddr, to: SocketAddr) {
+        self.learned = self.agreed.as_ref().is_none_or(|agreed| agreed.remote_rtp != to);
+        if self.learned {
+            info!(%from, %to, "RTP comes from another address than SDP said");
+            return;
+        }
+        info!(%from, %to, "RTP comes from where SDP said");
+        self.confirm();
     }
 
     fn notice(&mut self, notice: TelephoneNotice) {

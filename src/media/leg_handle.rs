@@ -1,19 +1,14 @@
 //! A phone leg as the control plane has it.
 
-#![allow(clippy::disallowed_types, reason = "nothing here runs a packet")]
-
 use crate::media::command::{Command, LegOrder};
 use crate::media::error::MediaError;
 use crate::media::ids::{LegId, PlaybackId};
-use crate::media::net::ports::PortPool;
 use crate::media::orders::Orders;
 use crate::media::playback::Playback;
-use crate::sync::lock;
 use omnigate_sip::{Agreed, LocalMedia};
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 /// Where a leg can be reached, wherever it is: for whoever moves it between rooms. It does not keep the leg.
 #[derive(Clone)]
@@ -43,23 +38,15 @@ impl LegSeat {
 pub struct LegHandle {
     seat: LegSeat,
     local: LocalMedia,
-    /// Where its port goes back to.
-    ports: Arc<Mutex<PortPool>>,
     /// Numbers playbacks, of all legs.
     playbacks: Arc<AtomicU64>,
 }
 
 impl LegHandle {
-    pub(super) fn new(
-        seat: LegSeat,
-        local: LocalMedia,
-        ports: Arc<Mutex<PortPool>>,
-        playbacks: Arc<AtomicU64>,
-    ) -> LegHandle {
+    pub(super) fn new(seat: LegSeat, local: LocalMedia, playbacks: Arc<AtomicU64>) -> LegHandle {
         LegHandle {
             seat,
             local,
-            ports,
             playbacks,
         }
     }
@@ -106,6 +93,5 @@ impl LegHandle {
 impl Drop for LegHandle {
     fn drop(&mut self) {
         self.seat.release(LegOrder::Remove);
-        lock(&self.ports).close(self.local.port, Instant::now());
     }
 }

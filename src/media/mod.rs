@@ -49,6 +49,7 @@ pub use ids::{LegId, PlaybackId};
 pub use leg_handle::{LegHandle, LegSeat};
 #[cfg(test)]
 pub(crate) use net::made::{Net, Port};
+pub use net::sources::MediaSources;
 #[cfg(test)]
 pub(crate) use plane::made::MadeShards;
 pub use plane::{MediaPlane, ShardIndex};

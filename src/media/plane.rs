@@ -14,6 +14,7 @@ use crate::media::leg_handle::{LegHandle, LegSeat};
 use crate::media::net::port::{Announced, WebrtcPort};
 use crate::media::net::ports::PortPool;
 use crate::media::net::sockets::Sockets;
+use crate::media::net::sources::MediaSources;
 use crate::media::net::tcp::TcpPort;
 use crate::media::orders::Orders;
 use crate::media::outlet::Outlet;
@@ -56,7 +57,7 @@ pub struct MediaPlane {
     figures: Vec<Arc<ShardFigures>>,
     webrtc_ports: Vec<Announced>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    ports: Arc<Mutex<PortPool>>,
+    ports: Mutex<PortPool>,
     taps: Mutex<Vec<TapReader>>,
     pub(super) factory: PeerFactory,
     pub(super) settings: MediaSettings,
@@ -107,23 +108,29 @@ impl MediaPlane {
         self.webrtc_ports[shard].candidates(&self.settings)
     }
 
-    /// Opens the media of a phone call, silent until [`LegHandle::set_media`]. `peer` chooses the family of
-    /// the announced address. The end of `events` is the end of the leg.
+    /// Opens the media of a phone call, silent until [`LegHandle::set_media`]. `sources` are who may send beside the one
+    /// that SDP names; the address of its peer chooses the family of the announced address. The end of `events` is the end
+    /// of the leg.
     ///
     /// # Errors
     /// [`MediaError::Socket`] without a free port, [`MediaError::Busy`] when the shard does not take orders.
-    pub fn open_leg(&self, peer: IpAddr, events: mpsc::Sender<LegEvent>) -> Result<LegHandle, MediaError> {
-        self.open_leg_at(peer, events, Instant::now())
+    pub fn open_leg(
+        &self,
+        sources: impl Into<MediaSources>,
+        events: mpsc::Sender<LegEvent>,
+    ) -> Result<LegHandle, MediaError> {
+        self.open_leg_at(sources.into(), events, Instant::now())
     }
 
     /// [`MediaPlane::open_leg`] at this time.
     pub(crate) fn open_leg_at(
         &self,
-        peer: IpAddr,
+        sources: MediaSources,
         events: mpsc::Sender<LegEvent>,
         now: Instant,
     ) -> Result<LegHandle, MediaError> {
-        let (port, rtp, rtcp) = lock(&self.ports)
+        let peer = sources.peer();
+        let opened = lock(&self.ports)
             .open(self.bind_for(peer), now)
             .map_err(|source| MediaError::Socket {
                 what: "media.rtp_ports",
@@ -137,24 +144,19 @@ impl MediaPlane {
             sequence: rng.random::<u16>() >> 1,
             timestamp: rng.random(),
             silence_timeout: self.settings.silence_timeout,
+            sources,
         };
-        let leg =
-            Playout::new(PlayoutSettings::default()).map(|p| Leg::new(id, (rtp, rtcp), events, p, seed, now));
-        let added = leg
-            .map_err(MediaError::from)
-            .and_then(|leg| self.shards[shard].ask(Command::AddLeg(Box::new(leg))));
-        if let Err(e) = added {
-            lock(&self.ports).close(port, now);
-            return Err(e);
-        }
+        let port = opened.lease.port();
+        let playout = Playout::new(PlayoutSettings::default())?;
+        let leg = Leg::new(id, opened, events, playout, seed, now);
+        self.shards[shard].ask(Command::AddLeg(Box::new(leg)))?;
         let ip = self.advertised(peer);
         let seat = LegSeat {
             id,
             orders: self.shards[shard].clone(),
         };
         let local = LocalMedia { ip, port };
-        let (ports, playbacks) = (self.ports.clone(), self.next_playback.clone());
-        Ok(LegHandle::new(seat, local, ports, playbacks))
+        Ok(LegHandle::new(seat, local, self.next_playback.clone()))
     }
 
     /// A socket of the caller's address family.
@@ -342,7 +344,7 @@ impl Parts {
             figures: self.figures,
             webrtc_ports: self.ports,
             threads: Mutex::new(threads),
-            ports: Arc::new(Mutex::new(PortPool::new(settings.rtp_ports.clone(), sockets))),
+            ports: Mutex::new(PortPool::new(settings.rtp_ports.clone(), sockets)),
             taps: Mutex::new(self.taps),
             factory: PeerFactory::new()?,
             settings,

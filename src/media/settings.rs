@@ -20,7 +20,7 @@ pub struct MediaSettings {
     pub webrtc_tcp: bool,
     /// Number of shards, at least 1.
     pub shards: usize,
-    /// A leg without RTP for this long, while not on hold, is reported silent.
+    /// A leg without RTP and RTCP for this long, while not on hold, is reported silent.
     pub silence_timeout: Duration,
     /// Video codecs, the preferred one first.
     pub video_codecs: Vec<VideoCodec>,

@@ -290,7 +290,7 @@ impl Shard {
             }
             LegOrder::Remove => {
                 if let Some(leg) = self.rooms.take_leg(id, now, &self.outlet) {
-                    leg.end(&self.outlet.figures);
+                    leg.end(now, &self.outlet.figures);
                 }
             }
             LegOrder::SetMedia(agreed) => self.with_leg(id, |leg| leg.set_media(*agreed, now)),

@@ -1,6 +1,7 @@
 //! Which trunk a call comes in on.
 
 use crate::config::{self, Language};
+use crate::media::MediaSources;
 use ipnet::IpNet;
 use omnigate_number::{Country, NumberPattern, PhoneNumber};
 use omnigate_omnitalk::RecordPolicy;
@@ -21,6 +22,7 @@ pub struct Trunk {
     /// What is recorded because a caller comes by it.
     pub record: RecordPolicy,
     allow: Vec<IpNet>,
+    media: Arc<[IpNet]>,
     numbers: Vec<NumberPattern>,
 }
 
@@ -50,6 +52,9 @@ impl Trunks {
                 service: t.service.clone(),
                 record: t.record,
                 allow: t.allow.clone(),
+                media: if t.media.is_empty() { &t.allow } else { &t.media }
+                    .as_slice()
+                    .into(),
                 numbers: t.numbers.iter().filter_map(pattern).collect(),
             }
         };
@@ -132,6 +137,11 @@ impl Trunk {
         Ok(())
     }
 
+    /// Who may send the media of a call whose INVITE came from `peer`, beside the host that SDP names.
+    pub fn media_sources(&self, peer: IpAddr) -> MediaSources {
+        MediaSources::new(peer, self.media.clone())
+    }
+
     fn takes(&self, number: &PhoneNumber) -> bool {
         self.numbers.is_empty() || self.numbers.iter().any(|pattern| pattern.takes(number))
     }
@@ -211,6 +221,27 @@ mod tests {
         assert!(!takes("::ffff:127.0.0.1", "203.0.113.5"));
         assert!(!takes("fd00::1", "2001:db8::1"));
         assert!(!takes("224.0.0.1", "203.0.113.5"));
+    }
+
+    #[test]
+    fn media_comes_from_the_networks_of_the_trunk_or_from_those_that_are_its_media_networks() {
+        let toml = r#"
+            [[trunk]]
+            name = "plain"
+            allow = ["203.0.113.0/28"]
+            [[trunk]]
+            name = "apart"
+            allow = ["203.0.113.0/28"]
+            media = ["198.51.100.0/24"]
+        "#;
+        let all = Trunks::new(&load_text(toml, []).unwrap());
+        let allows = |trunk: usize, host: &str| {
+            let sources = all.0[trunk].media_sources("203.0.113.5".parse().unwrap());
+            sources.allow(host.parse().unwrap())
+        };
+        assert!(allows(0, "203.0.113.9") && !allows(0, "198.51.100.9"));
+        assert!(allows(1, "198.51.100.9") && !allows(1, "203.0.113.9"));
+        assert!(allows(0, "203.0.113.5") && allows(1, "203.0.113.5"));
     }
 
     #[test]

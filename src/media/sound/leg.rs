@@ -4,10 +4,15 @@ use crate::media::event::{LegEvent, LegFigures};
 use crate::media::ids::{LegId, PlaybackId};
 use crate::media::net::batch::{Batch, BatchSocket, Moment};
 use crate::media::net::latch::{Latch, Verdict};
+use crate::media::net::ports::{Opened, PortLease};
+use crate::media::net::sources::MediaSources;
+use crate::media::net::stream::Stream;
 use crate::media::outlet::Outlet;
 use crate::media::playback::Playback;
 use crate::media::sound::g711_out::{Outbound, TICK_8K, law};
 use crate::media::sound::player::Player;
+use crate::media::sound::reports::Reports;
+use crate::media::sound::silence::Silence;
 use crate::media::stats::ShardFigures;
 use crate::media::tap::{Capture, Captured, Tap};
 use omnigate_audio::dtmf::Detector;
@@ -16,7 +21,6 @@ use omnigate_audio::mix::Limiter;
 use omnigate_room::ParticipantId;
 use omnigate_rtp::digits::Source;
 use omnigate_rtp::playout::{PayloadKind, Playout};
-use omnigate_rtp::session::RtcpSession;
 use omnigate_rtp::telephone_event::Receiver;
 use omnigate_rtp::{RtpPacket, is_rtcp};
 use omnigate_sip::Agreed;
@@ -25,19 +29,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
 
-/// CNAME of our reports (RFC 3550 section 6.5.1): the service, not a person.
-const CNAME: &str = "omnigate";
-/// RTCP is read after so many ticks without: each 200 ms, within the time that the kernel's arrival times are believed.
-const RTCP_EACH: u8 = 9;
-
 /// A caller's media.
 pub(crate) struct Leg {
     pub(crate) id: LegId,
     /// Both are read by the tick: the kernel keeps the times of arrival, so no packet wakes the thread.
     rtp: Arc<BatchSocket>,
-    rtcp: Rtcp,
+    reports: Reports,
+    /// Goes back after the sockets, and before the end of the events tells that all of it is gone.
+    lease: PortLease,
     events: Sender<LegEvent>,
     agreed: Option<Agreed>,
+    sources: MediaSources,
+    /// What the last call on this port has sent.
+    late: Option<Stream>,
     latch: Option<Latch>,
     playout: Playout,
     outbound: Outbound,
@@ -58,77 +62,19 @@ pub(crate) struct Leg {
     pub(crate) captured: Captured,
 }
 
-/// The reports beside the caller's packets.
-struct Rtcp {
-    socket: Arc<BatchSocket>,
-    /// Ticks until it is read.
-    ticks: u8,
-    /// Where the caller's reports come from.
-    source: Option<SocketAddr>,
-    session: RtcpSession,
-    report: Vec<u8>,
-}
-
-impl Rtcp {
-    fn new(socket: BatchSocket, ssrc: u32, now: Instant) -> Rtcp {
-        Rtcp {
-            socket: Arc::new(socket),
-            ticks: 0,
-            source: None,
-            session: RtcpSession::new(now, u64::from(ssrc)),
-            report: Vec::with_capacity(1500),
-        }
-    }
-
-    /// Whether it is read in this tick.
-    fn turn(&mut self) -> bool {
-        let (ticks, turn) = match self.ticks.checked_sub(1) {
-            Some(left) => (left, false),
-            None => (RTCP_EACH, true),
-        };
-        self.ticks = ticks;
-        turn
-    }
-
-    /// Sends what was written last.
-    fn send(&self, to: SocketAddr) {
-        let _ = self.socket.send_to(&self.report, to);
-    }
-}
-
-/// How long nothing has come from the caller. It is told once, until something comes.
-struct Silence {
-    timeout: Duration,
-    since: Instant,
-    told: bool,
-}
-
-impl Silence {
-    fn broken(&mut self, now: Instant) {
-        self.since = now;
-        self.told = false;
-    }
-
-    /// Whether it is to be told now that it lasts too long.
-    fn is_news(&mut self, now: Instant) -> bool {
-        let news = !self.told && now.saturating_duration_since(self.since) > self.timeout;
-        self.told |= news;
-        news
-    }
-}
-
 /// Initial values of a leg that come from outside.
 pub(crate) struct LegSeed {
     pub(crate) ssrc: u32,
     pub(crate) sequence: u16,
     pub(crate) timestamp: u32,
     pub(crate) silence_timeout: Duration,
+    pub(crate) sources: MediaSources,
 }
 
 impl Leg {
     pub(crate) fn new(
         id: LegId,
-        sockets: (BatchSocket, BatchSocket),
+        opened: Opened,
         events: Sender<LegEvent>,
         playout: Playout,
         seed: LegSeed,
@@ -136,10 +82,13 @@ impl Leg {
     ) -> Leg {
         Leg {
             id,
-            rtp: Arc::new(sockets.0),
-            rtcp: Rtcp::new(sockets.1, seed.ssrc, now),
+            rtp: Arc::new(opened.rtp),
+            reports: Reports::new(opened.rtcp, seed.ssrc, now),
+            lease: opened.lease,
             events,
             agreed: None,
+            sources: seed.sources,
+            late: opened.last,
             latch: None,
             playout,
             outbound: Outbound::new(seed.ssrc, seed.sequence, seed.timestamp),
@@ -150,11 +99,7 @@ impl Leg {
             limiter: Limiter::default(),
             frame: [0; TICK_8K],
             talking: false,
-            silence: Silence {
-                timeout: seed.silence_timeout,
-                since: now,
-                told: false,
-            },
+            silence: Silence::new(seed.silence_timeout, now),
             heard: false,
             scratch: Vec::with_capacity(1500),
             participant: None,
@@ -178,10 +123,15 @@ impl Leg {
 
     pub(crate) fn set_media(&mut self, agreed: Agreed, now: Instant) {
         match &mut self.latch {
+            // A hold in the manner of RFC 2543 says nothing about where the caller is.
+            Some(_) if agreed.remote_rtp.ip().is_unspecified() => {}
             Some(latch) => latch.renew(agreed.remote_rtp, now),
-            None => self.latch = Some(Latch::new(agreed.remote_rtp, now)),
+            None => {
+                let (sources, late) = (self.sources.clone(), self.late);
+                self.latch = Some(Latch::new(agreed.remote_rtp, sources, late, now));
+            }
         }
-        self.rtcp.source = None;
+        self.reports.latch.renew(agreed.remote_rtcp);
         self.outbound
             .configure(law(agreed.payload), agreed.payload_type, agreed.ptime_ms);
         // Tones are looked for only when the caller cannot send events.
@@ -216,10 +166,10 @@ impl Leg {
                 self.rtp_packet(data, source, arrival, outlet);
             }
         });
-        if !self.rtcp.turn() {
+        if !self.reports.turn() {
             return;
         }
-        let socket = self.rtcp.socket.clone();
+        let socket = self.reports.socket.clone();
         batch.receive(&socket, moment, |source, arrival, data| {
             self.rtcp_packet(data, source, arrival);
         });
@@ -238,9 +188,7 @@ impl Leg {
         }
         ShardFigures::count(&figures.rtp_received);
         self.silence.broken(now);
-        self.rtcp
-            .session
-            .on_rtp(packet.ssrc, packet.sequence, packet.timestamp, now, 8_000);
+        self.reports.on_rtp(&packet, now);
         if agreed.telephone_event == Some(packet.payload_type) {
             self.playout.skip(packet.sequence);
             self.captured
@@ -274,19 +222,14 @@ impl Leg {
         }
     }
 
+    /// A caller who only listens, or whose telephone sends nothing in silence, is known to be there by its reports.
     fn rtcp_packet(&mut self, data: &[u8], source: SocketAddr, now: Instant) {
         let Some(latch) = &self.latch else { return };
-        // Reports are taken from the host that sends the media.
-        if source.ip() != latch.destination().ip() {
-            return;
-        }
         if self
-            .rtcp
-            .session
-            .on_rtcp(data, self.outbound.sender().ssrc(), now)
-            .is_ok()
+            .reports
+            .receive(data, source, self.outbound.sender().ssrc(), latch, now)
         {
-            self.rtcp.source = Some(source);
+            self.silence.broken(now);
         }
     }
 
@@ -310,7 +253,7 @@ impl Leg {
         self.captured.held(held, now, &mut outlet.tap.borrow_mut());
         if held {
             self.frame.fill(0);
-            self.silence.since = now;
+            self.silence.excused(now);
         }
         self.talking = self.talk.push(&self.frame) && !held;
         if self.silence.is_news(now) {
@@ -345,46 +288,42 @@ impl Leg {
 
     /// Sends a report when one is due. `ntp` is the wall clock in NTP format.
     pub(crate) fn report(&mut self, now: Instant, ntp: impl Fn() -> u64) {
-        if !self.rtcp.session.due(now) {
+        if !self.reports.due(now) {
             return;
         }
-        let Some(destination) = self.rtcp_destination() else {
-            return;
-        };
-        let (rtcp, sender) = (&mut self.rtcp, self.outbound.sender());
-        rtcp.session
-            .write_report(now, ntp(), sender, CNAME, &mut rtcp.report);
-        rtcp.send(destination);
+        if let Some(destination) = self.report_destination() {
+            self.reports.send(now, ntp(), self.outbound.sender(), destination);
+        }
     }
 
-    fn rtcp_destination(&self) -> Option<SocketAddr> {
+    fn report_destination(&self) -> Option<SocketAddr> {
         let (latch, agreed) = (self.latch.as_ref()?, self.agreed.as_ref()?);
-        let rtp = latch.destination();
-        let signalled = agreed.remote_rtcp.filter(|_| rtp == agreed.remote_rtp);
-        let neighbour = || Some(SocketAddr::new(rtp.ip(), rtp.port().checked_add(1)?));
-        self.rtcp
-            .source
-            .or(signalled)
-            .or_else(neighbour)
+        // A hold by 0.0.0.0 forbids reports too (RFC 3264 section 8.4).
+        if agreed.remote_rtp.ip().is_unspecified() {
+            return None;
+        }
+        self.reports
+            .latch
+            .destination(latch.destination(), agreed.remote_rtp)
             .filter(|a| a.port() != 0 && !a.ip().is_unspecified())
     }
 
     /// Says goodbye by RTCP and reports the last figures.
-    pub(crate) fn end(mut self: Box<Self>, figures: &ShardFigures) {
-        if let Some(destination) = self.rtcp_destination() {
-            let (rtcp, sender) = (&mut self.rtcp, self.outbound.sender());
-            rtcp.session.write_bye(sender, CNAME, &mut rtcp.report);
-            rtcp.send(destination);
+    pub(crate) fn end(mut self: Box<Self>, now: Instant, figures: &ShardFigures) {
+        if let Some(destination) = self.report_destination() {
+            self.reports.goodbye(self.outbound.sender(), destination);
         }
         let last = self.figures();
         figures
             .rtp_lost
             .fetch_add(last.lost, std::sync::atomic::Ordering::Relaxed);
         self.tell(LegEvent::Ended(last), figures);
+        let heard = self.latch.as_ref().and_then(Latch::heard);
+        self.lease.end(heard.or(self.late), now);
     }
 
     fn figures(&self) -> LegFigures {
-        let s = self.rtcp.session.stats();
+        let s = self.reports.stats();
         LegFigures {
             received: s.received,
             sent: u64::from(self.outbound.sender().packets()),
@@ -396,3 +335,7 @@ impl Leg {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "leg_tests.rs"]
+mod tests;

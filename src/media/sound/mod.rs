@@ -7,5 +7,7 @@ pub(crate) mod g711_out;
 pub(super) mod leg;
 pub(super) mod opus_out;
 pub(super) mod player;
+mod reports;
 pub(super) mod room;
 pub(super) mod rooms;
+mod silence;

@@ -391,7 +391,7 @@ impl World {
     /// A leg, with where it reports. None: the media plane has none.
     pub(super) fn leg(&mut self) -> Option<Leg> {
         let (sender, events) = mpsc::channel(256);
-        let leg = self.plane.open_leg_at(OUTSIDE, sender, self.now.instant);
+        let leg = self.plane.open_leg_at(OUTSIDE.into(), sender, self.now.instant);
         Some((leg.ok()?, events))
     }
 

@@ -1,0 +1,217 @@
+//! Legs on a made network and clock.
+
+use super::*;
+use crate::media::net::made::{Net, Port};
+use crate::media::plane::made::MadeShards;
+use crate::media::{LegHandle, MediaPlane, MediaSettings};
+use omnigate_sip::{Direction, Payload};
+use std::net::{IpAddr, Ipv4Addr};
+use tokio::sync::mpsc;
+
+const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+const OURS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 200));
+const FRAME: Duration = Duration::from_millis(20);
+const SILENCE: Duration = Duration::from_secs(2);
+const EVENT_TYPE: u8 = 101;
+
+/// A plane with a single pair of ports, and its clock.
+struct Bench {
+    net: Net,
+    plane: Arc<MediaPlane>,
+    shards: MadeShards,
+    now: Instant,
+}
+
+/// A telephone, and the leg that serves it.
+struct Phone {
+    rtp: Port,
+    reports: Port,
+    to: SocketAddr,
+    ssrc: u32,
+    sequence: u16,
+    events: mpsc::Receiver<LegEvent>,
+    leg: LegHandle,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let settings = MediaSettings {
+            bind: OURS,
+            advertise: vec![OURS],
+            rtp_ports: 20_000..=20_001,
+            webrtc_port: 40_000,
+            webrtc_tcp: false,
+            shards: 1,
+            video_codecs: Vec::new(),
+            silence_timeout: SILENCE,
+        };
+        let (events, _) = mpsc::unbounded_channel();
+        let (net, now) = (Net::default(), Instant::now());
+        let (plane, shards) = MediaPlane::made(settings, &events, &net, now).unwrap();
+        Bench {
+            net,
+            plane,
+            shards,
+            now,
+        }
+    }
+
+    /// A telephone at this port, which SDP names, whose packets have this SSRC.
+    fn phone(&mut self, port: u16, ssrc: u32) -> Phone {
+        let (sender, events) = mpsc::channel(256);
+        let leg = self.plane.open_leg_at(HOST.into(), sender, self.now).unwrap();
+        let at = SocketAddr::new(HOST, port);
+        let agreed = Agreed {
+            remote_rtp: at,
+            remote_rtcp: None,
+            payload: Payload::Pcma,
+            payload_type: 8,
+            receive: vec![(8, Payload::Pcma)],
+            telephone_event: Some(EVENT_TYPE),
+            comfort_noise: None,
+            ptime_ms: 20,
+            direction: Direction::SendRecv,
+        };
+        leg.set_media(agreed).unwrap();
+        let local = leg.local();
+        self.turn();
+        Phone {
+            rtp: self.net.bind(at).unwrap(),
+            reports: self.net.bind(SocketAddr::new(HOST, port + 1)).unwrap(),
+            to: SocketAddr::new(local.ip, local.port),
+            ssrc,
+            sequence: 1,
+            events,
+            leg,
+        }
+    }
+
+    /// The next 20 ms.
+    fn turn(&mut self) {
+        self.now += FRAME;
+        self.shards.turn(0, self.now);
+    }
+}
+
+impl Phone {
+    fn send(&mut self, payload_type: u8, payload: &[u8]) {
+        let mut packet = vec![0x80, payload_type];
+        packet.extend(self.sequence.to_be_bytes());
+        packet.extend((u32::from(self.sequence) * 160).to_be_bytes());
+        packet.extend(self.ssrc.to_be_bytes());
+        packet.extend(payload);
+        self.rtp.send(&packet, self.to);
+        self.sequence = self.sequence.wrapping_add(1);
+    }
+
+    fn speak(&mut self) {
+        self.send(8, &[0xd5; 160]);
+    }
+
+    /// An empty receiver report (RFC 3550 section 6.4.2).
+    fn report(&self) {
+        let mut report = vec![0x80, 201, 0, 1];
+        report.extend(self.ssrc.to_be_bytes());
+        let to = SocketAddr::new(self.to.ip(), self.to.port() + 1);
+        self.reports.send(&report, to);
+    }
+
+    fn told(&mut self) -> Vec<LegEvent> {
+        std::iter::from_fn(|| self.events.try_recv().ok()).collect()
+    }
+}
+
+#[test]
+fn a_caller_who_sends_reports_and_no_sound_is_there() {
+    let mut bench = Bench::new();
+    let mut phone = bench.phone(4_000, 7);
+    for turn in 0..500 {
+        if turn % 25 == 0 {
+            phone.report();
+        }
+        bench.turn();
+    }
+    assert_eq!(phone.told(), []);
+    for _ in 0..150 {
+        bench.turn();
+    }
+    assert_eq!(phone.told(), [LegEvent::Silent]);
+}
+
+#[test]
+fn reports_of_a_stranger_keep_nobody_alive() {
+    let mut bench = Bench::new();
+    let mut phone = bench.phone(4_000, 7);
+    let stranger = SocketAddr::from(([198, 51, 100, 6], 4_001));
+    phone.reports = bench.net.bind(stranger).unwrap();
+    for _ in 0..150 {
+        phone.report();
+        bench.turn();
+    }
+    assert_eq!(phone.told(), [LegEvent::Silent]);
+}
+
+#[test]
+fn what_the_last_call_still_sends_does_not_reach_the_next_one_on_its_ports() {
+    let mut bench = Bench::new();
+    let mut first = bench.phone(4_000, 7);
+    for _ in 0..50 {
+        first.speak();
+        bench.turn();
+    }
+    assert_eq!(first.told(), [LegEvent::FirstPacket]);
+    let Phone {
+        rtp,
+        reports,
+        to,
+        sequence,
+        leg,
+        ..
+    } = first;
+    drop(leg);
+    bench.turn();
+    // The BYE was lost, so the telephone goes on speaking: it is of the same host, and the next caller is silent yet.
+    let mut next = bench.phone(4_100, 8);
+    assert_eq!(next.to, to);
+    let own = std::mem::replace(&mut next.rtp, rtp);
+    let own_reports = std::mem::replace(&mut next.reports, reports);
+    (next.ssrc, next.sequence) = (7, sequence);
+    for _ in 0..120 {
+        next.speak();
+        next.report();
+        bench.turn();
+    }
+    assert_eq!(next.told(), [LegEvent::Silent]);
+    (next.rtp, next.reports, next.ssrc) = (own, own_reports, 8);
+    next.speak();
+    bench.turn();
+    assert_eq!(next.told(), [LegEvent::FirstPacket]);
+    assert_eq!(bench.plane.figures().rtp_rejected, 120);
+}
+
+#[test]
+fn a_caller_of_another_port_is_learned_and_gives_way_to_the_one_that_sdp_names() {
+    let mut bench = Bench::new();
+    let mut phone = bench.phone(4_000, 7);
+    let signalled = SocketAddr::new(HOST, 4_000);
+    let nat = SocketAddr::new(HOST, 5_000);
+    let own = std::mem::replace(&mut phone.rtp, bench.net.bind(nat).unwrap());
+    for _ in 0..10 {
+        phone.speak();
+        bench.turn();
+    }
+    let learned = LegEvent::RemoteLearned {
+        from: signalled,
+        to: nat,
+    };
+    assert_eq!(phone.told(), [learned, LegEvent::FirstPacket]);
+    phone.rtp = own;
+    phone.ssrc = 9;
+    phone.speak();
+    bench.turn();
+    let back = LegEvent::RemoteLearned {
+        from: nat,
+        to: signalled,
+    };
+    assert_eq!(phone.told(), [back]);
+}
