@@ -23,6 +23,8 @@ pub struct Trunk {
     pub record: RecordPolicy,
     allow: Vec<IpNet>,
     media: Arc<[IpNet]>,
+    /// They are named, and not those that may send SIP.
+    names_media: bool,
     numbers: Vec<NumberPattern>,
 }
 
@@ -52,6 +54,7 @@ impl Trunks {
                 service: t.service.clone(),
                 record: t.record,
                 allow: t.allow.clone(),
+                names_media: !t.media.is_empty(),
                 media: if t.media.is_empty() { &t.allow } else { &t.media }
                     .as_slice()
                     .into(),
@@ -118,7 +121,7 @@ impl Trunks {
 
 impl Trunk {
     /// Whether media may go to `address` when the INVITE came from `peer`: nobody may make this machine send to itself, nor
-    /// a stranger in the public network into a private one.
+    /// a stranger in the public network into a private one, unless the trunk names it as one of its media networks.
     ///
     /// # Errors
     /// Why not.
@@ -131,7 +134,8 @@ impl Trunk {
             IpAddr::V6(ip) if ip.is_unique_local() || ip.is_unicast_link_local() => Reach::Site,
             _ => Reach::World,
         };
-        if address.is_multicast() || reach(address) < reach(peer) {
+        let named = self.names_media && self.media.iter().any(|net| net.contains(&address));
+        if address.is_multicast() || (!named && reach(address) < reach(peer)) {
             return Err(format!("media address {address} cannot be meant for this side"));
         }
         Ok(())
@@ -232,7 +236,7 @@ mod tests {
             [[trunk]]
             name = "apart"
             allow = ["203.0.113.0/28"]
-            media = ["198.51.100.0/24"]
+            media = ["198.51.100.0/24", "10.9.0.0/16"]
         "#;
         let all = Trunks::new(&load_text(toml, []).unwrap());
         let allows = |trunk: usize, host: &str| {
@@ -242,6 +246,14 @@ mod tests {
         assert!(allows(0, "203.0.113.9") && !allows(0, "198.51.100.9"));
         assert!(allows(1, "198.51.100.9") && !allows(1, "203.0.113.9"));
         assert!(allows(0, "203.0.113.5") && allows(1, "203.0.113.5"));
+        let takes = |trunk: usize| {
+            let (address, peer) = ("10.9.1.1".parse().unwrap(), "203.0.113.5".parse().unwrap());
+            all.0[trunk].takes_media(address, peer).is_ok()
+        };
+        assert!(
+            !takes(0) && takes(1),
+            "a private address that the trunk names is meant"
+        );
     }
 
     #[test]
