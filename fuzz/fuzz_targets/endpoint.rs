@@ -15,8 +15,9 @@
 //! | `9` | the last call refers, rejects, pings or sends an INFO, by the next byte |
 //! | `7`, others | the rest comes from the network |
 //!
-//! (Modulo 12, so that every byte says something.) In what comes, `TAG` is the To tag of our last message, `FROM` the From
-//! tag, `BRANCH` the branch, `NUMBER` the CSeq number and `CALLID` the Call-ID of our last request: so a seed can go on with a dialog.
+//! (Modulo 12, so that every byte says something.) In what comes, `TAG` is the To tag of our last message, `RSEQ` its RSeq,
+//! `FROM` the From tag, `BRANCH` the branch, `NUMBER` the CSeq number and `CALLID` the Call-ID of our last request: so a seed
+//! can go on with a dialog.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -35,6 +36,7 @@ struct Said {
     branch: String,
     number: String,
     call_id: String,
+    rseq: String,
     origin: Option<Origin>,
 }
 
@@ -51,6 +53,9 @@ impl Said {
         if let Some(tag) = after("To:", ";tag=") {
             self.tag = tag;
         }
+        if let Some(rseq) = after("RSeq:", ": ") {
+            self.rseq = rseq;
+        }
         if is_request {
             self.from = after("From:", ";tag=").unwrap_or_default();
             self.branch = after("Via:", ";branch=").unwrap_or_default();
@@ -65,6 +70,7 @@ impl Said {
             .replace("BRANCH", &self.branch)
             .replace("NUMBER", &self.number)
             .replace("CALLID", &self.call_id)
+            .replace("RSEQ", &self.rseq)
     }
 }
 
