@@ -489,13 +489,20 @@ impl Endpoint {
             mark: None,
         };
         ctx.mark = call.marks();
+        let before = call.deadline();
         step(call, &mut ctx);
+        // One that is entered already is not entered again: in a long call that would be a leak.
+        let deadline = call.deadline();
+        if deadline != before {
+            self.deadlines.set(key, deadline);
+        }
         self.after(key);
     }
 
     fn enter(&mut self, call: Call) {
         self.alive += 1;
         self.by_tag.insert(call.dialog().local_tag().into(), call.key());
+        self.deadlines.set(call.key(), call.deadline());
         self.calls.insert(call.key(), call);
     }
 
@@ -510,7 +517,6 @@ impl Endpoint {
         let Some(call) = self.calls.get_mut(&key) else {
             return;
         };
-        self.deadlines.set(key, call.deadline());
         if call.is_gone() {
             self.by_tag.remove(call.dialog().local_tag());
             self.calls.remove(&key);

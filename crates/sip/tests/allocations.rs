@@ -54,6 +54,25 @@ fn a_call_takes_few_blocks_and_little_memory() {
     let held = (after.curr_bytes - before.curr_bytes) / CALLS;
     let in_blocks = (after.curr_blocks - before.curr_blocks) as f64 / CALLS as f64;
     println!("a held call: {held} bytes in {in_blocks:.1} blocks");
+
+    // What happens in a call leaves nothing behind, however often it does.
+    let mut trunk = Trunk::new();
+    let tag = trunk.begin();
+    trunk.pass(Duration::from_secs(40));
+    for number in 0..10_000 {
+        trunk.info(tag, number);
+    }
+    trunk.pass(Duration::from_secs(40));
+    assert_eq!(trunk.endpoint.transactions(), (0, 0));
+    // Tables keep the size that the transactions of these INFOs gave them: once more, and nothing grows.
+    let once = dhat::HeapStats::get().curr_bytes;
+    for number in 10_000..20_000 {
+        trunk.info(tag, number);
+    }
+    trunk.pass(Duration::from_secs(40));
+    let left = dhat::HeapStats::get().curr_bytes.saturating_sub(once);
+    println!("left of 10,000 INFOs: {left} bytes");
+    assert!(left < 1_000, "10,000 INFOs leave {left} bytes");
     assert!(blocks <= BLOCKS, "a call takes {blocks} blocks");
     assert!(held <= HELD, "a held call takes {held} bytes");
 }

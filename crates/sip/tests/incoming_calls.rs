@@ -792,3 +792,28 @@ fn requests_without_a_call_are_answered() {
     assert!(ok.headers.lists(Name::Allow, "PRACK"));
     wire.nothing_left();
 }
+
+#[test]
+fn a_refer_that_waits_when_the_call_ends_gets_its_answer() {
+    let mut wire = Wire::udp();
+    let (_, tag) = up(&mut wire);
+    wire.send(&in_dialog(
+        "REFER",
+        2,
+        &tag,
+        "Refer-To: <sip:c@example.com>\r\n",
+        "",
+    ));
+    assert!(matches!(wire.call_event(), CallEvent::Refer(_)));
+    wire.send(&in_dialog("BYE", 3, &tag, "", ""));
+    let (bye, refer) = (wire.next_response(), wire.next_response());
+    assert_eq!(
+        (bye.status.code(), bye.headers.get(Name::CSeq)),
+        (200, Some("3 BYE"))
+    );
+    assert_eq!(
+        (refer.status.code(), refer.headers.get(Name::CSeq)),
+        (487, Some("2 REFER"))
+    );
+    wire.nothing_left();
+}

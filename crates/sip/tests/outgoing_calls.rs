@@ -633,3 +633,30 @@ fn a_challenged_reinvite_is_made_again_and_its_answer_taken() {
     assert_eq!(wire.next_request().method.as_str(), "ACK");
     assert_eq!(wire.call_event(), CallEvent::Answer(ANSWER.into()));
 }
+
+#[test]
+fn the_highest_number_of_a_reliable_response_has_no_next() {
+    let mut wire = Wire::udp();
+    let (call, invite) = call(&mut wire, OFFER);
+    for _ in 0..2 {
+        let more = format!("{CONTACT}Require: 100rel\r\nRSeq: 4294967295\r\n");
+        wire.send(&respond(&invite, 183, "a", &more, ""));
+    }
+    wire.send(&respond(
+        &invite,
+        183,
+        "a",
+        &format!("{CONTACT}Require: 100rel\r\nRSeq: 0\r\n"),
+        "",
+    ));
+    assert_eq!(
+        wire.next_request()
+            .headers
+            .get(Name::RAck)
+            .map(|r| r.split(' ').next()),
+        Some(Some("4294967295"))
+    );
+    wire.nothing();
+    wire.act(|e, now| e.hang_up(now, call, &none())).unwrap();
+    wire.nothing_left();
+}

@@ -366,6 +366,9 @@ impl Call {
         if let Some((id, request)) = self.incoming.take().map(Incoming::into_parts) {
             self.say(ctx, id, &request, Status::REQUEST_TERMINATED, &Headers::default());
         }
+        if let Some((id, request, _)) = self.referral.asked.take() {
+            self.say(ctx, id, &request, Status::REQUEST_TERMINATED, &Headers::default());
+        }
         match std::mem::replace(&mut self.offer, Offer::None) {
             Offer::Theirs(Place::Reinvite { id, request, .. }, _) => {
                 self.say(ctx, id, &request, Status::REQUEST_TERMINATED, &Headers::default());

@@ -151,7 +151,7 @@ impl Call {
             fork.update |= headers.lists(Name::Allow, "UPDATE");
             if let Some(rseq) = reliable {
                 // In order, and each once (RFC 3262 section 4).
-                if fork.rseq.is_some_and(|last| rseq != last + 1) {
+                if fork.rseq.is_some_and(|last| last.checked_add(1) != Some(rseq)) {
                     return;
                 }
                 fork.rseq = Some(rseq);

@@ -163,10 +163,12 @@ impl Headers {
 
     fn append(&mut self, known: Option<Name>, name: &str, value: impl fmt::Display) {
         let start = self.text.len();
-        self.text.extend(
-            name.chars()
-                .filter(|c| scan::is_token(c.encode_utf8(&mut [0; 4]))),
-        );
+        if known.is_some() {
+            self.text.push_str(name);
+        } else {
+            let is_token = |c: &char| scan::is_token(c.encode_utf8(&mut [0; 4]));
+            self.text.extend(name.chars().filter(is_token));
+        }
         let middle = self.text.len();
         // Writing into a String does not fail.
         let _ = write!(Clean(&mut self.text), "{value}");

@@ -141,6 +141,19 @@ impl Trunk {
         assert_eq!(sent, 1);
     }
 
+    /// INFO, 200 in the last call.
+    pub fn info(&mut self, tag: [u8; 16], number: u32) {
+        self.bye.fill(self.last, tag);
+        let info = String::from_utf8(self.bye.bytes.clone()).unwrap();
+        let info = info
+            .replace("BYE", "INFO")
+            .replace("=z9hG4bKb", &format!("=z9hG4bK{number}i"));
+        let info = info.replace("CSeq: 2 ", &format!("CSeq: {} ", number + 2));
+        self.endpoint.receive(self.now, &self.hop, info.as_bytes());
+        let (_, sent, _) = self.drain();
+        assert_eq!(sent, 1);
+    }
+
     pub fn pass(&mut self, time: Duration) {
         self.now += time;
         self.endpoint.timeout(self.now);

@@ -182,6 +182,30 @@ fn the_answer_to_ours_finds_it_after_the_invite_is_gone() {
 }
 
 #[test]
+fn ours_is_not_taken_for_another_request() {
+    let mut layer = Layer::udp();
+    let (first, invite) = layer.send(Method::Invite);
+    let (second, other) = layer.send(Method::Invite);
+    for (id, invite) in [(first, &invite), (second, &other)] {
+        layer.respond(invite, 180);
+        assert_eq!(layer.status(id), 180);
+        layer.cancel(id, Headers::default());
+        let cancel = layer.next_request();
+        assert_eq!(cancel.headers.get(Name::Via), invite.headers.get(Name::Via));
+        layer.respond(&cancel, 200);
+    }
+    for (id, invite) in [(second, &other), (first, &invite)] {
+        layer.respond(invite, 487);
+        assert_eq!(layer.status(id), 487);
+    }
+    layer.pass(32.0);
+    layer.lines();
+    assert_eq!(layer.events.len(), 2);
+    layer.events.clear();
+    layer.over();
+}
+
+#[test]
 fn ours_that_nobody_answers_or_that_cannot_be_sent_is_no_news() {
     for fails in [false, true] {
         let mut layer = Layer::udp();

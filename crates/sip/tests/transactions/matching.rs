@@ -230,3 +230,53 @@ fn two_requests_never_have_one_branch() {
     assert!(branches.iter().all(|b| b.starts_with("z9hG4bK")));
     ends(&mut layer);
 }
+
+#[test]
+fn the_cookie_alone_or_none_does_not_make_a_branch_that_names_its_transaction() {
+    for branch in ["z9hG4bK", "abcdefghijklm", "Z9HG4BKabcdef"] {
+        let mut layer = Layer::udp();
+        for call in ["call1", "call2"] {
+            let text = invite("1", "", "").replace("z9hG4bK1", branch);
+            layer.receive(&text.replace("call1", call));
+            let (id, request) = layer.request();
+            assert!(layer.answer(id, &request, 486));
+        }
+        ends(&mut layer);
+    }
+}
+
+#[test]
+fn a_branch_with_the_cookie_is_enough_whatever_else_the_ack_says() {
+    let mut layer = Layer::udp();
+    let (id, request) = invited(&mut layer);
+    assert!(layer.answer(id, &request, 486));
+    let other = super::request("ACK", "sip:elsewhere@example.com", "1", "ours", 1, "", "");
+    layer.receive(&other.replace("tag=from1", "tag=from2"));
+    layer.pass(5.0);
+    assert_eq!(layer.lines(), ["0.0 486"]);
+    layer.told(Event::ServerGone(id));
+    layer.over();
+}
+
+#[test]
+fn each_request_without_a_to_tag_gets_a_tag_of_its_own() {
+    let mut layer = Layer::udp();
+    let mut tags = Vec::new();
+    for branch in ["1", "2"] {
+        layer.receive(&invite(branch, "", "").replace("call1", branch));
+        let (id, request) = layer.request();
+        tags.push(layer.all.tag(id).unwrap().to_owned());
+        assert!(layer.answer(id, &request, 486));
+        assert_eq!(layer.next_response().headers.to_tag(), layer.all.tag(id));
+    }
+    assert!(
+        tags[0] != tags[1] && tags.iter().all(|t| t.len() == 16),
+        "{tags:?}"
+    );
+    layer.receive(&super::request("INFO", "sip:a@b", "3", "named", 2, "", ""));
+    let (id, request) = layer.request();
+    assert_eq!(layer.all.tag(id), Some("named"));
+    assert!(layer.answer(id, &request, 200));
+    assert!(!layer.all.is_empty());
+    ends(&mut layer);
+}

@@ -111,3 +111,30 @@ fn the_ack_of_a_2xx_is_nobodys_transaction() {
     layer.fail(Origin::Nobody);
     layer.over();
 }
+
+#[test]
+fn other_times_than_those_of_the_rfc_hold_everywhere() {
+    let timers = Timers {
+        t1: Duration::from_millis(100),
+        t2: Duration::from_millis(300),
+        t4: Duration::from_millis(700),
+    };
+    let mut layer = Layer::udp();
+    layer.all = Transactions::new(timers, 7);
+    assert_eq!(*layer.all.timers(), timers);
+    let (id, options) = layer.send(Method::Options);
+    layer.pass(1.0);
+    assert_eq!(
+        layer.lines(),
+        ["0.1 OPTIONS", "0.3 OPTIONS", "0.6 OPTIONS", "0.9 OPTIONS"]
+    );
+    layer.respond(&options, 200);
+    assert_eq!(layer.status(id), 200);
+    layer.pass(0.7);
+    layer.told(Event::ClientGone(id));
+    let (id, _) = layer.send(Method::Invite);
+    layer.pass(6.4);
+    layer.told(Event::ClientFailed(id, Failure::Timeout));
+    layer.lines();
+    layer.over();
+}
