@@ -68,6 +68,7 @@ impl Bench {
             payload_type: 8,
             receive: vec![(8, Payload::Pcma)],
             telephone_event: Some(EVENT_TYPE),
+            telephone_event_sent: Some(EVENT_TYPE),
             comfort_noise: None,
             ptime_ms: 20,
             direction: Direction::SendRecv,
