@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use omnigate_audio::dtmf::{Detector, Generator, Key};
 use omnigate_audio::g711::Law;
 use omnigate_audio::mix::{self, Limiter};
 use omnigate_audio::opus::{Decoder, Encoder, EncoderSettings, MAX_PACKET_BYTES};
@@ -122,5 +123,23 @@ fn playout(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, codecs, mixing, playout);
+/// Looking for keys in the audio of a caller who has sent no telephone event yet.
+fn keys(c: &mut Criterion) {
+    let speech = speech(8_000);
+    let mut tone = vec![0i16; 8_000];
+    Generator::new(Key::Five, 8_000, -10.0).fill(&mut tone);
+    for (name, pcm) in [("silence", vec![0i16; 8_000]), ("speech", speech), ("tone", tone)] {
+        let (mut detector, mut at) = (Detector::new(), 0);
+        c.bench_function(&format!("keys_in_{name}"), |b| {
+            b.iter(|| {
+                at = (at + 160) % pcm.len();
+                detector.push(black_box(&pcm[at..at + 160]), |key| {
+                    black_box(key);
+                });
+            });
+        });
+    }
+}
+
+criterion_group!(benches, codecs, mixing, playout, keys);
 criterion_main!(benches);

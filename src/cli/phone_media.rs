@@ -62,7 +62,7 @@ impl PhoneMedia {
         Ok(PhoneMedia {
             rtp,
             rtcp,
-            keys: Sender::new(agreed.telephone_event.unwrap_or(101), 8_000),
+            keys: Sender::new(agreed.telephone_event_sent.unwrap_or(101), 8_000),
             agreed,
             sender: RtpSender::new(ssrc, rand::random::<u16>() >> 1, rand::random()),
             session: RtcpSession::new(Instant::now(), u64::from(ssrc)),
@@ -170,7 +170,7 @@ impl PhoneMedia {
 
     /// A key's packet in place of audio, when one is being pressed.
     fn key(&mut self, packet: &mut Vec<u8>) -> bool {
-        if self.agreed.telephone_event.is_none() {
+        if self.agreed.telephone_event_sent.is_none() {
             self.digits.clear();
             return false;
         }

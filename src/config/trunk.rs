@@ -135,6 +135,12 @@ pub(super) fn warn(trunks: &[Trunk], warnings: &mut Faults) {
                 format!("{all} lets everybody call; name the networks of the carrier"),
             );
         }
+        if let Some(all) = trunk.media.iter().find(|net| net.prefix_len() == 0) {
+            warnings.add(
+                &format!("trunk[{i}].media"),
+                format!("{all} lets everybody send the media of a call; name the networks of the carrier"),
+            );
+        }
         for first in trunks.iter().take(i) {
             if let Some(net) = first.shared(trunk).first() {
                 let (first, this) = (&first.name, &trunk.name);

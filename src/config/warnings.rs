@@ -117,6 +117,13 @@ mod tests {
     }
 
     #[test]
+    fn media_from_everybody_is_warned_of() {
+        let (found, text) =
+            warned("[[trunk]]\nname = \"a\"\nallow = [\"203.0.113.0/28\"]\nmedia = [\"0.0.0.0/0\"]\n");
+        assert!(found.contains(&"trunk[0].media".to_owned()), "{text}");
+    }
+
+    #[test]
     fn trunks_that_take_the_same_call_are_warned_of() {
         let two = |first: &str, second: &str| {
             keys(&format!(

@@ -266,9 +266,12 @@ impl CallTask {
     }
 
     fn offered(&mut self, offer: &[u8]) {
-        match self.negotiator.answer(offer) {
+        // An offer that is refused leaves the session as it was (RFC 3261 section 14.2).
+        let mut negotiator = self.negotiator.clone();
+        match negotiator.answer(offer) {
             Ok((answer, agreed)) => match self.takes(&agreed) {
                 Ok(()) => {
+                    self.negotiator = negotiator;
                     self.sip.accept(answer.into_bytes());
                     self.set_media(agreed);
                 }

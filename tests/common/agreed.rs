@@ -12,6 +12,7 @@ pub(crate) fn a_law(rtp: SocketAddr) -> Agreed {
         payload_type: 8,
         receive: vec![(8, Payload::Pcma)],
         telephone_event: Some(101),
+        telephone_event_sent: Some(101),
         comfort_noise: None,
         ptime_ms: 20,
         direction: Direction::SendRecv,

@@ -1,12 +1,13 @@
 //! Offer and answer (RFC 3264) for one audio stream.
 
-use crate::sdp::{self, AudioLine, Description, Direction, MediaLine, Payload, SdpError};
+mod numbers;
+
+use crate::sdp::{self, AudioLine, Description, Direction, MediaLine, Payload, Profile, SdpError};
+use numbers::Numbers;
 use std::net::{IpAddr, SocketAddr};
 
 /// Packet time used when the other side states none that we can send, milliseconds.
 pub const DEFAULT_PTIME_MS: u32 = 20;
-/// Dynamic payload type under which our own offers list telephone-event.
-const OFFERED_TELEPHONE_EVENT: u8 = 101;
 
 /// Where this side receives media.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +18,8 @@ pub struct LocalMedia {
     pub port: u16,
 }
 
-/// What both sides agreed on.
+/// What both sides agreed on. What we send has the numbers of the other side's description, what we receive those of ours
+/// (RFC 3264 sections 5.1 and 6.1); they differ only when the other side answered our offer with numbers of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agreed {
     /// Where the other side wants RTP.
@@ -30,9 +32,11 @@ pub struct Agreed {
     pub payload_type: u8,
     /// Every speech payload type that the other side may send.
     pub receive: Vec<(u8, Payload)>,
-    /// Payload type of telephone-event (RFC 4733), when both have it.
+    /// Payload type of telephone-event (RFC 4733) that the other side sends, when both have it.
     pub telephone_event: Option<u8>,
-    /// Payload type of comfort noise (RFC 3389), when both have it.
+    /// Payload type of telephone-event that we send, when both have it.
+    pub telephone_event_sent: Option<u8>,
+    /// Payload type of comfort noise (RFC 3389) that the other side sends, when both have it.
     pub comfort_noise: Option<u8>,
     /// Packet time that we send, milliseconds: a multiple of 10 from 10 to 60.
     pub ptime_ms: u32,
@@ -54,23 +58,44 @@ pub enum Refusal {
     #[error("{0}")]
     Malformed(#[from] SdpError),
     /// No usable media line: 488 with warn-code 304 or 305.
-    #[error("offered {offered}; allowed PCMU/8000 or PCMA/8000 over RTP/AVP")]
+    #[error("offered {offered}; allowed PCMU/8000 or PCMA/8000 over RTP/AVP or RTP/AVPF")]
     NotAcceptable {
         /// Warn-code: 304 media type not available, 305 incompatible media format.
         code: u16,
         /// What was offered.
         offered: String,
     },
+    /// The media of the other side is at an address that ours cannot reach: 488 with warn-code 301, incompatible network
+    /// address formats.
+    #[error("media address {offered} is not of the address family of ours")]
+    AddressFamily {
+        /// What was offered.
+        offered: IpAddr,
+    },
 }
 
-/// One side's offer/answer state: its own description's identity and version.
+/// One side's offer/answer state: its own description's identity and version, and what the session is made of.
 #[derive(Debug, Clone)]
 pub struct Negotiator {
     local: LocalMedia,
     session_id: u64,
     version: u64,
     last_written: Option<String>,
-    in_band_only: bool,
+    session: Session,
+    /// The numbers of an offer of ours that has no answer yet.
+    offered: Option<Numbers>,
+}
+
+/// What later offers must keep (RFC 3264 section 8): the lines in their order, and what the numbers of the audio line
+/// stand for.
+#[derive(Debug, Clone, Default)]
+struct Session {
+    /// All lines, as the other side wrote them last; none before the first answer.
+    lines: Vec<MediaLine>,
+    /// Which of them is the one that is taken.
+    audio: usize,
+    profile: Profile,
+    numbers: Numbers,
 }
 
 impl Negotiator {
@@ -81,79 +106,158 @@ impl Negotiator {
             session_id,
             version: 1,
             last_written: None,
-            in_band_only: false,
+            session: Session::default(),
+            offered: None,
         }
     }
 
-    /// Answers `offer`; the answer and what was agreed.
+    /// Answers `offer`; the answer and what was agreed. A refusal changes nothing.
+    ///
+    /// # Errors
+    /// [`Refusal`]
     pub fn answer(&mut self, offer: &[u8]) -> Result<(String, Agreed), Refusal> {
         let description = Description::parse(offer)?;
-        let (index, mut agreed) = choose(&description)?;
-        agreed.direction = local_direction(&description.media[index]);
-        let answer = self.write(|n| {
-            let lines: Vec<Result<AudioLine<'_>, &MediaLine>> = description
-                .media
+        let (index, line, theirs) = self.choose(&description)?;
+        // An answer has the numbers of its offer in both directions (RFC 3264 section 6.1).
+        let agreed = agree(line, &theirs, &theirs)?;
+        let profile = line.profile;
+        self.session.numbers.learn(line, &theirs);
+        self.session.lines = description.media;
+        self.session.audio = index;
+        self.session.profile = profile;
+        self.offered = None;
+        let answer = self.write(&theirs, agreed.ptime_ms, agreed.direction);
+        Ok((answer, agreed))
+    }
+
+    /// Our own offer: everything that we can do, under the numbers that it has in this session.
+    pub fn offer(&mut self) -> String {
+        let numbers = self.session.numbers.all();
+        let offer = self.write(&numbers, DEFAULT_PTIME_MS, Direction::SendRecv);
+        self.offered = Some(numbers);
+        offer
+    }
+
+    /// Takes the other side's answer to our offer. A refusal leaves the session as it was.
+    ///
+    /// # Errors
+    /// [`Refusal`]
+    pub fn accept(&mut self, answer: &[u8]) -> Result<Agreed, Refusal> {
+        let description = Description::parse(answer)?;
+        let ours = self.offered.take().unwrap_or_else(|| self.session.numbers.all());
+        let (index, line, theirs) = self.choose(&description)?;
+        let agreed = agree(line, &theirs, &ours)?;
+        self.session.numbers.learn(line, &ours);
+        self.session.profile = line.profile;
+        // The lines are those of our offer: an answer that lost some does not change them.
+        match self.session.lines.get_mut(self.session.audio) {
+            Some(known) => *known = line.clone(),
+            None => {
+                self.session.audio = index;
+                self.session.lines = description.media;
+            }
+        }
+        Ok(agreed)
+    }
+
+    /// The first audio line that can be taken, and the numbers in it that we know; the one that the session has is
+    /// preferred.
+    fn choose<'a>(&self, description: &'a Description) -> Result<(usize, &'a MediaLine, Numbers), Refusal> {
+        let usable = |line: &&MediaLine| line.is_usable_audio() && self.reaches(line);
+        let first = [self.session.audio];
+        let order = first.into_iter().chain(0..description.media.len());
+        for index in order {
+            let Some(line) = description.media.get(index).filter(usable) else {
+                continue;
+            };
+            let theirs = Numbers::of(line);
+            if !theirs.speech.is_empty() {
+                return Ok((index, line, theirs));
+            }
+        }
+        Err(self.refusal(description))
+    }
+
+    /// Whether our address can send to that of the line. One that is unspecified is a hold, of any family.
+    fn reaches(&self, line: &MediaLine) -> bool {
+        let ours = self.local.ip.to_canonical().is_ipv4();
+        line.null_address || line.rtp.is_some_and(|rtp| rtp.is_ipv4() == ours)
+    }
+
+    fn refusal(&self, description: &Description) -> Refusal {
+        let audio = || description.media.iter().filter(|line| line.is_usable_audio());
+        let elsewhere = audio().find(|line| !self.reaches(line));
+        if let Some(rtp) = elsewhere.and_then(|line| line.rtp)
+            && !audio().any(|line| self.reaches(line))
+        {
+            return Refusal::AddressFamily { offered: rtp.ip() };
+        }
+        let offered: Vec<String> = description.media.iter().map(MediaLine::describe).collect();
+        Refusal::NotAcceptable {
+            code: if audio().next().is_some() { 305 } else { 304 },
+            offered: offered.join("; "),
+        }
+    }
+
+    /// Writes our description of the session. RFC 3264 section 8: the version grows when, and only when, it changes.
+    fn write(&mut self, numbers: &Numbers, ptime_ms: u32, direction: Direction) -> String {
+        let ours = AudioLine {
+            local: SocketAddr::new(self.local.ip, self.local.port),
+            profile: self.session.profile,
+            speech: &numbers.speech,
+            telephone_event: numbers.telephone_event,
+            comfort_noise: numbers.comfort_noise,
+            ptime_ms,
+            direction,
+        };
+        let lines: Vec<Result<&AudioLine<'_>, &MediaLine>> = match self.session.lines.as_slice() {
+            [] => vec![Ok(&ours)],
+            known => known
                 .iter()
                 .enumerate()
                 .map(|(i, line)| {
-                    if i == index {
-                        Ok(n.line(&agreed, &agreed.receive))
+                    if i == self.session.audio {
+                        Ok(&ours)
                     } else {
                         Err(line)
                     }
                 })
-                .collect();
-            sdp::write(n.session_id, n.version, n.local.ip, &lines)
-        });
-        Ok((answer, agreed))
-    }
-
-    /// Our own offer: everything that we can do.
-    pub fn offer(&mut self) -> String {
-        self.write(|n| {
-            let line = AudioLine {
-                local: SocketAddr::new(n.local.ip, n.local.port),
-                speech: &[(0, Payload::Pcmu), (8, Payload::Pcma)],
-                telephone_event: (!n.in_band_only).then_some(OFFERED_TELEPHONE_EVENT),
-                comfort_noise: Some(13),
-                ptime_ms: DEFAULT_PTIME_MS,
-                direction: Direction::SendRecv,
-            };
-            sdp::write(n.session_id, n.version, n.local.ip, &[Ok(line)])
-        })
-    }
-
-    /// Takes the other side's answer to our offer.
-    pub fn accept(&mut self, answer: &[u8]) -> Result<Agreed, Refusal> {
-        let description = Description::parse(answer)?;
-        let (index, mut agreed) = choose(&description)?;
-        agreed.direction = local_direction(&description.media[index]);
-        Ok(agreed)
-    }
-
-    fn line<'a>(&self, agreed: &Agreed, speech: &'a [(u8, Payload)]) -> AudioLine<'a> {
-        AudioLine {
-            local: SocketAddr::new(self.local.ip, self.local.port),
-            speech,
-            telephone_event: agreed.telephone_event,
-            comfort_noise: agreed.comfort_noise,
-            ptime_ms: agreed.ptime_ms,
-            direction: agreed.direction,
+                .collect(),
+        };
+        let at = |version| sdp::write(self.session_id, version, self.local.ip, &lines);
+        let mut text = at(self.version);
+        if self.last_written.as_ref().is_some_and(|last| *last != text) {
+            self.version += 1;
+            text = at(self.version);
         }
-    }
-
-    /// RFC 3264 section 8: the version grows when, and only when, the description changes.
-    fn write(&mut self, build: impl Fn(&Negotiator) -> String) -> String {
-        let same = build(self);
-        match &self.last_written {
-            None => {}
-            Some(last) if *last == same => return same,
-            Some(_) => self.version += 1,
-        }
-        let text = build(self);
         self.last_written = Some(text.clone());
         text
     }
+}
+
+/// What is agreed on by a line of the other side, whose numbers are `theirs`, and ours with the numbers `ours`.
+fn agree(line: &MediaLine, theirs: &Numbers, ours: &Numbers) -> Result<Agreed, Refusal> {
+    let both = |payload: Payload| ours.speech.iter().any(|(_, known)| *known == payload);
+    let sent = theirs.speech.iter().find(|(_, payload)| both(*payload));
+    let (Some((payload_type, payload)), Some(remote_rtp)) = (sent.copied(), line.rtp) else {
+        return Err(Refusal::NotAcceptable {
+            code: 305,
+            offered: line.describe(),
+        });
+    };
+    let events = theirs.telephone_event.filter(|_| ours.telephone_event.is_some());
+    Ok(Agreed {
+        remote_rtp,
+        remote_rtcp: line.rtcp,
+        payload,
+        payload_type,
+        receive: ours.speech.clone(),
+        telephone_event: ours.telephone_event.filter(|_| events.is_some()),
+        telephone_event_sent: events,
+        comfort_noise: ours.comfort_noise.filter(|_| theirs.comfort_noise.is_some()),
+        ptime_ms: packet_time(line.ptime_ms, line.maxptime_ms),
+        direction: local_direction(line),
+    })
 }
 
 fn local_direction(line: &MediaLine) -> Direction {
@@ -165,53 +269,6 @@ fn local_direction(line: &MediaLine) -> Direction {
         };
     }
     line.direction.reversed()
-}
-
-fn choose(description: &Description) -> Result<(usize, Agreed), Refusal> {
-    for (index, line) in description.media.iter().enumerate() {
-        if let Some(agreed) = agree(line) {
-            return Ok((index, agreed));
-        }
-    }
-    let offered: Vec<String> = description.media.iter().map(MediaLine::describe).collect();
-    let code = if description.media.iter().any(MediaLine::is_usable_audio) {
-        305
-    } else {
-        304
-    };
-    Err(Refusal::NotAcceptable {
-        code,
-        offered: offered.join("; "),
-    })
-}
-
-fn agree(line: &MediaLine) -> Option<Agreed> {
-    if !line.is_usable_audio() {
-        return None;
-    }
-    let mut receive = Vec::new();
-    let (mut telephone_event, mut comfort_noise) = (None, None);
-    for f in line.formats.iter().filter(|f| f.clock_rate == 8000) {
-        match f.name.to_ascii_uppercase().as_str() {
-            "PCMU" => receive.push((f.payload_type, Payload::Pcmu)),
-            "PCMA" => receive.push((f.payload_type, Payload::Pcma)),
-            "TELEPHONE-EVENT" => telephone_event = telephone_event.or(Some(f.payload_type)),
-            "CN" => comfort_noise = comfort_noise.or(Some(f.payload_type)),
-            _ => {}
-        }
-    }
-    let (payload_type, payload) = *receive.first()?;
-    Some(Agreed {
-        remote_rtp: line.rtp?,
-        remote_rtcp: line.rtcp,
-        payload,
-        payload_type,
-        receive,
-        telephone_event,
-        comfort_noise,
-        ptime_ms: packet_time(line.ptime_ms, line.maxptime_ms),
-        direction: Direction::SendRecv,
-    })
 }
 
 /// The largest multiple of 10 ms within 10 to 60 that respects what the other side stated.

@@ -78,6 +78,32 @@ impl Payload {
     }
 }
 
+/// The RTP profile of an audio line, which an answer repeats (RFC 4585 section 4.2, RFC 3264 section 6.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Profile {
+    /// RTP/AVP (RFC 3551).
+    #[default]
+    Avp,
+    /// RTP/AVPF (RFC 4585): with early feedback, which nobody has to send.
+    Avpf,
+}
+
+impl Profile {
+    fn name(self) -> &'static str {
+        match self {
+            Profile::Avp => "RTP/AVP",
+            Profile::Avpf => "RTP/AVPF",
+        }
+    }
+
+    /// The secure ones are not ours.
+    fn parse(name: &str) -> Option<Profile> {
+        [Profile::Avp, Profile::Avpf]
+            .into_iter()
+            .find(|profile| profile.name() == name)
+    }
+}
+
 /// One format of a media line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Format {
@@ -94,6 +120,8 @@ pub struct Format {
 pub struct MediaLine {
     /// The line as parsed: its type, protocol and formats are repeated when it is refused.
     raw: Media,
+    /// Its profile; one that is not ours makes it unusable.
+    pub profile: Profile,
     /// Formats in the writer's order of preference.
     pub formats: Vec<Format>,
     /// Where the writer wants RTP.
@@ -114,7 +142,7 @@ impl MediaLine {
     /// `audio` over plain RTP with a port that is not zero.
     pub fn is_usable_audio(&self) -> bool {
         self.raw.media == "audio"
-            && matches!(self.raw.proto.as_str(), "RTP/AVP" | "RTP/AVPF")
+            && Profile::parse(&self.raw.proto).is_some()
             && self.raw.port != 0
             && self.rtp.is_some()
     }
@@ -218,7 +246,8 @@ fn media_line(m: &Media, session: Option<&Connection>, default: Option<Direction
         c.connection_address
             .split('/')
             .next()
-            .and_then(|a| a.parse().ok())
+            .and_then(|a| a.parse::<IpAddr>().ok())
+            .map(|a| a.to_canonical())
     });
     let number = |name: &str| {
         m.get_first_attribute_value(name)
@@ -234,6 +263,7 @@ fn media_line(m: &Media, session: Option<&Connection>, default: Option<Direction
     });
     let rtp = address.map(|ip| SocketAddr::new(ip, m.port));
     MediaLine {
+        profile: Profile::parse(&m.proto).unwrap_or_default(),
         formats: formats(m),
         rtp,
         rtcp: rtcp.or_else(|| rtp.and_then(|a| Some(SocketAddr::new(a.ip(), a.port().checked_add(1)?)))),
@@ -289,6 +319,8 @@ fn static_format(payload_type: u8) -> (&'static str, u32) {
 pub struct AudioLine<'a> {
     /// Our RTP address.
     pub local: SocketAddr,
+    /// Profile of the session.
+    pub profile: Profile,
     /// Speech formats, payload type and codec.
     pub speech: &'a [(u8, Payload)],
     /// Payload type of telephone-event at 8000 Hz.
@@ -307,7 +339,7 @@ pub fn write(
     session_id: u64,
     version: u64,
     ip: IpAddr,
-    lines: &[Result<AudioLine<'_>, &MediaLine>],
+    lines: &[Result<&AudioLine<'_>, &MediaLine>],
 ) -> String {
     let mut session = Session::new(
         Origin::with_ip_addr(session_id.to_string(), version, ip),
@@ -347,6 +379,7 @@ fn audio_media(audio: &AudioLine<'_>) -> Media {
         sdp_types::TransportProto::RtpAvp,
         types.join(" "),
     );
+    m.proto = audio.profile.name().to_owned();
     for (pt, payload) in audio.speech {
         m.add_attribute_with_value("rtpmap", format!("{pt} {}/8000", payload.name()));
     }

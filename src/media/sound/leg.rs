@@ -13,9 +13,9 @@ use crate::media::sound::g711_out::{Outbound, TICK_8K, law};
 use crate::media::sound::player::Player;
 use crate::media::sound::reports::Reports;
 use crate::media::sound::silence::Silence;
+use crate::media::sound::tones::Tones;
 use crate::media::stats::ShardFigures;
 use crate::media::tap::{Capture, Captured, Tap};
-use omnigate_audio::dtmf::Detector;
 use omnigate_audio::level::TalkDetector;
 use omnigate_audio::mix::Limiter;
 use omnigate_room::ParticipantId;
@@ -46,7 +46,7 @@ pub(crate) struct Leg {
     playout: Playout,
     outbound: Outbound,
     telephone_events: Receiver,
-    in_band: Option<Box<Detector>>,
+    tones: Tones,
     player: Option<Player>,
     talk: TalkDetector,
     pub(crate) limiter: Limiter,
@@ -93,7 +93,7 @@ impl Leg {
             playout,
             outbound: Outbound::new(seed.ssrc, seed.sequence, seed.timestamp),
             telephone_events: Receiver::new(),
-            in_band: None,
+            tones: Tones::default(),
             player: None,
             talk: TalkDetector::new(8_000),
             limiter: Limiter::default(),
@@ -134,12 +134,7 @@ impl Leg {
         self.reports.latch.renew(agreed.remote_rtcp);
         self.outbound
             .configure(law(agreed.payload), agreed.payload_type, agreed.ptime_ms);
-        // Tones are looked for only when the caller cannot send events.
-        if agreed.telephone_event.is_some() {
-            self.in_band = None;
-        } else if self.in_band.is_none() {
-            self.in_band = Some(Box::new(Detector::new()));
-        }
+        self.tones.agree(agreed.telephone_event.is_some());
         self.silence.broken(now);
         self.agreed = Some(agreed);
     }
@@ -201,6 +196,7 @@ impl Leg {
                 now,
             );
             if let Some(key) = key {
+                self.tones.pressed();
                 self.tell(LegEvent::Digit(key, Source::TelephoneEvent), figures);
             }
         } else {
@@ -241,14 +237,12 @@ impl Leg {
             return;
         }
         self.playout.pull(now, &mut self.frame);
-        if let Some(detector) = &mut self.in_band {
-            let (events, lost) = (&self.events, &figures.events_lost);
-            detector.push(&self.frame, |key| {
-                if events.try_send(LegEvent::Digit(key, Source::InBand)).is_err() {
-                    ShardFigures::count(lost);
-                }
-            });
-        }
+        let (events, lost) = (&self.events, &figures.events_lost);
+        self.tones.hear(&self.frame, |key| {
+            if events.try_send(LegEvent::Digit(key, Source::InBand)).is_err() {
+                ShardFigures::count(lost);
+            }
+        });
         let held = self.held();
         self.captured.held(held, now, &mut outlet.tap.borrow_mut());
         if held {

@@ -4,6 +4,9 @@ use super::*;
 use crate::media::net::made::{Net, Port};
 use crate::media::plane::made::MadeShards;
 use crate::media::{LegHandle, MediaPlane, MediaSettings};
+use omnigate_audio::dtmf::{Generator, Key};
+use omnigate_audio::g711::Law;
+use omnigate_rtp::digits::DigitMerger;
 use omnigate_sip::{Direction, Payload};
 use std::net::{IpAddr, Ipv4Addr};
 use tokio::sync::mpsc;
@@ -29,6 +32,8 @@ struct Phone {
     to: SocketAddr,
     ssrc: u32,
     sequence: u16,
+    /// Packets of sound so far.
+    frames: u32,
     events: mpsc::Receiver<LegEvent>,
     leg: LegHandle,
 }
@@ -68,6 +73,7 @@ impl Bench {
             payload_type: 8,
             receive: vec![(8, Payload::Pcma)],
             telephone_event: Some(EVENT_TYPE),
+            telephone_event_sent: Some(EVENT_TYPE),
             comfort_noise: None,
             ptime_ms: 20,
             direction: Direction::SendRecv,
@@ -81,6 +87,7 @@ impl Bench {
             to: SocketAddr::new(local.ip, local.port),
             ssrc,
             sequence: 1,
+            frames: 0,
             events,
             leg,
         }
@@ -94,18 +101,37 @@ impl Bench {
 }
 
 impl Phone {
-    fn send(&mut self, payload_type: u8, payload: &[u8]) {
+    fn send(&mut self, payload_type: u8, frame: u32, payload: &[u8]) {
         let mut packet = vec![0x80, payload_type];
         packet.extend(self.sequence.to_be_bytes());
-        packet.extend((u32::from(self.sequence) * 160).to_be_bytes());
+        packet.extend((frame * TICK_8K as u32).to_be_bytes());
         packet.extend(self.ssrc.to_be_bytes());
         packet.extend(payload);
         self.rtp.send(&packet, self.to);
         self.sequence = self.sequence.wrapping_add(1);
     }
 
+    /// The next 20 ms of sound.
+    fn sound(&mut self, pcm: &[i16; TICK_8K]) {
+        let mut codes = [0; TICK_8K];
+        Law::A.encode(pcm, &mut codes);
+        self.frames += 1;
+        self.send(8, self.frames, &codes);
+    }
+
     fn speak(&mut self) {
-        self.send(8, &[0xd5; 160]);
+        self.sound(&[0; TICK_8K]);
+    }
+
+    /// A packet of the key that has been pressed since this frame (RFC 4733 section 2.3).
+    fn event(&mut self, key: Key, since: u32, end: bool) {
+        let duration = ((self.frames - since + 1) * TICK_8K as u32) as u16;
+        let [high, low] = duration.to_be_bytes();
+        self.send(
+            EVENT_TYPE,
+            since,
+            &[key.event(), u8::from(end) << 7 | 10, high, low],
+        );
     }
 
     /// An empty receiver report (RFC 3550 section 6.4.2).
@@ -214,4 +240,73 @@ fn a_caller_of_another_port_is_learned_and_gives_way_to_the_one_that_sdp_names()
         to: signalled,
     };
     assert_eq!(phone.told(), [back]);
+}
+
+/// How a telephone sends its keys.
+#[derive(Clone, Copy, PartialEq)]
+enum Keys {
+    Tones,
+    Events,
+    Both,
+}
+
+/// What the call understands of these keys, each of 80 ms with as much between them: its merger makes one of all sources.
+fn keyed(bench: &mut Bench, phone: &mut Phone, digits: &str, keys: Keys) -> String {
+    let (mut merger, mut understood) = (DigitMerger::new(), String::new());
+    let mut step = |bench: &mut Bench, phone: &mut Phone| {
+        bench.turn();
+        for event in phone.told() {
+            if let LegEvent::Digit(key, source) = event
+                && merger.accept(source, key, bench.now)
+            {
+                understood.push(key.char());
+            }
+        }
+    };
+    for digit in digits.chars() {
+        let key = Key::from_char(digit).unwrap();
+        let mut tone = Generator::new(key, 8_000, -13.0);
+        let since = phone.frames + 1;
+        for frame in 0..8 {
+            let mut pcm = [0; TICK_8K];
+            if frame < 4 && keys != Keys::Events {
+                tone.fill(&mut pcm);
+            }
+            phone.sound(&pcm);
+            if keys != Keys::Tones && frame < 6 {
+                phone.event(key, since, frame >= 3);
+            }
+            step(bench, phone);
+        }
+    }
+    for _ in 0..50 {
+        phone.speak();
+        step(bench, phone);
+    }
+    understood
+}
+
+#[test]
+fn a_caller_who_agreed_on_events_is_understood_whichever_way_its_keys_come() {
+    for keys in [Keys::Tones, Keys::Events, Keys::Both] {
+        for digits in ["112233", "704915", "888888"] {
+            let mut bench = Bench::new();
+            let mut phone = bench.phone(4_000, 7);
+            for _ in 0..50 {
+                phone.speak();
+                bench.turn();
+            }
+            let understood = keyed(&mut bench, &mut phone, digits, keys);
+            assert!(understood == digits, "{understood} for {digits}");
+        }
+    }
+}
+
+#[test]
+fn a_caller_who_has_sent_an_event_is_not_listened_to_for_tones() {
+    let mut bench = Bench::new();
+    let mut phone = bench.phone(4_000, 7);
+    assert!(keyed(&mut bench, &mut phone, "5", Keys::Events) == "5");
+    assert!(keyed(&mut bench, &mut phone, "704915", Keys::Tones).is_empty());
+    assert!(keyed(&mut bench, &mut phone, "704915", Keys::Events) == "704915");
 }

@@ -11,3 +11,4 @@ mod reports;
 pub(super) mod room;
 pub(super) mod rooms;
 mod silence;
+mod tones;

@@ -1,0 +1,38 @@
+//! Keys that a caller sends as tones in the audio.
+
+use omnigate_audio::dtmf::{Detector, Key};
+
+/// Looks for tones until the caller has shown to send events: there are carriers that agree on events and send tones all
+/// the same. A first key that comes both ways counts once, for the call's merger knows it from either; after it each key
+/// comes as an event (RFC 4733 section 2.3.1: a sender takes the tones out of the audio or sends both), and speech
+/// cannot be taken for a key any more.
+#[derive(Default)]
+pub(super) struct Tones {
+    detector: Option<Box<Detector>>,
+    /// A key has come as an event.
+    by_event: bool,
+}
+
+impl Tones {
+    /// A new agreement, with events or without.
+    pub(super) fn agree(&mut self, events: bool) {
+        if events && self.by_event {
+            self.detector = None;
+        } else if self.detector.is_none() {
+            self.detector = Some(Box::new(Detector::new()));
+        }
+    }
+
+    /// A key came as an event.
+    pub(super) fn pressed(&mut self) {
+        self.by_event = true;
+        self.detector = None;
+    }
+
+    /// Takes audio at 8 kHz.
+    pub(super) fn hear(&mut self, pcm: &[i16], on_key: impl FnMut(Key)) {
+        if let Some(detector) = &mut self.detector {
+            detector.push(pcm, on_key);
+        }
+    }
+}
