@@ -26,6 +26,7 @@
 //! A hang-up between our 2xx and its ACK waits for the ACK (RFC 3261 section 15). A call that has ended stays until the
 //! transactions that it began are over, so that a 2xx that crosses a CANCEL gets its ACK and BYE.
 
+mod authority;
 mod context;
 mod credentials;
 mod established;
@@ -57,7 +58,7 @@ use crate::dialog::Dialog;
 use crate::hop::Hop;
 use crate::message::{Headers, Method, Request, Response, Status, Transport};
 use crate::transaction::{ClientId, Failure, ServerId};
-use credentials::Authority;
+use authority::Authority;
 use forks::{Outgoing, SentAck};
 use modification::Modification;
 use offer::Offer;

@@ -1,7 +1,7 @@
 //! An INVITE that we sent, until its transaction is gone.
 
+use super::authority::Authority;
 use super::context::Context;
-use super::credentials::Authority;
 use super::event::{CallEnd, CallEvent, CallKey, Cause, Rejection};
 use super::forks::{Outgoing, SentAck};
 use super::invitation::Invitation;
