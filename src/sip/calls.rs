@@ -1,6 +1,6 @@
 //! SIP and its calls, as the gateway and the test caller have them.
 
-use crate::sip::driver::Order;
+use super::order::Order;
 use omnigate_room::CallId;
 use omnigate_sip::message::{Headers, Request, Status};
 use omnigate_sip::{CallError, CallEvent, CallKey, Endpoint, Hop, Invitation, Listeners, NatRule};
@@ -90,8 +90,13 @@ impl Sip {
     /// Makes a call; `None` when SIP has ended.
     pub async fn invite(&self, invitation: Invitation) -> Option<SipCall> {
         let (reply, call) = oneshot::channel();
+        let orders = self.orders.clone();
+        let begun = Box::new(move |key, events| {
+            // Where nobody waits for it any more, the call is dropped, which hangs it up.
+            let _ = reply.send(SipCall::new(key, orders, events));
+        });
         self.orders
-            .send(Order::Invite(Box::new(invitation), reply))
+            .send(Order::Invite(Box::new(invitation), begun))
             .ok()?;
         call.await.ok()
     }

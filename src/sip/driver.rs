@@ -1,24 +1,22 @@
 //! The one task that owns the SIP endpoint: it feeds it what comes and carries out what it wants, in order.
 
 use super::calls::{IncomingCall, NewCall, RefusedCall, Sip, SipCall};
-use super::filter::SourceFilter;
 use super::marked;
 use super::network::{Arrival, Network};
+use super::order::Order;
+use super::settings::{SipError, SipParts, SipSettings};
 use super::sockets::Sockets;
-use crate::config::SipListen;
-use crate::observe::{Health, Metrics};
 use crate::supervise::{Supervisor, test_point};
 use omnigate_sip::message::{Headers, Method, Name, Request, Response, Status, Transport, Uri};
 use omnigate_sip::{
-    CallError, CallEvent, CallKey, CallSettings, Endpoint, EndpointSettings, Event, Incoming, Invitation,
-    Listeners, Output,
+    CallEvent, CallKey, CallSettings, Endpoint, EndpointSettings, Event, Incoming, Listeners, Output,
 };
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
 /// Events that may wait for their call. More come only from a peer that floods it, so the call is hung up.
@@ -31,60 +29,6 @@ const LOOK_UPS: usize = 64;
 const SWEEP: Duration = Duration::from_secs(30);
 /// Name and version, in Server and User-Agent.
 const AGENT: &str = concat!("omnigate/", env!("CARGO_PKG_VERSION"));
-
-/// Why SIP cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum SipError {
-    /// A listener cannot be opened.
-    #[error("sip.listen {address}: {source}")]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// Cause.
-        source: std::io::Error,
-    },
-}
-
-/// How SIP is set up.
-pub struct SipSettings {
-    /// Listeners.
-    pub listen: Vec<SipListen>,
-    /// Address in Via and Contact.
-    pub advertise: IpAddr,
-    /// Most connections of streams.
-    pub connections: usize,
-}
-
-/// What SIP needs of others.
-pub struct SipParts {
-    /// Who may send.
-    pub filter: Arc<SourceFilter>,
-    /// Counters.
-    pub metrics: Arc<Metrics>,
-    /// Whether new calls are taken.
-    pub health: Arc<Health>,
-}
-
-/// What the driver is asked to do.
-pub(super) enum Order {
-    Act(CallKey, Act),
-    Invite(Box<Invitation>, oneshot::Sender<SipCall>),
-    Resolved(CallKey, String, Transport, SocketAddr),
-    Stop,
-}
-
-type Act = Box<dyn FnOnce(&mut Endpoint, Instant, CallKey) -> Result<(), CallError> + Send>;
-
-impl std::fmt::Debug for Order {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Order::Act(..) => "Act",
-            Order::Invite(..) => "Invite",
-            Order::Resolved(..) => "Resolved",
-            Order::Stop => "Stop",
-        })
-    }
-}
 
 struct Driver<N> {
     endpoint: Endpoint,
@@ -202,10 +146,9 @@ impl<N: Network> Driver<N> {
                     debug!(%error, "what a call wanted is not possible any more");
                 }
             }
-            Order::Invite(invitation, reply) => {
+            Order::Invite(invitation, begun) => {
                 let key = self.endpoint.invite(now(), *invitation);
-                // A caller that has gone meanwhile drops the call, which hangs it up.
-                let _ = reply.send(self.call(key));
+                begun(key, self.events_of(key));
             }
             Order::Resolved(call, uri, transport, address) => {
                 self.endpoint.resolved(call, &uri, transport, address);
@@ -215,10 +158,10 @@ impl<N: Network> Driver<N> {
         true
     }
 
-    fn call(&mut self, key: CallKey) -> SipCall {
+    fn events_of(&mut self, key: CallKey) -> mpsc::Receiver<CallEvent> {
         let (events, receiver) = mpsc::channel(CALL_EVENTS);
         self.calls.insert(key, events);
-        SipCall::new(key, self.own_orders.clone(), receiver)
+        receiver
     }
 
     fn carry_out(&mut self) {
@@ -261,7 +204,7 @@ impl<N: Network> Driver<N> {
         let key = incoming.call;
         let call = IncomingCall {
             id: marked::id(incoming.mark.as_deref()),
-            call: self.call(key),
+            call: SipCall::new(key, self.own_orders.clone(), self.events_of(key)),
             invite: incoming.invite,
             hop: incoming.hop,
             offer: incoming.offer,

@@ -57,7 +57,7 @@ impl SourceFilter {
     /// Judges one packet; whose it is.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// Refused: the source is unknown, or sends too many.
     pub fn admit(&self, source: IpAddr, now: Instant) -> Result<Arc<str>, Refused> {
         let peer = self.peer(source).ok_or(Refused::Unknown)?;
         let mut buckets = lock(&self.buckets);

@@ -11,6 +11,7 @@
 //! | --- | --- |
 //! | `driver` | the one task that owns the endpoint |
 //! | `calls` | a call and the whole of SIP, as others have them |
+//! | `settings`, `order` | what SIP is started with; what the driver is asked to do |
 //! | `network` | what the driver needs of a network; sockets are one, a test has another |
 //! | `sockets` | UDP, and the streams beside it |
 //! | `streams`, `stream` | all connections of streams; one of them |
@@ -25,6 +26,8 @@ mod filter;
 pub mod identity;
 mod marked;
 mod network;
+mod order;
+mod settings;
 mod sockets;
 mod stream;
 mod streams;
@@ -32,8 +35,8 @@ mod trunks;
 
 pub use calls::{IncomingCall, NewCall, RefusedCall, Sip, SipCall};
 pub(crate) use driver::reason;
-pub use driver::{SipError, SipParts, SipSettings};
 pub use filter::SourceFilter;
 #[cfg(test)]
 pub(crate) use network::{Arrival, Network};
+pub use settings::{SipError, SipParts, SipSettings};
 pub use trunks::{Trunk, Trunks};

@@ -1,8 +1,8 @@
 //! UDP sockets, and the streams beside them.
 
-use super::driver::{SipError, SipSettings};
 use super::filter::{Refused, SourceFilter};
 use super::network::{Arrival, Network};
+use super::settings::{SipError, SipSettings};
 use super::streams::Streams;
 use crate::config::SipTransport;
 use crate::observe::Metrics;

@@ -1,14 +1,13 @@
 //! One connection of a stream: one task reads, one writes.
 
 use super::filter::{Refused, SourceFilter};
-use super::streams::News;
 use bytes::Bytes;
-use omnigate_sip::ConnectionId;
 use omnigate_sip::framing::{Frame, Framer};
 use omnigate_sip::message::Unreadable;
 use omnigate_sip::transaction::Origin;
+use omnigate_sip::{ConnectionId, ListenerId};
 use socket2::{SockRef, TcpKeepalive};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -32,6 +31,14 @@ pub(super) enum Heard {
     Ping,
     Unreadable(Box<Unreadable>),
     End,
+}
+
+/// What happens to connections.
+pub(super) enum News {
+    Accepted(ListenerId, TcpStream, SocketAddr, OwnedSemaphorePermit),
+    Dialled(ListenerId, SocketAddr, Option<TcpStream>),
+    Heard(ConnectionId, Heard),
+    Unsent(ConnectionId, Vec<Origin>),
 }
 
 /// Where to put what is to be sent. When it is dropped, what waits is still written, and the connection ends.

@@ -2,7 +2,7 @@
 
 use super::filter::SourceFilter;
 use super::network::Arrival;
-use super::stream::{self, Heard, Writer};
+use super::stream::{self, Heard, News, Writer};
 use crate::observe::Metrics;
 use crate::supervise::Supervisor;
 use bytes::Bytes;
@@ -48,14 +48,6 @@ struct Connection {
     hop: Hop,
     writer: Writer,
     used: Instant,
-}
-
-/// What happens to connections.
-pub(super) enum News {
-    Accepted(ListenerId, TcpStream, SocketAddr, OwnedSemaphorePermit),
-    Dialled(ListenerId, SocketAddr, Option<TcpStream>),
-    Heard(ConnectionId, Heard),
-    Unsent(ConnectionId, Vec<Origin>),
 }
 
 impl Streams {

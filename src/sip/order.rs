@@ -1,0 +1,32 @@
+//! What the driver is asked to do.
+
+use omnigate_sip::message::Transport;
+use omnigate_sip::{CallError, CallEvent, CallKey, Endpoint, Invitation};
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Instant;
+use tokio::sync::mpsc;
+
+/// What the driver is asked to do.
+pub(super) enum Order {
+    Act(CallKey, Act),
+    Invite(Box<Invitation>, Begun),
+    Resolved(CallKey, String, Transport, SocketAddr),
+    Stop,
+}
+
+/// Something that is done with a call.
+pub(super) type Act = Box<dyn FnOnce(&mut Endpoint, Instant, CallKey) -> Result<(), CallError> + Send>;
+/// Takes the call that was begun, and what happens to it.
+pub(super) type Begun = Box<dyn FnOnce(CallKey, mpsc::Receiver<CallEvent>) + Send>;
+
+impl fmt::Debug for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Order::Act(..) => "Act",
+            Order::Invite(..) => "Invite",
+            Order::Resolved(..) => "Resolved",
+            Order::Stop => "Stop",
+        })
+    }
+}
