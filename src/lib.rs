@@ -20,4 +20,5 @@ pub mod sip;
 pub mod store;
 pub mod supervise;
 mod sync;
+pub mod trunks;
 pub mod webhook;

@@ -11,11 +11,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules of `src/`, from the top down: each may use those below it.
-const ORDER: [&str; 13] = [
+const ORDER: [&str; 14] = [
     "cli",
     "http",
     "gateway",
     "sip",
+    "trunks",
     "rooms",
     "recording",
     "media",

@@ -1,11 +1,12 @@
 //! Takes new calls, screens them, and gives each its task.
 
-use super::call;
+use super::incoming;
 use super::refusal::warning;
 use super::shared::{Gateway, Screened};
 use crate::calls::{CallAbout, CallEnd, CallEvent, CallTeller};
-use crate::sip::{IncomingCall, NewCall, RefusedCall, identity};
+use crate::sip::{IncomingCall, NewCall, RefusedCall};
 use crate::supervise::test_point;
+use crate::trunks::identity;
 use omnigate_number::mask;
 use omnigate_room::CallId;
 use omnigate_sip::message::{Headers, Name, Status, readable};
@@ -96,13 +97,13 @@ impl Gateway {
         self.tasks.spawn(
             async move {
                 // A panic of one call must not take its record or the others along.
-                let task = tokio::spawn(call::run(gateway.clone(), incoming, screened).in_current_span());
+                let task = tokio::spawn(incoming::run(gateway.clone(), incoming, screened).in_current_span());
                 let ended = match task.await {
                     Ok(ended) => ended,
                     Err(_) => {
                         // Its task did not come to its end: nobody must stay behind in a room.
                         let _ = gateway.rooms.hang_up(teller.id()).await;
-                        call::Ended {
+                        incoming::Ended {
                             end: CallEnd::Fault,
                             talked: None,
                         }

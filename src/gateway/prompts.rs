@@ -1,6 +1,6 @@
 //! Recordings of every phrase, decoded once at start.
 
-use super::flow::Phrase;
+use super::ivr::Phrase;
 use crate::config::Language;
 use include_dir::{Dir, include_dir};
 use std::collections::HashMap;

@@ -1,7 +1,7 @@
 //! What calls share.
 
-use super::flow::FlowSettings;
 use super::guesses::GuessBudget;
+use super::ivr::IvrSettings;
 use super::prompts::Prompts;
 use crate::calls::{CallRegistry, CallTeller};
 use crate::config::Settings;
@@ -9,7 +9,7 @@ use crate::directory::Directory;
 use crate::media::MediaPlane;
 use crate::observe::{Health, Metrics};
 use crate::rooms::RoomPort;
-use crate::sip::{Trunk, Trunks, identity};
+use crate::trunks::{Trunk, Trunks, identity};
 use omnigate_number::PhoneNumber;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ pub struct Gateway {
     pub(super) directory: Arc<dyn Directory>,
     pub(super) rooms: Arc<dyn RoomPort>,
     pub(super) prompts: Prompts,
-    pub(super) flow: FlowSettings,
+    pub(super) ivr: IvrSettings,
     pub(super) budget: Mutex<GuessBudget>,
     pub(super) calls: Arc<CallRegistry>,
     pub(super) metrics: Arc<Metrics>,
@@ -40,7 +40,7 @@ pub struct Gateway {
 /// Who calls whom over which trunk.
 pub(super) struct Screened {
     pub(super) teller: CallTeller,
-    pub(super) trunk: Trunk,
+    pub(super) trunk: Arc<Trunk>,
     pub(super) called: PhoneNumber,
     pub(super) caller: identity::Caller,
     pub(super) received: Instant,
@@ -73,7 +73,7 @@ impl Gateway {
             directory: parts.directory,
             rooms: parts.rooms,
             prompts: parts.prompts,
-            flow: FlowSettings {
+            ivr: IvrSettings {
                 first_digit: Duration::from_secs(ivr.first_digit_seconds),
                 inter_digit: Duration::from_secs(ivr.inter_digit_seconds),
                 tries: ivr.tries,

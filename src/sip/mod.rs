@@ -16,14 +16,11 @@
 //! | `sockets` | UDP, and the streams beside it |
 //! | `streams`, `stream` | all connections of streams; one of them |
 //! | `filter` | which sources may send, and how much |
-//! | `trunks` | which trunk a call comes in on |
 //! | `marked` | our id of a call in its responses |
-//! | `identity` | who calls and who is called, from an INVITE |
 
 mod calls;
 mod driver;
 mod filter;
-pub mod identity;
 mod marked;
 mod network;
 mod order;
@@ -31,7 +28,6 @@ mod settings;
 mod sockets;
 mod stream;
 mod streams;
-mod trunks;
 
 pub use calls::{IncomingCall, NewCall, RefusedCall, Sip, SipCall};
 pub(crate) use driver::reason;
@@ -39,4 +35,3 @@ pub use filter::SourceFilter;
 #[cfg(test)]
 pub(crate) use network::{Arrival, Network};
 pub use settings::{SipError, SipParts, SipSettings};
-pub use trunks::{Trunk, Trunks};

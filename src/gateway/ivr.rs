@@ -57,7 +57,7 @@ pub enum Phrase {
 
 /// Times and tries.
 #[derive(Debug, Clone, Copy)]
-pub struct FlowSettings {
+pub struct IvrSettings {
     /// For the first digit, after the prompt.
     pub first_digit: Duration,
     /// Between digits.
@@ -68,7 +68,7 @@ pub struct FlowSettings {
 
 /// What happens to the call.
 #[derive(Debug, Clone)]
-pub enum FlowEvent {
+pub enum IvrEvent {
     /// The 200 was sent.
     Answered(Allowance),
     /// The first packet of the caller came.
@@ -87,8 +87,8 @@ pub enum FlowEvent {
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
-pub enum FlowEffect {
-    /// Play these once; `FlowEvent::Played` follows.
+pub enum IvrEffect {
+    /// Play these once; `IvrEvent::Played` follows.
     Play(Vec<Phrase>),
     /// Play these over and over with this pause.
     Repeat(Vec<Phrase>, Duration),
@@ -122,8 +122,8 @@ enum State {
 
 /// One caller's way through the IVR.
 #[derive(Debug)]
-pub struct CallFlow {
-    settings: FlowSettings,
+pub struct Ivr {
+    settings: IvrSettings,
     service: Option<String>,
     state: State,
     tries: u32,
@@ -131,13 +131,13 @@ pub struct CallFlow {
     count: usize,
     wrong_entries: bool,
     deadline: Option<Instant>,
-    out: VecDeque<FlowEffect>,
+    out: VecDeque<IvrEffect>,
 }
 
-impl CallFlow {
+impl Ivr {
     /// `service`: only numbers of this service are connected (a trunk's setting).
-    pub fn new(settings: FlowSettings, service: Option<String>) -> CallFlow {
-        CallFlow {
+    pub fn new(settings: IvrSettings, service: Option<String>) -> Ivr {
+        Ivr {
             settings,
             service,
             state: State::New,
@@ -151,11 +151,11 @@ impl CallFlow {
     }
 
     /// Next thing to do; call until `None` after every event.
-    pub fn poll(&mut self) -> Option<FlowEffect> {
+    pub fn poll(&mut self) -> Option<IvrEffect> {
         self.out.pop_front()
     }
 
-    /// When [`CallFlow::timeout`] is due.
+    /// When [`Ivr::timeout`] is due.
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
@@ -174,19 +174,19 @@ impl CallFlow {
     }
 
     /// Feeds one event.
-    pub fn handle(&mut self, event: FlowEvent, now: Instant) {
+    pub fn handle(&mut self, event: IvrEvent, now: Instant) {
         match event {
-            FlowEvent::Answered(allowance) => self.answered(allowance, now),
-            FlowEvent::MediaFlows => {
+            IvrEvent::Answered(allowance) => self.answered(allowance, now),
+            IvrEvent::MediaFlows => {
                 if self.state == State::Opening {
                     self.prompt(now);
                 }
             }
-            FlowEvent::Key(key) => self.key(key, now),
-            FlowEvent::Played => self.played(now),
-            FlowEvent::LookedUp(answer) => self.looked_up(answer, now),
-            FlowEvent::Notice(notice) => self.notice(notice, now),
-            FlowEvent::NoRooms => self.no_rooms(now),
+            IvrEvent::Key(key) => self.key(key, now),
+            IvrEvent::Played => self.played(now),
+            IvrEvent::LookedUp(answer) => self.looked_up(answer, now),
+            IvrEvent::Notice(notice) => self.notice(notice, now),
+            IvrEvent::NoRooms => self.no_rooms(now),
         }
     }
 
@@ -206,7 +206,7 @@ impl CallFlow {
                 } else {
                     if !held {
                         self.out
-                            .push_back(FlowEffect::Repeat(vec![Phrase::PleaseWait], HOLD_PAUSE));
+                            .push_back(IvrEffect::Repeat(vec![Phrase::PleaseWait], HOLD_PAUSE));
                     }
                     self.state = State::LookingUp {
                         since,
@@ -236,7 +236,7 @@ impl CallFlow {
         self.deadline = None;
         if self.count == 0 {
             self.out
-                .push_back(FlowEffect::Play(vec![Phrase::Greeting, Phrase::EnterNumber]));
+                .push_back(IvrEffect::Play(vec![Phrase::Greeting, Phrase::EnterNumber]));
         } else {
             // Digits keyed before the prompt count, and make it needless.
             self.deadline = Some(now + self.settings.inter_digit);
@@ -253,7 +253,7 @@ impl CallFlow {
             '*' => {
                 self.count = 0;
                 if entering {
-                    self.out.push_back(FlowEffect::Play(vec![Phrase::EnterNumber]));
+                    self.out.push_back(IvrEffect::Play(vec![Phrase::EnterNumber]));
                     self.deadline = None;
                 }
             }
@@ -265,7 +265,7 @@ impl CallFlow {
             c => {
                 let Some(digit) = c.to_digit(10) else { return };
                 if self.count == 0 && entering {
-                    self.out.push_back(FlowEffect::Silence);
+                    self.out.push_back(IvrEffect::Silence);
                 }
                 if let Some(place) = self.digits.get_mut(self.count) {
                     *place = digit as u8;
@@ -291,7 +291,7 @@ impl CallFlow {
                 held: false,
             };
             self.deadline = Some(now + HOLD_AFTER);
-            self.out.push_back(FlowEffect::LookUp(number));
+            self.out.push_back(IvrEffect::LookUp(number));
         }
     }
 
@@ -316,22 +316,22 @@ impl CallFlow {
         };
         self.deadline = None;
         if held {
-            self.out.push_back(FlowEffect::Silence);
+            self.out.push_back(IvrEffect::Silence);
         }
         self.state = State::Calling;
         self.out.push_back(match target.kind {
-            TargetKind::User(user) => FlowEffect::Connect(Destination::User {
+            TargetKind::User(user) => IvrEffect::Connect(Destination::User {
                 service: target.service_id,
                 user,
             }),
-            TargetKind::Room(room) => FlowEffect::Connect(Destination::Room(room)),
+            TargetKind::Room(room) => IvrEffect::Connect(Destination::Room(room)),
         });
     }
 
     /// Unknown, expired, foreign and vanished numbers are told alike and at the same time. They count at once:
     /// who hangs up before hearing of it has guessed all the same.
     fn later_wrong(&mut self, since: Instant, held: bool, now: Instant) {
-        self.out.push_back(FlowEffect::Wrong);
+        self.out.push_back(IvrEffect::Wrong);
         self.state = State::LookingUp {
             since,
             wrong: true,
@@ -371,20 +371,20 @@ impl CallFlow {
             self.state = State::Entering;
             self.deadline = None;
         }
-        self.out.push_back(FlowEffect::Play(said));
+        self.out.push_back(IvrEffect::Play(said));
     }
 
     fn announce(&mut self, phrase: Phrase, end: CallEnd, now: Instant) {
         self.state = State::Announcing(end);
         self.deadline = Some(now + ANNOUNCEMENT_LIMIT);
         self.out
-            .push_back(FlowEffect::Play(vec![phrase, Phrase::Goodbye]));
+            .push_back(IvrEffect::Play(vec![phrase, Phrase::Goodbye]));
     }
 
     fn finish(&mut self, end: CallEnd) {
         self.state = State::Done;
         self.deadline = None;
-        self.out.push_back(FlowEffect::HangUp(end));
+        self.out.push_back(IvrEffect::HangUp(end));
     }
 
     fn no_rooms(&mut self, now: Instant) {
@@ -400,23 +400,23 @@ impl CallFlow {
             return;
         }
         match notice {
-            TelephoneNotice::Ringing { .. } => self.out.push_back(FlowEffect::Tone(Tone::RingBack)),
+            TelephoneNotice::Ringing { .. } => self.out.push_back(IvrEffect::Tone(Tone::RingBack)),
             TelephoneNotice::Refused(RefusedReason::Busy) => self.announce(Phrase::Busy, CallEnd::Busy, now),
             TelephoneNotice::Refused(RefusedReason::NoSession | RefusedReason::RoomFull) => {
                 self.announce(Phrase::Unavailable, CallEnd::Unavailable, now);
             }
             TelephoneNotice::Refused(RefusedReason::NoRoom) => {
-                self.out.push_back(FlowEffect::Wrong);
+                self.out.push_back(IvrEffect::Wrong);
                 self.wrong_number(now);
             }
             TelephoneNotice::Bridged { room, .. } => {
                 self.state = State::Talking;
-                self.out.extend([FlowEffect::Silence, FlowEffect::Joined(room)]);
+                self.out.extend([IvrEffect::Silence, IvrEffect::Joined(room)]);
             }
             TelephoneNotice::Admitted { room, .. } => {
                 self.state = State::Talking;
                 self.out
-                    .extend([FlowEffect::Joined(room), FlowEffect::Tone(Tone::Join)]);
+                    .extend([IvrEffect::Joined(room), IvrEffect::Tone(Tone::Join)]);
             }
             TelephoneNotice::Declined => self.announce(Phrase::Declined, CallEnd::Declined, now),
             TelephoneNotice::NoAnswer => self.announce(Phrase::NoAnswer, CallEnd::NoAnswer, now),

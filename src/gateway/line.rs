@@ -1,0 +1,422 @@
+//! A line: what every telephone call has, whoever runs it. A dialog and a leg, the session that both agree on, and the keys
+//! that come by either.
+//!
+//! A line does not know which script runs it: it tells what happens ([`LineEvent`]) and does what it is told.
+
+use super::refusal::{refusal, warning};
+use crate::calls::{CallEnd, CallEvent, CallMedia, CallTeller};
+use crate::media::{LegEvent, LegFigures, LegHandle, LegSeat, MediaError, MediaPlane, Playback, PlaybackId};
+use crate::sip::{IncomingCall, SipCall, reason};
+use crate::trunks::Trunk;
+use omnigate_audio::dtmf::Key;
+use omnigate_rtp::digits::{DigitMerger, Source};
+use omnigate_sip::message::Status;
+use omnigate_sip::{Agreed, CallEnd as SipEnd, CallEvent as SipEvent, Direction, Negotiator, info};
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tracing::{debug, info, warn};
+
+/// Places in the queue of one leg.
+const QUEUE: usize = 256;
+/// How long the media thread may take to hand over its last figures.
+const LAST_FIGURES: Duration = Duration::from_millis(250);
+/// A telephone on hold, which sends no media, is asked this often whether the call is still there.
+const HELD_PING: Duration = Duration::from_secs(60);
+
+/// What happens on a line.
+#[derive(Debug)]
+pub(super) enum LineEvent {
+    /// Somebody is there, and a session: media flows in both directions.
+    Up,
+    /// The first packet came.
+    MediaFlows,
+    /// A key was pressed.
+    Key(Key),
+    /// What was played last is over.
+    Played,
+    /// The dialog is over. The last event.
+    Over(CallEnd),
+}
+
+/// See the module.
+pub(super) struct Line {
+    sip: SipCall,
+    ear: Ear,
+    session: Session,
+    keys: DigitMerger,
+    teller: CallTeller,
+    /// When a telephone on hold is asked whether the call is still there.
+    ping_at: Option<Instant>,
+    /// Why we have hung up.
+    end: Option<CallEnd>,
+    ready: VecDeque<LineEvent>,
+}
+
+/// The leg and what it tells.
+struct Ear {
+    leg: LegHandle,
+    events: mpsc::Receiver<LegEvent>,
+    over: bool,
+    playing: Option<PlaybackId>,
+    /// RTP comes from elsewhere than SDP said.
+    learned: bool,
+}
+
+/// What both sides have agreed on.
+struct Session {
+    trunk: Arc<Trunk>,
+    /// Where the call's SIP comes from.
+    peer: IpAddr,
+    negotiator: Negotiator,
+    agreed: Option<Agreed>,
+    /// Somebody is there: the ACK came, or RTP from where SDP said. Until then nothing is sent and no key counts, for whoever
+    /// forges an INVITE gets no 200.
+    confirmed: bool,
+}
+
+impl Session {
+    fn takes(&self, agreed: &Agreed) -> Result<(), String> {
+        self.trunk.takes_media(agreed.remote_rtp.ip(), self.peer)
+    }
+}
+
+impl Ear {
+    fn open(media: &MediaPlane, trunk: &Trunk, peer: IpAddr) -> Result<Ear, MediaError> {
+        let (sender, events) = mpsc::channel(QUEUE);
+        Ok(Ear {
+            leg: media.open_leg_at(trunk.media_sources(peer), sender, now())?,
+            events,
+            over: false,
+            playing: None,
+            learned: false,
+        })
+    }
+
+    async fn last_figures(mut self) -> Option<LegFigures> {
+        drop(self.leg);
+        let wait = async {
+            while let Some(event) = self.events.recv().await {
+                if let LegEvent::Ended(figures) = event {
+                    return Some(figures);
+                }
+            }
+            None
+        };
+        tokio::time::timeout(LAST_FIGURES, wait).await.ok().flatten()
+    }
+}
+
+impl Line {
+    /// Opens the leg of a call that comes in, takes its offer, lets it ring and answers.
+    ///
+    /// # Errors
+    /// Why not; the caller has been told.
+    pub(super) fn answer(
+        media: &MediaPlane,
+        incoming: IncomingCall,
+        trunk: Arc<Trunk>,
+        teller: CallTeller,
+    ) -> Result<Line, CallEnd> {
+        let sip = incoming.call;
+        let peer = incoming.hop.remote.ip();
+        let ear = Ear::open(media, &trunk, peer).map_err(|error| {
+            warn!(%error, "no media for a call");
+            sip.refuse(Status::TEMPORARILY_UNAVAILABLE, reason(503, "no media"));
+            CallEnd::Overload
+        })?;
+        let mut session = Session {
+            trunk,
+            peer,
+            negotiator: Negotiator::new(ear.leg.local(), rand::random::<u32>().into()),
+            agreed: None,
+            confirmed: false,
+        };
+        let (answer, agreed) = match &incoming.offer {
+            Some(offer) => {
+                let taken = session.negotiator.answer(offer).map_err(|why| {
+                    let (status, fields) = refusal(&why);
+                    (status, fields, why.to_string())
+                });
+                let taken = taken.and_then(|(answer, agreed)| match session.takes(&agreed) {
+                    Ok(()) => Ok((answer, agreed)),
+                    Err(why) => Err((Status::NOT_ACCEPTABLE_HERE, warning(399, &why), why)),
+                });
+                let (answer, agreed) = taken.map_err(|(status, fields, why)| {
+                    info!(status = status.code(), reason = %why, "INVITE refused");
+                    sip.refuse(status, fields);
+                    CallEnd::Invite(status.code())
+                })?;
+                (answer, Some(agreed))
+            }
+            None => (session.negotiator.offer(), None),
+        };
+        sip.progress(Status::RINGING, None, false);
+        sip.answer(answer.into_bytes());
+        let mut line = Line {
+            sip,
+            ear,
+            session,
+            keys: DigitMerger::new(),
+            teller,
+            ping_at: None,
+            end: None,
+            ready: VecDeque::new(),
+        };
+        if let Some(agreed) = agreed {
+            line.set_media(agreed);
+        }
+        Ok(line)
+    }
+
+    /// Its leg, for whoever moves it between rooms.
+    pub(super) fn seat(&self) -> LegSeat {
+        self.ear.leg.seat()
+    }
+
+    /// What happens next. It may be dropped while it waits.
+    pub(super) async fn event(&mut self) -> LineEvent {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return event;
+            }
+            let held = sleep_until(self.ping_at);
+            tokio::select! {
+                event = self.sip.event() => match event {
+                    Some(event) => self.sip_event(event),
+                    None => self.over(None),
+                },
+                event = self.ear.events.recv(), if !self.ear.over => match event {
+                    Some(event) => self.leg_event(event),
+                    // Whatever was said last or lost: the end of its events is the end of the leg.
+                    None => {
+                        self.ear.over = true;
+                        self.hang_up(CallEnd::Fault);
+                    }
+                },
+                () = held => self.ping(),
+            }
+        }
+    }
+
+    /// Plays something to the telephone; [`LineEvent::Played`] follows when it ends by itself.
+    pub(super) fn play(&mut self, playback: Playback) {
+        match self.ear.leg.play(playback) {
+            Ok(id) => self.ear.playing = Some(id),
+            Err(error) => self.overloaded(&error),
+        }
+    }
+
+    /// Stops what plays.
+    pub(super) fn silence(&mut self) {
+        self.ear.playing = None;
+        self.ear.leg.stop_playback();
+    }
+
+    /// Ends the dialog as its state allows. The first reason of several counts.
+    pub(super) fn hang_up(&mut self, end: CallEnd) {
+        self.end.get_or_insert(end);
+        self.sip.hang_up(reason(end.sip_status(), end.reason()));
+    }
+
+    /// Lets the leg go and tells its last figures.
+    pub(super) async fn close(self) {
+        let (ear, teller) = (self.ear, self.teller);
+        drop(self.sip);
+        if let Some(figures) = ear.last_figures().await {
+            teller.tell(CallEvent::Media(CallMedia {
+                received: figures.received,
+                sent: figures.sent,
+                lost: figures.lost,
+                loss_fraction: figures.loss_fraction,
+                jitter_seconds: figures.jitter_seconds,
+                rtt: figures.rtt,
+            }));
+        }
+    }
+
+    fn tell(&mut self, event: LineEvent) {
+        self.ready.push_back(event);
+    }
+
+    fn over(&mut self, end: Option<&SipEnd>) {
+        let end = self.end.or(end.map(ended_by_sip)).unwrap_or(CallEnd::Fault);
+        self.tell(LineEvent::Over(end));
+    }
+
+    fn overloaded(&mut self, error: &MediaError) {
+        warn!(%error, "the media plane is overloaded");
+        self.hang_up(CallEnd::Overload);
+    }
+
+    /// On hold no media tells that the telephone is still there.
+    fn ping(&mut self) {
+        self.sip.ping();
+        self.ping_at = Some(now() + HELD_PING);
+    }
+
+    fn sip_event(&mut self, event: SipEvent) {
+        match event {
+            SipEvent::Confirmed => self.confirm(),
+            SipEvent::Offer(offer) => self.offered(&offer),
+            SipEvent::OfferWanted => self.sip.accept(self.session.negotiator.offer().into_bytes()),
+            SipEvent::Answer(answer) => self.answered(&answer),
+            SipEvent::Info { content_type, body } => {
+                let key = info::digit(&content_type, &body).and_then(Key::from_char);
+                if let Some(key) = key {
+                    self.key(key, Source::SipInfo);
+                }
+            }
+            SipEvent::Refer(_) => debug!("a REFER is not taken"),
+            SipEvent::Ended(end) => self.over(Some(&end)),
+            other => debug!(?other, "passed over"),
+        }
+    }
+
+    fn answered(&mut self, answer: &[u8]) {
+        let session = &mut self.session;
+        let agreed = session.negotiator.accept(answer).map_err(|why| why.to_string());
+        let agreed = agreed.and_then(|agreed| session.takes(&agreed).map(|()| agreed));
+        match agreed {
+            Ok(agreed) => self.set_media(agreed),
+            Err(why) if session.agreed.is_none() => {
+                info!(reason = %why, "the answer cannot be taken");
+                self.hang_up(CallEnd::NoAck);
+            }
+            // A refresh without a usable answer leaves the session as it was (RFC 3261 section 14.2).
+            Err(why) => debug!(reason = %why, "an answer is passed over"),
+        }
+    }
+
+    fn offered(&mut self, offer: &[u8]) {
+        // An offer that is refused leaves the session as it was (RFC 3261 section 14.2).
+        let mut negotiator = self.session.negotiator.clone();
+        match negotiator.answer(offer) {
+            Ok((answer, agreed)) => match self.session.takes(&agreed) {
+                Ok(()) => {
+                    self.session.negotiator = negotiator;
+                    self.sip.accept(answer.into_bytes());
+                    self.set_media(agreed);
+                }
+                Err(why) => self.sip.reject(Status::NOT_ACCEPTABLE_HERE, warning(399, &why)),
+            },
+            Err(why) => {
+                let (status, fields) = refusal(&why);
+                self.sip.reject(status, fields);
+            }
+        }
+    }
+
+    /// Somebody is there: media flows in both directions.
+    fn confirm(&mut self) {
+        if std::mem::replace(&mut self.session.confirmed, true) {
+            return;
+        }
+        debug!("call confirmed");
+        if let Some(agreed) = self.session.agreed.clone() {
+            self.apply(agreed);
+            self.tell(LineEvent::Up);
+        }
+    }
+
+    fn set_media(&mut self, agreed: Agreed) {
+        if self.session.agreed.as_ref() == Some(&agreed) {
+            return;
+        }
+        debug!(
+            codec = agreed.payload.name(),
+            ptime = agreed.ptime_ms,
+            held = agreed.held(),
+            events = agreed.telephone_event.is_some(),
+            "media agreed"
+        );
+        self.ping_at = agreed.held().then(|| now() + HELD_PING);
+        let first = self.session.agreed.is_none();
+        self.session.agreed = Some(agreed.clone());
+        self.apply(agreed);
+        if first && self.session.confirmed {
+            self.tell(LineEvent::Up);
+        }
+    }
+
+    fn apply(&mut self, mut agreed: Agreed) {
+        if !self.session.confirmed {
+            agreed.direction = Direction::RecvOnly;
+        }
+        if let Err(error) = self.ear.leg.set_media(agreed) {
+            self.overloaded(&error);
+        }
+    }
+
+    fn key(&mut self, key: Key, source: Source) {
+        if !self.session.confirmed {
+            return;
+        }
+        let new = self.keys.accept(source, key, now());
+        self.teller.tell(CallEvent::KeyPressed { source, new });
+        if new {
+            self.tell(LineEvent::Key(key));
+        }
+    }
+
+    fn leg_event(&mut self, event: LegEvent) {
+        match event {
+            LegEvent::FirstPacket => {
+                if !self.ear.learned {
+                    self.confirm();
+                }
+                self.tell(LineEvent::MediaFlows);
+            }
+            LegEvent::Digit(key, source) => self.key(key, source),
+            LegEvent::RemoteLearned { from, to } => self.learned(from, to),
+            LegEvent::PlaybackDone(id) if self.ear.playing == Some(id) => {
+                self.ear.playing = None;
+                self.tell(LineEvent::Played);
+            }
+            LegEvent::PlaybackDone(_) | LegEvent::Ended(_) => {}
+            LegEvent::Silent => {
+                info!("no RTP from the telephone");
+                self.hang_up(CallEnd::NoMedia);
+            }
+            LegEvent::Failed => self.hang_up(CallEnd::Fault),
+        }
+    }
+
+    fn learned(&mut self, from: SocketAddr, to: SocketAddr) {
+        let agreed = self.session.agreed.as_ref();
+        self.ear.learned = agreed.is_none_or(|agreed| agreed.remote_rtp != to);
+        if self.ear.learned {
+            info!(%from, %to, "RTP comes from another address than SDP said");
+            return;
+        }
+        info!(%from, %to, "RTP comes from where SDP said");
+        self.confirm();
+    }
+}
+
+/// What the end of the SIP call is to a call that came in.
+fn ended_by_sip(end: &SipEnd) -> CallEnd {
+    match end {
+        SipEnd::RemoteHungUp(_) => CallEnd::CallerHungUp,
+        SipEnd::Cancelled(_) => CallEnd::Cancelled,
+        SipEnd::Refused(status) => CallEnd::Invite(status.code()),
+        SipEnd::NoAck | SipEnd::NoPrack | SipEnd::NoAnswer => CallEnd::NoAck,
+        SipEnd::Unreachable | SipEnd::NoResponse | SipEnd::Lost | SipEnd::Expired => CallEnd::Lost,
+        _ => CallEnd::Fault,
+    }
+}
+
+/// Until then; for ever without a time.
+pub(super) async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The calls' clock, which a test may stop and turn.
+pub(super) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

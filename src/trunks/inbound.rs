@@ -1,0 +1,124 @@
+//! Which trunk a call comes in on.
+
+use super::{Trunk, Trunks};
+use omnigate_number::{Country, NumberPattern, PhoneNumber};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// No trunk takes the call; which came nearest and why it missed, for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoTrunk {
+    /// The nearest trunk.
+    pub nearest: String,
+    /// Why it does not take the call.
+    pub why: String,
+}
+
+impl Trunks {
+    /// The trunk for a call from `source`, and the called number in that trunk's plan. `called` reads the
+    /// number from the request for a given plan.
+    pub fn find(
+        &self,
+        source: IpAddr,
+        called: impl Fn(Country) -> Option<PhoneNumber>,
+    ) -> Result<(&Arc<Trunk>, PhoneNumber), NoTrunk> {
+        let source = source.to_canonical();
+        let mut nearest: Option<(u8, &Trunk, String)> = None;
+        for trunk in &self.0 {
+            let from_here = trunk.allow.iter().any(|n| n.contains(&source));
+            let number = called(trunk.country);
+            match number {
+                Some(number) if from_here && trunk.takes(&number) => return Ok((trunk, number)),
+                _ if nearest
+                    .as_ref()
+                    .is_some_and(|(rank, ..)| *rank >= u8::from(from_here) * 2) => {}
+                Some(number) if from_here => {
+                    nearest = Some((
+                        2,
+                        trunk,
+                        format!("{number} is not in its `numbers` {}", trunk.listed()),
+                    ));
+                }
+                None if from_here => {
+                    nearest = Some((2, trunk, "the called address is not a telephone number".into()))
+                }
+                _ => {
+                    nearest = Some((
+                        0,
+                        trunk,
+                        format!("{source} is not in its `allow` {:?}", trunk.allow),
+                    ))
+                }
+            }
+        }
+        let (nearest, why) = nearest.map_or(("none".into(), "no trunk is configured".into()), |(_, t, w)| {
+            (t.name.clone(), w)
+        });
+        Err(NoTrunk { nearest, why })
+    }
+}
+
+impl Trunk {
+    fn takes(&self, number: &PhoneNumber) -> bool {
+        self.numbers.is_empty() || self.numbers.iter().any(|pattern| pattern.takes(number))
+    }
+
+    fn listed(&self) -> String {
+        let shown: Vec<String> = self
+            .numbers
+            .iter()
+            .take(5)
+            .map(NumberPattern::to_string)
+            .collect();
+        format!("[{}]", shown.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::load_text;
+
+    fn trunks() -> Trunks {
+        let toml = r#"
+            [[trunk]]
+            name = "carrier"
+            allow = ["203.0.113.0/28"]
+            numbers = ["070-1234-5678", "070-2222-*"]
+            [[trunk]]
+            name = "office"
+            allow = "10.0.0.0/8"
+            language = "en"
+        "#;
+        Trunks::new(&load_text(toml, []).unwrap())
+    }
+
+    fn find(source: [u8; 4], number: &str) -> Result<String, NoTrunk> {
+        trunks()
+            .find(IpAddr::from(source), |c| PhoneNumber::parse(number, c))
+            .map(|(t, _)| t.name.clone())
+    }
+
+    #[test]
+    fn a_call_is_matched_by_source_and_number_however_it_is_written() {
+        assert_eq!(find([203, 0, 113, 5], "+82-70-1234-5678").unwrap(), "carrier");
+        assert_eq!(find([203, 0, 113, 5], "07022220000").unwrap(), "carrier");
+        assert_eq!(find([10, 1, 1, 1], "12345").unwrap(), "office");
+    }
+
+    #[test]
+    fn a_refusal_says_which_trunk_came_nearest_and_why() {
+        let miss = find([203, 0, 113, 5], "07099990000").unwrap_err();
+        assert_eq!(miss.nearest, "carrier");
+        assert!(miss.why.contains("numbers"), "{}", miss.why);
+        assert!(!miss.why.contains("827012345678"));
+        let stranger = find([198, 51, 100, 1], "07012345678").unwrap_err();
+        assert!(stranger.why.contains("allow"));
+        assert!(
+            find([203, 0, 113, 5], "alice")
+                .unwrap_err()
+                .why
+                .contains("not a telephone number")
+        );
+    }
+}

@@ -1,0 +1,79 @@
+//! Trunks and what they decide.
+//!
+//! | file | what it knows |
+//! | --- | --- |
+//! | `inbound` | which trunk a call comes in on |
+//! | `identity` | who calls and who is called, from an INVITE |
+//! | `media` | where media may go to and come from |
+
+pub mod identity;
+mod inbound;
+mod media;
+
+pub use inbound::NoTrunk;
+
+use crate::config::{self, Language};
+use ipnet::IpNet;
+use omnigate_number::{Country, NumberPattern};
+use omnigate_omnitalk::RecordPolicy;
+use std::sync::Arc;
+
+/// A configured trunk, ready for matching.
+#[derive(Debug, Clone)]
+pub struct Trunk {
+    /// Name in logs and metrics.
+    pub name: String,
+    /// Numbering plan.
+    pub country: Country,
+    /// Prompt language.
+    pub language: Language,
+    /// Only call numbers of this service are connected.
+    pub service: Option<String>,
+    /// What is recorded because a caller comes by it.
+    pub record: RecordPolicy,
+    allow: Vec<IpNet>,
+    media: Arc<[IpNet]>,
+    /// They are named, and not those that may send SIP.
+    names_media: bool,
+    numbers: Vec<NumberPattern>,
+}
+
+/// All trunks, in the order of the configuration.
+#[derive(Debug, Clone)]
+pub struct Trunks(Vec<Arc<Trunk>>);
+
+impl Trunks {
+    /// From checked settings.
+    pub fn new(settings: &config::Settings) -> Trunks {
+        let build = |t: &config::Trunk| {
+            let country = Country::find(&t.country).unwrap_or(Country::korea());
+            let pattern = |n: &String| NumberPattern::parse(n, country);
+            Arc::new(Trunk {
+                name: t.name.clone(),
+                country,
+                language: t.language.unwrap_or(settings.ivr.language),
+                service: t.service.clone(),
+                record: t.record,
+                allow: t.allow.clone(),
+                names_media: !t.media.is_empty(),
+                media: if t.media.is_empty() { &t.allow } else { &t.media }
+                    .as_slice()
+                    .into(),
+                numbers: t.numbers.iter().filter_map(pattern).collect(),
+            })
+        };
+        Trunks(settings.trunk.iter().map(build).collect())
+    }
+
+    /// All networks that may send, each with the name of its trunk.
+    pub fn networks(&self) -> Vec<(IpNet, Arc<str>)> {
+        let of = |t: &Arc<Trunk>| {
+            let name: Arc<str> = t.name.as_str().into();
+            t.allow
+                .iter()
+                .map(move |net| (*net, name.clone()))
+                .collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(of).collect()
+    }
+}
