@@ -377,8 +377,7 @@ impl Ivr {
     fn announce(&mut self, phrase: Phrase, end: CallEnd, now: Instant) {
         self.state = State::Announcing(end);
         self.deadline = Some(now + ANNOUNCEMENT_LIMIT);
-        self.out
-            .push_back(IvrEffect::Play(vec![phrase, Phrase::Goodbye]));
+        self.out.push_back(IvrEffect::Play(vec![phrase, Phrase::Goodbye]));
     }
 
     fn finish(&mut self, end: CallEnd) {

@@ -1,12 +1,14 @@
 //! What the control plane orders a shard to do.
 
 use crate::media::ids::{LegId, PlaybackId};
+use crate::media::net::sources::MediaSources;
 use crate::media::playback::{Announcement, Playback};
 use crate::media::sound::app::App;
 use crate::media::sound::leg::Leg;
 use crate::media::sound::room::RoomKey;
 use crate::media::tap::Capture;
 use crate::media::video::{Stream, Viewing};
+use omnigate_audio::dtmf::Key;
 use omnigate_room::{ParticipantId, PeerId, RoomId, StreamId, ViewerId};
 use omnigate_sip::Agreed;
 
@@ -56,6 +58,12 @@ pub(crate) enum LegOrder {
     Play(PlaybackId, Playback),
     /// Stops what is played.
     StopPlayback,
+    /// Who else may send its media from now on: it calls somebody else than before.
+    SetSources(MediaSources),
+    /// Says this in the telephone's place, to all who hear it, until the telephone itself says something; or no longer.
+    StandIn(Option<Playback>),
+    /// Presses a key towards the telephone.
+    Press(Key),
     /// Moves it into a room, as this participant, on the shard with this index.
     Enter(RoomId, ParticipantId, usize),
     /// Takes it out of its room: alone again.

@@ -3,8 +3,10 @@
 use crate::media::command::{Command, LegOrder};
 use crate::media::error::MediaError;
 use crate::media::ids::{LegId, PlaybackId};
+use crate::media::net::sources::MediaSources;
 use crate::media::orders::Orders;
 use crate::media::playback::Playback;
+use omnigate_audio::dtmf::Key;
 use omnigate_sip::{Agreed, LocalMedia};
 use std::fmt;
 use std::sync::Arc;
@@ -82,6 +84,25 @@ impl LegHandle {
         let id = PlaybackId(self.playbacks.fetch_add(1, Relaxed));
         self.seat.ask(LegOrder::Play(id, playback))?;
         Ok(id)
+    }
+
+    /// Says this in the telephone's place until the telephone itself says something: the ring-back tone of one that is
+    /// called. None: no longer.
+    pub fn stand_in(&self, playback: Option<Playback>) {
+        self.seat.release(LegOrder::StandIn(playback));
+    }
+
+    /// Whose media is taken, beside that of the host which SDP names: for a telephone that is called at another gateway.
+    pub fn set_sources(&self, sources: MediaSources) {
+        self.seat.release(LegOrder::SetSources(sources));
+    }
+
+    /// Presses a key towards the telephone, as a telephone event (RFC 4733). At most 64 wait.
+    ///
+    /// # Errors
+    /// [`MediaError::Busy`] when the shard does not take orders; nothing is pressed then.
+    pub fn press(&self, key: Key) -> Result<(), MediaError> {
+        self.seat.ask(LegOrder::Press(key))
     }
 
     /// Stops what is playing.

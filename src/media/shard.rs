@@ -296,6 +296,9 @@ impl Shard {
             LegOrder::SetMedia(agreed) => self.with_leg(id, |leg| leg.set_media(*agreed, now)),
             LegOrder::Play(playback_id, playback) => self.with_leg(id, |leg| leg.play(playback_id, playback)),
             LegOrder::StopPlayback => self.with_leg(id, Leg::stop_playback),
+            LegOrder::SetSources(sources) => self.with_leg(id, |leg| leg.set_sources(sources)),
+            LegOrder::StandIn(playback) => self.with_leg(id, |leg| leg.stand_in(playback)),
+            LegOrder::Press(key) => self.with_leg(id, |leg| leg.press(key)),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What goes in and out of the hub beside messages: effects, telephone notices, look-ups, figures.
 
+use crate::dial::Dialling;
 use crate::ids::SocketId;
 use crate::masked::{CallNumber, Unshown};
 use crate::numbers::{NumberOwner, TargetKind};
@@ -92,6 +93,21 @@ pub enum Effect {
     CloseViewer {
         /// Which.
         viewer: ViewerId,
+    },
+    /// Call a telephone for an app (9.8), then call [`Hub::dialled`](crate::Hub::dialled) as soon as it is known whether that
+    /// is done.
+    Dial {
+        /// The call that it will be.
+        call: CallId,
+        /// Whose call, and to whom.
+        dialling: Box<Dialling>,
+    },
+    /// Press keys towards the telephone of a call.
+    Press {
+        /// Which.
+        call: CallId,
+        /// 0 to 9, *, #, A to D.
+        keys: Unshown,
     },
     /// Tell a telephone call.
     Telephone {
@@ -193,6 +209,14 @@ pub enum TelephoneNotice {
     },
     /// There is nobody to ring or no room to enter.
     Refused(RefusedReason),
+    /// The app that calls this telephone has its room (9.8): move the telephone's leg there, so that what it says before
+    /// it answers is heard, and call it.
+    Dialled {
+        /// The call's room.
+        room: RoomId,
+        /// The telephone's participant in it.
+        participant: ParticipantId,
+    },
     /// An app has answered and its audio is up: move the telephone's leg into the room.
     Bridged {
         /// The call's room.
@@ -220,7 +244,9 @@ impl TelephoneNotice {
     #[must_use]
     pub fn is_last(self) -> bool {
         match self {
-            Self::Ringing { .. } | Self::Bridged { .. } | Self::Admitted { .. } => false,
+            Self::Ringing { .. } | Self::Dialled { .. } | Self::Bridged { .. } | Self::Admitted { .. } => {
+                false
+            }
             Self::Refused(_) | Self::Declined | Self::NoAnswer | Self::Ended(_) => true,
         }
     }
@@ -228,7 +254,9 @@ impl TelephoneNotice {
     /// What it means for a call to a person; `None` while that goes on, and for a room that does not take the call.
     pub(crate) fn means(self) -> Option<CallOver> {
         match self {
-            Self::Ringing { .. } | Self::Bridged { .. } | Self::Admitted { .. } => None,
+            Self::Ringing { .. } | Self::Dialled { .. } | Self::Bridged { .. } | Self::Admitted { .. } => {
+                None
+            }
             Self::Refused(reason) => match reason {
                 RefusedReason::Busy => Some(CallOver::Busy),
                 RefusedReason::NoSession | RefusedReason::RoomFull => Some(CallOver::Unavailable),

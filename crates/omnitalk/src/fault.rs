@@ -1,6 +1,7 @@
 //! Why a request fails. The text becomes `reason` on the wire (3.3): it names the field and what to do. It is for people
 //! and may change; programs decide by the code.
 
+use crate::dial::DialRefusal;
 use thiserror::Error;
 
 /// Every cause of a failed response.
@@ -99,8 +100,14 @@ pub(crate) enum Fault {
     OnlySound,
     #[error("Nothing can be recorded now: {0}")]
     CannotRecord(&'static str),
-    #[error("This server does not offer {0}")]
-    NotOffered(&'static str),
+    #[error("{0}")]
+    Dial(DialRefusal),
+    #[error("No telephone was called in time: call again later")]
+    DialTooSlow,
+    #[error("There is no telephone in this call to press keys for")]
+    NoTelephone,
+    #[error("Too many keys: send more when those that wait have been pressed")]
+    TooManyKeys,
     #[error("Unknown request: this server speaks the 2.1 protocol")]
     UnknownRequest,
 }
@@ -166,7 +173,17 @@ codes! {
     Self::NoRecording => "no-recording",
     Self::OnlySound => "only-sound",
     Self::CannotRecord(_) => "cannot-record",
-    Self::NotOffered(_) => "not-offered",
+    Self::Dial(DialRefusal::NotANumber) => "callee-no-number",
+    Self::Dial(DialRefusal::Emergency) => "callee-emergency",
+    Self::Dial(DialRefusal::Forbidden { .. }) => "callee-forbidden",
+    Self::Dial(DialRefusal::NoTrunk) => "callee-no-trunk",
+    Self::Dial(DialRefusal::NoCaller { .. }) => "caller-number-missing",
+    Self::Dial(DialRefusal::TooMany { .. }) => "calls-full",
+    Self::Dial(DialRefusal::MinutesUsed) => "minutes-used",
+    Self::Dial(DialRefusal::Unavailable) => "telephones-unavailable",
+    Self::DialTooSlow => "telephones-slow",
+    Self::NoTelephone => "telephone-missing",
+    Self::TooManyKeys => "keys-too-many",
     Self::UnknownRequest => "request-unknown",
 }
 

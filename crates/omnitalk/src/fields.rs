@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 
 /// `user_id`, `user_name` and `room_id`, in UTF-16 code units.
 pub(crate) const NAME_LIMIT: usize = 64;
+/// Characters of the keys of one request.
+const KEYS_LIMIT: usize = 32;
 /// `subject`, `callee`, `caller`, `target`, `to_user` and `subscribe`, in UTF-16 code units.
 pub(crate) const LONG_LIMIT: usize = 128;
 /// `message`, in UTF-16 code units.
@@ -207,6 +209,19 @@ impl Fields {
                 .filter(|kind| kind.is_call())
                 .ok_or(Fault::Invalid { field, expected }),
         }
+    }
+
+    /// Keys that are to be pressed: 0 to 9, *, #, A to D.
+    pub(crate) fn keys(&self) -> Result<&str, Fault> {
+        let field = "keys";
+        let keys = self.required(field, KEYS_LIMIT)?;
+        let is_key = |c: char| matches!(c, '0'..='9' | '*' | '#' | 'A'..='D');
+        Some(keys)
+            .filter(|keys| keys.chars().all(is_key))
+            .ok_or(Fault::Invalid {
+                field,
+                expected: "0 to 9, *, # and A to D",
+            })
     }
 
     fn sdp(&self, kind: &str, expected: &'static str) -> Result<&str, Fault> {

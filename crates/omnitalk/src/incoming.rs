@@ -36,6 +36,8 @@ pub(crate) enum Kind {
     Resolution,
     Recording,
     KickOut,
+    /// Ours: our own client presses keys.
+    Keys,
     Leave,
     /// A `WS_X_REQ` that section 6 does not know.
     Unknown,
@@ -69,6 +71,7 @@ impl Kind {
             "RESOLUTION" => Self::Resolution,
             "RECORDING" => Self::Recording,
             "KICKOUT" => Self::KickOut,
+            "KEYS" => Self::Keys,
             "LEAVE" => Self::Leave,
             _ => Self::Unknown,
         }

@@ -23,6 +23,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod dial;
 mod effects;
 mod fault;
 mod fields;
@@ -40,6 +41,7 @@ mod tenants;
 mod timers;
 mod words;
 
+pub use dial::{DialRefusal, Dialling};
 pub use effects::{Effect, Figures, RefusedReason, TelephoneCaller, TelephoneEnd, TelephoneNotice};
 pub use fault::FAULT_CODES;
 pub use hub::Hub;

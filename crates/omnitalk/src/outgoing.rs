@@ -3,6 +3,7 @@
 use crate::fault::Fault;
 use crate::incoming::{Kind, Request};
 use crate::words::{CallType, ChatAction, RoomType, Track};
+use omnigate_room::CallOver;
 use serde_json::{Map, Value, json};
 
 /// The own fields of a successful response.
@@ -104,6 +105,14 @@ pub(crate) fn heartbeat(session: &str, unix: u64) -> String {
     json!({ "cmd": "WS_HEARTBEAT_REQ", "timestamp": unix, "session": session }).to_string()
 }
 
+/// A `WS_LEAVE_NOTI`.
+pub(crate) struct Left {
+    /// For published SDKs, which know no reason.
+    pub(crate) plain: String,
+    /// For our own client.
+    pub(crate) ours: String,
+}
+
 /// Whom a notification is about, and where.
 #[derive(Clone, Copy)]
 pub(crate) struct About<'a> {
@@ -133,8 +142,17 @@ impl About<'_> {
         self.noti("WS_CALL_CONNECTED_NOTI").to_string()
     }
 
-    pub(crate) fn left(&self) -> String {
-        self.noti("WS_LEAVE_NOTI").to_string()
+    /// `WS_LEAVE_NOTI`. Our own client is told why a call is over.
+    pub(crate) fn left(&self, why: Option<CallOver>) -> Left {
+        let mut noti = self.noti("WS_LEAVE_NOTI");
+        let plain = noti.to_string();
+        if let Some(why) = why {
+            noti["reason"] = why.word().into();
+        }
+        Left {
+            plain,
+            ours: noti.to_string(),
+        }
     }
 
     pub(crate) fn kicked_out(&self) -> String {

@@ -4,6 +4,7 @@
 //! which gives nobody a session and keeps the same rules. Everything else is told apart by its id: participants, streams
 //! and viewers of one hub have ids of their own range.
 
+use crate::dial::DialRefusal;
 use crate::effects::{Effect, Figures, RefusedReason, TelephoneCaller, TelephoneNotice};
 use crate::hub::Hub;
 use crate::ids::{ClientId, SocketId};
@@ -12,7 +13,7 @@ use crate::masked::CallNumber;
 use crate::now::Now;
 use crate::numbers::{NumberFault, NumberOwner};
 use crate::settings::{HubSettings, Service};
-use omnigate_room::{CallId, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
+use omnigate_room::{CallId, CallOver, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use std::collections::BTreeMap;
@@ -32,6 +33,8 @@ pub struct Tenants {
     /// Where a socket is.
     sockets: BTreeMap<SocketId, usize>,
     telephones: BTreeMap<CallId, usize>,
+    /// Telephones that are to be called for an app.
+    diallings: BTreeMap<CallId, usize>,
 }
 
 impl std::fmt::Debug for Tenants {
@@ -62,6 +65,7 @@ impl Tenants {
             services,
             sockets: BTreeMap::new(),
             telephones: BTreeMap::new(),
+            diallings: BTreeMap::new(),
         }
     }
 
@@ -81,7 +85,7 @@ impl Tenants {
             self.hubs[home].connected(socket, client, now);
         }
         let effects = self.hub_of(socket).received(socket, text, now);
-        self.forget_ended(effects)
+        self.follow(effects)
     }
 
     /// The hub of the service that a request for a session names.
@@ -100,7 +104,7 @@ impl Tenants {
     pub fn disconnected(&mut self, socket: SocketId, now: Now) -> Vec<Effect> {
         let effects = self.hub_of(socket).disconnected(socket, now);
         self.sockets.remove(&socket);
-        self.forget_ended(effects)
+        self.follow(effects)
     }
 
     /// [`Hub::peer_answered`].
@@ -111,7 +115,7 @@ impl Tenants {
         now: Now,
     ) -> Vec<Effect> {
         let effects = self.by_id(participant.0).peer_answered(participant, answer, now);
-        self.forget_ended(effects)
+        self.follow(effects)
     }
 
     /// [`Hub::stream_answered`].
@@ -122,7 +126,7 @@ impl Tenants {
         now: Now,
     ) -> Vec<Effect> {
         let effects = self.by_id(stream.0).stream_answered(stream, answer, now);
-        self.forget_ended(effects)
+        self.follow(effects)
     }
 
     /// [`Hub::viewer_offered`].
@@ -133,31 +137,31 @@ impl Tenants {
         now: Now,
     ) -> Vec<Effect> {
         let effects = self.by_id(viewer.0).viewer_offered(viewer, offer, now);
-        self.forget_ended(effects)
+        self.follow(effects)
     }
 
     /// [`Hub::stream_gone`].
     pub fn stream_gone(&mut self, stream: StreamId, now: Now) -> Vec<Effect> {
         let effects = self.by_id(stream.0).stream_gone(stream, now);
-        self.forget_ended(effects)
+        self.follow(effects)
     }
 
     /// [`Hub::viewer_gone`].
     pub fn viewer_gone(&mut self, viewer: ViewerId, now: Now) -> Vec<Effect> {
         let effects = self.by_id(viewer.0).viewer_gone(viewer, now);
-        self.forget_ended(effects)
+        self.follow(effects)
     }
 
     /// [`Hub::peer_up`].
     pub fn peer_up(&mut self, participant: ParticipantId, now: Now) -> Vec<Effect> {
         let effects = self.by_id(participant.0).peer_up(participant, now);
-        self.forget_ended(effects)
+        self.follow(effects)
     }
 
     /// [`Hub::peer_gone`].
     pub fn peer_gone(&mut self, participant: ParticipantId, now: Now) -> Vec<Effect> {
         let effects = self.by_id(participant.0).peer_gone(participant, now);
-        self.forget_ended(effects)
+        self.follow(effects)
     }
 
     /// [`Hub::number_assigned`].
@@ -174,7 +178,7 @@ impl Tenants {
         };
         let place = place.or(self.sockets.get(&socket).copied()).unwrap_or(LOBBY);
         let effects = self.hubs[place].number_assigned(socket, owner, answer, now);
-        self.forget_ended(effects)
+        self.follow(effects)
     }
 
     /// The service that this session or room belongs to, as long as it is there.
@@ -205,7 +209,7 @@ impl Tenants {
         };
         self.telephones.insert(call, place);
         let effects = self.hubs[place].ring(call, user_id, caller, now);
-        self.forget_ended(effects)
+        self.follow(effects)
     }
 
     /// [`Hub::admit`]. A room that is in no hub is not there.
@@ -224,7 +228,37 @@ impl Tenants {
         };
         self.telephones.insert(call, place);
         let effects = self.hubs[place].admit(call, room, caller, now);
-        self.forget_ended(effects)
+        self.follow(effects)
+    }
+
+    /// [`Hub::dialled`].
+    pub fn dialled(&mut self, call: CallId, answer: Result<(), DialRefusal>, now: Now) -> Vec<Effect> {
+        let Some(place) = self.diallings.remove(&call) else {
+            return Vec::new();
+        };
+        if answer.is_ok() {
+            self.telephones.insert(call, place);
+        }
+        let effects = self.hubs[place].dialled(call, answer, now);
+        self.follow(effects)
+    }
+
+    /// [`Hub::telephone_answered`].
+    pub fn telephone_answered(&mut self, call: CallId, now: Now) -> Vec<Effect> {
+        let Some(place) = self.telephones.get(&call).copied() else {
+            return Vec::new();
+        };
+        let effects = self.hubs[place].telephone_answered(call, now);
+        self.follow(effects)
+    }
+
+    /// [`Hub::telephone_failed`].
+    pub fn telephone_failed(&mut self, call: CallId, why: CallOver, now: Now) -> Vec<Effect> {
+        let Some(place) = self.telephones.remove(&call) else {
+            return Vec::new();
+        };
+        let effects = self.hubs[place].telephone_failed(call, why, now);
+        self.follow(effects)
     }
 
     /// [`Hub::hung_up`].
@@ -233,7 +267,7 @@ impl Tenants {
             return Vec::new();
         };
         let effects = self.hubs[place].hung_up(call, now);
-        self.forget_ended(effects)
+        self.follow(effects)
     }
 
     /// [`Hub::can_record`], for all.
@@ -247,7 +281,7 @@ impl Tenants {
     pub fn recording_begun(&mut self, recording: RecordingId, now: Now) -> Vec<Effect> {
         let hubs = self.hubs.iter_mut();
         let effects = hubs.flat_map(|hub| hub.recording_begun(recording, now)).collect();
-        self.forget_ended(effects)
+        self.follow(effects)
     }
 
     /// [`Hub::recording_failed`].
@@ -256,7 +290,7 @@ impl Tenants {
         let effects = hubs
             .flat_map(|hub| hub.recording_failed(recording, now))
             .collect();
-        self.forget_ended(effects)
+        self.follow(effects)
     }
 
     /// [`Hub::next_deadline`].
@@ -268,7 +302,7 @@ impl Tenants {
     /// [`Hub::expire`].
     pub fn expire(&mut self, now: Now) -> Vec<Effect> {
         let effects = self.hubs.iter_mut().flat_map(|hub| hub.expire(now)).collect();
-        self.forget_ended(effects)
+        self.follow(effects)
     }
 
     /// [`Hub::drain`], for all.
@@ -279,7 +313,7 @@ impl Tenants {
     /// [`Hub::close_all`].
     pub fn close_all(&mut self, now: Now) -> Vec<Effect> {
         let effects = self.hubs.iter_mut().flat_map(|hub| hub.close_all(now)).collect();
-        self.forget_ended(effects)
+        self.follow(effects)
     }
 
     /// [`Hub::stream_pixels`].
@@ -336,13 +370,19 @@ impl Tenants {
         &mut self.hubs[place.unwrap_or(LOBBY)]
     }
 
-    /// Sockets that are closed and telephones that have ended are in no hub any more.
-    fn forget_ended(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
+    /// Sockets that are closed and telephones that have ended are in no hub any more; a call that is to be made is its
+    /// service's.
+    fn follow(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
         for effect in &effects {
             match effect {
                 Effect::Close { socket, .. } => drop(self.sockets.remove(socket)),
                 Effect::Telephone { call, notice } if notice.is_last() => {
                     self.telephones.remove(call);
+                }
+                Effect::Dial { call, dialling } => {
+                    if let Some(place) = self.place_of(&dialling.service_id) {
+                        self.diallings.insert(*call, place);
+                    }
                 }
                 _ => {}
             }

@@ -5,7 +5,7 @@ mod common;
 
 use common::steps::{PHONES, SLOTS, Step, USERS, step};
 use common::{Video, World};
-use omnigate_omnitalk::{Figures, TelephoneNotice};
+use omnigate_omnitalk::{CallId, CallOver, DialRefusal, Figures, TelephoneEnd, TelephoneNotice};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -47,12 +47,17 @@ struct Play {
     screens: BTreeMap<String, u64>,
     /// What a telephone call was told last.
     told: BTreeMap<u64, TelephoneNotice>,
+    /// Telephones that were called.
+    dialled: Vec<CallId>,
 }
 
 fn over(notice: &TelephoneNotice) -> bool {
     !matches!(
         notice,
-        TelephoneNotice::Ringing { .. } | TelephoneNotice::Bridged { .. } | TelephoneNotice::Admitted { .. }
+        TelephoneNotice::Ringing { .. }
+            | TelephoneNotice::Dialled { .. }
+            | TelephoneNotice::Bridged { .. }
+            | TelephoneNotice::Admitted { .. }
     )
 }
 
@@ -70,6 +75,7 @@ impl Play {
             call_room: None,
             screens: BTreeMap::new(),
             told: BTreeMap::new(),
+            dialled: Vec::new(),
         }
     }
 
@@ -101,6 +107,11 @@ impl Play {
         let call = self.fresh();
         self.calls.insert(phone, call);
         call
+    }
+
+    /// One of the telephones that were called.
+    fn pick_dialled(&self, pick: usize) -> Option<CallId> {
+        self.dialled.get(pick.checked_rem(self.dialled.len())?).copied()
     }
 
     /// Mostly a room that was made by hand, sometimes that of a call.
@@ -155,7 +166,7 @@ impl Play {
             18 | 19 => ("ANSWER_CALL", json!({})),
             20 => ("REJECT_CALL", json!({})),
             OFFER | 22 => {
-                let call_type = ["audiocall", "videocall"][pick % 2];
+                let call_type = ["audiocall", "videocall", "sipcall"][pick % 3];
                 // Sometimes a user who never has a session.
                 let callee = USERS.get(pick % 4).unwrap_or(&"dave");
                 (
@@ -186,6 +197,7 @@ impl Play {
             36 => ("UNMUTE", json!({ "track": "video" })),
             37 => ("RECORDING", json!({ "action": "start", "track": "audio" })),
             38 => ("RECORDING", json!({ "action": "stop", "track": "audio" })),
+            39 => ("KEYS", json!({ "keys": "12#" })),
             _ => ("UNHEARD_OF", json!({})),
         };
         fields["cmd"] = format!("WS_{cmd}_REQ").into();
@@ -263,6 +275,9 @@ impl Play {
             Step::Call { slot, pick } => {
                 let socket = self.socket(slot);
                 self.request(socket, OFFER, pick);
+                if !self.world.answers || !pick.is_multiple_of(7) {
+                    self.run(&Step::Dialled { fine: true });
+                }
                 self.check();
                 self.run(&Step::Enter { slot, pick: 0 });
             }
@@ -373,6 +388,27 @@ impl Play {
                 );
                 self.calls.remove(&phone);
             }
+            Step::Dialled { fine } => {
+                let answer = if fine { Ok(()) } else { Err(DialRefusal::NoTrunk) };
+                let call = self.world.dialled(answer).filter(|_| fine);
+                self.dialled.extend(call);
+            }
+            Step::PicksUp { pick } => {
+                if let Some(call) = self.pick_dialled(pick) {
+                    self.world.picks_up(call);
+                }
+            }
+            Step::Fails { pick } => {
+                if let Some(call) = self.pick_dialled(pick) {
+                    self.world.fails_to_answer(call, CallOver::Busy);
+                }
+            }
+            Step::PutsDown { pick } => {
+                if let Some(call) = self.pick_dialled(pick) {
+                    let effects = self.world.hub.hung_up(call, self.world.now);
+                    self.world.apply(None, effects);
+                }
+            }
             Step::Wait { seconds } => self.world.wait(seconds),
         }
     }
@@ -387,6 +423,8 @@ impl Play {
                 TelephoneNotice::Ringing { .. }
                     | TelephoneNotice::Admitted { .. }
                     | TelephoneNotice::Refused(_)
+                    | TelephoneNotice::Dialled { .. }
+                    | TelephoneNotice::Ended(TelephoneEnd::AppLeft)
             ),
             (
                 Some(TelephoneNotice::Ringing { room, participant }),
@@ -399,6 +437,7 @@ impl Play {
                 Some(TelephoneNotice::Ringing { .. }),
                 TelephoneNotice::Declined | TelephoneNotice::NoAnswer,
             ) => true,
+            (Some(TelephoneNotice::Dialled { .. }), TelephoneNotice::NoAnswer) => true,
             (Some(before), TelephoneNotice::Ended(_)) => !over(&before),
             _ => false,
         };
@@ -419,7 +458,10 @@ impl Play {
                 self.read(socket, &message);
             }
             let waits = self.owed.get(&socket).map_or(0, VecDeque::len);
-            if self.world.answers && !self.world.closed.contains_key(&socket) {
+            if self.world.answers
+                && self.world.diallings.is_empty()
+                && !self.world.closed.contains_key(&socket)
+            {
                 assert_eq!(waits, 0, "a request was not answered");
             }
         }
@@ -492,6 +534,10 @@ proptest! {
         play.check();
         for step in &steps {
             play.run(step);
+            play.check();
+        }
+        while !play.world.diallings.is_empty() {
+            play.run(&Step::Dialled { fine: true });
             play.check();
         }
         // However slow the media plane is: at 4 s each, all that can wait has been answered after this.

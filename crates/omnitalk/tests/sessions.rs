@@ -215,18 +215,6 @@ fn one_way_messages_are_never_answered() {
 }
 
 #[test]
-fn requests_that_are_not_offered_fail() {
-    let mut world = World::new();
-    world.login(1, "alice");
-    let call = json!({ "call_type": "sipcall", "caller": "alice", "callee": "01099998888" });
-    assert!(
-        world
-            .fails(1, "WS_OFFER_CALL_REQ", call)
-            .contains("does not offer")
-    );
-}
-
-#[test]
 fn a_transaction_is_echoed_exactly_also_in_failures() {
     let mut world = World::new();
     world.login(1, "alice");

@@ -20,8 +20,20 @@ pub enum CallOver {
     NoAnswer,
     /// The callee is in another call or room.
     Busy,
-    /// The callee has no session, or none that is left.
+    /// The callee has no session, or none that is left; a telephone that is switched off.
     Unavailable,
+    /// Nobody has the telephone number that was called.
+    Unassigned,
+    /// The telephone network has no place for the call.
+    Congestion,
+    /// The telephone network does not let the call through.
+    Barred,
+    /// No gateway of the telephone network answers.
+    Unreachable,
+    /// The telephone network refuses the call for another reason.
+    Rejected,
+    /// The longest time that a call may take is over.
+    TooLong,
     /// One who should have joined the call's room did not do so in time.
     NotJoined,
     /// Somebody's audio did not come up, or not again.
@@ -45,6 +57,12 @@ impl CallOver {
             Self::NoAnswer => "no_answer",
             Self::Busy => "busy",
             Self::Unavailable => "unavailable",
+            Self::Unassigned => "unassigned",
+            Self::Congestion => "congestion",
+            Self::Barred => "barred",
+            Self::Unreachable => "unreachable",
+            Self::Rejected => "rejected",
+            Self::TooLong => "too_long",
             Self::NotJoined => "not_joined",
             Self::NoAudio => "no_audio",
             Self::KickedOut => "kicked_out",

@@ -110,10 +110,7 @@ fn star_starts_over_and_hash_before_the_sixth_digit_is_a_wrong_entry() {
     let mut caller = Caller::answered();
     caller.feed(IvrEvent::MediaFlows);
     caller.keys("99");
-    assert_eq!(
-        caller.keys("*"),
-        vec![IvrEffect::Play(vec![Phrase::EnterNumber])]
-    );
+    assert_eq!(caller.keys("*"), vec![IvrEffect::Play(vec![Phrase::EnterNumber])]);
     assert!(
         caller
             .keys("123456")

@@ -1,7 +1,9 @@
 //! Audio towards a phone: G.711 packets of the agreed packet time.
 
 use omnigate_audio::g711::Law;
+use omnigate_audio::dtmf::Key;
 use omnigate_rtp::RtpSender;
+use omnigate_rtp::telephone_event::{DEFAULT_PRESS, Sender};
 use omnigate_sip::Payload;
 
 /// Samples of one tick at 8 kHz.
@@ -26,6 +28,10 @@ pub(crate) struct Outbound {
     packet_samples: usize,
     pending: Vec<u8>,
     marker: bool,
+    /// Payload type of telephone events, when both sides have it.
+    events: Option<u8>,
+    /// Keys that are pressed; none before the first.
+    keys: Option<Box<Sender>>,
 }
 
 impl Outbound {
@@ -38,6 +44,8 @@ impl Outbound {
             packet_samples: TICK_8K,
             pending: Vec::with_capacity(MAX_PACKET + TICK_8K),
             marker: true,
+            events: None,
+            keys: None,
         }
     }
 
@@ -54,6 +62,25 @@ impl Outbound {
         self.packet_samples = samples;
     }
 
+    /// Payload type of telephone events; none: no key is pressed.
+    pub(crate) fn send_events_as(&mut self, payload_type: Option<u8>) {
+        if payload_type != self.events {
+            self.events = payload_type;
+            self.keys = None;
+        }
+    }
+
+    /// Presses a key once those before it have been; false when too many wait, or there are no telephone events.
+    pub(crate) fn press(&mut self, key: Key) -> bool {
+        let Some(payload_type) = self.events else {
+            return false;
+        };
+        let keys = self
+            .keys
+            .get_or_insert_with(|| Box::new(Sender::new(payload_type, 8_000)));
+        keys.press(key, DEFAULT_PRESS)
+    }
+
     /// The RTP sender, for reports.
     pub(crate) fn sender(&self) -> &RtpSender {
         &self.sender
@@ -61,6 +88,16 @@ impl Outbound {
 
     /// Takes one tick of audio and hands out each packet that is full. `scratch` is reused.
     pub(crate) fn push(&mut self, pcm: &[i16], scratch: &mut Vec<u8>, mut send: impl FnMut(&[u8])) {
+        if let Some(keys) = self.keys.as_mut().filter(|keys| keys.is_busy()) {
+            // An event stands in the place of the audio (RFC 4733 section 2.5.1.2).
+            self.sender.advance(self.pending.len() as u32);
+            self.pending.clear();
+            if keys.tick(&mut self.sender, scratch) {
+                send(scratch);
+                self.marker = true;
+                return;
+            }
+        }
         let start = self.pending.len();
         self.pending.resize(start + pcm.len(), self.law.silence());
         if let Some(codes) = self.pending.get_mut(start..) {

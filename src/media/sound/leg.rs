@@ -16,6 +16,7 @@ use crate::media::sound::silence::Silence;
 use crate::media::sound::tones::Tones;
 use crate::media::stats::ShardFigures;
 use crate::media::tap::{Capture, Captured, Tap};
+use omnigate_audio::dtmf::Key;
 use omnigate_audio::level::TalkDetector;
 use omnigate_audio::mix::Limiter;
 use omnigate_room::ParticipantId;
@@ -48,6 +49,8 @@ pub(crate) struct Leg {
     telephone_events: Receiver,
     tones: Tones,
     player: Option<Player>,
+    /// What is said in the telephone's place until it says something itself.
+    stand_in: Option<Player>,
     talk: TalkDetector,
     pub(crate) limiter: Limiter,
     /// This tick's audio from the caller, 8 kHz.
@@ -95,6 +98,7 @@ impl Leg {
             telephone_events: Receiver::new(),
             tones: Tones::default(),
             player: None,
+            stand_in: None,
             talk: TalkDetector::new(8_000),
             limiter: Limiter::default(),
             frame: [0; TICK_8K],
@@ -134,6 +138,7 @@ impl Leg {
         self.reports.latch.renew(agreed.remote_rtcp);
         self.outbound
             .configure(law(agreed.payload), agreed.payload_type, agreed.ptime_ms);
+        self.outbound.send_events_as(agreed.telephone_event_sent);
         self.tones.agree(agreed.telephone_event.is_some());
         self.silence.broken(now);
         self.agreed = Some(agreed);
@@ -141,6 +146,19 @@ impl Leg {
 
     pub(crate) fn play(&mut self, id: PlaybackId, playback: Playback) {
         self.player = Some(Player::new(id, playback));
+    }
+
+    pub(crate) fn stand_in(&mut self, playback: Option<Playback>) {
+        self.stand_in = playback.map(|playback| Player::new(PlaybackId(0), playback));
+    }
+
+    pub(crate) fn set_sources(&mut self, sources: MediaSources) {
+        self.sources = sources;
+    }
+
+    /// One too many is lost: who asks for it has counted how many wait.
+    pub(crate) fn press(&mut self, key: Key) {
+        self.outbound.press(key);
     }
 
     pub(crate) fn stop_playback(&mut self) {
@@ -207,6 +225,7 @@ impl Leg {
                 None => noise.then_some(PayloadKind::ComfortNoise),
             };
             if let Some(kind) = kind {
+                self.stand_in = None;
                 self.playout.push(now, &packet, kind);
                 let tap = &mut outlet.tap.borrow_mut();
                 self.captured.media(kind.into(), &packet, now, tap, figures);
@@ -233,6 +252,14 @@ impl Leg {
     pub(crate) fn pull(&mut self, now: Instant, outlet: &Outlet) {
         let figures: &ShardFigures = &outlet.figures;
         self.talking = false;
+        if let Some(player) = &mut self.stand_in {
+            self.frame.fill(0);
+            if !player.fill(&mut self.frame) {
+                self.stand_in = None;
+            }
+            self.talking = true;
+            return;
+        }
         if self.agreed.is_none() {
             return;
         }

@@ -1,12 +1,13 @@
-//! Calls from one app to another: the offer, and the caller's part of the end (6.15, 9.4 to 9.7).
+//! Calls of apps: the offer, and the caller's part of the end (6.15, 9.4 to 9.7).
 
 use super::Hub;
-use super::people::{Line, Place, Stage};
+use super::outcome::Handled;
+use super::people::{Line, Place, Sdk, Stage};
 use crate::fault::Fault;
 use crate::fields::{Fields, LONG_LIMIT};
 use crate::ids::SocketId;
 use crate::now::Now;
-use crate::outgoing::{About, Reply};
+use crate::outgoing::{About, Left, Reply};
 use crate::record_policy::RecordPolicy;
 use crate::timers::Timer;
 use crate::words::RoomType;
@@ -16,15 +17,15 @@ use std::collections::BTreeSet;
 impl Hub {
     /// `WS_OFFER_CALL_REQ` (6.15). The `caller` in it is the session's own user, whatever it says: nobody calls in
     /// another one's name. `record`, gone from the API, is honoured (12.30).
-    pub(super) fn offer_call(&mut self, socket: SocketId, fields: &Fields, now: Now) -> Result<Reply, Fault> {
+    pub(super) fn offer_call(&mut self, socket: SocketId, fields: &Fields, now: Now) -> Handled {
         let kind = fields.call_type()?;
         let callee = fields.required("callee", LONG_LIMIT)?.to_owned();
         fields.given("caller", LONG_LIMIT)?;
-        if kind == RoomType::SipCall {
-            return Err(Fault::NotOffered("calls to telephones"));
-        }
         if self.draining {
             return Err(Fault::Draining);
+        }
+        if kind == RoomType::SipCall {
+            return self.offer_to_telephone(socket, callee, fields.flag("record"), now);
         }
         let session = self.session(socket)?;
         let (own, user_id) = (session.id.clone(), session.user_id.clone());
@@ -58,7 +59,7 @@ impl Hub {
             self.send(socket, text);
         }
         self.begin_call(room_id, me, &callee, &sockets, now);
-        Ok(Reply::new().with("room_id", room_id.to_string()))
+        Ok(Reply::new().with("room_id", room_id.to_string()).into())
     }
 
     /// The callee's sockets that will ring: none for a user without a session, whose call waits for one (9.6).
@@ -94,13 +95,14 @@ impl Hub {
         let Some(room) = self.rooms.get(&room_id) else {
             return;
         };
-        let Some(text) = room.caller().map(|me| room.about(me).left()) else {
+        let over = room.call.as_ref().and_then(|call| call.over);
+        let Some(left) = room.caller().map(|me| room.about(me).left(over)) else {
             return;
         };
         let stage = self.set_stage(room_id, Stage::Over);
         for socket in stage.iter().flat_map(Stage::outside) {
             self.set_place(socket, Place::Idle);
-            self.send(socket, text.clone());
+            self.send_left(socket, &left);
         }
         self.release_survivor(room_id, caller, now);
     }
@@ -121,8 +123,16 @@ impl Hub {
             user_name: &call.callee,
             ..room.about(me)
         };
-        let text = callee.left();
-        self.send(caller, text);
+        let left = callee.left(call.over);
+        self.send_left(caller, &left);
+    }
+
+    /// Tells an app that somebody has left.
+    pub(super) fn send_left(&mut self, socket: SocketId, left: &Left) {
+        let ours = self
+            .session_of(socket)
+            .is_some_and(|session| session.sdk == Sdk::Own);
+        self.send(socket, if ours { &left.ours } else { &left.plain }.clone());
     }
 
     /// An app is the only one left in a call's room. In the room, it has some time to leave by itself (12.7); a

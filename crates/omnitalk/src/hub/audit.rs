@@ -48,6 +48,17 @@ impl Hub {
         let closed = self.rooms.values().filter(numbered).any(|room| !room.is_open());
         ensure(!closed, "a room that nobody gets into has a number")?;
         self.audit_video()?;
+        let asked = |call| {
+            self.connections.values().any(|one| {
+                one.owed
+                    .as_ref()
+                    .is_some_and(|owed| owed.awaited == Awaited::Dialled(call))
+            })
+        };
+        ensure(
+            self.dialling.keys().all(|call| asked(*call)),
+            "nobody waits for a call that is to be made",
+        )?;
         let ringing = self.ringing.iter().flat_map(|(callee, rooms)| {
             let rings = move |id: &RoomId| {
                 self.rooms.get(id).is_some_and(|room| {
@@ -216,7 +227,11 @@ impl Hub {
             }
             Place::Answered(room) => matches!(stage(room), Some(Stage::Answered(by)) if *by == socket),
             Place::Calling { room, me } => {
-                connection.owed.is_none()
+                // What is owed to it is another call at most, for which it will give up this one.
+                connection
+                    .owed
+                    .as_ref()
+                    .is_none_or(|owed| matches!(owed.awaited, Awaited::Dialled(_)))
                     && self.timers.has(Timer::CallerJoins(room))
                     && self.is_participant(socket, session, room, me)
             }
@@ -292,9 +307,11 @@ impl Hub {
     fn audit_call(&self, id: RoomId, room: &Room, call: &Call) -> Result<(), String> {
         let all = room.participants.len();
         let caller = room.caller();
-        let phone = caller.is_some_and(|caller| caller.line.socket().is_none());
+        let phone = room.telephone().is_some();
+        let by_phone = caller.is_some_and(|caller| caller.line.socket().is_none());
         let caller = caller.is_some();
         let (fits, timed) = match &call.stage {
+            Stage::Dialling => (caller && all == 2 && phone && !by_phone, true),
             Stage::Ringing(sockets) => {
                 let rung = |socket| {
                     self.session_of(socket)

@@ -1,4 +1,5 @@
-//! 1:1 calls, from a telephone or an app to a person (9.4 to 9.7, 9.9): what both have in common.
+//! 1:1 calls (9.4 to 9.9): what those to a person have in common, whether a telephone or an app calls, and how those of an
+//! app to a telephone (`dialled`) go on once it has answered.
 //!
 //! ```text
 //!              answer            join            audio of both up
@@ -116,8 +117,11 @@ impl Hub {
     /// what 9.5 and 12.7 say.
     pub(super) fn end_call(&mut self, room: RoomId, notice: TelephoneNotice, now: Now) {
         self.will_be_over(room, notice.means());
-        let caller = self.rooms.get(&room).and_then(|room| room.caller());
-        match caller.map(|caller| caller.line) {
+        let Some(them) = self.rooms.get(&room) else {
+            return;
+        };
+        // A telephone, on either side, is let go; the app then hears that it has left.
+        match them.telephone().or(them.caller()).map(|one| one.line) {
             Some(Line::Telephone(telephone)) => self.end_telephone(telephone, Some(notice), now),
             Some(Line::App(socket)) => self.end_app_call(room, socket, now),
             None => {}
@@ -318,10 +322,7 @@ impl Hub {
                 .call
                 .as_ref()
                 .is_some_and(|call| matches!(call.stage, Stage::Talking));
-            talking
-                && room
-                    .caller()
-                    .is_some_and(|c| matches!(c.line, Line::Telephone(_)))
+            talking && room.telephone().is_some()
         })
     }
 
@@ -405,7 +406,7 @@ impl Hub {
             .as_ref()
             .is_some_and(|call| matches!(&call.stage, Stage::Ringing(sockets) if sockets.is_empty()));
         let notice = match room.call.as_ref().map(|call| &call.stage) {
-            Some(Stage::Ringing(_)) => TelephoneNotice::NoAnswer,
+            Some(Stage::Ringing(_) | Stage::Dialling) => TelephoneNotice::NoAnswer,
             Some(Stage::Answered(_)) => TelephoneNotice::Ended(TelephoneEnd::NotJoined),
             Some(Stage::Joined | Stage::Talking) => TelephoneNotice::Ended(TelephoneEnd::NoAudio),
             Some(Stage::Over) => {

@@ -119,7 +119,7 @@ impl Hub {
         let all: Vec<_> = room
             .participants
             .values()
-            .filter(|participant| participant.id != me)
+            .filter(|participant| participant.id != me && !room.is_dialled(participant))
             .collect();
         let reply = paged(&all, page, |participant| {
             with_mutes(person(room, participant), participant)

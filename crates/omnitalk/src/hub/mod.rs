@@ -39,6 +39,7 @@ mod audio;
 mod audit;
 mod calls;
 mod chat;
+mod dialled;
 mod guesses;
 mod lists;
 mod next_ids;
@@ -55,6 +56,7 @@ mod turn;
 mod video;
 mod viewers;
 
+use crate::dial::DialRefusal;
 use crate::effects::{Effect, Figures, TelephoneCaller};
 use crate::fault::Fault;
 use crate::ids::{ClientId, SocketId};
@@ -67,10 +69,11 @@ use crate::random::Dice;
 use crate::settings::HubSettings;
 use crate::timers::{Timer, Timers};
 use crate::words::Track;
+use dialled::Asked;
 use guesses::Guesses;
 use next_ids::NextIds;
 use omnigate_room::Ending;
-use omnigate_room::{CallId, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
+use omnigate_room::{CallId, CallOver, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
 use outcome::{Awaited, Handled, Outcome};
 pub(crate) use people::{Connection, Place, Room};
 use people::{Stream, Viewer};
@@ -122,6 +125,8 @@ pub struct Hub {
     /// Why nothing can be recorded at the moment.
     cannot_record: Option<&'static str>,
     guesses: Guesses,
+    /// Calls that apps want to telephones, until it is known whether they are made.
+    dialling: BTreeMap<CallId, Asked>,
     /// No new calls.
     draining: bool,
     /// What the current call has brought about so far.
@@ -159,6 +164,7 @@ impl Hub {
             malformed: 0,
             cannot_record: None,
             guesses: Guesses::default(),
+            dialling: BTreeMap::new(),
             draining: false,
             effects: Vec::new(),
             settings,
@@ -356,6 +362,26 @@ impl Hub {
         self.take_effects()
     }
 
+    /// Whether the telephone of [`Effect::Dial`] is called. With `Ok` a notice `Dialled` follows, or `Ended` when the app does not
+    /// want it any more. The driver says it as soon as it is so; after the settings' `answer_time` the offer has failed.
+    pub fn dialled(&mut self, call: CallId, answer: Result<(), DialRefusal>, now: Now) -> Vec<Effect> {
+        self.dial_answered(call, answer, now);
+        self.take_effects()
+    }
+
+    /// A telephone that was called has answered.
+    pub fn telephone_answered(&mut self, call: CallId, now: Now) -> Vec<Effect> {
+        self.dialled_answers(call, now);
+        self.take_effects()
+    }
+
+    /// A telephone that was called is not going to answer, or cannot be talked to any longer, because of this. There is no
+    /// notice back.
+    pub fn telephone_failed(&mut self, call: CallId, why: CallOver, now: Now) -> Vec<Effect> {
+        self.dialled_fails(call, why, now);
+        self.take_effects()
+    }
+
     /// The telephone has hung up, in any state. There is no notice back; a call that has ended is ignored.
     pub fn hung_up(&mut self, call: CallId, now: Now) -> Vec<Effect> {
         self.end_telephone(call, None, now);
@@ -526,6 +552,7 @@ impl Hub {
                 self.message_list(socket, fields).map(Into::into)
             }
             Kind::MakeNumber if !inside => self.make_number(socket, fields),
+            Kind::OfferCall if !inside => self.offer_call(socket, fields, now),
             Kind::MakeNumber
             | Kind::SessionList
             | Kind::CreateRoom
@@ -555,7 +582,6 @@ impl Hub {
             Kind::DestroyRoom => self.destroy_room(socket, fields, now),
             Kind::RoomList => self.room_list(socket, fields),
             Kind::Join => self.join_room(socket, fields, now),
-            Kind::OfferCall => self.offer_call(socket, fields, now),
             Kind::AnswerCall | Kind::AcceptCall => self.answer_call(socket, fields, now),
             Kind::RejectCall => self.reject_call(socket, now),
             _ => Err(Fault::UnknownRequest),
@@ -581,6 +607,7 @@ impl Hub {
             Kind::Unmute => self.mute(socket, fields, false).map(Into::into),
             Kind::Message => self.message(socket, fields, now).map(Into::into),
             Kind::KickOut => self.kick_out(socket, fields, now).map(Into::into),
+            Kind::Keys => self.press_keys(socket, fields, now).map(Into::into),
             Kind::Recording => self.recording(socket, fields, now),
             _ => Err(Fault::UnknownRequest),
         }

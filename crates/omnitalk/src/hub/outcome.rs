@@ -4,7 +4,7 @@ use crate::fault::Fault;
 use crate::incoming::Request;
 use crate::numbers::NumberOwner;
 use crate::outgoing::Reply;
-use omnigate_room::{ParticipantId, RecordingId, StreamId, ViewerId};
+use omnigate_room::{CallId, ParticipantId, RecordingId, StreamId, ViewerId};
 
 /// What is to be answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,6 +19,8 @@ pub(crate) enum Awaited {
     Number(NumberOwner),
     /// That the recording is on the disk.
     Recording(RecordingId),
+    /// Whether the telephone is called.
+    Dialled(CallId),
 }
 
 /// A request whose response waits.

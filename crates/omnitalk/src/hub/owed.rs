@@ -1,5 +1,6 @@
 //! Responses that wait: a publish for the SDP answer of the media plane, a subscription for its SDP offer (6.11 to 6.13), a
-//! call number for the directory (6.2), the start of a recording for the disk (6.21). A socket owes at most one at a time,
+//! call number for the directory (6.2), the start of a recording for the disk (6.21), a call to a telephone for whoever calls
+//! it (6.15). A socket owes at most one at a time,
 //! because its requests are answered in their order (3.2).
 
 use super::Hub;
@@ -30,7 +31,7 @@ impl Hub {
             Awaited::Stream(stream) => self.streams.get(&stream)?.owner,
             Awaited::Viewer(viewer) => self.viewers.get(&viewer)?.owner,
             // Whoever asked is told with the answer.
-            Awaited::Number(_) => return None,
+            Awaited::Number(_) | Awaited::Dialled(_) => return None,
             // Whoever asked may be out of the room meanwhile. Starts are rare: all sockets may be looked at.
             Awaited::Recording(_) => {
                 let mut sockets = self.connections.keys().copied();
@@ -68,6 +69,10 @@ impl Hub {
             Awaited::Stream(stream) => hub.stream_ready(stream, answer),
             Awaited::Viewer(viewer) => hub.viewer_ready(viewer, answer, now),
             Awaited::Number(_) => Err(Fault::NoNumberNow),
+            Awaited::Dialled(call) => {
+                hub.forget_dialling(call);
+                Err(Fault::DialTooSlow)
+            }
             Awaited::Recording(recording) => hub.recording_ready(recording, answer.map(drop)),
         };
         self.settle(socket, awaited, handle, now);
@@ -81,6 +86,7 @@ impl Hub {
         let awaited = owed.awaited;
         let fault = match awaited {
             Awaited::Number(_) => Fault::NoNumberNow,
+            Awaited::Dialled(_) => Fault::DialTooSlow,
             Awaited::Recording(_) => Fault::CannotRecord("the server's disk is too slow"),
             // A subscription whose publisher has gone meanwhile is closed already.
             _ if self.awaiting(awaited).is_none() => Fault::VideoEnded,
@@ -91,7 +97,7 @@ impl Hub {
                 Awaited::Peer(participant) => Some(Effect::ClosePeer { participant }),
                 Awaited::Stream(stream) => Some(Effect::CloseStream { stream }),
                 Awaited::Viewer(viewer) => Some(Effect::CloseViewer { viewer }),
-                Awaited::Number(_) | Awaited::Recording(_) => None,
+                Awaited::Number(_) | Awaited::Recording(_) | Awaited::Dialled(_) => None,
             });
         }
         self.settle_answer(socket, awaited, Err(fault), now);
@@ -161,6 +167,7 @@ impl Hub {
                 .participant(id)
                 .is_some_and(|one| one.audio == Audio::Opening),
             Awaited::Stream(id) => self.streams.get(&id).is_some_and(|stream| !stream.open),
+            Awaited::Dialled(call) => self.dialling.contains_key(&call),
             Awaited::Viewer(_) | Awaited::Number(_) | Awaited::Recording(_) => true,
         }
     }

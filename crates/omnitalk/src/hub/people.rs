@@ -10,6 +10,7 @@ use crate::record_policy::RecordPolicy;
 use crate::words::{CallType, RoomType};
 use omnigate_room::{CallId, CallOver, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Instant;
 
 /// One socket.
 #[derive(Default)]
@@ -157,6 +158,21 @@ impl Room {
         self.participants.get(&self.call.as_ref()?.caller)
     }
 
+    /// The telephone in the room of a call, whichever side it is.
+    pub(super) fn telephone(&self) -> Option<&Participant> {
+        self.call.as_ref()?;
+        self.participants.values().find(|one| one.line.socket().is_none())
+    }
+
+    /// Whether this is a telephone that has not answered yet: nobody is told of it.
+    pub(super) fn is_dialled(&self, participant: &Participant) -> bool {
+        participant.line.socket().is_none()
+            && self
+                .call
+                .as_ref()
+                .is_some_and(|call| matches!(call.stage, Stage::Dialling))
+    }
+
     pub(super) fn by_session(&self, session: &str) -> Option<&Participant> {
         self.participants
             .values()
@@ -188,6 +204,8 @@ pub(crate) struct Participant {
     pub(super) recording: Recorded,
     /// What is recorded because it takes part: by the policy of its trunk, or as it offered the call (12.30).
     pub(super) record: RecordPolicy,
+    /// When the last key that was sent to this telephone will have been pressed.
+    pub(super) keys_until: Option<Instant>,
 }
 
 /// Whether a participant has recorded: once per stay (9.13).
@@ -289,6 +307,8 @@ pub(crate) struct Call {
 
 /// The stages of a call as its callee sees it; `calls` draws them.
 pub(crate) enum Stage {
+    /// The telephone that an app calls has not answered yet; it is in the room all the same.
+    Dialling,
     /// These sockets ring: none while an app calls a user without a session (9.6).
     Ringing(BTreeSet<SocketId>),
     /// This one has answered.
@@ -307,7 +327,7 @@ impl Stage {
         match self {
             Self::Ringing(sockets) => sockets.iter().copied().collect(),
             Self::Answered(socket) => vec![*socket],
-            Self::Joined | Self::Talking | Self::Over => Vec::new(),
+            Self::Dialling | Self::Joined | Self::Talking | Self::Over => Vec::new(),
         }
     }
 }

@@ -219,6 +219,7 @@ impl Hub {
             announced: false,
             recording: Recorded::Never,
             record: RecordPolicy::default(),
+            keys_until: None,
         };
         if let Some(room) = self.rooms.get_mut(&room) {
             participant.sees_video = room.kind != RoomType::VideoCall;
@@ -266,7 +267,17 @@ impl Hub {
                 ending,
             });
         }
-        let mut texts = vec![room.about(&participant).left()];
+        let caller = room.call.as_ref().map(|call| call.caller);
+        if let Some(caller) = caller {
+            self.side_goes(room_id, caller == id, ending);
+        }
+        let Some(room) = self.rooms.get(&room_id) else {
+            return;
+        };
+        let left = room
+            .about(&participant)
+            .left(room.call.as_ref().and_then(|call| call.over));
+        let mut texts = Vec::new();
         // Whoever never appeared in the chat does not leave it; calls have none of these lines.
         if participant.announced && room.call.is_none() {
             texts.push(room.about(&participant).chat(ChatAction::Leave, None, now.unix));
@@ -275,17 +286,13 @@ impl Hub {
         let outside = room.call.as_ref().map(|call| call.stage.outside());
         sockets.extend(outside.into_iter().flatten());
         for socket in sockets {
+            self.send_left(socket, &left);
             for text in &texts {
                 self.send(socket, text.clone());
             }
         }
         self.end_recordings_without_company(room_id);
-        let caller = self
-            .rooms
-            .get(&room_id)
-            .and_then(|room| Some(room.call.as_ref()?.caller));
-        if let Some(caller) = caller {
-            self.side_goes(room_id, caller == id, ending);
+        if caller.is_some() {
             self.call_lost_a_party(room_id, now);
         } else {
             self.watch_if_empty(room_id, now);

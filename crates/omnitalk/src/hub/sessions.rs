@@ -124,6 +124,9 @@ impl Hub {
         self.timers.clear(Timer::NoSession(socket));
         self.timers.clear(Timer::Heartbeat(socket));
         self.timers.clear(Timer::Answer(socket));
+        if let Some(Awaited::Dialled(call)) = connection.owed.as_ref().map(|owed| owed.awaited) {
+            self.forget_dialling(call);
+        }
         let number_owed = connection
             .owed
             .as_ref()

@@ -14,9 +14,9 @@ pub mod checklist;
 pub mod steps;
 
 use omnigate_omnitalk::{
-    CallId, CallStage, CallTold, ClientId, Effect, HubSettings, Now, NumberBook, ParticipantId, RecordPolicy,
-    RecordingAbout, RecordingId, RoomId, Secret, Service, SocketId, StreamId, TelephoneNotice, Tenants,
-    ViewerId,
+    CallId, CallOver, CallStage, CallTold, ClientId, DialRefusal, Dialling, Effect, HubSettings, Now,
+    NumberBook, ParticipantId, RecordPolicy, RecordingAbout, RecordingId, RoomId, Secret, Service, SocketId,
+    StreamId, TelephoneNotice, Tenants, ViewerId,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -110,6 +110,10 @@ pub struct World {
     pub unrecorded: BTreeSet<RecordingId>,
     /// What was recorded, and why it ended.
     pub recorded: Vec<(RecordingAbout, &'static str)>,
+    /// Telephones that are to be called, and have not been.
+    pub diallings: VecDeque<(CallId, Dialling)>,
+    /// Keys that were pressed towards telephones.
+    pub pressed: Vec<String>,
 }
 
 impl World {
@@ -154,6 +158,8 @@ impl World {
             recordings: BTreeMap::new(),
             unrecorded: BTreeSet::new(),
             recorded: Vec::new(),
+            diallings: VecDeque::new(),
+            pressed: Vec::new(),
         }
     }
 
@@ -312,6 +318,8 @@ impl World {
                     let about = self.recordings.remove(&recording).expect("a recording that runs");
                     self.recorded.push((about, ending.word()));
                 }
+                Effect::Dial { call, dialling } => self.diallings.push_back((call, *dialling)),
+                Effect::Press { keys, .. } => self.pressed.push(keys.into_text()),
                 Effect::Telephone { call, notice } => {
                     self.notices.entry(call.0 as u64).or_default().push_back(notice);
                 }
@@ -515,6 +523,26 @@ impl World {
         let effects = self.hub.admit(CallId(call.into()), room, caller, self.now);
         self.apply(None, effects);
         self.notice(call)
+    }
+
+    /// Whether the telephone that is to be called next is called; its call.
+    pub fn dialled(&mut self, answer: Result<(), DialRefusal>) -> Option<CallId> {
+        let (call, _) = self.diallings.pop_front()?;
+        let effects = self.hub.dialled(call, answer, self.now);
+        self.apply(None, effects);
+        Some(call)
+    }
+
+    /// A telephone that was called answers.
+    pub fn picks_up(&mut self, call: CallId) {
+        let effects = self.hub.telephone_answered(call, self.now);
+        self.apply(None, effects);
+    }
+
+    /// A telephone that was called does not answer, or cannot be called.
+    pub fn fails_to_answer(&mut self, call: CallId, why: CallOver) {
+        let effects = self.hub.telephone_failed(call, why, self.now);
+        self.apply(None, effects);
     }
 
     pub fn hang_up(&mut self, call: u64) {

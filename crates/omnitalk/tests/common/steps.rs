@@ -69,6 +69,19 @@ pub enum Step {
     HangUp {
         phone: u64,
     },
+    /// A telephone that is to be called is called, or not.
+    Dialled {
+        fine: bool,
+    },
+    PicksUp {
+        pick: usize,
+    },
+    Fails {
+        pick: usize,
+    },
+    PutsDown {
+        pick: usize,
+    },
     Wait {
         seconds: u64,
     },
@@ -93,6 +106,10 @@ pub fn step() -> impl Strategy<Value = Step> {
         4 => (phone.clone(), 0..USERS.len()).prop_map(|(phone, user)| Step::Ring { phone, user }),
         2 => (phone.clone(), any::<usize>()).prop_map(|(phone, pick)| Step::Admit { phone, pick }),
         2 => phone.prop_map(|phone| Step::HangUp { phone }),
+        3 => prop::bool::weighted(0.8).prop_map(|fine| Step::Dialled { fine }),
+        2 => any::<usize>().prop_map(|pick| Step::PicksUp { pick }),
+        1 => any::<usize>().prop_map(|pick| Step::Fails { pick }),
+        1 => any::<usize>().prop_map(|pick| Step::PutsDown { pick }),
         4 => prop_oneof![4 => 1..7u64, 1 => 7..70u64].prop_map(|seconds| Step::Wait { seconds }),
     ]
 }

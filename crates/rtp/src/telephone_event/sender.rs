@@ -8,7 +8,7 @@ use super::Payload;
 use crate::RtpSender;
 
 /// Presses that may wait.
-const QUEUE: usize = 32;
+const QUEUE: usize = 64;
 /// How often the end is sent.
 const END_PACKETS: u8 = 3;
 /// Ticks without an event after the last end packet: with the repeats of the end, 60 ms between two presses.
@@ -67,7 +67,7 @@ impl Sender {
         }
     }
 
-    /// Queues a press; `false` when 32 wait already. The length is rounded up to 20 ms, at least 40 ms.
+    /// Queues a press; `false` when 64 wait already. The length is rounded up to 20 ms, at least 40 ms.
     pub fn press(&mut self, key: Key, length: Duration) -> bool {
         let ticks = length
             .max(MIN_PRESS)
