@@ -1,5 +1,7 @@
 //! How a call ended: one classified value for logs, metrics, call records and SIP.
 
+use omnigate_room::CallOver;
+
 /// Class of an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
@@ -16,20 +18,36 @@ pub enum Class {
 pub enum CallEnd {
     /// BYE from the caller.
     CallerHungUp,
+    /// BYE from a telephone that was called.
+    CalleeHungUp,
     /// CANCEL before the answer.
     Cancelled,
     /// The app left, or its connection ended.
     AppLeft,
     /// Somebody removed the caller from the room.
     KickedOut,
-    /// The app declined.
+    /// The app, or the telephone that was called, declined.
     Declined,
-    /// The app did not answer in time.
+    /// The app, or the telephone that was called, did not answer in time.
     NoAnswer,
     /// The person is in another call.
     Busy,
-    /// The app is not there.
+    /// The app is not there, or the telephone that was called is switched off.
     Unavailable,
+    /// Nobody has the number that was called.
+    Unassigned,
+    /// The telephone network has no place for the call.
+    Congestion,
+    /// The telephone network does not let the call through.
+    Barred,
+    /// No gateway answers, or none reaches the telephone.
+    Unreachable,
+    /// The telephone network refuses the call with this status, for another reason.
+    Rejected(u16),
+    /// What a service may not call, or not now.
+    NotAllowed,
+    /// The longest time for the call, or the minutes of its service, are over.
+    TooLong,
     /// No digits, or not six, in all tries.
     NoEntry,
     /// Wrong call numbers in all tries.
@@ -61,11 +79,13 @@ impl CallEnd {
     pub fn class(self) -> Class {
         use CallEnd::*;
         match self {
-            CallerHungUp | Cancelled | AppLeft | KickedOut | Declined | NoAnswer | Busy | Unavailable => {
-                Class::Normal
+            CallerHungUp | CalleeHungUp | Cancelled | AppLeft | KickedOut | Declined | NoAnswer | Busy
+            | Unavailable | TooLong => Class::Normal,
+            NoEntry | WrongNumber | TooManyGuesses | NoTrunk | Invite(_) | Overload | Unassigned | Barred
+            | Rejected(_) | NotAllowed => Class::Refused,
+            LookUpFailed | NoAck | Lost | NoMedia | Shutdown | Fault | Congestion | Unreachable => {
+                Class::Failed
             }
-            NoEntry | WrongNumber | TooManyGuesses | NoTrunk | Invite(_) | Overload => Class::Refused,
-            LookUpFailed | NoAck | Lost | NoMedia | Shutdown | Fault => Class::Failed,
         }
     }
 
@@ -74,6 +94,7 @@ impl CallEnd {
         use CallEnd::*;
         match self {
             CallerHungUp => "caller_hung_up",
+            CalleeHungUp => "callee_hung_up",
             Cancelled => "cancelled",
             AppLeft => "app_left",
             KickedOut => "kicked_out",
@@ -81,6 +102,13 @@ impl CallEnd {
             NoAnswer => "no_answer",
             Busy => "busy",
             Unavailable => "unavailable",
+            Unassigned => "unassigned",
+            Congestion => "congestion",
+            Barred => "barred",
+            Unreachable => "unreachable",
+            Rejected(_) => "rejected",
+            NotAllowed => "not_allowed",
+            TooLong => "too_long",
             NoEntry => "no_entry",
             WrongNumber => "wrong_number",
             TooManyGuesses => "too_many_guesses",
@@ -100,18 +128,50 @@ impl CallEnd {
     pub fn sip_status(self) -> u16 {
         use CallEnd::*;
         match self {
-            CallerHungUp | AppLeft | KickedOut => 200,
+            CallerHungUp | CalleeHungUp | AppLeft | KickedOut | TooLong => 200,
             Cancelled => 487,
             Declined => 603,
             NoAnswer => 480,
             Busy => 486,
             Unavailable => 480,
+            Unassigned => 404,
+            Congestion => 503,
+            Barred | NotAllowed => 403,
+            Unreachable => 502,
+            Rejected(status) => status,
             NoEntry | WrongNumber | NoTrunk => 404,
             TooManyGuesses => 403,
             Invite(status) => status,
             Overload | Shutdown => 503,
             NoAck | Lost | NoMedia => 408,
             LookUpFailed | Fault => 500,
+        }
+    }
+}
+
+impl CallEnd {
+    /// What it means for the call of an app to a telephone.
+    pub fn over(self) -> CallOver {
+        use CallEnd::*;
+        match self {
+            CalleeHungUp => CallOver::CalleeHungUp,
+            CallerHungUp | Cancelled | AppLeft => CallOver::CallerHungUp,
+            KickedOut => CallOver::KickedOut,
+            Declined => CallOver::Declined,
+            NoAnswer => CallOver::NoAnswer,
+            Busy => CallOver::Busy,
+            Unavailable => CallOver::Unavailable,
+            Unassigned => CallOver::Unassigned,
+            Congestion | Overload => CallOver::Congestion,
+            Barred | NotAllowed => CallOver::Barred,
+            Unreachable | NoTrunk => CallOver::Unreachable,
+            TooLong => CallOver::TooLong,
+            Lost => CallOver::CalleeLost,
+            NoMedia | NoAck => CallOver::NoAudio,
+            Shutdown => CallOver::Shutdown,
+            Rejected(_) | Invite(_) | NoEntry | WrongNumber | TooManyGuesses | LookUpFailed | Fault => {
+                CallOver::Rejected
+            }
         }
     }
 }

@@ -17,6 +17,8 @@ const RECENT: usize = 1000;
 pub struct CallRecord {
     /// Its id.
     pub id: CallId,
+    /// Whether a telephone called, or was called by an app.
+    pub direction: Direction,
     /// Trunk name.
     pub trunk: String,
     /// Calling number, masked.
@@ -24,10 +26,14 @@ pub struct CallRecord {
     /// Called number, masked.
     pub called: String,
     /// Where the carrier sent the INVITE from.
-    pub source: SocketAddr,
-    /// The carrier's Call-ID.
-    pub sip_call_id: String,
-    /// `ivr`, `ringing`, `talking`, `ending`, `ended`.
+    pub source: Option<SocketAddr>,
+    /// The gateway that was called last.
+    pub gateway: Option<SocketAddr>,
+    /// The Call-ID of SIP.
+    pub sip_call_id: Option<String>,
+    /// The service whose app calls.
+    pub service: Option<String>,
+    /// `dialling`, `ivr`, `ringing`, `talking`, `ending`, `ended`.
     pub state: &'static str,
     /// Where in the menu or call the caller is, or was at its end.
     pub stage: Stage,
@@ -43,6 +49,18 @@ pub struct CallRecord {
     pub reason: Option<&'static str>,
     /// SIP status that goes with the reason.
     pub sip_status: Option<u16>,
+    /// Cause of ITU-T Q.850 that the network gave.
+    pub q850: Option<u16>,
+}
+
+/// Which way a call goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// From a telephone.
+    Inbound,
+    /// To a telephone.
+    Outbound,
 }
 
 #[derive(Debug, Default)]
@@ -68,11 +86,11 @@ impl CallRegistry {
         }
     }
 
-    /// A call is over; in which stage. `None` for one that does not live.
-    pub fn end(&self, id: CallId, end: CallEnd, at: u64) -> Option<Stage> {
+    /// A call is over; its last stage and its trunk. `None` for one that does not live.
+    pub fn end(&self, id: CallId, end: CallEnd, at: u64) -> Option<(Stage, String)> {
         let mut inner = lock(&self.0);
         let mut record = inner.live.remove(&id)?;
-        let stage = record.stage;
+        let last = (record.stage, record.trunk.clone());
         record.state = "ended";
         record.ended_at = Some(at);
         record.class = Some(end.class().name());
@@ -82,7 +100,7 @@ impl CallRegistry {
             inner.recent.pop_front();
         }
         inner.recent.push_back(record);
-        Some(stage)
+        Some(last)
     }
 
     /// Number of live calls.

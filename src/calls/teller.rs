@@ -2,7 +2,7 @@
 //! webhooks of a call come from the room that it reaches.
 
 use super::end::CallEnd;
-use super::registry::{CallRecord, CallRegistry};
+use super::registry::{CallRecord, CallRegistry, Direction};
 use super::stage::Stage;
 use crate::clock::unix_now;
 use crate::directory::LookUpError;
@@ -15,17 +15,32 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::{debug, info, warn};
 
-/// Who calls whom, and where the call comes from. Numbers are masked.
+/// Who calls whom. Numbers are masked.
 #[derive(Debug, Clone)]
 pub struct CallAbout {
     /// Calling number.
     pub caller: String,
     /// Called number.
     pub called: String,
-    /// Where the carrier sent the INVITE from.
-    pub source: SocketAddr,
-    /// The carrier's Call-ID.
-    pub sip_call_id: String,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where a call comes from.
+#[derive(Debug, Clone)]
+pub enum Origin {
+    /// From a telephone.
+    Carrier {
+        /// Where the carrier sent the INVITE from.
+        source: SocketAddr,
+        /// The carrier's Call-ID.
+        sip_call_id: String,
+    },
+    /// From an app of this service.
+    App {
+        /// Its id.
+        service: String,
+    },
 }
 
 /// What a leg has counted.
@@ -57,7 +72,18 @@ pub enum CallEvent<'a> {
     },
     /// A trunk takes it.
     Started(CallAbout),
-    /// The 200 goes out, so long after the INVITE.
+    /// An INVITE goes to this gateway, under this Call-ID.
+    Tried {
+        /// Name of its trunk.
+        trunk: &'a str,
+        /// The gateway.
+        gateway: SocketAddr,
+        /// Our Call-ID.
+        sip_call_id: String,
+    },
+    /// The network gave this cause of Q.850.
+    Cause(u16),
+    /// The 200 goes out, or has come, so long after the INVITE.
     Answered(Duration),
     /// It has come to this stage.
     Reached(Stage),
@@ -68,6 +94,8 @@ pub enum CallEvent<'a> {
         /// Whether it counts.
         new: bool,
     },
+    /// A key was pressed towards the telephone.
+    KeySent,
     /// The directory has answered.
     LookedUp(&'a Result<LookUp, LookUpError>),
     /// The called number has passed the limit of wrong entries.
@@ -115,6 +143,12 @@ impl CallTeller {
         match event {
             CallEvent::Refused { end, why } => self.refused(end, why),
             CallEvent::Started(about) => self.started(about),
+            CallEvent::Tried {
+                trunk,
+                gateway,
+                sip_call_id,
+            } => self.tried(trunk, gateway, sip_call_id),
+            CallEvent::Cause(cause) => self.calls.update(self.id, |r| r.q850 = Some(cause)),
             CallEvent::Answered(after) => {
                 self.metrics.answered(after);
                 self.calls.update(self.id, |r| r.answered_at = Some(unix_now()));
@@ -128,6 +162,10 @@ impl CallTeller {
                 };
                 self.metrics.digit(source);
                 debug!(source, new, "key press");
+            }
+            CallEvent::KeySent => {
+                self.metrics.digit("sent");
+                debug!("key sent");
             }
             CallEvent::LookedUp(answer) => self.looked_up(answer),
             CallEvent::GuessedTooOften => {
@@ -151,25 +189,50 @@ impl CallTeller {
     }
 
     fn started(&self, about: CallAbout) {
-        self.metrics.invite();
-        self.metrics.call_enters(Stage::Opening.state());
-        self.calls.insert(CallRecord {
+        let mut record = CallRecord {
             id: self.id,
+            direction: Direction::Outbound,
             trunk: self.trunk.clone(),
             caller: about.caller,
             called: about.called,
-            source: about.source,
-            sip_call_id: about.sip_call_id,
-            state: Stage::Opening.state(),
-            stage: Stage::Opening,
+            source: None,
+            gateway: None,
+            sip_call_id: None,
+            service: None,
+            state: Stage::Dialling.state(),
+            stage: Stage::Dialling,
             started_at: unix_now(),
             answered_at: None,
             ended_at: None,
             class: None,
             reason: None,
             sip_status: None,
-        });
+            q850: None,
+        };
+        match about.origin {
+            Origin::Carrier { source, sip_call_id } => {
+                self.metrics.invite();
+                record.direction = Direction::Inbound;
+                record.source = Some(source);
+                record.sip_call_id = Some(sip_call_id);
+                record.stage = Stage::Opening;
+                record.state = Stage::Opening.state();
+            }
+            Origin::App { service } => record.service = Some(service),
+        }
+        self.metrics.call_enters(record.state);
+        self.calls.insert(record);
         info!("call started");
+    }
+
+    fn tried(&self, trunk: &str, gateway: SocketAddr, sip_call_id: String) {
+        self.metrics.dial(trunk);
+        info!(trunk, %gateway, sip_call_id, "INVITE to a gateway");
+        self.calls.update(self.id, |record| {
+            record.trunk = trunk.to_owned();
+            record.gateway = Some(gateway);
+            record.sip_call_id = Some(sip_call_id);
+        });
     }
 
     fn reached(&self, stage: Stage) {
@@ -210,11 +273,11 @@ impl CallTeller {
 
     fn ended(&self, end: CallEnd, talked: Option<Duration>) {
         let (class, reason) = (end.class().name(), end.reason());
-        let Some(last) = self.calls.end(self.id, end, unix_now()) else {
+        let Some((last, trunk)) = self.calls.end(self.id, end, unix_now()) else {
             return;
         };
         self.metrics.call_leaves(last.state());
-        self.metrics.call_ended(&self.trunk, class, reason, talked);
+        self.metrics.call_ended(&trunk, class, reason, talked);
         let seconds = talked.map(|d| d.as_secs_f64());
         info!(class, reason, stage = last.word(), seconds, "call ended");
     }
@@ -231,8 +294,10 @@ mod tests {
         teller.tell(CallEvent::Started(CallAbout {
             caller: "0100*****00".to_owned(),
             called: "8270******78".to_owned(),
-            source: ([127, 0, 0, 1], 5060).into(),
-            sip_call_id: "1@carrier".to_owned(),
+            origin: Origin::Carrier {
+                source: ([127, 0, 0, 1], 5060).into(),
+                sip_call_id: "1@carrier".to_owned(),
+            },
         }));
         (teller, calls, metrics)
     }

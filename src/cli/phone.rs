@@ -128,7 +128,7 @@ async fn call(a: &PhoneArguments, script: Script, report: &mut Report) -> Result
         nat: NatRule::Private,
     };
     let started = Instant::now();
-    let mut call = sip.invite(invitation).await.ok_or("SIP has ended")?;
+    let (mut call, _) = sip.invite(invitation).await.ok_or("SIP has ended")?;
     let Some(answer) = answered(&mut call, report).await else {
         return Ok(());
     };
@@ -284,6 +284,7 @@ async fn open_sip(local: IpAddr, transport: Transport) -> Result<(Sip, mpsc::Rec
         }],
         advertise: local,
         connections: 16,
+        dns: Vec::new(),
     };
     let everywhere = ["0.0.0.0/0", "::/0"].map(|net| net.parse().map(|net| (net, "all".into())));
     let everywhere = everywhere.into_iter().collect::<Result<Vec<_>, _>>()?;

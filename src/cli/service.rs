@@ -63,6 +63,8 @@ impl Service {
         let webhooks = Webhooks::start(settings, store.clone(), supervisor).await?;
         let recorder = webhooks.recorder(settings, store, &media, supervisor).await?;
         let numbers = Arc::new(EmbeddedDirectory::new(rand::random()));
+        // One for each request of an app that waits for it.
+        let (dials, to_dial) = tokio::sync::mpsc::unbounded_channel();
         let rooms = RoomsParts {
             services: services(settings),
             settings: hub_settings(settings),
@@ -71,6 +73,7 @@ impl Service {
             recorder: recorder.clone(),
             announcement: announcement(settings, &prompts),
             events: webhooks.events.clone(),
+            dials,
             numbers: numbers.clone(),
             beat: health.beat("rooms"),
         };
@@ -85,6 +88,7 @@ impl Service {
             calls: calls.clone(),
             metrics: metrics.clone(),
             health: health.clone(),
+            sip: sip.clone(),
         };
         let gateway = Gateway::new(settings, parts);
         let app = AppState {
@@ -108,6 +112,7 @@ impl Service {
         };
         let http = HttpServer::start(listening, Arc::new(app), supervisor)?;
         supervisor.task("gateway", gateway.clone().run(incoming));
+        supervisor.task("dialler", gateway.clone().dial(to_dial));
         health.set_ready();
         info!(http = %http.address(), %advertise, webrtc = ?media.webrtc_ports(), "serving");
         Ok(Service {
@@ -186,6 +191,7 @@ fn sip_settings(settings: &Settings, advertise: IpAddr) -> SipSettings {
         listen: settings.sip.listen.clone(),
         advertise,
         connections: settings.sip.connections,
+        dns: settings.sip.dns.clone(),
     }
 }
 

@@ -152,7 +152,7 @@ pub(super) use values;
 
 values! { shown; bool, u16, u32, u64, usize, String, std::path::PathBuf, std::net::SocketAddr }
 values! { shown; Option<String>, Option<std::path::PathBuf>, Option<std::net::IpAddr> }
-values! { words; Vec<String>, Vec<std::net::IpAddr>, Vec<ipnet::IpNet> }
+values! { words; Vec<String>, Vec<std::net::IpAddr>, Vec<std::net::SocketAddr>, Vec<ipnet::IpNet> }
 
 /// A value; a fault shows what is written.
 pub(super) fn shown<T: DeserializeOwned>(written: Value) -> Result<T, String> {
@@ -188,7 +188,7 @@ macro_rules! parsed {
 }
 pub(super) use parsed;
 
-parsed! { String, std::net::IpAddr, ipnet::IpNet }
+parsed! { String, std::net::IpAddr, std::net::SocketAddr, ipnet::IpNet }
 
 /// One word.
 pub(super) fn word<T: Word>(written: Value) -> Result<T, String> {

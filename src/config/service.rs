@@ -1,6 +1,7 @@
 //! `[[service]]`
 
 use super::faults::Faults;
+use super::outbound;
 use super::section::{Check, join, section, sections, values, web_address, words};
 use omnigate_omnitalk::RecordPolicy;
 use omnigate_room::Secret;
@@ -20,6 +21,14 @@ section! {
         key_required: bool = false;
         /// What is recorded without being asked.
         record: RecordPolicy = RecordPolicy::default();
+        /// The number that its calls to telephones show; one of a trunk's `callers`.
+        caller: Option<String> = None;
+        /// Numbers that it may call; empty: those of the trunk's own country.
+        destinations: Vec<String> = Vec::new();
+        /// Calls to telephones at once.
+        calls: u32 = 20;
+        /// Minutes of its calls to telephones a day (UTC), counted from the answer.
+        minutes_a_day: u64 = 600;
         /// Where events are posted.
         webhook: Webhook = Webhook::default();
     }
@@ -31,6 +40,7 @@ impl Check for Service {
         if self.id.is_empty() {
             faults.add(&join(path, "id"), "is empty");
         }
+        outbound::check_service(self.caller.as_ref(), &self.destinations, path, faults);
     }
 }
 

@@ -12,6 +12,8 @@ section! {
         listen: Vec<SipListen> = vec![SipListen::any(SipTransport::Udp), SipListen::any(SipTransport::Tcp)];
         /// Address in Contact, Via and SDP; `None`: first non-loopback address, else 127.0.0.1.
         advertise: Option<IpAddr> = None;
+        /// Name servers, `ADDRESS:PORT`, for the names of gateways; empty: the system's.
+        dns: Vec<SocketAddr> = Vec::new();
         /// Packets a second taken from one address, in a burst of twice as many.
         packets_per_second: u32 = 1000, within 1..=1_000_000;
         /// TCP connections from all peers.

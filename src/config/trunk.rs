@@ -2,11 +2,13 @@
 
 use super::faults::Faults;
 use super::ivr::Language;
+use super::outbound::{self, CallerNumber, IdentityField, KeyPath, NumberFormat};
 use super::section::{Check, join, section, sections};
 use super::service::Service;
 use ipnet::IpNet;
 use omnigate_number::{Country, NumberPattern};
 use omnigate_omnitalk::RecordPolicy;
+use omnigate_room::Secret;
 
 section! {
     /// One `[[trunk]]`.
@@ -28,6 +30,40 @@ section! {
         service: Option<String> = None;
         /// What is recorded because a caller comes by this trunk.
         record: RecordPolicy = RecordPolicy::default();
+        /// Where calls out go, in order: `sip:HOST[:PORT][;transport=tcp]`. A name is resolved by NAPTR, SRV, A and AAAA.
+        gateways: Vec<String> = Vec::new();
+        /// Numbers that may be called by it; a trailing `*` stands for any rest, `*` alone for all; empty: none.
+        destinations: Vec<String> = Vec::new();
+        /// Of trunks whose destinations fit a number equally well, the one with the lower number is taken first.
+        priority: u32 = 10;
+        /// Numbers that calls out may show.
+        callers: Vec<CallerNumber> = Vec::new();
+        /// User name that answers challenges of the carrier.
+        user: Option<String> = None;
+        /// Its password.
+        password: Option<Secret> = None;
+        /// Host in From, To and the Request-URI; `None`: the gateway's.
+        domain: Option<String> = None;
+        /// How numbers are written in calls out.
+        number_format: NumberFormat = NumberFormat::National;
+        /// Header fields that carry the caller's number, beside From.
+        identity: Vec<IdentityField> = Vec::new();
+        /// Adds `user=phone` to addresses in calls out.
+        user_phone: bool = false;
+        /// How keys are pressed towards its telephones.
+        keys: KeyPath = KeyPath::Events;
+        /// Calls out at once; 0: no limit of its own.
+        channels: u32 = 0;
+        /// Calls out that begin in one second; 0: no limit.
+        calls_per_second: u32 = 0;
+        /// How long a gateway may take to say more than that it tries, before the next one is asked, seconds.
+        answer_seconds: u64 = 6, within 1..=32;
+        /// How long a telephone rings, seconds.
+        ring_seconds: u64 = 60, within 1..=600;
+        /// Longest call out, minutes.
+        longest_minutes: u64 = 240, within 1..=1440;
+        /// Emergency numbers may be called by it.
+        emergency: bool = false;
     }
 }
 sections! { Trunk }
@@ -50,6 +86,7 @@ impl Check for Trunk {
                         "an entry is not a telephone number, as 070-1234-5678 or 0701234*",
                     );
                 }
+                outbound::check(self, path, country, faults);
             }
         }
         if self.allow.is_empty() {

@@ -1,15 +1,15 @@
 //! The task of a call that comes in: carries out what the menu decides, on its line, the directory and the rooms.
 
 use super::ivr::{Ivr, IvrEffect, IvrEvent};
-use super::line::{Line, LineEvent, now, sleep_until};
+use super::line::{Line, LineEvent, ended_by_sip, now, sleep_until};
 use super::shared::{Gateway, Screened};
 use crate::calls::{CallEnd, CallEvent, Stage};
 use crate::media::Playback;
-use crate::rooms::{Destination, Telephone};
+use crate::rooms::{Destination, Telephone, ToTelephone};
 use crate::sip::IncomingCall;
 use crate::sync::lock;
 use omnigate_audio::dtmf::Key;
-use omnigate_omnitalk::{CallNumber, LookUp, TelephoneNotice};
+use omnigate_omnitalk::{CallNumber, LookUp};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -25,7 +25,7 @@ pub(super) struct Ended {
 struct Sources {
     /// The look-up that is under way.
     directory: mpsc::Receiver<Option<LookUp>>,
-    rooms: mpsc::UnboundedReceiver<TelephoneNotice>,
+    rooms: mpsc::UnboundedReceiver<ToTelephone>,
 }
 
 struct Caller {
@@ -35,7 +35,7 @@ struct Caller {
     ivr: Ivr,
     look_ups: mpsc::Sender<Option<LookUp>>,
     /// Where the rooms tell what becomes of the call; a handful of notices.
-    notices: mpsc::UnboundedSender<TelephoneNotice>,
+    notices: mpsc::UnboundedSender<ToTelephone>,
     answered: Instant,
     last_digit: Option<Instant>,
     stage: Stage,
@@ -56,7 +56,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: IncomingCall, screened:
         tokio::select! {
             event = caller.line.event() => caller.line_event(event),
             Some(answer) = sources.directory.recv() => caller.feed(IvrEvent::LookedUp(answer)),
-            Some(notice) = sources.rooms.recv() => caller.notice(notice),
+            Some(word) = sources.rooms.recv() => caller.rooms_say(word),
             () = timer => caller.ivr.timeout(now()),
             () = hang_up_all.cancelled(), if !stopping => {
                 stopping = true;
@@ -133,7 +133,12 @@ impl Caller {
             LineEvent::MediaFlows => self.feed(IvrEvent::MediaFlows),
             LineEvent::Key(key) => self.key(key),
             LineEvent::Played => self.feed(IvrEvent::Played),
-            LineEvent::Over(end) => self.over = Some(end),
+            LineEvent::Over(sip) => {
+                let end = self.line.ours().or(sip.as_ref().map(ended_by_sip));
+                self.over = Some(end.unwrap_or(CallEnd::Fault));
+            }
+            // These are of telephones that are called.
+            LineEvent::Progress | LineEvent::Early => {}
         }
     }
 
@@ -151,9 +156,17 @@ impl Caller {
         self.feed(IvrEvent::Key(key));
     }
 
-    fn notice(&mut self, notice: TelephoneNotice) {
-        debug!(?notice, "from the rooms");
-        self.feed(IvrEvent::Notice(notice));
+    fn rooms_say(&mut self, word: ToTelephone) {
+        match word {
+            ToTelephone::Notice(notice) => {
+                debug!(?notice, "from the rooms");
+                self.feed(IvrEvent::Notice(notice));
+            }
+            ToTelephone::Press(keys) => keys
+                .chars()
+                .filter_map(Key::from_char)
+                .for_each(|key| self.line.press(key)),
+        }
     }
 
     async fn effect(&mut self, effect: IvrEffect) {

@@ -3,7 +3,7 @@
 use super::incoming;
 use super::refusal::warning;
 use super::shared::{Gateway, Screened};
-use crate::calls::{CallAbout, CallEnd, CallEvent, CallTeller};
+use crate::calls::{CallAbout, CallEnd, CallEvent, CallTeller, Origin};
 use crate::sip::{IncomingCall, NewCall, RefusedCall};
 use crate::supervise::test_point;
 use crate::trunks::identity;
@@ -76,8 +76,7 @@ impl Gateway {
             teller.tell(CallEvent::Started(CallAbout {
                 caller: mask(caller.shown()),
                 called: called.to_string(),
-                source,
-                sip_call_id,
+                origin: Origin::Carrier { source, sip_call_id },
             }));
         });
         let screened = Screened {

@@ -408,6 +408,8 @@ impl Ivr {
                 self.out.push_back(IvrEffect::Wrong);
                 self.wrong_number(now);
             }
+            // That is for telephones that are called.
+            TelephoneNotice::Dialled { .. } => {}
             TelephoneNotice::Bridged { room, .. } => {
                 self.state = State::Talking;
                 self.out.extend([IvrEffect::Silence, IvrEffect::Joined(room)]);

@@ -5,13 +5,16 @@
 
 use super::refusal::{refusal, warning};
 use crate::calls::{CallEnd, CallEvent, CallMedia, CallTeller};
+use crate::config::KeyPath;
 use crate::media::{LegEvent, LegFigures, LegHandle, LegSeat, MediaError, MediaPlane, Playback, PlaybackId};
 use crate::sip::{IncomingCall, SipCall, reason};
 use crate::trunks::Trunk;
 use omnigate_audio::dtmf::Key;
 use omnigate_rtp::digits::{DigitMerger, Source};
-use omnigate_sip::message::Status;
-use omnigate_sip::{Agreed, CallEnd as SipEnd, CallEvent as SipEvent, Direction, Negotiator, info};
+use omnigate_sip::message::{Headers, Status};
+use omnigate_sip::{
+    Agreed, CallEnd as SipEnd, CallEvent as SipEvent, Direction, LocalMedia, Negotiator, info,
+};
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -37,13 +40,18 @@ pub(super) enum LineEvent {
     Key(Key),
     /// What was played last is over.
     Played,
-    /// The dialog is over. The last event.
-    Over(CallEnd),
+    /// A telephone that is called rings, or its call is in progress.
+    Progress,
+    /// The side of a telephone that is called may be heard before it answers.
+    Early,
+    /// The dialog is over, as SIP says; `None`: SIP itself is. Nothing follows but of another dialog.
+    Over(Option<SipEnd>),
 }
 
 /// See the module.
 pub(super) struct Line {
-    sip: SipCall,
+    /// None before a telephone is called.
+    sip: Option<SipCall>,
     ear: Ear,
     session: Session,
     keys: DigitMerger,
@@ -72,8 +80,10 @@ struct Session {
     peer: IpAddr,
     negotiator: Negotiator,
     agreed: Option<Agreed>,
-    /// Somebody is there: the ACK came, or RTP from where SDP said. Until then nothing is sent and no key counts, for whoever
-    /// forges an INVITE gets no 200.
+    /// We have called: there is somebody whom we wanted to speak to.
+    called: bool,
+    /// Somebody is there: the ACK came, or RTP from where SDP said; a telephone that was called has answered. Until then
+    /// nothing is sent to a caller and no key counts, for whoever forges an INVITE gets no 200.
     confirmed: bool,
 }
 
@@ -132,6 +142,7 @@ impl Line {
             peer,
             negotiator: Negotiator::new(ear.leg.local(), rand::random::<u32>().into()),
             agreed: None,
+            called: false,
             confirmed: false,
         };
         let (answer, agreed) = match &incoming.offer {
@@ -155,7 +166,37 @@ impl Line {
         };
         sip.progress(Status::RINGING, None, false);
         sip.answer(answer.into_bytes());
-        let mut line = Line {
+        let mut line = Line::new(Some(sip), ear, session, teller);
+        if let Some(agreed) = agreed {
+            line.set_media(agreed);
+        }
+        Ok(line)
+    }
+
+    /// Opens the leg of a call to a telephone, of the address family of `peer`.
+    ///
+    /// # Errors
+    /// [`MediaError`]
+    pub(super) fn open(
+        media: &MediaPlane,
+        trunk: Arc<Trunk>,
+        peer: IpAddr,
+        teller: CallTeller,
+    ) -> Result<Line, MediaError> {
+        let ear = Ear::open(media, &trunk, peer)?;
+        let session = Session {
+            trunk,
+            peer,
+            negotiator: Negotiator::new(ear.leg.local(), rand::random::<u32>().into()),
+            agreed: None,
+            called: true,
+            confirmed: false,
+        };
+        Ok(Line::new(None, ear, session, teller))
+    }
+
+    fn new(sip: Option<SipCall>, ear: Ear, session: Session, teller: CallTeller) -> Line {
+        Line {
             sip,
             ear,
             session,
@@ -164,11 +205,60 @@ impl Line {
             ping_at: None,
             end: None,
             ready: VecDeque::new(),
-        };
-        if let Some(agreed) = agreed {
-            line.set_media(agreed);
         }
-        Ok(line)
+    }
+
+    /// Begins anew with another gateway, at `peer`, to which our media is at `own`; our offer to it. What is left of the
+    /// dialog with the last one ends.
+    pub(super) fn redial(&mut self, trunk: Arc<Trunk>, peer: IpAddr, own: IpAddr) -> Vec<u8> {
+        self.sip = None;
+        self.ready.clear();
+        self.ear.leg.set_sources(trunk.media_sources(peer));
+        let local = LocalMedia {
+            ip: own,
+            port: self.ear.leg.local().port,
+        };
+        self.session = Session {
+            trunk,
+            peer,
+            negotiator: Negotiator::new(local, rand::random::<u32>().into()),
+            agreed: None,
+            called: true,
+            confirmed: false,
+        };
+        self.session.negotiator.offer().into_bytes()
+    }
+
+    /// The INVITE with the offer of [`Line::redial`] is on its way.
+    pub(super) fn dial(&mut self, call: SipCall) {
+        self.sip = Some(call);
+    }
+
+    /// Why we have hung up, if we have.
+    pub(super) fn ours(&self) -> Option<CallEnd> {
+        self.end
+    }
+
+    /// Says this to the room in the telephone's place until the telephone's side is heard.
+    pub(super) fn stand_in(&self, playback: Option<Playback>) {
+        self.ear.leg.stand_in(playback);
+    }
+
+    /// Presses a key towards the telephone, by the way that its trunk wants and the session has.
+    pub(super) fn press(&mut self, key: Key) {
+        let Some(agreed) = &self.session.agreed else {
+            return debug!("nobody is there to press a key for");
+        };
+        let events = agreed.telephone_event_sent.is_some();
+        if events && self.session.trunk.keys() == KeyPath::Events {
+            if let Err(error) = self.ear.leg.press(key) {
+                warn!(%error, "a key is lost: the media plane is overloaded");
+            }
+        } else if let Some(sip) = &self.sip {
+            let body = format!("Signal={}\r\nDuration=100\r\n", key.char());
+            sip.info("application/dtmf-relay", body.into_bytes());
+        }
+        self.teller.tell(CallEvent::KeySent);
     }
 
     /// Its leg, for whoever moves it between rooms.
@@ -184,7 +274,7 @@ impl Line {
             }
             let held = sleep_until(self.ping_at);
             tokio::select! {
-                event = self.sip.event() => match event {
+                event = next(&mut self.sip) => match event {
                     Some(event) => self.sip_event(event),
                     None => self.over(None),
                 },
@@ -218,7 +308,10 @@ impl Line {
     /// Ends the dialog as its state allows. The first reason of several counts.
     pub(super) fn hang_up(&mut self, end: CallEnd) {
         self.end.get_or_insert(end);
-        self.sip.hang_up(reason(end.sip_status(), end.reason()));
+        match &self.sip {
+            Some(sip) => sip.hang_up(reason(end.sip_status(), end.reason())),
+            None => self.over(None),
+        }
     }
 
     /// Lets the leg go and tells its last figures.
@@ -241,8 +334,8 @@ impl Line {
         self.ready.push_back(event);
     }
 
-    fn over(&mut self, end: Option<&SipEnd>) {
-        let end = self.end.or(end.map(ended_by_sip)).unwrap_or(CallEnd::Fault);
+    fn over(&mut self, end: Option<SipEnd>) {
+        self.sip = None;
         self.tell(LineEvent::Over(end));
     }
 
@@ -253,15 +346,21 @@ impl Line {
 
     /// On hold no media tells that the telephone is still there.
     fn ping(&mut self) {
-        self.sip.ping();
+        if let Some(sip) = &self.sip {
+            sip.ping();
+        }
         self.ping_at = Some(now() + HELD_PING);
     }
 
     fn sip_event(&mut self, event: SipEvent) {
         match event {
-            SipEvent::Confirmed => self.confirm(),
+            SipEvent::Confirmed | SipEvent::Answered { .. } => self.confirm(),
+            SipEvent::Progress { .. } => self.tell(LineEvent::Progress),
             SipEvent::Offer(offer) => self.offered(&offer),
-            SipEvent::OfferWanted => self.sip.accept(self.session.negotiator.offer().into_bytes()),
+            SipEvent::OfferWanted => {
+                let offer = self.session.negotiator.offer().into_bytes();
+                self.accept(offer);
+            }
             SipEvent::Answer(answer) => self.answered(&answer),
             SipEvent::Info { content_type, body } => {
                 let key = info::digit(&content_type, &body).and_then(Key::from_char);
@@ -270,7 +369,7 @@ impl Line {
                 }
             }
             SipEvent::Refer(_) => debug!("a REFER is not taken"),
-            SipEvent::Ended(end) => self.over(Some(&end)),
+            SipEvent::Ended(end) => self.over(Some(end)),
             other => debug!(?other, "passed over"),
         }
     }
@@ -283,7 +382,12 @@ impl Line {
             Ok(agreed) => self.set_media(agreed),
             Err(why) if session.agreed.is_none() => {
                 info!(reason = %why, "the answer cannot be taken");
-                self.hang_up(CallEnd::NoAck);
+                let called = session.called;
+                self.hang_up(if called {
+                    CallEnd::Rejected(488)
+                } else {
+                    CallEnd::NoAck
+                });
             }
             // A refresh without a usable answer leaves the session as it was (RFC 3261 section 14.2).
             Err(why) => debug!(reason = %why, "an answer is passed over"),
@@ -297,15 +401,27 @@ impl Line {
             Ok((answer, agreed)) => match self.session.takes(&agreed) {
                 Ok(()) => {
                     self.session.negotiator = negotiator;
-                    self.sip.accept(answer.into_bytes());
+                    self.accept(answer.into_bytes());
                     self.set_media(agreed);
                 }
-                Err(why) => self.sip.reject(Status::NOT_ACCEPTABLE_HERE, warning(399, &why)),
+                Err(why) => self.reject(Status::NOT_ACCEPTABLE_HERE, warning(399, &why)),
             },
             Err(why) => {
                 let (status, fields) = refusal(&why);
-                self.sip.reject(status, fields);
+                self.reject(status, fields);
             }
+        }
+    }
+
+    fn accept(&self, session: Vec<u8>) {
+        if let Some(sip) = &self.sip {
+            sip.accept(session);
+        }
+    }
+
+    fn reject(&self, status: Status, fields: Headers) {
+        if let Some(sip) = &self.sip {
+            sip.reject(status, fields);
         }
     }
 
@@ -338,11 +454,13 @@ impl Line {
         self.apply(agreed);
         if first && self.session.confirmed {
             self.tell(LineEvent::Up);
+        } else if first && self.session.called {
+            self.tell(LineEvent::Early);
         }
     }
 
     fn apply(&mut self, mut agreed: Agreed) {
-        if !self.session.confirmed {
+        if !self.session.confirmed && !self.session.called {
             agreed.direction = Direction::RecvOnly;
         }
         if let Err(error) = self.ear.leg.set_media(agreed) {
@@ -364,7 +482,7 @@ impl Line {
     fn leg_event(&mut self, event: LegEvent) {
         match event {
             LegEvent::FirstPacket => {
-                if !self.ear.learned {
+                if !self.ear.learned && !self.session.called {
                     self.confirm();
                 }
                 self.tell(LineEvent::MediaFlows);
@@ -376,6 +494,8 @@ impl Line {
                 self.tell(LineEvent::Played);
             }
             LegEvent::PlaybackDone(_) | LegEvent::Ended(_) => {}
+            // Before it answers a telephone need not say anything.
+            LegEvent::Silent if self.session.called && !self.session.confirmed => {}
             LegEvent::Silent => {
                 info!("no RTP from the telephone");
                 self.hang_up(CallEnd::NoMedia);
@@ -392,12 +512,22 @@ impl Line {
             return;
         }
         info!(%from, %to, "RTP comes from where SDP said");
-        self.confirm();
+        if !self.session.called {
+            self.confirm();
+        }
+    }
+}
+
+/// What happens in a dialog next; nothing without one.
+async fn next(sip: &mut Option<SipCall>) -> Option<SipEvent> {
+    match sip {
+        Some(sip) => sip.event().await,
+        None => std::future::pending().await,
     }
 }
 
 /// What the end of the SIP call is to a call that came in.
-fn ended_by_sip(end: &SipEnd) -> CallEnd {
+pub(super) fn ended_by_sip(end: &SipEnd) -> CallEnd {
     match end {
         SipEnd::RemoteHungUp(_) => CallEnd::CallerHungUp,
         SipEnd::Cancelled(_) => CallEnd::Cancelled,

@@ -1,4 +1,4 @@
-//! Phone calls: from INVITE through digits and look-up into a room.
+//! Phone calls: from INVITE through digits and look-up into a room, and from an app to a telephone.
 //!
 //! | file | what it is |
 //! | --- | --- |
@@ -6,19 +6,27 @@
 //! | `line` | what every call has: a dialog, a leg, the session of both |
 //! | `ivr` | what a caller goes through: a pure state machine |
 //! | `incoming` | the task of a call that comes in: carries out what `ivr` decides |
+//! | `dialler` | takes the calls that apps want to telephones, looks whether they may be made, and gives each its task |
+//! | `dial` | what becomes of a call to a telephone: a pure state machine |
+//! | `outgoing`, `ways` | the task of a call to a telephone: carries out what `dial` decides; its gateways, one after the other |
 //! | `guesses`, `prompts`, `refusal` | the budget for wrong numbers; recordings; refusals as SIP says them |
 
+mod dial;
+mod dialler;
 mod guesses;
 mod incoming;
 mod intake;
 mod ivr;
 mod line;
+mod outgoing;
 mod prompts;
 mod refusal;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod ways;
 
+pub use dial::{Dial, DialEffect, DialEvent};
 pub use guesses::{Allowance, GuessBudget};
 pub use ivr::{Ivr, IvrEffect, IvrEvent, IvrSettings, Phrase};
 pub use prompts::{PromptError, Prompts};

@@ -9,7 +9,8 @@ use crate::directory::Directory;
 use crate::media::MediaPlane;
 use crate::observe::{Health, Metrics};
 use crate::rooms::RoomPort;
-use crate::trunks::{Trunk, Trunks, identity};
+use crate::sip::Sip;
+use crate::trunks::{Trunk, Trunks, Usage, identity};
 use omnigate_number::PhoneNumber;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -33,6 +34,8 @@ pub struct Gateway {
     pub(super) hang_up_all: CancellationToken,
     pub(super) tasks: TaskTracker,
     pub(super) trunks: Trunks,
+    pub(super) usage: Arc<Usage>,
+    pub(super) sip: Sip,
     pub(super) health: Arc<Health>,
     pub(super) most_calls: usize,
 }
@@ -62,6 +65,8 @@ pub struct GatewayParts {
     pub metrics: Arc<Metrics>,
     /// Readiness.
     pub health: Arc<Health>,
+    /// What telephones are called by.
+    pub sip: Sip,
 }
 
 impl Gateway {
@@ -84,6 +89,8 @@ impl Gateway {
             hang_up_all: CancellationToken::new(),
             tasks: TaskTracker::new(),
             trunks: Trunks::new(settings),
+            usage: Arc::default(),
+            sip: parts.sip,
             health: parts.health,
             most_calls: settings.sip.calls,
         })

@@ -168,7 +168,8 @@ impl MediaPlane {
         }
     }
 
-    fn advertised(&self, peer: IpAddr) -> IpAddr {
+    /// The address that a telephone behind `peer` is told to send to.
+    pub(crate) fn advertised(&self, peer: IpAddr) -> IpAddr {
         // A caller on this machine is told this machine.
         if peer.to_canonical().is_loopback() && self.settings.bind.is_unspecified() {
             return peer.to_canonical();

@@ -36,6 +36,8 @@ pub struct Metrics {
     jitter: Histogram,
     guess_alarm: Counter,
     dialogs: Gauge,
+    dials: Family<Label, Counter>,
+    dials_refused: Family<Label, Counter>,
 }
 
 impl Default for Metrics {
@@ -110,6 +112,12 @@ impl Metrics {
                 "Called numbers that passed the limit of wrong entries",
             ),
             dialogs: counted(&mut all, "sip_dialogs", "SIP dialogs"),
+            dials: counted(&mut all, "dials", "INVITEs sent to gateways, by trunk"),
+            dials_refused: counted(
+                &mut all,
+                "dials_refused",
+                "Calls to telephones that were not made, by rule",
+            ),
             registry: all,
         }
     }
@@ -162,6 +170,16 @@ impl Metrics {
     /// An initial INVITE.
     pub fn invite(&self) {
         self.invites.inc();
+    }
+
+    /// An INVITE to a gateway of this trunk.
+    pub fn dial(&self, trunk: &str) {
+        self.dials.get_or_create(&label(trunk)).inc();
+    }
+
+    /// A call to a telephone that was not made, because of this rule.
+    pub fn dial_refused(&self, rule: &str) {
+        self.dials_refused.get_or_create(&label(rule)).inc();
     }
 
     /// A key press.

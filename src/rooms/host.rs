@@ -2,14 +2,15 @@
 
 use super::media_port::{MediaNews, OpenError, RoomMedia};
 use super::numbers::{Assigned, Wish};
-use super::port::{Destination, Telephone};
+use super::port::{Destination, DialOrder, Telephone, ToTelephone};
 use crate::media::{Announcement, PeerEvent};
 use crate::recording::{Beginning, Recorder, RecordingNews};
 use crate::webhook::EventSink;
 use omnigate_omnitalk::{
-    ClientId, Effect, Figures, Now, SocketId, TelephoneCaller, TelephoneEnd, TelephoneNotice, Tenants,
+    ClientId, DialRefusal, Effect, Figures, Now, SocketId, TelephoneCaller, TelephoneEnd, TelephoneNotice,
+    Tenants,
 };
-use omnigate_room::{CallId, Ending, RecordingAbout, RecordingId, RoomId};
+use omnigate_room::{CallId, CallOver, Ending, RecordingAbout, RecordingId, RoomId};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
@@ -35,6 +36,8 @@ pub(super) struct HostParts {
     pub(super) recorder: Arc<Recorder>,
     pub(super) events: EventSink,
     pub(super) wishes: UnboundedSender<Wish>,
+    /// Who calls telephones.
+    pub(super) dials: UnboundedSender<DialOrder>,
     /// What is said to recorded rooms.
     pub(super) announcement: Option<Announcement>,
 }
@@ -111,6 +114,29 @@ impl Host {
             Destination::Room(room) => tenants.admit(call, room, caller, now),
         };
         self.telephones.insert(call, telephone);
+        self.carry_out(effects, now);
+    }
+
+    /// Whether a telephone is called for an app.
+    pub(super) fn dialled(&mut self, call: CallId, answer: Result<Telephone, DialRefusal>, now: Now) {
+        let answer = answer.map(|telephone| {
+            self.telephones.insert(call, telephone);
+        });
+        let effects = self.parts.tenants.dialled(call, answer, now);
+        self.carry_out(effects, now);
+    }
+
+    /// A telephone that was called has answered.
+    pub(super) fn answered(&mut self, call: CallId, now: Now) {
+        self.parts.tenants.can_record(self.parts.recorder.refusal());
+        let effects = self.parts.tenants.telephone_answered(call, now);
+        self.carry_out(effects, now);
+    }
+
+    /// The call to a telephone is over.
+    pub(super) fn failed(&mut self, call: CallId, why: CallOver, now: Now) {
+        self.telephones.remove(&call);
+        let effects = self.parts.tenants.telephone_failed(call, why, now);
         self.carry_out(effects, now);
     }
 
@@ -191,6 +217,16 @@ impl Host {
                 Effect::Send { socket, text } => self.send(socket, ToSocket::Text(text.into_text())),
                 Effect::Close { socket, code, reason } => self.send(socket, ToSocket::Close(code, reason)),
                 Effect::Telephone { call, notice } => self.notify(call, notice, &mut queue, now),
+                Effect::Dial { call, dialling } => {
+                    let dialling = *dialling;
+                    // A gateway that has ended takes the process along.
+                    let _ = self.parts.dials.send(DialOrder { call, dialling });
+                }
+                Effect::Press { call, keys } => {
+                    if let Some(telephone) = self.telephones.get(&call) {
+                        let _ = telephone.notices.send(ToTelephone::Press(keys));
+                    }
+                }
                 Effect::AssignNumber { .. } | Effect::ReleaseNumber { .. } => self.wish(effect),
                 Effect::Entered { .. }
                 | Effect::Gone { .. }
@@ -342,7 +378,8 @@ impl Host {
         };
         let media = &self.parts.media;
         match notice {
-            TelephoneNotice::Bridged { room, participant }
+            TelephoneNotice::Dialled { room, participant }
+            | TelephoneNotice::Bridged { room, participant }
             | TelephoneNotice::Admitted { room, participant } => {
                 if let Err(error) = media.enter(&telephone.leg, room, participant) {
                     warn!(%call, %error, "a telephone cannot enter its room");
@@ -354,7 +391,7 @@ impl Host {
             _ => {}
         }
         // A call that has ended is about to say so.
-        let _ = telephone.notices.send(notice);
+        let _ = telephone.notices.send(ToTelephone::Notice(notice));
         if notice.is_last() {
             self.telephones.remove(&call);
         }

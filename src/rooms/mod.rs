@@ -28,5 +28,5 @@ mod tests;
 pub use figures::tell as tell_figures;
 pub(crate) use host::ToSocket;
 pub use media_port::{Capture, MediaNews, OpenError, RoomMedia};
-pub use port::{Destination, RoomPort, RoomsError, Telephone};
+pub use port::{Destination, DialOrder, RoomPort, RoomsError, Telephone, ToTelephone};
 pub use task::{Rooms, RoomsParts};

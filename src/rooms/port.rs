@@ -1,8 +1,8 @@
 //! What the gateway asks of the rooms: to be connected with somebody, and to be let go.
 
 use crate::media::LegSeat;
-use omnigate_omnitalk::{RecordPolicy, TelephoneNotice};
-use omnigate_room::{CallId, RoomId};
+use omnigate_omnitalk::{DialRefusal, Dialling, RecordPolicy, TelephoneNotice, Unshown};
+use omnigate_room::{CallId, CallOver, RoomId};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -19,7 +19,25 @@ pub struct Telephone {
     /// Its leg, which the rooms move to where it is to talk.
     pub leg: LegSeat,
     /// What becomes of it; a handful for each call. The end of these is the end of the rooms.
-    pub notices: mpsc::UnboundedSender<TelephoneNotice>,
+    pub notices: mpsc::UnboundedSender<ToTelephone>,
+}
+
+/// What the rooms say to the call of a telephone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToTelephone {
+    /// What has become of it.
+    Notice(TelephoneNotice),
+    /// Keys that somebody presses for it: 0 to 9, *, #, A to D.
+    Press(Unshown),
+}
+
+/// A call that an app wants to a telephone. One for each request of an app that waits.
+#[derive(Debug)]
+pub struct DialOrder {
+    /// The call that it will be.
+    pub call: CallId,
+    /// Whose call, and to whom.
+    pub dialling: Dialling,
 }
 
 /// Whom it calls.
@@ -52,6 +70,13 @@ pub enum RoomsError {
 pub trait RoomPort: Send + Sync {
     /// Connects a call; what becomes of it comes by its notices. Its leg is moved before a notice says so.
     async fn connect(&self, call: CallId, telephone: Telephone, to: Destination) -> Result<(), RoomsError>;
+    /// Whether the telephone of a [`DialOrder`] is called. What becomes of the call comes by its notices: `Dialled` once it has
+    /// a room, `Ended` when the app does not want it any more.
+    async fn dialled(&self, call: CallId, answer: Result<Telephone, DialRefusal>) -> Result<(), RoomsError>;
+    /// The telephone that was called has answered.
+    async fn answered(&self, call: CallId) -> Result<(), RoomsError>;
+    /// The call to a telephone is over, because of this.
+    async fn failed(&self, call: CallId, why: CallOver) -> Result<(), RoomsError>;
     /// The telephone's side is over, in any state.
     async fn hang_up(&self, call: CallId) -> Result<(), RoomsError>;
 }

@@ -3,7 +3,7 @@
 use super::host::{Host, HostParts, ToSocket};
 use super::media_port::RoomMedia;
 use super::numbers;
-use super::port::{Destination, PATIENCE, RoomPort, RoomsError, Telephone};
+use super::port::{Destination, DialOrder, PATIENCE, RoomPort, RoomsError, Telephone};
 use crate::clock::unix_micros;
 use crate::directory::Numbers;
 use crate::media::{Announcement, MediaPlane, PeerEvent};
@@ -11,12 +11,12 @@ use crate::observe::Beat;
 use crate::recording::Recorder;
 use crate::supervise::{Supervisor, test_point};
 use crate::webhook::EventSink;
-use omnigate_omnitalk::{ClientId, Figures, HubSettings, Now, Service, SocketId, Tenants};
-use omnigate_room::{CallId, RecordingId};
+use omnigate_omnitalk::{ClientId, DialRefusal, Figures, HubSettings, Now, Service, SocketId, Tenants};
+use omnigate_room::{CallId, CallOver, RecordingId};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 use tracing::warn;
 
@@ -35,6 +35,9 @@ enum Command {
     Received(SocketId, String),
     Disconnected(SocketId),
     Connect(CallId, Box<Telephone>, Destination, oneshot::Sender<()>),
+    Dialled(CallId, Box<Result<Telephone, DialRefusal>>, oneshot::Sender<()>),
+    Answered(CallId, oneshot::Sender<()>),
+    Failed(CallId, CallOver, oneshot::Sender<()>),
     HungUp(CallId, oneshot::Sender<()>),
     Pause(RecordingId, bool, oneshot::Sender<bool>),
     Recordings(oneshot::Sender<HashMap<RecordingId, bool>>),
@@ -59,6 +62,8 @@ pub struct RoomsParts {
     pub announcement: Option<Announcement>,
     /// Who takes part and what becomes of calls goes there.
     pub events: EventSink,
+    /// Who calls telephones for apps.
+    pub dials: UnboundedSender<DialOrder>,
     /// Who gives out call numbers.
     pub numbers: Arc<dyn Numbers>,
     /// Shows that the rooms are alive.
@@ -169,6 +174,19 @@ impl RoomPort for Rooms {
             .await
     }
 
+    async fn dialled(&self, call: CallId, answer: Result<Telephone, DialRefusal>) -> Result<(), RoomsError> {
+        self.ask(|done| Command::Dialled(call, Box::new(answer), done))
+            .await
+    }
+
+    async fn answered(&self, call: CallId) -> Result<(), RoomsError> {
+        self.ask(|done| Command::Answered(call, done)).await
+    }
+
+    async fn failed(&self, call: CallId, why: CallOver) -> Result<(), RoomsError> {
+        self.ask(|done| Command::Failed(call, why, done)).await
+    }
+
     async fn hang_up(&self, call: CallId) -> Result<(), RoomsError> {
         self.ask(|done| Command::HungUp(call, done)).await
     }
@@ -198,6 +216,7 @@ async fn run(parts: RoomsParts, mut commands: mpsc::Receiver<Command>) {
         recorder: parts.recorder,
         events: parts.events,
         wishes,
+        dials: parts.dials,
         announcement: parts.announcement,
     });
     let mut space = tokio::time::interval(SPACE);
@@ -228,6 +247,18 @@ fn carry_out(host: &mut Host, command: Command) {
         Command::Disconnected(socket) => host.disconnected(socket, now()),
         Command::Connect(call, telephone, to, done) => {
             host.connect(call, *telephone, to, now());
+            let _ = done.send(());
+        }
+        Command::Dialled(call, answer, done) => {
+            host.dialled(call, *answer, now());
+            let _ = done.send(());
+        }
+        Command::Answered(call, done) => {
+            host.answered(call, now());
+            let _ = done.send(());
+        }
+        Command::Failed(call, why, done) => {
+            host.failed(call, why, now());
             let _ = done.send(());
         }
         Command::HungUp(call, done) => {

@@ -1,10 +1,13 @@
 //! SIP and its calls, as the gateway and the test caller have them.
 
+use super::filter::SourceFilter;
+use super::names::Names;
 use super::order::Order;
 use omnigate_room::CallId;
 use omnigate_sip::message::{Headers, Request, Status};
+use omnigate_sip::resolve::{Candidate, ResolveError, Target};
 use omnigate_sip::{CallError, CallEvent, CallKey, Endpoint, Hop, Invitation, Listeners, NatRule};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
@@ -16,6 +19,8 @@ pub struct Sip {
     orders: mpsc::UnboundedSender<Order>,
     addresses: Arc<[(omnigate_sip::message::Transport, SocketAddr)]>,
     listeners: Arc<Listeners>,
+    names: Arc<Names>,
+    filter: Arc<SourceFilter>,
 }
 
 /// One call. Dropping it hangs up.
@@ -67,13 +72,16 @@ pub struct IncomingCall {
 impl Sip {
     pub(super) fn new(
         orders: mpsc::UnboundedSender<Order>,
-        addresses: Vec<(omnigate_sip::message::Transport, SocketAddr)>,
-        listeners: Listeners,
+        (addresses, listeners): (Vec<(omnigate_sip::message::Transport, SocketAddr)>, Listeners),
+        names: Arc<Names>,
+        filter: Arc<SourceFilter>,
     ) -> Sip {
         Sip {
             orders,
             addresses: addresses.into(),
             listeners: Arc::new(listeners),
+            names,
+            filter,
         }
     }
 
@@ -87,13 +95,26 @@ impl Sip {
         &self.listeners
     }
 
-    /// Makes a call; `None` when SIP has ended.
-    pub async fn invite(&self, invitation: Invitation) -> Option<SipCall> {
+    /// Where these are, best first.
+    ///
+    /// # Errors
+    /// [`ResolveError`]
+    pub async fn resolve(&self, targets: &[Target]) -> Result<Vec<Candidate>, ResolveError> {
+        self.names.resolve(targets).await
+    }
+
+    /// From here on this host, which a trunk calls, may send.
+    pub fn expect(&self, host: IpAddr, trunk: &str) {
+        self.filter.expect(host, trunk);
+    }
+
+    /// Makes a call; it and its Call-ID. `None` when SIP has ended.
+    pub async fn invite(&self, invitation: Invitation) -> Option<(SipCall, String)> {
         let (reply, call) = oneshot::channel();
         let orders = self.orders.clone();
-        let begun = Box::new(move |key, events| {
+        let begun = Box::new(move |key, call_id, events| {
             // Where nobody waits for it any more, the call is dropped, which hangs it up.
-            let _ = reply.send(SipCall::new(key, orders, events));
+            let _ = reply.send((SipCall::new(key, orders, events), call_id));
         });
         self.orders
             .send(Order::Invite(Box::new(invitation), begun))
@@ -161,6 +182,11 @@ impl SipCall {
     /// Asks whether the other side still has the call; see [`Endpoint::ping`].
     pub fn ping(&self) {
         self.order(|e, now, call| e.ping(now, call));
+    }
+
+    /// Sends an INFO with a body; see [`Endpoint::info`].
+    pub fn info(&self, content_type: &'static str, body: Vec<u8>) {
+        self.order(move |e, now, call| e.info(now, call, content_type, body));
     }
 
     /// How its requests find a peer behind a NAT.

@@ -2,6 +2,7 @@
 
 use super::calls::{IncomingCall, NewCall, RefusedCall, Sip, SipCall};
 use super::marked;
+use super::names::Names;
 use super::network::{Arrival, Network};
 use super::order::Order;
 use super::settings::{SipError, SipParts, SipSettings};
@@ -53,22 +54,16 @@ impl Sip {
     ) -> Result<(Sip, mpsc::Receiver<NewCall>), SipError> {
         let (filter, metrics) = (parts.filter.clone(), parts.metrics.clone());
         let sockets = Sockets::open(&settings, filter, metrics, supervisor).await?;
-        let (addresses, listeners) = (sockets.addresses(), sockets.listeners(settings.advertise));
-        Ok(Sip::run(
-            sockets,
-            addresses,
-            listeners,
-            rand::random(),
-            parts,
-            supervisor,
-        ))
+        let ways = (sockets.addresses(), sockets.listeners(settings.advertise));
+        let seed = rand::random();
+        Ok(Sip::run(sockets, ways, settings.dns, seed, parts, supervisor))
     }
 
     /// Runs on this network.
     pub(crate) fn run(
         network: impl Network,
-        addresses: Vec<(Transport, SocketAddr)>,
-        listeners: Listeners,
+        (addresses, listeners): (Vec<(Transport, SocketAddr)>, Listeners),
+        dns: Vec<SocketAddr>,
         seed: u64,
         parts: SipParts,
         supervisor: &Supervisor,
@@ -85,6 +80,7 @@ impl Sip {
             ..EndpointSettings::default()
         });
         endpoint.mark_calls(|_| marked::mark());
+        let filter = parts.filter.clone();
         let driver = Driver {
             endpoint,
             network,
@@ -96,7 +92,11 @@ impl Sip {
             look_ups: Arc::new(tokio::sync::Semaphore::new(LOOK_UPS)),
         };
         supervisor.task("sip", driver.run());
-        (Sip::new(own_orders, addresses, listeners), incoming)
+        let names = Arc::new(Names::new(dns, &addresses, seed));
+        (
+            Sip::new(own_orders, (addresses, listeners), names, filter),
+            incoming,
+        )
     }
 }
 
@@ -148,7 +148,8 @@ impl<N: Network> Driver<N> {
             }
             Order::Invite(invitation, begun) => {
                 let key = self.endpoint.invite(now(), *invitation);
-                begun(key, self.events_of(key));
+                let call_id = self.endpoint.call_id(key).unwrap_or_default().to_owned();
+                begun(key, call_id, self.events_of(key));
             }
             Order::Resolved(call, uri, transport, address) => {
                 self.endpoint.resolved(call, &uri, transport, address);

@@ -11,12 +11,17 @@ use std::time::{Duration, Instant};
 /// Most sources with a bucket; idle ones are dropped first.
 const MAX_SOURCES: usize = 10_000;
 
+/// Most hosts that are expected because they are called.
+const MAX_EXPECTED: usize = 1_000;
+
 /// Admits packets by source network and rate. Unknown sources get no answer at all.
 #[derive(Debug)]
 pub struct SourceFilter {
     allowed: Vec<(IpNet, Arc<str>)>,
     pace: Pace,
     buckets: Mutex<HashMap<IpAddr, Bucket>>,
+    /// Hosts that are called, and by which trunk: what a gateway's name has led to.
+    expected: Mutex<HashMap<IpAddr, Arc<str>>>,
 }
 
 /// Why a packet is not admitted.
@@ -39,7 +44,23 @@ impl SourceFilter {
                 burst: f64::from(rate) * 2.0,
             },
             buckets: Mutex::new(HashMap::new()),
+            expected: Mutex::new(HashMap::new()),
         }
+    }
+
+    /// From here on this host, which a trunk calls, may send: its responses must be heard.
+    pub fn expect(&self, host: IpAddr, trunk: &str) {
+        let host = host.to_canonical();
+        if self.peer(host).is_some() {
+            return;
+        }
+        let mut expected = lock(&self.expected);
+        if expected.len() >= MAX_EXPECTED {
+            // Whoever it was is expected again with its next call.
+            let one = expected.keys().next().copied();
+            one.map(|one| expected.remove(&one));
+        }
+        expected.insert(host, trunk.into());
     }
 
     /// True when some trunk allows the source.
@@ -51,7 +72,9 @@ impl SourceFilter {
     pub fn peer(&self, source: IpAddr) -> Option<Arc<str>> {
         let source = source.to_canonical();
         let found = self.allowed.iter().find(|(net, _)| net.contains(&source));
-        found.map(|(_, trunk)| trunk.clone())
+        found
+            .map(|(_, trunk)| trunk.clone())
+            .or_else(|| lock(&self.expected).get(&source).cloned())
     }
 
     /// Judges one packet; whose it is.

@@ -16,12 +16,14 @@
 //! | `sockets` | UDP, and the streams beside it |
 //! | `streams`, `stream` | all connections of streams; one of them |
 //! | `filter` | which sources may send, and how much |
+//! | `names` | names of gateways, asked of the DNS |
 //! | `marked` | our id of a call in its responses |
 
 mod calls;
 mod driver;
 mod filter;
 mod marked;
+mod names;
 mod network;
 mod order;
 mod settings;

@@ -17,8 +17,8 @@ pub(super) enum Order {
 
 /// Something that is done with a call.
 pub(super) type Act = Box<dyn FnOnce(&mut Endpoint, Instant, CallKey) -> Result<(), CallError> + Send>;
-/// Takes the call that was begun, and what happens to it.
-pub(super) type Begun = Box<dyn FnOnce(CallKey, mpsc::Receiver<CallEvent>) + Send>;
+/// Takes the call that was begun, its Call-ID, and what happens to it.
+pub(super) type Begun = Box<dyn FnOnce(CallKey, String, mpsc::Receiver<CallEvent>) + Send>;
 
 impl fmt::Debug for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -27,6 +27,8 @@ pub struct SipSettings {
     pub advertise: IpAddr,
     /// Most connections of streams.
     pub connections: usize,
+    /// Name servers to ask; none: the system's.
+    pub dns: Vec<SocketAddr>,
 }
 
 /// What SIP needs of others.

@@ -24,7 +24,7 @@ impl Trunks {
     ) -> Result<(&Arc<Trunk>, PhoneNumber), NoTrunk> {
         let source = source.to_canonical();
         let mut nearest: Option<(u8, &Trunk, String)> = None;
-        for trunk in &self.0 {
+        for trunk in &self.all {
             let from_here = trunk.allow.iter().any(|n| n.contains(&source));
             let number = called(trunk.country);
             match number {

@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn media_goes_no_nearer_than_the_one_who_asks_for_it_is() {
         let all = trunks();
-        let trunk = &all.0[0];
+        let trunk = &all.all[0];
         let takes = |address: &str, peer: &str| {
             trunk
                 .takes_media(address.parse().unwrap(), peer.parse().unwrap())
@@ -98,7 +98,7 @@ mod tests {
         "#;
         let all = Trunks::new(&load_text(toml, []).unwrap());
         let allows = |trunk: usize, host: &str| {
-            let sources = all.0[trunk].media_sources("203.0.113.5".parse().unwrap());
+            let sources = all.all[trunk].media_sources("203.0.113.5".parse().unwrap());
             sources.allow(host.parse().unwrap())
         };
         assert!(allows(0, "203.0.113.9") && !allows(0, "198.51.100.9"));
@@ -106,7 +106,7 @@ mod tests {
         assert!(allows(0, "203.0.113.5") && allows(1, "203.0.113.5"));
         let takes = |trunk: usize| {
             let (address, peer) = ("10.9.1.1".parse().unwrap(), "203.0.113.5".parse().unwrap());
-            all.0[trunk].takes_media(address, peer).is_ok()
+            all.all[trunk].takes_media(address, peer).is_ok()
         };
         assert!(
             !takes(0) && takes(1),

@@ -5,17 +5,25 @@
 //! | `inbound` | which trunk a call comes in on |
 //! | `identity` | who calls and who is called, from an INVITE |
 //! | `media` | where media may go to and come from |
+//! | `outbound` | which trunks a call goes out by, what it shows, and whether it may be made |
+//! | `usage` | how much is called at the moment, against toll fraud |
 
 pub mod identity;
 mod inbound;
 mod media;
+mod outbound;
+mod usage;
 
 pub use inbound::NoTrunk;
+pub use outbound::{Gateway, OutboundLimits, Route};
+pub use usage::{Channel, ServiceCall, Usage};
 
 use crate::config::{self, Language};
 use ipnet::IpNet;
 use omnigate_number::{Country, NumberPattern};
 use omnigate_omnitalk::RecordPolicy;
+use outbound::{Outbound, ServiceRules};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A configured trunk, ready for matching.
@@ -36,11 +44,15 @@ pub struct Trunk {
     /// They are named, and not those that may send SIP.
     names_media: bool,
     numbers: Vec<NumberPattern>,
+    out: Outbound,
 }
 
 /// All trunks, in the order of the configuration.
 #[derive(Debug, Clone)]
-pub struct Trunks(Vec<Arc<Trunk>>);
+pub struct Trunks {
+    all: Vec<Arc<Trunk>>,
+    services: HashMap<String, ServiceRules>,
+}
 
 impl Trunks {
     /// From checked settings.
@@ -60,20 +72,27 @@ impl Trunks {
                     .as_slice()
                     .into(),
                 numbers: t.numbers.iter().filter_map(pattern).collect(),
+                out: Outbound::new(t, country),
             })
         };
-        Trunks(settings.trunk.iter().map(build).collect())
+        Trunks {
+            all: settings.trunk.iter().map(build).collect(),
+            services: ServiceRules::all(settings),
+        }
     }
 
-    /// All networks that may send, each with the name of its trunk.
+    /// All networks that may send, each with the name of its trunk: those of `allow`, and gateways that are called.
     pub fn networks(&self) -> Vec<(IpNet, Arc<str>)> {
         let of = |t: &Arc<Trunk>| {
             let name: Arc<str> = t.name.as_str().into();
+            let gateways = outbound::addresses(&t.out).map(IpNet::from);
             t.allow
                 .iter()
-                .map(move |net| (*net, name.clone()))
+                .copied()
+                .chain(gateways)
+                .map(move |net| (net, name.clone()))
                 .collect::<Vec<_>>()
         };
-        self.0.iter().flat_map(of).collect()
+        self.all.iter().flat_map(of).collect()
     }
 }

@@ -23,6 +23,8 @@ pub struct Country {
     pub trunk_prefix: &'static str,
     /// International access prefixes, longest first.
     pub international: &'static [&'static str],
+    /// Numbers of police, ambulance, fire brigade, coast guard and other lines for emergencies.
+    pub emergency: &'static [&'static str],
 }
 
 /// The plans that a trunk's `country` may name.
@@ -32,36 +34,42 @@ pub const COUNTRIES: &[Country] = &[
         calling_code: "82",
         trunk_prefix: "0",
         international: &["00700", "00755", "001", "002", "005", "006", "008", "00"],
+        emergency: &["110", "111", "112", "113", "117", "118", "119", "122", "125"],
     },
     Country {
         code: "US",
         calling_code: "1",
         trunk_prefix: "1",
         international: &["011"],
+        emergency: &["911", "933", "988"],
     },
     Country {
         code: "JP",
         calling_code: "81",
         trunk_prefix: "0",
         international: &["010"],
+        emergency: &["110", "118", "119"],
     },
     Country {
         code: "GB",
         calling_code: "44",
         trunk_prefix: "0",
         international: &["00"],
+        emergency: &["112", "999"],
     },
     Country {
         code: "DE",
         calling_code: "49",
         trunk_prefix: "0",
         international: &["00"],
+        emergency: &["110", "112"],
     },
     Country {
         code: "FR",
         calling_code: "33",
         trunk_prefix: "0",
         international: &["00"],
+        emergency: &["15", "17", "18", "112", "114"],
     },
 ];
 
@@ -72,6 +80,23 @@ impl Country {
             .iter()
             .copied()
             .find(|c| c.code.eq_ignore_ascii_case(code))
+    }
+
+    /// Whether a number calls for help: an emergency number, also behind an area code.
+    pub fn is_emergency(&self, number: &PhoneNumber) -> bool {
+        let digits = number.digits();
+        let behind_area = |emergency: &&&str| {
+            let area = digits.strip_suffix(**emergency).unwrap_or_default();
+            !self.trunk_prefix.is_empty() && area.starts_with(self.trunk_prefix) && area.len() <= 3
+        };
+        self.emergency.contains(&digits)
+            || (self.code == "KR" && self.emergency.iter().any(|one| behind_area(&one)))
+    }
+
+    /// Whether a number is one of this country, or a short one that is dialled within it.
+    pub fn has(&self, number: &PhoneNumber) -> bool {
+        let digits = number.digits();
+        digits.len() <= 8 || digits.starts_with(self.calling_code)
     }
 
     /// South Korea, the default of a trunk.
@@ -245,6 +270,21 @@ mod tests {
                 .0,
             "2125550100"
         );
+    }
+
+    #[test]
+    fn emergency_numbers_are_known_behind_an_area_code_too() {
+        let is =
+            |text: &str| Country::korea().is_emergency(&PhoneNumber::parse(text, Country::korea()).unwrap());
+        assert!(is("112") && is("119") && is("122") && is("02119") && is("031-112"));
+        assert!(!is("1588-0119") && !is("02-123-0119") && !is("114"));
+    }
+
+    #[test]
+    fn a_number_belongs_to_its_country() {
+        let has = |text: &str| Country::korea().has(&PhoneNumber::parse(text, Country::korea()).unwrap());
+        assert!(has("02-123-4567") && has("1588-1234") && has("+82 10 1234 5678"));
+        assert!(!has("+1 212 555 0100") && !has("001 81 3 1234 5678"));
     }
 
     #[test]

@@ -30,6 +30,14 @@ impl NumberPattern {
         }
     }
 
+    /// How many digits it says: the more, the closer it is.
+    pub fn digits(&self) -> usize {
+        match self {
+            NumberPattern::One(number) => number.digits().len(),
+            NumberPattern::Beginning(digits) => digits.len(),
+        }
+    }
+
     /// Whether there is a number that both take.
     pub fn overlaps(&self, other: &NumberPattern) -> bool {
         use NumberPattern::{Beginning, One};

@@ -1,13 +1,14 @@
 //! What becomes of a caller.
 
 use super::world::{World, now};
+use crate::rooms::ToTelephone;
 use omnigate_omnitalk::{CallNumber, LookUp, Target, TargetKind, TelephoneNotice};
 use omnigate_room::{ParticipantId, RoomId};
 use omnigate_sip::CallEnd;
 use std::time::Duration;
 
 /// Runs a test with the clock stopped: it moves when the test moves it.
-fn stopped(test: impl Future<Output = ()>) {
+pub(super) fn stopped(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -16,7 +17,7 @@ fn stopped(test: impl Future<Output = ()>) {
         .block_on(test);
 }
 
-fn seconds(n: u64) -> Duration {
+pub(super) fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
@@ -46,7 +47,7 @@ fn a_caller_rings_is_answered_keys_a_number_and_is_connected() {
             room,
             participant: ParticipantId(1),
         };
-        telephone.notices.send(admitted).unwrap();
+        telephone.notices.send(ToTelephone::Notice(admitted)).unwrap();
         world.run(seconds(1)).await;
         world.phone.hang_up(now());
         world.until("it has ended", |w| w.reason().is_some()).await;

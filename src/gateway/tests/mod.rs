@@ -2,6 +2,7 @@
 
 mod air;
 mod calls;
+mod dialled;
 mod phone;
 mod rooms;
 mod world;

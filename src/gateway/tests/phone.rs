@@ -2,10 +2,12 @@
 
 use super::world::{CARRIER, GATEWAY};
 use crate::media::Port;
-use omnigate_sip::message::{Headers, Transport};
+use omnigate_rtp::RtpPacket;
+use omnigate_rtp::telephone_event::Receiver;
+use omnigate_sip::message::{Headers, Request, Status, Transport};
 use omnigate_sip::{
-    CallEnd, CallEvent, CallKey, Endpoint, EndpointSettings, Event, Hop, Invitation, Listener, ListenerId,
-    Listeners, LocalMedia, NatRule, Negotiator, Output,
+    CallEnd, CallEvent, CallKey, Endpoint, EndpointSettings, Event, Hop, Incoming, Invitation, Listener,
+    ListenerId, Listeners, LocalMedia, NatRule, Negotiator, Output,
 };
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -27,6 +29,13 @@ pub(super) struct Phone {
     pub(super) heard: usize,
     /// The ACK is kept back.
     pub(super) mute: bool,
+    /// Nothing reaches it.
+    pub(super) deaf: bool,
+    /// The INVITE that came, and its offer.
+    incoming: Option<Incoming>,
+    /// Keys that were pressed for it.
+    pub(super) keys: String,
+    events: Receiver,
     sequence: u16,
     due: Instant,
 }
@@ -57,6 +66,10 @@ impl Phone {
             talks: true,
             heard: 0,
             mute: false,
+            deaf: false,
+            incoming: None,
+            keys: String::new(),
+            events: Receiver::new(),
             sequence: 0,
             due: now,
         }
@@ -75,6 +88,48 @@ impl Phone {
             nat: NatRule::Never,
         };
         self.call = Some(self.endpoint.invite(now, invitation));
+    }
+
+    /// Takes what comes to it.
+    pub(super) fn hear(&mut self, bytes: &[u8], now: Instant) {
+        if !self.deaf {
+            let hop = Hop::datagram(ListenerId(0), CARRIER, GATEWAY);
+            self.endpoint.receive(now, &hop, bytes);
+        }
+    }
+
+    pub(super) fn is_called(&self) -> bool {
+        self.incoming.is_some()
+    }
+
+    /// The INVITE that has come.
+    pub(super) fn invite(&self) -> Option<&Request> {
+        self.incoming.as_ref().map(|incoming| &*incoming.invite)
+    }
+
+    pub(super) fn progress(&mut self, status: Status, now: Instant) {
+        let _ = self
+            .endpoint
+            .progress(now, self.call.unwrap(), status, None, false, &Headers::default());
+    }
+
+    pub(super) fn pick_up(&mut self, now: Instant) {
+        let offer = self.incoming.as_ref().unwrap().offer.clone().unwrap();
+        let (answer, agreed) = self.negotiator.answer(&offer).unwrap();
+        self.to = Some(agreed.remote_rtp);
+        let call = self.call.unwrap();
+        let session = Some(answer.into_bytes());
+        self.endpoint
+            .answer(now, call, session, &Headers::default())
+            .unwrap();
+        self.up = true;
+    }
+
+    pub(super) fn reject(&mut self, status: Status, now: Instant) {
+        let call = self.call.unwrap();
+        self.endpoint
+            .refuse(now, call, status, &Headers::default())
+            .unwrap();
     }
 
     pub(super) fn hang_up(&mut self, now: Instant) {
@@ -107,6 +162,10 @@ impl Phone {
                     }
                 }
                 Output::Event(Event::Call(_, event)) => self.event(event),
+                Output::Event(Event::Incoming(incoming)) => {
+                    self.call = Some(incoming.call);
+                    self.incoming = Some(incoming);
+                }
                 Output::Event(_) => {}
             }
         }
@@ -131,8 +190,18 @@ impl Phone {
 
     /// Its media: a packet each 20 ms, and what has come is counted.
     pub(super) fn step(&mut self, now: Instant) {
-        while self.rtp.receive().is_some() {
+        while let Some((_, packet)) = self.rtp.receive() {
             self.heard += 1;
+            let Ok(packet) = RtpPacket::parse(&packet) else {
+                continue;
+            };
+            if packet.payload_type == 101 {
+                let (stamp, sequence) = (packet.timestamp, packet.sequence);
+                let key = self
+                    .events
+                    .receive(packet.ssrc, stamp, sequence, packet.payload, now);
+                self.keys.extend(key.map(|key| key.char()));
+            }
         }
         if now < self.due {
             return;

@@ -1,10 +1,10 @@
 //! Rooms and numbers as the gateway asks for them: what was asked is noted, and the test says what becomes of it.
 
 use crate::directory::{Directory, LookUpError};
-use crate::rooms::{Destination, RoomPort, RoomsError, Telephone};
+use crate::rooms::{Destination, RoomPort, RoomsError, Telephone, ToTelephone};
 use crate::sync::lock;
-use omnigate_omnitalk::{CallNumber, LookUp};
-use omnigate_room::CallId;
+use omnigate_omnitalk::{CallNumber, DialRefusal, LookUp, TelephoneNotice};
+use omnigate_room::{CallId, CallOver, ParticipantId, RoomId};
 use std::sync::{Arc, Mutex};
 
 /// What was asked for.
@@ -17,6 +17,10 @@ struct Book {
     connected: Vec<(Telephone, Destination)>,
     hung_up: Vec<CallId>,
     answer: Option<LookUp>,
+    dialled: Option<Telephone>,
+    refused: Vec<DialRefusal>,
+    answered: Vec<CallId>,
+    failed: Vec<&'static str>,
 }
 
 impl Desk {
@@ -40,6 +44,24 @@ impl Desk {
             .map(|(telephone, _)| telephone.clone())
     }
 
+    /// The telephone that is called, as the rooms have it.
+    pub(super) fn dialled(&self) -> Option<Telephone> {
+        lock(&self.0).dialled.clone()
+    }
+
+    pub(super) fn refused(&self) -> Vec<DialRefusal> {
+        lock(&self.0).refused.clone()
+    }
+
+    pub(super) fn answered(&self) -> usize {
+        lock(&self.0).answered.len()
+    }
+
+    /// What calls to telephones have ended with.
+    pub(super) fn failed(&self) -> Vec<&'static str> {
+        lock(&self.0).failed.clone()
+    }
+
     pub(super) fn hung_up(&self) -> usize {
         lock(&self.0).hung_up.len()
     }
@@ -58,6 +80,32 @@ impl Directory for Desk {
 impl RoomPort for Desk {
     async fn connect(&self, _: CallId, telephone: Telephone, to: Destination) -> Result<(), RoomsError> {
         lock(&self.0).connected.push((telephone, to));
+        Ok(())
+    }
+
+    async fn dialled(&self, _: CallId, answer: Result<Telephone, DialRefusal>) -> Result<(), RoomsError> {
+        let mut book = lock(&self.0);
+        match answer {
+            Ok(telephone) => {
+                let dialled = TelephoneNotice::Dialled {
+                    room: RoomId(9),
+                    participant: ParticipantId(2),
+                };
+                let _ = telephone.notices.send(ToTelephone::Notice(dialled));
+                book.dialled = Some(telephone);
+            }
+            Err(refusal) => book.refused.push(refusal),
+        }
+        Ok(())
+    }
+
+    async fn answered(&self, call: CallId) -> Result<(), RoomsError> {
+        lock(&self.0).answered.push(call);
+        Ok(())
+    }
+
+    async fn failed(&self, _: CallId, why: CallOver) -> Result<(), RoomsError> {
+        lock(&self.0).failed.push(why.word());
         Ok(())
     }
 

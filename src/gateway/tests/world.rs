@@ -8,10 +8,13 @@ use crate::config::load_text;
 use crate::gateway::{Gateway, GatewayParts, Prompts};
 use crate::media::{MadeShards, MediaPlane, MediaSettings, Net};
 use crate::observe::{Health, Metrics};
+use crate::rooms::DialOrder;
 use crate::sip::{Sip, SipParts, SourceFilter};
 use crate::supervise::Supervisor;
 use crate::trunks::Trunks;
 use bytes::Bytes;
+use omnigate_omnitalk::Dialling;
+use omnigate_room::CallId;
 use omnigate_rtc::VideoCodec;
 use omnigate_sip::message::Transport;
 use omnigate_sip::{Hop, Listener, ListenerId, Listeners};
@@ -34,19 +37,27 @@ pub(super) struct World {
     pub(super) desk: Desk,
     pub(super) air: Air,
     pub(super) gateway: Arc<Gateway>,
+    orders: mpsc::UnboundedSender<DialOrder>,
     pub(super) calls: Arc<CallRegistry>,
     pub(super) health: Arc<Health>,
     shards: MadeShards,
-    _sip: Sip,
     _media: Arc<MediaPlane>,
 }
 
 fn settings() -> crate::config::Settings {
-    load_text(
-        "[[trunk]]\nname = \"carrier\"\nallow = [\"198.51.100.0/24\"]\n",
-        [],
-    )
-    .unwrap()
+    let toml = r#"
+        [[trunk]]
+        name = "carrier"
+        allow = ["198.51.100.0/24"]
+        gateways = ["sip:198.51.100.1"]
+        destinations = ["*"]
+        callers = [{ number = "070-1234-5678", proof = "contract" }]
+        [[service]]
+        id = "demo"
+        key = "demo"
+        caller = "070-1234-5678"
+    "#;
+    load_text(toml, []).unwrap()
 }
 
 fn media_settings() -> MediaSettings {
@@ -82,8 +93,8 @@ impl World {
             metrics: metrics.clone(),
             health: health.clone(),
         };
-        let addresses = vec![(Transport::Udp, GATEWAY)];
-        let (sip, incoming) = Sip::run(air.clone(), addresses, listeners, 5, parts, &supervisor);
+        let ways = (vec![(Transport::Udp, GATEWAY)], listeners);
+        let (sip, incoming) = Sip::run(air.clone(), ways, Vec::new(), 5, parts, &supervisor);
         let (desk, calls) = (Desk::default(), Arc::new(CallRegistry::default()));
         let parts = GatewayParts {
             media: media.clone(),
@@ -93,19 +104,22 @@ impl World {
             calls: calls.clone(),
             metrics,
             health: health.clone(),
+            sip,
         };
         let gateway = Gateway::new(&settings, parts);
         supervisor.task("gateway", gateway.clone().run(incoming));
+        let (orders, to_dial) = mpsc::unbounded_channel();
+        supervisor.task("dialler", gateway.clone().dial(to_dial));
         let rtp = net.bind(SocketAddr::new(OUTSIDE, 40_000)).unwrap();
         World {
             phone: Phone::new(rtp, now),
             desk,
             air,
             gateway,
+            orders,
             calls,
             health,
             shards,
-            _sip: sip,
             _media: media,
         }
     }
@@ -134,7 +148,7 @@ impl World {
                 self.air.blow(hop, bytes);
             }
             while let Some(bytes) = self.air.catch() {
-                self.phone.endpoint.receive(now(), &way(CARRIER, GATEWAY), &bytes);
+                self.phone.hear(&bytes, now());
             }
             tokio::task::yield_now().await;
         }
@@ -162,6 +176,22 @@ impl World {
         let mut hop = Hop::datagram(ListenerId(0), GATEWAY, CARRIER);
         hop.peer = Some("carrier".into());
         self.air.blow(hop, Bytes::from(message));
+    }
+
+    /// An app wants to call this number.
+    pub(super) fn dial(&self, number: &str) {
+        let dialling = Dialling {
+            service_id: "demo".to_owned(),
+            number: number.to_owned().into(),
+            user_id: "alice".to_owned().into(),
+        };
+        let call = CallId::new(1_700_000_000_000, 7);
+        self.orders.send(DialOrder { call, dialling }).unwrap();
+    }
+
+    /// The state of the only call.
+    pub(super) fn state(&self) -> Option<&'static str> {
+        self.calls.all().first().map(|call| call.state)
     }
 
     /// A call that is up, whose menu speaks.

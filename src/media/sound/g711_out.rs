@@ -1,7 +1,7 @@
 //! Audio towards a phone: G.711 packets of the agreed packet time.
 
-use omnigate_audio::g711::Law;
 use omnigate_audio::dtmf::Key;
+use omnigate_audio::g711::Law;
 use omnigate_rtp::RtpSender;
 use omnigate_rtp::telephone_event::{DEFAULT_PRESS, Sender};
 use omnigate_sip::Payload;

@@ -2,6 +2,7 @@
 
 use super::agreed;
 use crate::media::{LegEvent, LegHandle, Port};
+use crate::rooms::ToTelephone;
 use omnigate_audio::g711::Law;
 use omnigate_omnitalk::TelephoneNotice;
 use omnigate_room::CallId;
@@ -21,7 +22,7 @@ pub(super) struct Telephone {
     pub(super) call: CallId,
     pub(super) leg: Option<LegHandle>,
     pub(super) events: mpsc::Receiver<LegEvent>,
-    pub(super) notices: mpsc::UnboundedReceiver<TelephoneNotice>,
+    pub(super) notices: mpsc::UnboundedReceiver<ToTelephone>,
     rtp: Port,
     due: Instant,
     sequence: u16,
@@ -37,7 +38,7 @@ impl Telephone {
         call: CallId,
         leg: LegHandle,
         events: mpsc::Receiver<LegEvent>,
-        notices: mpsc::UnboundedReceiver<TelephoneNotice>,
+        notices: mpsc::UnboundedReceiver<ToTelephone>,
         rtp: Port,
         now: Instant,
     ) -> Telephone {
@@ -89,7 +90,10 @@ impl Telephone {
 
     /// What the rooms have told; a call that is over hangs up, as the gateway does.
     pub(super) fn read(&mut self) {
-        while let Ok(notice) = self.notices.try_recv() {
+        while let Ok(word) = self.notices.try_recv() {
+            let ToTelephone::Notice(notice) = word else {
+                continue;
+            };
             self.admitted |= matches!(
                 notice,
                 TelephoneNotice::Admitted { .. } | TelephoneNotice::Bridged { .. }

@@ -130,6 +130,8 @@ impl World {
             recorder: recorder.clone(),
             events,
             wishes: sender,
+            // Nobody calls telephones here.
+            dials: mpsc::unbounded_channel().0,
             announcement: None,
         });
         World {

@@ -129,6 +129,11 @@ impl Endpoint {
         self.transactions.len()
     }
 
+    /// The Call-ID of a call.
+    pub fn call_id(&self, call: CallKey) -> Option<&str> {
+        self.calls.get(&call).map(|call| call.dialog().call_id())
+    }
+
     /// The way by which the last message of a call came.
     pub fn hop(&self, call: CallKey) -> Option<&Hop> {
         self.calls.get(&call).map(Call::hop)

@@ -1,0 +1,125 @@
+//! Takes the calls that apps want to telephones, looks whether they may be made, and gives each its task.
+
+use super::outgoing;
+use super::shared::Gateway;
+use crate::calls::{CallAbout, CallEnd, CallEvent, CallTeller, Origin};
+use crate::clock::unix_now;
+use crate::rooms::DialOrder;
+use crate::supervise::test_point;
+use crate::trunks::{Route, ServiceCall};
+use chrono::DateTime;
+use omnigate_number::mask;
+use omnigate_omnitalk::DialRefusal;
+use std::sync::Arc;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tracing::field::Empty;
+use tracing::{Instrument, Span, info_span, warn};
+
+impl Gateway {
+    /// Makes the calls that the rooms want, until they want no more.
+    pub async fn dial(self: Arc<Self>, mut orders: UnboundedReceiver<DialOrder>) {
+        while let Some(order) = orders.recv().await {
+            test_point("dialler");
+            self.clone().take_order(order);
+        }
+    }
+
+    fn take_order(self: Arc<Self>, order: DialOrder) {
+        let service = &order.dialling.service_id;
+        let span = info_span!("call", call = %order.call, %service, trunk = Empty, called = Empty);
+        match self.may(&order) {
+            Ok((routes, place)) => self.begin_dialling(order, routes, place, span),
+            Err(refusal) => self.refuse(order, refusal, span),
+        }
+    }
+
+    /// The ways for a call, and its place among those of its service.
+    fn may(&self, order: &DialOrder) -> Result<(Vec<Route>, ServiceCall), DialRefusal> {
+        if self.health.is_draining() || self.calls.live() >= self.most_calls {
+            return Err(DialRefusal::Unavailable);
+        }
+        let now = unix_now();
+        let today = DateTime::from_timestamp(i64::try_from(now).unwrap_or_default(), 0);
+        let today = today.unwrap_or_default().date_naive();
+        let dialling = &order.dialling;
+        let routes = self
+            .trunks
+            .routes(&dialling.service_id, &dialling.number, today)?;
+        let place = self.usage.call(&self.trunks, &dialling.service_id, now)?;
+        Ok((routes, place))
+    }
+
+    /// What is refused is one line for whoever looks after tolls, with the rule that says so.
+    fn refuse(self: Arc<Self>, order: DialOrder, refusal: DialRefusal, span: Span) {
+        self.metrics.dial_refused(rule(refusal));
+        span.in_scope(|| {
+            warn!(
+                rule = rule(refusal),
+                number = %mask(&order.dialling.number),
+                user = %mask(&order.dialling.user_id),
+                why = %refusal,
+                "a call to a telephone is refused"
+            );
+        });
+        let gateway = self.clone();
+        self.tasks.spawn(async move {
+            if let Err(error) = gateway.rooms.dialled(order.call, Err(refusal)).await {
+                warn!(%error, "the rooms were not told that a call is refused");
+            }
+        });
+    }
+
+    fn begin_dialling(self: Arc<Self>, order: DialOrder, routes: Vec<Route>, place: ServiceCall, span: Span) {
+        let Some(first) = routes.first() else { return };
+        span.record("trunk", first.trunk.name.as_str());
+        span.record("called", tracing::field::display(&first.called));
+        let teller = CallTeller::new(order.call, &first.trunk.name, &self.calls, &self.metrics);
+        span.in_scope(|| {
+            teller.tell(CallEvent::Started(CallAbout {
+                caller: first.caller.to_string(),
+                called: first.called.to_string(),
+                origin: Origin::App {
+                    service: order.dialling.service_id.clone(),
+                },
+            }));
+        });
+        let gateway = self.clone();
+        self.tasks.spawn(
+            async move {
+                let call = order.call;
+                let run = outgoing::run(gateway.clone(), call, routes, place, teller.clone());
+                // A panic of one call must not take its record or the others along.
+                let ended = match tokio::spawn(run.in_current_span()).await {
+                    Ok(ended) => ended,
+                    Err(_) => {
+                        let _ = gateway.rooms.dialled(call, Err(DialRefusal::Unavailable)).await;
+                        let _ = gateway.rooms.failed(call, CallEnd::Fault.over()).await;
+                        outgoing::Ended {
+                            end: CallEnd::Fault,
+                            talked: None,
+                        }
+                    }
+                };
+                teller.tell(CallEvent::Ended {
+                    end: ended.end,
+                    talked: ended.talked,
+                });
+            }
+            .instrument(span),
+        );
+    }
+}
+
+/// The rule of a refusal, in a word.
+fn rule(refusal: DialRefusal) -> &'static str {
+    match refusal {
+        DialRefusal::NotANumber => "number",
+        DialRefusal::Emergency => "trunk.emergency",
+        DialRefusal::Forbidden { rule } | DialRefusal::NoCaller { rule } | DialRefusal::TooMany { rule } => {
+            rule
+        }
+        DialRefusal::NoTrunk => "trunk.destinations",
+        DialRefusal::MinutesUsed => "service.minutes_a_day",
+        _ => "unavailable",
+    }
+}

@@ -1,0 +1,224 @@
+//! The task of a call to a telephone: carries out what `dial` decides, on its line and the rooms.
+
+use super::dial::{Dial, DialEffect, DialEvent};
+use super::line::{Line, LineEvent, now, sleep_until};
+use super::shared::Gateway;
+use super::ways::Ways;
+use crate::calls::{CallEnd, CallEvent, CallTeller, Stage};
+use crate::media::Playback;
+use crate::rooms::{Telephone, ToTelephone};
+use crate::trunks::{Route, ServiceCall};
+use omnigate_audio::dtmf::Key;
+use omnigate_omnitalk::{DialRefusal, RecordPolicy, TelephoneNotice};
+use omnigate_room::CallId;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tracing::{debug, warn};
+
+/// How long the rooms may take to make the call's room.
+const ROOM_LIMIT: Duration = Duration::from_secs(5);
+
+/// How a call ended and how long it was answered.
+pub(super) struct Ended {
+    pub(super) end: CallEnd,
+    pub(super) talked: Option<Duration>,
+}
+
+struct Callee {
+    gateway: Arc<Gateway>,
+    call: CallId,
+    teller: CallTeller,
+    line: Line,
+    dial: Dial,
+    ways: Ways,
+    place: ServiceCall,
+    began: Instant,
+    answered: Option<Instant>,
+    stage: Stage,
+    over: Option<CallEnd>,
+}
+
+/// Makes a call that may be made, to its end.
+pub(super) async fn run(
+    gateway: Arc<Gateway>,
+    call: CallId,
+    routes: Vec<Route>,
+    place: ServiceCall,
+    teller: CallTeller,
+) -> Ended {
+    let refused = |end| Ended { end, talked: None };
+    let Some(first) = routes.first().cloned() else {
+        return refused(CallEnd::NoTrunk);
+    };
+    let family = Ways::family(&first, &gateway.sip);
+    let line = match Line::open(&gateway.media, first.trunk.clone(), family, teller.clone()) {
+        Ok(line) => line,
+        Err(error) => {
+            warn!(%error, "no media for a call");
+            let _ = gateway.rooms.dialled(call, Err(DialRefusal::Unavailable)).await;
+            return refused(CallEnd::Overload);
+        }
+    };
+    let (notices, mut rooms) = mpsc::unbounded_channel();
+    let telephone = Telephone {
+        number: String::new(),
+        record: RecordPolicy::default(),
+        leg: line.seat(),
+        notices,
+    };
+    if let Err(error) = gateway.rooms.dialled(call, Ok(telephone)).await {
+        warn!(%error, "the rooms do not take a call");
+        return refused(CallEnd::Fault);
+    }
+    match tokio::time::timeout(ROOM_LIMIT, rooms.recv()).await {
+        Ok(Some(ToTelephone::Notice(TelephoneNotice::Dialled { .. }))) => {}
+        // The app has gone meanwhile, or has given the call up.
+        _ => {
+            let _ = gateway.rooms.hang_up(call).await;
+            return refused(CallEnd::Cancelled);
+        }
+    }
+    let mut callee = Callee {
+        ways: Ways::new(&gateway, family, routes),
+        dial: Dial::new(place.left),
+        gateway,
+        call,
+        teller,
+        line,
+        place,
+        began: now(),
+        answered: None,
+        stage: Stage::Dialling,
+        over: None,
+    };
+    let hang_up_all = callee.gateway.hang_up_all.clone();
+    let mut stopping = false;
+    callee.settle().await;
+    while callee.over.is_none() {
+        let timer = sleep_until(callee.dial.deadline());
+        tokio::select! {
+            event = callee.line.event() => callee.line_event(event),
+            word = rooms.recv() => callee.rooms_say(word),
+            () = timer => callee.dial.timeout(now()),
+            () = hang_up_all.cancelled(), if !stopping => {
+                stopping = true;
+                callee.feed(DialEvent::Leave(CallEnd::Shutdown));
+            }
+        }
+        callee.settle().await;
+    }
+    callee.finish().await
+}
+
+impl Callee {
+    fn feed(&mut self, event: DialEvent) {
+        self.dial.handle(event, now());
+    }
+
+    fn line_event(&mut self, event: LineEvent) {
+        match event {
+            LineEvent::Progress => self.feed(DialEvent::Progress),
+            LineEvent::Early => self.feed(DialEvent::Early),
+            LineEvent::Up => self.feed(DialEvent::Answered),
+            LineEvent::Over(sip) => match self.line.ours() {
+                Some(end) => {
+                    self.feed(DialEvent::Leave(end));
+                    self.feed(DialEvent::Over(sip));
+                }
+                None => self.feed(DialEvent::Over(sip)),
+            },
+            // Keys of the telephone are heard by the app as what they are: nobody collects them.
+            LineEvent::MediaFlows | LineEvent::Key(_) | LineEvent::Played => {}
+        }
+    }
+
+    fn rooms_say(&mut self, word: Option<ToTelephone>) {
+        match word {
+            Some(ToTelephone::Notice(notice)) => {
+                debug!(?notice, "from the rooms");
+                if notice.is_last() {
+                    let end = match self.answered {
+                        Some(_) => CallEnd::AppLeft,
+                        None => CallEnd::Cancelled,
+                    };
+                    self.feed(DialEvent::Leave(ended_by_rooms(notice).unwrap_or(end)));
+                }
+            }
+            Some(ToTelephone::Press(keys)) => {
+                for key in keys.chars().filter_map(Key::from_char) {
+                    self.line.press(key);
+                }
+            }
+            None => self.feed(DialEvent::Leave(CallEnd::Shutdown)),
+        }
+    }
+
+    async fn settle(&mut self) {
+        while let Some(effect) = self.dial.poll() {
+            self.effect(effect).await;
+        }
+        if let Some(stage) = self.dial.stage().filter(|stage| *stage != self.stage) {
+            self.stage = stage;
+            self.teller.tell(CallEvent::Reached(stage));
+        }
+    }
+
+    async fn effect(&mut self, effect: DialEffect) {
+        match effect {
+            DialEffect::Try => self.try_next().await,
+            DialEffect::Tone(tone) => self.line.stand_in(Some(Playback::Tone(tone))),
+            DialEffect::Silence => self.line.stand_in(None),
+            DialEffect::Connect => {
+                self.answered = Some(now());
+                self.place.answered(now());
+                self.teller.tell(CallEvent::Answered(now() - self.began));
+                if let Err(error) = self.gateway.rooms.answered(self.call).await {
+                    warn!(%error, "the rooms were not told that the telephone has answered");
+                    self.feed(DialEvent::Leave(CallEnd::Fault));
+                }
+            }
+            DialEffect::Cause(cause) => self.teller.tell(CallEvent::Cause(cause)),
+            DialEffect::HangUp(end) => self.line.hang_up(end),
+            DialEffect::End(end) => self.over = Some(end),
+        }
+    }
+
+    async fn try_next(&mut self) {
+        let Some(attempt) = self.ways.next(&mut self.line).await else {
+            return self.feed(DialEvent::NoneLeft);
+        };
+        self.teller.tell(CallEvent::Tried {
+            trunk: &attempt.trunk,
+            gateway: attempt.gateway,
+            sip_call_id: attempt.sip_call_id,
+        });
+        self.feed(DialEvent::Tried(attempt.limits));
+    }
+
+    /// Leaves the rooms, lets the leg go and takes its last figures.
+    async fn finish(self) -> Ended {
+        let end = self.over.unwrap_or(CallEnd::Fault);
+        if let Err(error) = self.gateway.rooms.failed(self.call, end.over()).await {
+            warn!(%error, "the rooms were not told that the call is over");
+        }
+        self.place.end(now());
+        self.line.close().await;
+        Ended {
+            end,
+            talked: self.answered.map(|at| now() - at),
+        }
+    }
+}
+
+/// The end of a call that the rooms have ended, where it is not just that the app has gone.
+fn ended_by_rooms(notice: TelephoneNotice) -> Option<CallEnd> {
+    use omnigate_omnitalk::TelephoneEnd::{KickedOut, NoAudio, Shutdown};
+    match notice {
+        TelephoneNotice::Ended(KickedOut) => Some(CallEnd::KickedOut),
+        TelephoneNotice::Ended(Shutdown) => Some(CallEnd::Shutdown),
+        TelephoneNotice::Ended(NoAudio) => Some(CallEnd::Unavailable),
+        TelephoneNotice::NoAnswer => Some(CallEnd::NoAnswer),
+        _ => None,
+    }
+}

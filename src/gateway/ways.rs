@@ -1,0 +1,151 @@
+//! The gateways of a call to a telephone, one after the other and none twice.
+
+use super::line::Line;
+use super::shared::Gateway;
+use crate::clock::unix_now;
+use crate::media::MediaPlane;
+use crate::sip::Sip;
+use crate::trunks::{Channel, OutboundLimits, Route, Usage};
+use omnigate_sip::message::Transport;
+use omnigate_sip::resolve::{Candidate, Place};
+use std::collections::{HashSet, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use tracing::{debug, info};
+
+/// Gateways that are asked for one call at most.
+const MOST: usize = 16;
+
+/// What is left to be tried.
+pub(super) struct Ways {
+    sip: Sip,
+    media: Arc<MediaPlane>,
+    /// Whether the call's media is IPv4.
+    ipv4: bool,
+    usage: Arc<Usage>,
+    routes: VecDeque<Route>,
+    /// Those of the first route, once its names are resolved: which of its gateways, and where.
+    candidates: VecDeque<(usize, Candidate)>,
+    resolved: bool,
+    tried: HashSet<(Transport, SocketAddr)>,
+    /// Of the trunk that is called by.
+    channel: Option<Channel>,
+}
+
+/// An INVITE that is on its way.
+pub(super) struct Attempt {
+    pub(super) trunk: String,
+    pub(super) gateway: SocketAddr,
+    pub(super) sip_call_id: String,
+    pub(super) limits: OutboundLimits,
+}
+
+impl Ways {
+    /// An address of the family that the call's media has: that of its first gateway, as far as that is written as an
+    /// address, else that of our SIP.
+    pub(super) fn family(first: &Route, sip: &Sip) -> IpAddr {
+        let written = first
+            .trunk
+            .gateways()
+            .iter()
+            .find_map(|gateway| match gateway.target().place {
+                Place::Address(address) => Some(address),
+                Place::Name(_) => None,
+            });
+        let own = sip.addresses().first().map(|(_, at)| at.ip());
+        written.or(own).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+    }
+
+    /// `family` is that of [`Ways::family`].
+    pub(super) fn new(gateway: &Gateway, family: IpAddr, routes: Vec<Route>) -> Ways {
+        Ways {
+            sip: gateway.sip.clone(),
+            media: gateway.media.clone(),
+            usage: gateway.usage.clone(),
+            ipv4: family.is_ipv4(),
+            routes: routes.into(),
+            candidates: VecDeque::new(),
+            resolved: false,
+            tried: HashSet::new(),
+            channel: None,
+        }
+    }
+
+    /// Sends an INVITE to the next gateway that can be sent one; `None`: there is none.
+    pub(super) async fn next(&mut self, line: &mut Line) -> Option<Attempt> {
+        while self.tried.len() < MOST {
+            let route = self.routes.front()?.clone();
+            if !self.resolved {
+                self.resolved = true;
+                self.open(&route).await;
+            }
+            let Some((gateway, candidate)) = self.candidates.pop_front() else {
+                self.routes.pop_front();
+                (self.resolved, self.channel) = (false, None);
+                continue;
+            };
+            if !self.tried.insert((candidate.transport, candidate.address)) {
+                continue;
+            }
+            if let Some(attempt) = self.invite(&route, gateway, &candidate, line).await {
+                return Some(attempt);
+            }
+        }
+        None
+    }
+
+    /// Takes a channel of the route's trunk and finds out where its gateways are.
+    async fn open(&mut self, route: &Route) {
+        match self.usage.channel(&route.trunk, unix_now()) {
+            Ok(channel) => self.channel = Some(channel),
+            Err(refusal) => return info!(trunk = route.trunk.name, why = %refusal, "a trunk is passed over"),
+        }
+        for (at, gateway) in route.trunk.gateways().iter().enumerate() {
+            match self.sip.resolve(std::slice::from_ref(gateway.target())).await {
+                Ok(found) => self
+                    .candidates
+                    .extend(found.into_iter().map(|candidate| (at, candidate))),
+                Err(error) => info!(%gateway, %error, "a gateway is passed over"),
+            }
+        }
+    }
+
+    async fn invite(
+        &self,
+        route: &Route,
+        gateway: usize,
+        candidate: &Candidate,
+        line: &mut Line,
+    ) -> Option<Attempt> {
+        let gateway = route.trunk.gateways().get(gateway)?;
+        if candidate.address.is_ipv4() != self.ipv4 {
+            info!(%gateway, "a gateway of the other address family is passed over");
+            return None;
+        }
+        let listeners = self.sip.listeners();
+        let hop = listeners.first_route(candidate.transport, candidate.address);
+        let Some(hop) = hop else {
+            info!(%gateway, "no listener of ours reaches a gateway");
+            return None;
+        };
+        let own = listeners.own(&hop);
+        let host = candidate.address.ip();
+        self.sip.expect(host, &route.trunk.name);
+        let offer = line.redial(route.trunk.clone(), host, self.media.advertised(host));
+        let invitation = match route.invitation(gateway, hop, &own, offer) {
+            Ok(invitation) => invitation,
+            Err(error) => {
+                debug!(%error, "the called address cannot be written");
+                return None;
+            }
+        };
+        let (call, sip_call_id) = self.sip.invite(invitation).await?;
+        line.dial(call);
+        Some(Attempt {
+            trunk: route.trunk.name.clone(),
+            gateway: candidate.address,
+            sip_call_id,
+            limits: route.trunk.limits(),
+        })
+    }
+}

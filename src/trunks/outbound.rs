@@ -1,0 +1,533 @@
+//! Which trunks a call goes out by, what it shows, and whether it may be made.
+
+use super::{Trunk, Trunks};
+use crate::config::{self, IdentityField, KeyPath, NumberFormat};
+use chrono::NaiveDate;
+use omnigate_number::{Country, NumberPattern, PhoneNumber};
+use omnigate_omnitalk::DialRefusal;
+use omnigate_sip::digest::Credentials;
+use omnigate_sip::message::{Headers, Name, Transport, Uri};
+use omnigate_sip::resolve::Target;
+use omnigate_sip::{Hop, Invitation, NatRule, Own};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Fewest and most digits of a number with its country code (E.164), and of one without.
+const GLOBAL_DIGITS: std::ops::RangeInclusive<usize> = 8..=15;
+const SHORT_DIGITS: std::ops::RangeInclusive<usize> = 3..=8;
+
+/// What a trunk says about calls out.
+#[derive(Debug, Clone)]
+pub(super) struct Outbound {
+    gateways: Vec<Gateway>,
+    destinations: Vec<Destinations>,
+    priority: u32,
+    callers: Vec<CallerNumber>,
+    credentials: Vec<Credentials>,
+    domain: Option<String>,
+    format: NumberFormat,
+    identity: Vec<IdentityField>,
+    user_phone: bool,
+    pub(super) keys: KeyPath,
+    pub(super) channels: u32,
+    pub(super) calls_per_second: u32,
+    pub(super) limits: OutboundLimits,
+    emergency: bool,
+}
+
+/// How long a call out may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutboundLimits {
+    /// Until a gateway says more than that it tries.
+    pub answer: Duration,
+    /// Until the telephone answers.
+    pub ring: Duration,
+    /// From the answer to the end.
+    pub longest: Duration,
+}
+
+/// Where calls out go.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// Host and port as they are written, for addresses in a request.
+    host: String,
+    target: Target,
+    transport: Option<Transport>,
+}
+
+/// Numbers that may be called.
+#[derive(Debug, Clone)]
+enum Destinations {
+    All,
+    Like(NumberPattern),
+}
+
+#[derive(Debug, Clone)]
+struct CallerNumber {
+    number: PhoneNumber,
+    until: Option<NaiveDate>,
+}
+
+/// What a service may do.
+#[derive(Debug, Clone)]
+pub(super) struct ServiceRules {
+    caller: Option<String>,
+    destinations: Vec<String>,
+    pub(super) calls: u32,
+    pub(super) a_day: Duration,
+}
+
+/// A way for a call out.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// By which trunk.
+    pub trunk: Arc<Trunk>,
+    /// Whom it calls.
+    pub called: PhoneNumber,
+    /// What it shows.
+    pub caller: PhoneNumber,
+}
+
+impl Destinations {
+    fn parse(text: &str, country: Country) -> Option<Destinations> {
+        if text == "*" {
+            return Some(Destinations::All);
+        }
+        NumberPattern::parse(text, country).map(Destinations::Like)
+    }
+
+    /// How well it fits a number: the more digits the better; `None`: not at all.
+    fn fit(&self, number: &PhoneNumber) -> Option<usize> {
+        match self {
+            Destinations::All => Some(0),
+            Destinations::Like(pattern) => pattern.takes(number).then(|| pattern.digits()),
+        }
+    }
+}
+
+impl Gateway {
+    fn parse(text: &str) -> Option<Gateway> {
+        let uri: Uri = text.parse().ok()?;
+        let parts = uri.sip()?;
+        let port = parts.port.map(|port| format!(":{port}")).unwrap_or_default();
+        Some(Gateway {
+            host: format!("{}{port}", parts.host),
+            target: Target::of_uri(&parts)?,
+            transport: parts.params.get("transport").and_then(Transport::from_name),
+        })
+    }
+
+    /// What is looked for in the DNS.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+}
+
+/// Without its port, for logs.
+impl fmt::Display for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.host)
+    }
+}
+
+impl Outbound {
+    pub(super) fn new(trunk: &config::Trunk, country: Country) -> Outbound {
+        let caller = |one: &config::CallerNumber| {
+            Some(CallerNumber {
+                number: PhoneNumber::parse(&one.number, country)?,
+                until: one.until,
+            })
+        };
+        let credentials = trunk.user.iter().zip(&trunk.password);
+        Outbound {
+            gateways: trunk.gateways.iter().filter_map(|g| Gateway::parse(g)).collect(),
+            destinations: trunk
+                .destinations
+                .iter()
+                .filter_map(|one| Destinations::parse(one, country))
+                .collect(),
+            priority: trunk.priority,
+            callers: trunk.callers.iter().filter_map(caller).collect(),
+            credentials: credentials
+                .map(|(user, password)| Credentials::new(user, password.expose()))
+                .collect(),
+            domain: trunk.domain.clone(),
+            format: trunk.number_format,
+            identity: trunk.identity.clone(),
+            user_phone: trunk.user_phone,
+            keys: trunk.keys,
+            channels: trunk.channels,
+            calls_per_second: trunk.calls_per_second,
+            limits: OutboundLimits {
+                answer: Duration::from_secs(trunk.answer_seconds),
+                ring: Duration::from_secs(trunk.ring_seconds),
+                longest: Duration::from_secs(trunk.longest_minutes * 60),
+            },
+            emergency: trunk.emergency,
+        }
+    }
+
+    fn fit(&self, number: &PhoneNumber) -> Option<usize> {
+        self.destinations.iter().filter_map(|one| one.fit(number)).max()
+    }
+}
+
+impl ServiceRules {
+    pub(super) fn all(settings: &config::Settings) -> HashMap<String, ServiceRules> {
+        let rules = |service: &config::Service| ServiceRules {
+            caller: service.caller.clone(),
+            destinations: service.destinations.clone(),
+            calls: service.calls,
+            a_day: Duration::from_secs(service.minutes_a_day * 60),
+        };
+        let services = settings.service.iter();
+        services.map(|one| (one.id.clone(), rules(one))).collect()
+    }
+
+    fn allows(&self, number: &PhoneNumber, country: Country) -> bool {
+        if self.destinations.is_empty() {
+            return country.has(number);
+        }
+        let mut all = self.destinations.iter();
+        all.any(|one| Destinations::parse(one, country).is_some_and(|one| one.fit(number).is_some()))
+    }
+
+    /// The number that a call by this trunk shows.
+    fn caller(&self, trunk: &Trunk, today: NaiveDate) -> Result<PhoneNumber, DialRefusal> {
+        let none = |rule| DialRefusal::NoCaller { rule };
+        let caller = self.caller.as_ref().ok_or(none("service.caller"))?;
+        let caller = PhoneNumber::parse(caller, trunk.country).ok_or(none("service.caller"))?;
+        let mut all = trunk.out.callers.iter();
+        let listed = all
+            .find(|one| one.number == caller)
+            .ok_or(none("trunk.callers"))?;
+        if listed.until.is_some_and(|until| until < today) {
+            return Err(none("trunk.callers.until"));
+        }
+        Ok(caller)
+    }
+}
+
+impl Trunks {
+    /// The ways for a call of this service to this number, as an app wrote it, best first: the trunk whose destinations fit
+    /// best, then that of the lower priority.
+    ///
+    /// # Errors
+    /// The first rule that forbids it.
+    pub fn routes(&self, service: &str, number: &str, today: NaiveDate) -> Result<Vec<Route>, DialRefusal> {
+        let rules = self.services.get(service).ok_or(DialRefusal::NoTrunk)?;
+        let open = |trunk: &&Arc<Trunk>| {
+            let theirs = trunk.service.as_ref().is_none_or(|only| only == service);
+            theirs && !trunk.out.gateways.is_empty()
+        };
+        let mut found = Vec::new();
+        let mut why = DialRefusal::NoTrunk;
+        for (place, trunk) in self.all.iter().filter(open).enumerate() {
+            match trunk.route(rules, number, today) {
+                Ok((fit, route)) => found.push((std::cmp::Reverse(fit), trunk.out.priority, place, route)),
+                // The nearer it came, the more it says.
+                Err(refusal) if rank(refusal) > rank(why) => why = refusal,
+                Err(_) => {}
+            }
+        }
+        if found.is_empty() {
+            return Err(why);
+        }
+        found.sort_by_key(|(fit, priority, place, _)| (*fit, *priority, *place));
+        Ok(found.into_iter().map(|(.., route)| route).collect())
+    }
+}
+
+fn rank(refusal: DialRefusal) -> u8 {
+    match refusal {
+        DialRefusal::NoTrunk => 0,
+        DialRefusal::NotANumber => 1,
+        DialRefusal::Emergency => 2,
+        DialRefusal::Forbidden { .. } => 3,
+        _ => 4,
+    }
+}
+
+impl Trunk {
+    fn route(
+        self: &Arc<Trunk>,
+        rules: &ServiceRules,
+        number: &str,
+        today: NaiveDate,
+    ) -> Result<(usize, Route), DialRefusal> {
+        let called = PhoneNumber::parse(number, self.country).ok_or(DialRefusal::NotANumber)?;
+        let fit = if self.country.is_emergency(&called) {
+            if !self.out.emergency {
+                return Err(DialRefusal::Emergency);
+            }
+            usize::MAX
+        } else {
+            let digits = called.digits().len();
+            if !(GLOBAL_DIGITS.contains(&digits) || SHORT_DIGITS.contains(&digits)) {
+                return Err(DialRefusal::NotANumber);
+            }
+            let fit = self.out.fit(&called).ok_or(DialRefusal::NoTrunk)?;
+            if !rules.allows(&called, self.country) {
+                return Err(DialRefusal::Forbidden {
+                    rule: "service.destinations",
+                });
+            }
+            fit
+        };
+        let caller = rules.caller(self, today)?;
+        let trunk = self.clone();
+        Ok((
+            fit,
+            Route {
+                trunk,
+                called,
+                caller,
+            },
+        ))
+    }
+
+    /// Where its calls out go, in order.
+    pub fn gateways(&self) -> &[Gateway] {
+        &self.out.gateways
+    }
+
+    /// How long a call out may take.
+    pub fn limits(&self) -> OutboundLimits {
+        self.out.limits
+    }
+
+    /// How keys are pressed towards its telephones.
+    pub fn keys(&self) -> KeyPath {
+        self.out.keys
+    }
+
+    /// A number as this trunk writes it.
+    pub fn written(&self, number: &PhoneNumber) -> String {
+        let digits = number.digits();
+        let country = self.country;
+        let global = digits.len() > *SHORT_DIGITS.end();
+        match self.out.format {
+            _ if !global => digits.to_owned(),
+            NumberFormat::National => number.national(country),
+            NumberFormat::E164 => digits.to_owned(),
+            NumberFormat::Plus => format!("+{digits}"),
+            NumberFormat::Prefixed => match digits.strip_prefix(country.calling_code) {
+                Some(rest) => format!("{}{}{rest}", country.calling_code, country.trunk_prefix),
+                None => digits.to_owned(),
+            },
+        }
+    }
+}
+
+impl Route {
+    /// The INVITE of this call to a gateway, by this way; `own` is our address there.
+    pub fn invitation(
+        &self,
+        gateway: &Gateway,
+        hop: Hop,
+        own: &Own,
+        offer: Vec<u8>,
+    ) -> Result<Invitation, omnigate_sip::message::UriError> {
+        let out = &self.trunk.out;
+        let (called, caller) = (self.trunk.written(&self.called), self.trunk.written(&self.caller));
+        let theirs = out.domain.as_deref().unwrap_or(&gateway.host);
+        let ours = match &out.domain {
+            Some(domain) => domain.clone(),
+            None => own.to_string(),
+        };
+        let phone = if out.user_phone { ";user=phone" } else { "" };
+        let transport = match gateway.transport {
+            Some(Transport::Tcp) => ";transport=tcp",
+            _ => "",
+        };
+        let mut headers = Headers::default();
+        for field in &out.identity {
+            let name = match field {
+                IdentityField::Asserted => Name::PAssertedIdentity,
+                IdentityField::Preferred => Name::PPreferredIdentity,
+                IdentityField::RemoteParty => Name::RemotePartyId,
+            };
+            headers.push(name, format_args!("<sip:{caller}@{ours}{phone}>"));
+        }
+        Ok(Invitation {
+            uri: format!("sip:{called}@{theirs}{phone}{transport}").parse()?,
+            from: format!("<sip:{caller}@{ours}{phone}>"),
+            to: format!("<sip:{called}@{theirs}{phone}>"),
+            hop,
+            routes: Vec::new(),
+            offer: Some(offer),
+            credentials: out.credentials.clone(),
+            headers,
+            nat: NatRule::Private,
+        })
+    }
+}
+
+/// Addresses of gateways that are written as such: they may send, though no `allow` names them.
+pub(super) fn addresses(outbound: &Outbound) -> impl Iterator<Item = std::net::IpAddr> + '_ {
+    outbound
+        .gateways
+        .iter()
+        .filter_map(|gateway| match gateway.target.place {
+            omnigate_sip::resolve::Place::Address(address) => Some(address),
+            omnigate_sip::resolve::Place::Name(_) => None,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::load_text;
+
+    const TOML: &str = r#"
+        [[trunk]]
+        name = "cheap"
+        gateways = ["sip:192.0.2.10"]
+        destinations = ["02*", "+1*"]
+        callers = [{ number = "070-1234-5678", proof = "contract 7" }]
+        number_format = "plus"
+        identity = "asserted"
+        [[trunk]]
+        name = "all"
+        gateways = ["sip:gw.example.com;transport=tcp"]
+        destinations = ["*"]
+        priority = 20
+        domain = "carrier.example"
+        user_phone = true
+        callers = [
+            { number = "07012345678", proof = "contract 8" },
+            { number = "07000000000", proof = "contract 9", until = "2026-01-31" },
+        ]
+        [[trunk]]
+        name = "first"
+        gateways = ["sip:192.0.2.11"]
+        destinations = ["*"]
+        callers = [{ number = "07012345678", proof = "contract 8" }]
+        number_format = "prefixed"
+        [[trunk]]
+        name = "in"
+        destinations = []
+        [[service]]
+        id = "shop"
+        key = "k"
+        caller = "070-1234-5678"
+        [[service]]
+        id = "abroad"
+        key = "k"
+        caller = "07012345678"
+        destinations = ["*"]
+        [[service]]
+        id = "old"
+        key = "k"
+        caller = "07000000000"
+        [[service]]
+        id = "mute"
+        key = "k"
+    "#;
+
+    fn today() -> NaiveDate {
+        NaiveDate::from_ymd_opt(2026, 11, 30).unwrap()
+    }
+
+    fn routes(service: &str, number: &str) -> Result<Vec<Route>, DialRefusal> {
+        Trunks::new(&load_text(TOML, []).unwrap()).routes(service, number, today())
+    }
+
+    fn names(service: &str, number: &str) -> Vec<String> {
+        let routes = routes(service, number).unwrap();
+        routes.iter().map(|route| route.trunk.name.clone()).collect()
+    }
+
+    #[test]
+    fn the_trunk_that_fits_best_comes_first_then_the_priority() {
+        for number in ["02-123-4567", "+82 2 123 4567", "8221234567", "tel:+8221234567"] {
+            assert_eq!(names("shop", number), ["cheap", "first", "all"], "{number}");
+        }
+        assert_eq!(names("shop", "031-123-4567"), ["first", "all"]);
+        assert_eq!(names("shop", "1588-1234"), ["first", "all"]);
+        assert_eq!(names("abroad", "+1 212 555 0100"), ["cheap", "first", "all"]);
+    }
+
+    #[test]
+    fn what_may_not_be_called_is_refused_by_its_rule() {
+        let refused = |service: &str, number: &str| routes(service, number).unwrap_err();
+        for number in ["alice", "", "1", "+82 2 1234567890123"] {
+            assert_eq!(refused("shop", number), DialRefusal::NotANumber, "{number}");
+        }
+        for number in ["112", "119", "122", "02119"] {
+            assert_eq!(refused("abroad", number), DialRefusal::Emergency, "{number}");
+        }
+        let rule = "service.destinations";
+        assert_eq!(
+            refused("shop", "+1 212 555 0100"),
+            DialRefusal::Forbidden { rule }
+        );
+        assert_eq!(
+            refused("shop", "001-1-212-555-0100"),
+            DialRefusal::Forbidden { rule }
+        );
+        let none = |rule| DialRefusal::NoCaller { rule };
+        assert_eq!(refused("mute", "02-123-4567"), none("service.caller"));
+        assert_eq!(refused("old", "031-123-4567"), none("trunk.callers.until"));
+        assert_eq!(refused("nobody", "02-123-4567"), DialRefusal::NoTrunk);
+    }
+
+    #[test]
+    fn an_emergency_number_goes_by_a_trunk_that_is_for_those() {
+        let toml = TOML.replace("name = \"first\"", "name = \"first\"\nemergency = true");
+        let trunks = Trunks::new(&load_text(&toml, []).unwrap());
+        let routes = trunks.routes("shop", "119", today()).unwrap();
+        assert_eq!(routes.len(), 1);
+        assert_eq!(routes[0].trunk.name, "first");
+    }
+
+    #[test]
+    fn numbers_are_written_as_the_trunk_wants_them() {
+        let of = |trunk: &str, service: &str, number: &str| {
+            let routes = routes(service, number).unwrap();
+            let route = routes.iter().find(|route| route.trunk.name == trunk).unwrap();
+            route.trunk.written(&route.called)
+        };
+        assert_eq!(of("cheap", "shop", "02-123-4567"), "+8221234567");
+        assert_eq!(of("all", "shop", "02-123-4567"), "021234567");
+        assert_eq!(of("first", "shop", "02-123-4567"), "82021234567");
+        assert_eq!(of("first", "shop", "1588-1234"), "15881234");
+        assert_eq!(of("all", "abroad", "+12125550100"), "+12125550100");
+    }
+
+    #[test]
+    fn an_invite_has_the_numbers_where_the_trunk_wants_them() {
+        let ours = "192.0.2.1:5060".parse().unwrap();
+        let hop = Hop::datagram(
+            omnigate_sip::ListenerId(0),
+            ours,
+            "192.0.2.10:5060".parse().unwrap(),
+        );
+        let listeners = omnigate_sip::Listeners::new(vec![omnigate_sip::Listener {
+            transport: Transport::Udp,
+            bound: ours,
+            advertised: None,
+        }]);
+        let own = listeners.own(&hop);
+        let invitation = |trunk: &str| {
+            let routes = routes("shop", "02-123-4567").unwrap();
+            let route = routes.iter().find(|route| route.trunk.name == trunk).unwrap();
+            let gateway = &route.trunk.gateways()[0];
+            route.invitation(gateway, hop.clone(), &own, Vec::new()).unwrap()
+        };
+        let cheap = invitation("cheap");
+        assert_eq!(cheap.uri.to_string(), "sip:+8221234567@192.0.2.10");
+        assert_eq!(cheap.from, "<sip:+827012345678@192.0.2.1:5060>");
+        let asserted = cheap.headers.get(Name::PAssertedIdentity);
+        assert_eq!(asserted, Some("<sip:+827012345678@192.0.2.1:5060>"));
+        let all = invitation("all");
+        assert_eq!(
+            all.uri.to_string(),
+            "sip:021234567@carrier.example;user=phone;transport=tcp"
+        );
+        assert_eq!(all.from, "<sip:07012345678@carrier.example;user=phone>");
+        assert_eq!(all.headers.get(Name::PAssertedIdentity), None);
+    }
+}
