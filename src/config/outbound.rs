@@ -11,9 +11,9 @@ section! {
     /// A number that calls out may show, `trunk.callers`.
     pub struct CallerNumber {
         /// The number, in any usual notation.
-        number: String = String::new();
+        number: Option<String> = None;
         /// What proves that it may be shown: a contract, a certificate of subscription.
-        proof: String = String::new();
+        proof: Option<String> = None;
         /// Last day on which that holds, as `2027-12-31`; `None`: until it is taken out here.
         until: Option<NaiveDate> = None;
     }
@@ -30,7 +30,7 @@ fn date(written: serde_json::Value) -> Result<Option<NaiveDate>, String> {
 
 impl Check for CallerNumber {
     fn check(&self, path: &str, faults: &mut Faults) {
-        if self.proof.trim().is_empty() {
+        if self.proof.as_deref().is_none_or(|proof| proof.trim().is_empty()) {
             faults.add(
                 &join(path, "proof"),
                 "is missing: say what proves that this number may be shown",
@@ -125,7 +125,8 @@ pub(super) fn check(trunk: &Trunk, path: &str, country: Country, faults: &mut Fa
         );
     }
     for (i, caller) in trunk.callers.iter().enumerate() {
-        if PhoneNumber::parse(&caller.number, country).is_none() {
+        let number = caller.number.as_deref().unwrap_or_default();
+        if PhoneNumber::parse(number, country).is_none() {
             faults.add(
                 &format!("{}[{i}].number", join(path, "callers")),
                 "is not a telephone number, as 070-1234-5678",

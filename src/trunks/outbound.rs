@@ -136,7 +136,7 @@ impl Outbound {
     pub(super) fn new(trunk: &config::Trunk, country: Country) -> Outbound {
         let caller = |one: &config::CallerNumber| {
             Some(CallerNumber {
-                number: PhoneNumber::parse(&one.number, country)?,
+                number: PhoneNumber::parse(one.number.as_deref()?, country)?,
                 until: one.until,
             })
         };

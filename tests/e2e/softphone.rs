@@ -3,8 +3,10 @@
 use crate::audio::tone;
 use crate::harness::Service;
 use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -13,6 +15,7 @@ pub struct Softphone {
     child: Child,
     says: Receiver<String>,
     dir: PathBuf,
+    address: SocketAddr,
 }
 
 impl Softphone {
@@ -24,9 +27,28 @@ impl Softphone {
 
     /// The same by any SIP address on this machine, over its transport and family.
     pub fn dial_uri(service: &Service, from: &str, uri: &str, hertz: f64) -> Softphone {
-        let ip = if uri.contains('[') { "::1" } else { "127.0.0.1" };
         let host = if uri.contains('[') { "[::1]" } else { "127.0.0.1" };
         let dir = service.dir.join("baresip");
+        let any: SocketAddr = format!("{host}:0").parse().unwrap();
+        let phone = Softphone::start(dir, any, from, hertz, &["-e", &format!("/dial {uri}")]);
+        phone.wait_for("Call established");
+        phone
+    }
+
+    /// One that waits for a call, and will say a tone.
+    pub fn waits(hertz: f64) -> Softphone {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("omnigate-e2e-phone-{}-{n}", std::process::id()));
+        let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let phone = Softphone::start(dir, free, "there", hertz, &[]);
+        phone.wait_for("baresip is ready");
+        phone
+    }
+
+    fn start(dir: PathBuf, listen: SocketAddr, from: &str, hertz: f64, more: &[&str]) -> Softphone {
+        let ip = listen.ip();
+        let host = if ip.is_ipv6() { "[::1]" } else { "127.0.0.1" };
         std::fs::create_dir_all(&dir).unwrap();
         let microphone = dir.join("says.wav");
         omnigate_audio::wav::write(&microphone, &tone(hertz, 60.0), 8_000).unwrap();
@@ -35,7 +57,7 @@ impl Softphone {
             .find(|p| std::path::Path::new(p).is_dir())
             .expect("baresip; scripts/test installs it");
         let config = format!(
-            "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule aubridge.so\nmodule_app account.so\nmodule_app menu.so\nnet_interface {ip}\nsip_listen {host}:0\nrtp_ports 46000-47000\naudio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,ear\nausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nsnd_path {}\n",
+            "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule aubridge.so\nmodule_app account.so\nmodule_app menu.so\nnet_interface {ip}\nsip_listen {listen}\nrtp_ports 46000-47000\naudio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,ear\nausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nsnd_path {}\n",
             microphone.display(),
             dir.display()
         );
@@ -46,7 +68,7 @@ impl Softphone {
         let mut child = Command::new("baresip")
             .arg("-f")
             .arg(&dir)
-            .args(["-e", &format!("/dial {uri}")])
+            .args(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -59,9 +81,30 @@ impl Softphone {
                 let _ = to.send(String::from_utf8_lossy(&line).into_owned());
             }
         });
-        let phone = Softphone { child, says, dir };
-        phone.wait_for("Call established");
-        phone
+        Softphone {
+            child,
+            says,
+            dir,
+            address: listen,
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits for a call and takes it.
+    pub fn answers(&mut self) {
+        self.wait_for("Incoming call from");
+        self.child.stdin.as_mut().unwrap().write_all(b"a").unwrap();
+        self.wait_for("Call established");
+    }
+
+    /// Waits for the other side to hang up; what it heard, at 8 kHz.
+    pub fn is_hung_up(mut self) -> Vec<i16> {
+        self.wait_for("terminated (duration");
+        self.quit()
     }
 
     /// Waits until it prints something.
@@ -95,6 +138,11 @@ impl Softphone {
     pub fn hang_up(mut self) -> Vec<i16> {
         self.child.stdin.as_mut().unwrap().write_all(b"b").unwrap();
         self.wait_for("terminated (duration");
+        self.quit()
+    }
+
+    /// Ends it; what it heard.
+    fn quit(&mut self) -> Vec<i16> {
         self.child.stdin.as_mut().unwrap().write_all(b"q").unwrap();
         let until = Instant::now() + Duration::from_secs(10);
         while self.child.try_wait().unwrap().is_none() {

@@ -95,6 +95,34 @@ export interface About {
   call_type: CallType;
 }
 
+/** Why a call is over. New ones may come. */
+export type CallEndReason =
+  | 'caller_hung_up'
+  | 'callee_hung_up'
+  | 'caller_lost'
+  | 'callee_lost'
+  | 'declined'
+  | 'no_answer'
+  | 'busy'
+  /** The callee is not there; a telephone is switched off. */
+  | 'unavailable'
+  /** Nobody has this telephone number. */
+  | 'unassigned'
+  /** The telephone network has no place for the call. */
+  | 'congestion'
+  /** The telephone network does not let the call through. */
+  | 'barred'
+  /** No gateway of the telephone network answers. */
+  | 'unreachable'
+  /** The telephone network refuses the call for another reason. */
+  | 'rejected'
+  /** The longest time that a call may take is over. */
+  | 'too_long'
+  | 'not_joined'
+  | 'no_audio'
+  | 'kicked_out'
+  | 'shutdown';
+
 export interface Events {
   /** A call rings here. Answer with answerCall, decline with rejectCall or leave. */
   RINGING_EVENT: About & { caller: string; callee: string };
@@ -104,7 +132,8 @@ export interface Events {
   CONNECTED_EVENT: About;
   /** Somebody publishes a camera: subscribe to `session`. */
   BROADCASTING_EVENT: About;
-  LEAVE_EVENT: About;
+  /** `reason` says why a call is over; a room has none. Ours: the vendor's SDKs are not told. */
+  LEAVE_EVENT: About & { reason?: CallEndReason };
   KICKOUT_EVENT: About;
   /** Another device of this user has answered. */
   CANCEL_EVENT: { session: string };
@@ -249,8 +278,28 @@ export type ServerCode =
   | 'only-sound'
   /** The server cannot record at the moment; the message says why. */
   | 'cannot-record'
-  /** This server does not offer that. */
-  | 'not-offered'
+  /** `callee` is no telephone number. */
+  | 'callee-no-number'
+  /** `callee` is an emergency number, which this server does not call. */
+  | 'callee-emergency'
+  /** This service may not call that telephone number; the message says which rule. */
+  | 'callee-forbidden'
+  /** No trunk of this server calls that telephone number. */
+  | 'callee-no-trunk'
+  /** There is no number that the call may show; the message says which rule. */
+  | 'caller-number-missing'
+  /** As many telephones are called as may be. */
+  | 'calls-full'
+  /** The service has used up its minutes of today. */
+  | 'minutes-used'
+  /** The server cannot call telephones at the moment. */
+  | 'telephones-unavailable'
+  /** The server did not call the telephone in time. */
+  | 'telephones-slow'
+  /** There is no telephone in this call to press keys for. */
+  | 'telephone-missing'
+  /** More keys than can be pressed at once. */
+  | 'keys-too-many'
   /** This server does not know the request. */
   | 'request-unknown';
 
@@ -372,11 +421,19 @@ export class Omnitalk {
   kickOut(session: string): Promise<{ target: string }>;
 
   /**
-   * Calls a user of the service. RINGBACK_EVENT, then CONNECTED_EVENT or LEAVE_EVENT follow.
+   * Calls a user of the service, or with `sipcall` a telephone, by its number in any usual notation. RINGBACK_EVENT, then
+   * CONNECTED_EVENT or LEAVE_EVENT follow; what a telephone says before it answers is heard.
    * @example
    * await omnitalk.offerCall('videocall', 'bob');
    */
   offerCall(callType: CallType, callee: string): Promise<Joined>;
+
+  /**
+   * Presses keys for the telephone in this call: 0 to 9, *, #, A to D; at most 32. Ours: the vendor's API has no such method.
+   * @example
+   * omnitalk.on('CONNECTED_EVENT', ({ call_type }) => call_type === 'sipcall' && omnitalk.sendKeys('1'));
+   */
+  sendKeys(keys: string): Promise<void>;
 
   /**
    * Answers the call that rings.

@@ -218,6 +218,11 @@ export class Omnitalk {
     });
   }
 
+  /** Presses keys for the telephone in this call: 0 to 9, *, #, A to D. */
+  async sendKeys(keys) {
+    await this.#request('KEYS', { keys: String(keys) });
+  }
+
   async answerCall(callType = this.#ringing?.call_type, caller = this.#ringing?.caller) {
     if (!caller) throw new OmnitalkError('nothing-rings', 'No call rings for this session');
     await this.openMicrophone();

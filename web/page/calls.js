@@ -5,7 +5,7 @@ import { openMicrophone } from './devices.js';
 import { allPages } from './lists.js';
 import { enterLive, finishEntering, newLive } from './live.js';
 import { ring, unlockSound } from './sound.js';
-import { inform, state, update } from './state.js';
+import { complain, inform, state, update } from './state.js';
 import { explain } from './words/faults.js';
 import { language } from './words/i18n.js';
 import { nameLater } from './words/names.js';
@@ -113,6 +113,44 @@ export function call(callType, callee) {
     await finishEntering(omnitalk.offerCall(callType, callee));
     return state.live !== null;
   });
+}
+
+/** Calls a telephone; whether that has begun. */
+export function callPhone(number) {
+  return act('call', async () => {
+    unlockSound();
+    const { omnitalk } = state;
+    await openMicrophone();
+    if (state.incoming) {
+      omnitalk.closeMicrophone(); // somebody was quicker, and waits for an answer
+      return false;
+    }
+    state.live = newLive({ kind: 'call', other: number, callType: 'sipcall', outgoing: true, isAbsent: false, rang: false });
+    state.busy = null;
+    enterLive();
+    await finishEntering(omnitalk.offerCall('sipcall', number));
+    return state.live !== null;
+  });
+}
+
+/** Presses a key for the telephone that we talk to. */
+export async function pressKey(key) {
+  const { live, omnitalk } = state;
+  if (live?.callType !== 'sipcall') return;
+  try {
+    await omnitalk.sendKeys(key);
+    live.keys += key;
+  } catch (error) {
+    if (state.live === live) complain(explain(error));
+  }
+  if (state.live === live) update();
+}
+
+export function toggleKeypad() {
+  const { live } = state;
+  if (!live) return;
+  live.keypad = !live.keypad;
+  update();
 }
 
 export function ringsThere() {

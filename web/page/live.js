@@ -11,14 +11,24 @@ import { explain } from './words/faults.js';
 import { t } from './words/i18n.js';
 import { clock, nameLater } from './words/names.js';
 
-// The server does not say why a call was not taken. Within this time it was hardly the end of the ringing.
-const DECLINED_WITHIN_MS = 20000;
+/** Why a call of ours did not come about, or ended though nobody hung up. */
+const OVER = {
+  declined: 'callDeclined',
+  no_answer: 'callNotAnswered',
+  busy: 'overBusy',
+  unavailable: 'overUnavailable',
+  unassigned: 'overUnassigned',
+  congestion: 'overCongestion',
+  barred: 'overBarred',
+  unreachable: 'overUnreachable',
+  rejected: 'overRejected',
+  too_long: 'overTooLong',
+};
 
 export const newLive = (about) => ({
   name: state.name || t('guest', { number: 100 + Math.floor(Math.random() * 900) }), // how the others see us
   muted: false,
   media: 'new',
-  startedAt: Date.now(),
   connectedAt: null,
   participants: [],
   lastMove: null,
@@ -28,6 +38,8 @@ export const newLive = (about) => ({
   sharing: false,
   panel: 'people', // which of both narrow screens show
   chat: newChat(),
+  keypad: false, // whether it is open
+  keys: '', // those that were pressed
   recording: newRecording(),
   ...about, // kind: 'call' with other, callType, outgoing; or 'room' with room
 });
@@ -79,11 +91,11 @@ export function connected({ session, user_id: userId, user_name: userName }) {
 }
 
 /** Somebody has left the room or call that we are in. */
-export function left({ session }) {
+export function left({ session, reason }) {
   const { live } = state;
   if (!live) return;
   if (live.kind === 'call') {
-    leaveWith(endedText('endedByCaller', live));
+    leaveWith(endedText('endedByCaller', live, reason));
     return;
   }
   removeTile(session);
@@ -94,13 +106,12 @@ export function left({ session }) {
   update();
 }
 
-export function endedText(key, live) {
+export function endedText(key, live, reason) {
   const caller = nameLater(live.other);
+  if (live.outgoing && OVER[reason]) return [OVER[reason], { who: caller }];
   if (live.connectedAt !== null) return [key, { caller, time: clock(Math.floor((Date.now() - live.connectedAt) / 1000)) }];
   if (live.outgoing && key === 'endedByYou') return ['callCancelled', { who: caller }];
-  if (live.outgoing && key === 'endedByCaller') {
-    return [Date.now() - live.startedAt < DECLINED_WITHIN_MS ? 'callDeclined' : 'callNotAnswered', { who: caller }];
-  }
+  if (live.outgoing && key === 'endedByCaller') return ['callNotAnswered', { who: caller }];
   return ['endedEarly', { caller }];
 }
 

@@ -1,6 +1,6 @@
 // What the user does in the document, and where it leads.
 
-import { answer, call, decline } from '../calls.js';
+import { answer, call, callPhone, decline, pressKey, toggleKeypad } from '../calls.js';
 import { sendLine, showPanel, toggleCallChat, whisperTo, writeTo } from '../chat.js';
 import { chooseDevice, closeDevices, openDevices } from '../devices.js';
 import { leaveLive, toggleMute } from '../live.js';
@@ -64,6 +64,11 @@ submits('create-form', async () => {
   $('room-type').value = roomType;
 });
 submits('call-form', () => callWhoIsTyped('audiocall'));
+submits('phone-form', async () => {
+  const number = $('phone-number').value.trim();
+  // A number that was not reached stays there, to try again.
+  if (number && (await callPhone(number)) && $('phone-number').value.trim() === number) $('phone-number').value = '';
+});
 submits('chat-form', sendWhatIsTyped);
 submits('token-form', () => {
   recordings.giveToken($('api-token').value.trim());
@@ -82,6 +87,10 @@ clicks('leave', leaveLive);
 clicks('show-people', () => showPanel('people'));
 clicks('show-chat', () => showPanel('chat'));
 clicks('call-chat', toggleCallChat);
+clicks('keypad-open', toggleKeypad);
+$('keys').addEventListener('click', ({ target }) => {
+  if (target.dataset.key) pressKey(target.dataset.key);
+});
 clicks('devices-lobby', openDevices);
 clicks('devices-live', openDevices);
 clicks('devices-close', closeDevices);

@@ -16,6 +16,7 @@ function stateOf(live) {
   if (isConnected(live)) return live.media === 'disconnected' ? 'interrupted' : 'connected';
   if (!live.outgoing) return 'connecting';
   if (!live.rang) return 'calling';
+  if (live.callType === 'sipcall') return 'ringingPhone';
   return live.isAbsent ? 'ringingAbsent' : 'ringingThere';
 }
 
@@ -28,7 +29,7 @@ export function renderLive(state) {
   const now = stateOf(live);
   text($('live-state'), t(now, { who: nameOf(live.other) }));
   $('live-state').dataset.state = now;
-  $('live-pulse').hidden = !['calling', 'ringingThere', 'ringingAbsent'].includes(now);
+  $('live-pulse').hidden = !['calling', 'ringingThere', 'ringingAbsent', 'ringingPhone'].includes(now);
   renderDuration(live);
   renderStage(state);
   $('room-part').hidden = !isRoom;
@@ -70,6 +71,21 @@ function renderCallChat(live) {
   text($('call-unread'), String(unread));
 }
 
+const KEYS = [...'123456789*0#'];
+
+function renderKeypad(live) {
+  const isPhone = live.kind === 'call' && live.callType === 'sipcall';
+  $('keypad-open').hidden = !isPhone;
+  $('keypad-open').dataset.on = String(live.keypad);
+  $('keypad-open').setAttribute('aria-expanded', String(live.keypad));
+  $('keypad').hidden = !isPhone || !live.keypad;
+  text($('keys-pressed'), live.keys);
+  keyed($('keys'), KEYS, (key) => key, () => button('', 'key'), (one, key) => {
+    text(one, key);
+    one.setAttribute('aria-label', t('pressKey', { key }));
+  });
+}
+
 function renderControls(live) {
   text($('mute-text'), t(live.muted ? 'unmute' : 'mute'));
   $('mute').dataset.off = String(live.muted);
@@ -80,6 +96,7 @@ function renderControls(live) {
   text($('screen-text'), t(live.sharing ? 'screenStop' : 'screenShare'));
   $('screen').dataset.on = String(live.sharing);
   renderCallChat(live);
+  renderKeypad(live);
   const isCancel = live.outgoing && !isConnected(live);
   text($('leave-text'), t(live.kind === 'room' ? 'leaveRoom' : isCancel ? 'cancelCall' : 'hangUp'));
 }

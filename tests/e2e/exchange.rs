@@ -1,0 +1,247 @@
+//! The telephone network's side of a trunk, written byte by byte: a gateway that is called, and says what the test wants.
+
+use crate::audio::tone;
+use omnigate_audio::g711::Law;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Longest that anything may take on a busy machine.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A gateway.
+pub struct Exchange {
+    sip: UdpSocket,
+}
+
+/// A call that has come to it.
+pub struct Ringing<'a> {
+    exchange: &'a Exchange,
+    from: SocketAddr,
+    pub invite: String,
+    rtp: UdpSocket,
+    says: Option<Voice>,
+}
+
+/// A tone that is sent until it is dropped.
+struct Voice(Arc<AtomicBool>, Option<std::thread::JoinHandle<()>>);
+
+impl Drop for Voice {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+        let _ = self.1.take().map(std::thread::JoinHandle::join);
+    }
+}
+
+impl Exchange {
+    pub fn new() -> Exchange {
+        let sip = UdpSocket::bind("127.0.0.1:0").unwrap();
+        sip.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        Exchange { sip }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.sip.local_addr().unwrap()
+    }
+
+    /// The settings of a trunk whose calls go to these gateways, and of the service that makes them.
+    pub fn trunk(gateways: &[String], more: &str) -> String {
+        format!(
+            "[[trunk]]\nname = \"carrier\"\ngateways = {gateways:?}\ndestinations = [\"*\"]\ncallers = [{{ number = \"070-1234-5678\", proof = \"a contract\" }}]\n{more}\n[[service]]\nid = \"demo\"\nkey = \"demo\"\ncaller = \"070-1234-5678\"\n"
+        )
+    }
+
+    /// The settings of a trunk that calls it.
+    pub fn of(&self, more: &str) -> String {
+        Exchange::trunk(&[format!("sip:{}", self.address())], more)
+    }
+
+    /// Waits for a call.
+    pub fn rings(&self) -> Ringing<'_> {
+        let (from, invite) = self.hear("INVITE");
+        let rtp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let ringing = Ringing {
+            exchange: self,
+            from,
+            invite,
+            rtp,
+            says: None,
+        };
+        ringing.respond(100, "");
+        ringing
+    }
+
+    /// True when nothing has come for so long: for what must not happen.
+    pub fn is_silent_for(&self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        let mut buffer = [0; 8192];
+        while Instant::now() < until {
+            if self.sip.recv_from(&mut buffer).is_ok() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The next request of this method; what else comes is passed over.
+    fn hear(&self, method: &str) -> (SocketAddr, String) {
+        let until = Instant::now() + LIMIT;
+        let mut buffer = [0; 8192];
+        while Instant::now() < until {
+            if let Ok((n, from)) = self.sip.recv_from(&mut buffer) {
+                let text = String::from_utf8_lossy(&buffer[..n]).into_owned();
+                if text.starts_with(method) {
+                    return (from, text);
+                }
+            }
+        }
+        panic!("no {method} within {LIMIT:?}");
+    }
+}
+
+fn field<'a>(message: &'a str, name: &str) -> &'a str {
+    let line = message.lines().find(|line| line.starts_with(name));
+    line.unwrap_or_else(|| panic!("no {name} in {message}"))
+}
+
+/// The fields that a response takes over from its request.
+fn head(request: &str, status: u16) -> String {
+    let via: Vec<&str> = request.lines().filter(|line| line.starts_with("Via:")).collect();
+    let to = field(request, "To:");
+    let tag = if to.contains(";tag=") || status == 100 {
+        ""
+    } else {
+        ";tag=there"
+    };
+    format!(
+        "SIP/2.0 {status} Words\r\n{}\r\n{}\r\n{to}{tag}\r\n{}\r\n{}\r\n",
+        via.join("\r\n"),
+        field(request, "From:"),
+        field(request, "Call-ID:"),
+        field(request, "CSeq:"),
+    )
+}
+
+impl Ringing<'_> {
+    fn sdp(&self) -> String {
+        let port = self.rtp.local_addr().unwrap().port();
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n"
+        )
+    }
+
+    /// A response to the INVITE; `more` are header lines.
+    pub fn respond(&self, status: u16, more: &str) {
+        let head = head(&self.invite, status);
+        let text = format!("{head}{more}Content-Length: 0\r\n\r\n");
+        self.exchange.sip.send_to(text.as_bytes(), self.from).unwrap();
+    }
+
+    /// The same with a session description.
+    pub fn respond_with_sdp(&self, status: u16) {
+        let (head, sdp) = (head(&self.invite, status), self.sdp());
+        let own = self.exchange.address();
+        let text = format!(
+            "{head}Contact: <sip:there@{own}>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
+            sdp.len()
+        );
+        self.exchange.sip.send_to(text.as_bytes(), self.from).unwrap();
+    }
+
+    /// Answers, and waits for the ACK.
+    pub fn answers(&self) {
+        self.respond_with_sdp(200);
+        self.exchange.hear("ACK");
+    }
+
+    /// Refuses, and waits for the ACK.
+    pub fn refuses(&self, status: u16, more: &str) {
+        self.respond(status, more);
+        self.exchange.hear("ACK");
+    }
+
+    /// Sends a tone from here on.
+    pub fn says(&mut self, hertz: f64) {
+        let sdp = self.invite.split_once("\r\n\r\n").unwrap().1;
+        let port = field(sdp, "m=audio ").split(' ').nth(1).unwrap();
+        let to: SocketAddr = format!("127.0.0.1:{port}").parse().unwrap();
+        let (rtp, stop) = (self.rtp.try_clone().unwrap(), Arc::new(AtomicBool::new(false)));
+        let stopped = stop.clone();
+        let voice = std::thread::spawn(move || {
+            let pcm = tone(hertz, 60.0);
+            let mut next = Instant::now();
+            for (i, frame) in pcm.chunks_exact(160).enumerate() {
+                if stopped.load(Ordering::Relaxed) {
+                    return;
+                }
+                let mut packet = vec![0x80, 8];
+                packet.extend((i as u16).to_be_bytes());
+                packet.extend((i as u32 * 160).to_be_bytes());
+                packet.extend(77_u32.to_be_bytes());
+                let mut codes = [0; 160];
+                Law::A.encode(frame, &mut codes);
+                packet.extend(codes);
+                let _ = rtp.send_to(&packet, to);
+                next += Duration::from_millis(20);
+                std::thread::sleep(next.saturating_duration_since(Instant::now()));
+            }
+        });
+        self.says = Some(Voice(stop, Some(voice)));
+    }
+
+    /// Telephone events that come, each once, until there are so many.
+    pub fn keys(&self, count: usize) -> Vec<u8> {
+        self.rtp
+            .set_read_timeout(Some(Duration::from_millis(100)))
+            .unwrap();
+        let (mut keys, mut last) = (Vec::new(), None);
+        let until = Instant::now() + LIMIT;
+        let mut packet = [0; 2048];
+        while keys.len() < count && Instant::now() < until {
+            let Ok(n) = self.rtp.recv(&mut packet) else {
+                continue;
+            };
+            if n >= 16 && packet[1] & 0x7f == 101 && last != Some(packet[4..8].to_vec()) {
+                last = Some(packet[4..8].to_vec());
+                keys.push(packet[12]);
+            }
+        }
+        keys
+    }
+
+    /// Waits for CANCEL, and says so.
+    pub fn is_cancelled(&self) {
+        let (from, cancel) = self.exchange.hear("CANCEL");
+        let ok = format!("{}Content-Length: 0\r\n\r\n", head(&cancel, 200));
+        self.exchange.sip.send_to(ok.as_bytes(), from).unwrap();
+        self.refuses(487, "");
+    }
+
+    /// Waits for BYE, and says so; its Reason.
+    pub fn is_hung_up(&self) -> String {
+        let (from, bye) = self.exchange.hear("BYE");
+        let ok = format!("{}Content-Length: 0\r\n\r\n", head(&bye, 200));
+        self.exchange.sip.send_to(ok.as_bytes(), from).unwrap();
+        field(&bye, "Reason:").to_owned()
+    }
+
+    /// Hangs up.
+    pub fn hangs_up(&self) {
+        let contact = field(&self.invite, "Contact:");
+        let uri = contact.split(['<', '>']).nth(1).unwrap();
+        let turned = |name: &str, other: &str| {
+            let value = field(&self.invite, name).split_once(':').unwrap().1;
+            format!("{other}:{value}")
+        };
+        let own = self.exchange.address();
+        let bye = format!(
+            "BYE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bKbye\r\n{};tag=there\r\n{}\r\n{}\r\nCSeq: 7 BYE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+            turned("To:", "From"),
+            turned("From:", "To"),
+            field(&self.invite, "Call-ID:"),
+        );
+        self.exchange.sip.send_to(bye.as_bytes(), self.from).unwrap();
+        self.exchange.hear("SIP/2.0 200");
+    }
+}
