@@ -193,7 +193,8 @@ fn a_recording_is_watched_played_seeked_downloaded_and_deleted() {
     let span = |i: usize| paused[i].as_f64().unwrap() / 1e6 / length;
     eve.evaluate(&format!(
         "isSilentWithin({}, {});
-        must(words('position') === `0:00 / 0:0${{Math.round({length})}}`, words('position'));",
+        const seconds = String(Math.round({length})).padStart(2, '0');
+        must(words('position') === `0:00 / 0:${{seconds}}`, words('position'));",
         span(0),
         span(1)
     ));

@@ -110,6 +110,8 @@ pub fn request(line: &str, method: &str, via: &str, more: &str, body: &str) -> S
     } else {
         format!("CSeq: 8 {method}\r\n")
     };
+    let of_peer = |sum: u32, b: u8| sum.wrapping_mul(31).wrapping_add(b.into());
+    let id = via.bytes().chain(line.bytes()).fold(0, of_peer);
     let via = if more.to_ascii_lowercase().contains("via") {
         String::new()
     } else {
@@ -120,8 +122,6 @@ pub fn request(line: &str, method: &str, via: &str, more: &str, body: &str) -> S
     } else {
         format!("Content-Length: {}\r\n", body.len())
     };
-    let of_peer = |sum: u32, b: u8| sum.wrapping_mul(31).wrapping_add(b.into());
-    let id = via.bytes().chain(line.bytes()).fold(0, of_peer);
     format!(
         "{line}\r\n{via}{from}{to}Call-ID: {id}.{}\r\n{cseq}Contact: <sip:a@127.0.0.1>\r\nMax-Forwards: 70\r\n{more}{length}\r\n{body}",
         more.len()

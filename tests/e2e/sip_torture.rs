@@ -201,7 +201,8 @@ fn torture(via: &str) -> Vec<(&'static str, String, Answer)> {
                 "Date: Fri, 01 Jan 2010 16:00:00 EST\r\n",
                 SDP,
             ),
-            Some(400),
+            // Date is passed over: nothing here needs it.
+            Some(404),
         ),
         (
             "badaspec",
@@ -356,7 +357,7 @@ fn over_tcp(name: &str) -> Option<Answer> {
     }
 }
 
-/// A request behind the message: once it is answered, all that came before it was.
+/// A request behind the message: once it is answered, the message has been read.
 fn probe(via: &str) -> String {
     let more = "CSeq: 4712 OPTIONS\r\n";
     request(
@@ -377,8 +378,15 @@ fn answer(messages: &[String]) -> Answer {
     first.map(|m| status(m))
 }
 
-/// What comes back until the probe is answered or the connection closed.
-fn ask_over_tcp(to: SocketAddr, message: &str, probe: &str) -> Vec<String> {
+/// True once all has come: the probe's answer, and the message's where there is to be one. A call is refused by another task
+/// than the one that answers the probe.
+fn is_complete(messages: &[String], right: Answer) -> bool {
+    let probed = messages.iter().any(|m| is_probe(m));
+    probed && (right.is_none() || answer(messages).is_some())
+}
+
+/// What comes back until all has come or the connection is closed.
+fn ask_over_tcp(to: SocketAddr, message: &str, probe: &str, right: Answer) -> Vec<String> {
     let mut stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(LIMIT)).unwrap();
     let mut bytes = message.replace("SIP/2.0/UDP", "SIP/2.0/TCP");
@@ -394,7 +402,7 @@ fn ask_over_tcp(to: SocketAddr, message: &str, probe: &str) -> Vec<String> {
             .map(str::to_owned)
             .collect::<Vec<_>>()
     };
-    while !all(&seen).iter().any(|m| is_probe(m)) {
+    while !is_complete(&all(&seen), right) {
         let Ok(n @ 1..) = stream.read(&mut buffer) else {
             break;
         };
@@ -417,12 +425,15 @@ fn the_messages_of_rfc_4475_get_the_answer_that_it_asks_for_and_disturb_no_call(
         let (_, message, right) = torture(&peer.via()).swap_remove(i);
         peer.send(message.as_bytes());
         peer.send(probe(&peer.via()).as_bytes());
-        let got = answer(&peer.collect(LIMIT, |all| all.iter().any(|m| is_probe(m))));
+        let got = answer(&peer.collect(LIMIT, |all| is_complete(all, right)));
         if got != right {
             wrong.push(format!("{name}: {got:?} instead of {right:?}"));
         }
         let right = over_tcp(name).unwrap_or(right);
-        let got = answer(&ask_over_tcp(service.sip_tcp, &message, &probe(&peer.via())));
+        // With the branch of before it would be the same request once more.
+        let via = format!("{}tcp", peer.via());
+        let (_, message, _) = torture(&via).swap_remove(i);
+        let got = answer(&ask_over_tcp(service.sip_tcp, &message, &probe(&via), right));
         if got != right {
             wrong.push(format!("{name} over TCP: {got:?} instead of {right:?}"));
         }

@@ -183,6 +183,10 @@ fn a_phone_of_somebody_elses_is_spoken_to_over_udp_tcp_and_ipv6() {
 
 fn menu_is_heard(service: &Service, uri: &str) {
     let mut phone = Softphone::dial_uri(service, "01012345678", uri, 440.0);
+    let sent = || service.metric("omnigate_rtp_sent_packets_total");
+    let before = sent();
+    // Two seconds of the menu; baresip says nothing of the end of a call that has not lasted one.
+    service.until("the menu has spoken", || sent() >= before + 100.0);
     let keys = || service.metric("omnigate_digits_total{kind=\"rfc4733\"}");
     let before = keys();
     phone.press("1");

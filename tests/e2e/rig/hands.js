@@ -10,13 +10,15 @@ Object.assign(window, (() => {
   };
 
   /** Waits until `seen` gives something. */
+  // The files of a recording are made by a thread of the lowest priority: on a busy machine that takes its time.
+  const LIMIT = 100_000;
   const until = async (what, seen) => {
-    for (const end = Date.now() + 20000; Date.now() < end; ) {
+    for (const end = Date.now() + LIMIT; Date.now() < end; ) {
       const found = seen();
       if (found) return found;
       await new Promise((done) => setTimeout(done, 25));
     }
-    throw new Error(`not within 20 s: ${what}; the page shows: ${document.body.innerText}`);
+    throw new Error(`not within ${LIMIT / 1000} s: ${what}; the page shows: ${document.body.innerText}`);
   };
 
   /** A person clicks what is there and can be clicked. */
