@@ -2,9 +2,8 @@
 
 use super::faults::Faults;
 use super::section::{Check, Word, join, section, sections, values, word, words};
-use super::trunk::Trunk;
 use chrono::NaiveDate;
-use omnigate_number::{Country, NumberPattern, PhoneNumber};
+use omnigate_number::{Country, NumberPattern};
 use omnigate_sip::message::{Transport, Uri};
 
 section! {
@@ -110,49 +109,13 @@ impl Word for KeyPath {
 values! { word; NumberFormat, KeyPath }
 values! { words; Vec<IdentityField> }
 
-/// What is wrong with a trunk's calls out.
-pub(super) fn check(trunk: &Trunk, path: &str, country: Country, faults: &mut Faults) {
-    for gateway in &trunk.gateways {
-        if let Err(why) = gateway_fault(gateway) {
-            faults.add(&join(path, "gateways"), format!("`{gateway}` {why}"));
-        }
-    }
-    let none = |number: &String| NumberPattern::parse(number, country).is_none() && number != "*";
-    if trunk.destinations.iter().any(none) {
-        faults.add(
-            &join(path, "destinations"),
-            "an entry is neither a telephone number, as 070-1234-5678, nor a beginning, as 02*, nor *",
-        );
-    }
-    for (i, caller) in trunk.callers.iter().enumerate() {
-        let number = caller.number.as_deref().unwrap_or_default();
-        if PhoneNumber::parse(number, country).is_none() {
-            faults.add(
-                &format!("{}[{i}].number", join(path, "callers")),
-                "is not a telephone number, as 070-1234-5678",
-            );
-        }
-    }
-    if trunk.gateways.is_empty() && !trunk.destinations.is_empty() {
-        faults.add(
-            &join(path, "gateways"),
-            "is missing: trunk.destinations says what may be called, but not where calls out go",
-        );
-    }
-    if trunk.user.is_some() != trunk.password.is_some() {
-        let (missing, given) = if trunk.user.is_some() {
-            ("password", "user")
-        } else {
-            ("user", "password")
-        };
-        faults.add(
-            &join(path, missing),
-            format!("is missing: there is a trunk.{given}"),
-        );
-    }
+/// Whether this says which numbers may be called: a number, a beginning, or all.
+pub(super) fn is_destination(text: &str, country: Country) -> bool {
+    text == "*" || NumberPattern::parse(text, country).is_some()
 }
 
-fn gateway_fault(text: &str) -> Result<(), String> {
+/// Why this is no gateway.
+pub(super) fn gateway_fault(text: &str) -> Result<(), String> {
     let uri: Uri = text
         .parse()
         .map_err(|error| format!("is no SIP address: {error}"))?;
@@ -163,29 +126,5 @@ fn gateway_fault(text: &str) -> Result<(), String> {
     match parts.params.get("transport").map(Transport::from_name) {
         None | Some(Some(Transport::Udp | Transport::Tcp)) => Ok(()),
         Some(_) => Err("names a transport that is neither udp nor tcp".to_owned()),
-    }
-}
-
-/// What a service says about calls out.
-pub(super) fn check_service(
-    caller: Option<&String>,
-    destinations: &[String],
-    path: &str,
-    faults: &mut Faults,
-) {
-    if let Some(caller) = caller
-        && PhoneNumber::parse(caller, Country::korea()).is_none()
-    {
-        faults.add(
-            &join(path, "caller"),
-            "is not a telephone number, as 070-1234-5678",
-        );
-    }
-    let none = |number: &String| number != "*" && NumberPattern::parse(number, Country::korea()).is_none();
-    if destinations.iter().any(none) {
-        faults.add(
-            &join(path, "destinations"),
-            "an entry is neither a telephone number nor a beginning, as +82* or +1212*, nor *",
-        );
     }
 }

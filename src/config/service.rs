@@ -1,8 +1,9 @@
 //! `[[service]]`
 
 use super::faults::Faults;
-use super::outbound;
+use super::outbound::is_destination;
 use super::section::{Check, join, section, sections, values, web_address, words};
+use omnigate_number::{Country, PhoneNumber};
 use omnigate_omnitalk::RecordPolicy;
 use omnigate_room::Secret;
 use serde_json::Value;
@@ -40,7 +41,29 @@ impl Check for Service {
         if self.id.is_empty() {
             faults.add(&join(path, "id"), "is empty");
         }
-        outbound::check_service(self.caller.as_ref(), &self.destinations, path, faults);
+        check_outbound(self, path, faults);
+    }
+}
+
+/// What is wrong with its calls to telephones.
+fn check_outbound(service: &Service, path: &str, faults: &mut Faults) {
+    let number = |text: &String| PhoneNumber::parse(text, Country::korea());
+    if service
+        .caller
+        .as_ref()
+        .is_some_and(|caller| number(caller).is_none())
+    {
+        faults.add(
+            &join(path, "caller"),
+            "is not a telephone number, as 070-1234-5678",
+        );
+    }
+    let none = |text: &String| !is_destination(text, Country::korea());
+    if service.destinations.iter().any(none) {
+        faults.add(
+            &join(path, "destinations"),
+            "an entry is neither a telephone number nor a beginning, as +82* or +1212*, nor *",
+        );
     }
 }
 

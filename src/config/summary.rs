@@ -115,6 +115,10 @@ fn trunk(trunk: &Trunk) -> String {
         n => format!("{n} numbers or ranges"),
     };
     let service = trunk.service.as_ref().map(|id| format!("for service {id}"));
+    let out = match (trunk.gateways.len(), trunk.destinations.len()) {
+        (0, _) | (_, 0) => "no calls out".to_owned(),
+        (_, n) => format!("calls out to {n} numbers or ranges by {}", list(&trunk.gateways)),
+    };
     line(
         "trunk",
         &[
@@ -123,6 +127,7 @@ fn trunk(trunk: &Trunk) -> String {
             numbers,
             trunk.country.to_uppercase(),
             service.unwrap_or_default(),
+            out,
         ],
     )
 }
@@ -231,7 +236,7 @@ mod tests {
             "udp://192.0.2.1:5060",
             "RTP 20000-29999",
             "WebRTC 40000-40001, UDP and TCP",
-            "carrier; from 198.51.100.16/28; 2 numbers or ranges; KR",
+            "carrier; from 198.51.100.16/28; 2 numbers or ranges; KR; no calls out",
             "shop; key ***",
             "https://***@numbers.example.com/; token ***",
             "data/recordings; mix as opus; kept 30 days; uploaded to s3://calls",

@@ -2,11 +2,11 @@
 
 use super::faults::Faults;
 use super::ivr::Language;
-use super::outbound::{self, CallerNumber, IdentityField, KeyPath, NumberFormat};
+use super::outbound::{CallerNumber, IdentityField, KeyPath, NumberFormat, gateway_fault, is_destination};
 use super::section::{Check, join, section, sections};
 use super::service::Service;
 use ipnet::IpNet;
-use omnigate_number::{Country, NumberPattern};
+use omnigate_number::{Country, NumberPattern, PhoneNumber};
 use omnigate_omnitalk::RecordPolicy;
 use omnigate_room::Secret;
 
@@ -86,7 +86,7 @@ impl Check for Trunk {
                         "an entry is not a telephone number, as 070-1234-5678 or 0701234*",
                     );
                 }
-                outbound::check(self, path, country, faults);
+                check_outbound(self, path, country, faults);
             }
         }
         if self.allow.is_empty() {
@@ -95,6 +95,48 @@ impl Check for Trunk {
                 "is empty: nobody could call; name networks, as [\"203.0.113.0/28\"]",
             );
         }
+    }
+}
+
+/// What is wrong with a trunk's calls out.
+fn check_outbound(trunk: &Trunk, path: &str, country: Country, faults: &mut Faults) {
+    for gateway in &trunk.gateways {
+        if let Err(why) = gateway_fault(gateway) {
+            faults.add(&join(path, "gateways"), format!("`{gateway}` {why}"));
+        }
+    }
+    let none = |number: &String| !is_destination(number, country);
+    if trunk.destinations.iter().any(none) {
+        faults.add(
+            &join(path, "destinations"),
+            "an entry is neither a telephone number, as 070-1234-5678, nor a beginning, as 02*, nor *",
+        );
+    }
+    for (i, caller) in trunk.callers.iter().enumerate() {
+        let number = caller.number.as_deref().unwrap_or_default();
+        if PhoneNumber::parse(number, country).is_none() {
+            faults.add(
+                &format!("{}[{i}].number", join(path, "callers")),
+                "is not a telephone number, as 070-1234-5678",
+            );
+        }
+    }
+    if trunk.gateways.is_empty() && !trunk.destinations.is_empty() {
+        faults.add(
+            &join(path, "gateways"),
+            "is missing: trunk.destinations says what may be called, but not where calls out go",
+        );
+    }
+    if trunk.user.is_some() != trunk.password.is_some() {
+        let (missing, given) = if trunk.user.is_some() {
+            ("password", "user")
+        } else {
+            ("user", "password")
+        };
+        faults.add(
+            &join(path, missing),
+            format!("is missing: there is a trunk.{given}"),
+        );
     }
 }
 

@@ -3,7 +3,9 @@
 use super::faults::{Fault, Faults};
 use super::service::BUILT_IN;
 use super::settings::Settings;
+use super::trunk::Trunk;
 use super::{ports, trunk};
+use omnigate_number::{Country, PhoneNumber};
 use tracing::warn;
 
 /// What will hurt, by its key.
@@ -12,6 +14,7 @@ pub fn warnings(settings: &Settings) -> Vec<Fault> {
     known_keys(settings, &mut warnings);
     open_without_token(settings, &mut warnings);
     trunk::warn(&settings.trunk, &mut warnings);
+    calls_out(settings, &mut warnings);
     ports::warn(settings, &mut warnings);
     warnings.0
 }
@@ -52,6 +55,36 @@ fn open_without_token(settings: &Settings, warnings: &mut Faults) {
                  everybody who comes by a reverse proxy on it that says nothing of its clients"
             ),
         );
+    }
+}
+
+/// Calls out that will all be refused.
+fn calls_out(settings: &Settings, warnings: &mut Faults) {
+    for (i, trunk) in settings.trunk.iter().enumerate() {
+        if !trunk.gateways.is_empty() && trunk.destinations.is_empty() {
+            warnings.add(
+                &format!("trunk[{i}].destinations"),
+                "is empty: there are gateways, and nothing may be called by them",
+            );
+        }
+    }
+    let callers = |trunk: &Trunk| -> Vec<PhoneNumber> {
+        let country = Country::find(&trunk.country).unwrap_or(Country::korea());
+        let numbers = trunk.callers.iter().filter_map(|one| one.number.as_deref());
+        numbers
+            .filter_map(|one| PhoneNumber::parse(one, country))
+            .collect()
+    };
+    let all: Vec<PhoneNumber> = settings.trunk.iter().flat_map(callers).collect();
+    for (i, service) in settings.service.iter().enumerate() {
+        let number = service.caller.as_deref();
+        let number = number.and_then(|one| PhoneNumber::parse(one, Country::korea()));
+        if number.is_some_and(|number| !all.contains(&number)) {
+            warnings.add(
+                &format!("service[{i}].caller"),
+                "is among no trunk's callers: all calls of this service to telephones are refused",
+            );
+        }
     }
 }
 

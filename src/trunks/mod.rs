@@ -5,6 +5,7 @@
 //! | `inbound` | which trunk a call comes in on |
 //! | `identity` | who calls and who is called, from an INVITE |
 //! | `media` | where media may go to and come from |
+//! | `rules` | what a trunk and a service say about calls out |
 //! | `outbound` | which trunks a call goes out by, what it shows, and whether it may be made |
 //! | `usage` | how much is called at the moment, against toll fraud |
 
@@ -12,17 +13,19 @@ pub mod identity;
 mod inbound;
 mod media;
 mod outbound;
+mod rules;
 mod usage;
 
 pub use inbound::NoTrunk;
-pub use outbound::{Gateway, OutboundLimits, Route};
+pub use outbound::Route;
+pub use rules::{Gateway, OutboundLimits};
 pub use usage::{Channel, ServiceCall, Usage};
 
 use crate::config::{self, Language};
 use ipnet::IpNet;
 use omnigate_number::{Country, NumberPattern};
 use omnigate_omnitalk::RecordPolicy;
-use outbound::{Outbound, ServiceRules};
+use rules::{Outbound, ServiceRules};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -85,7 +88,7 @@ impl Trunks {
     pub fn networks(&self) -> Vec<(IpNet, Arc<str>)> {
         let of = |t: &Arc<Trunk>| {
             let name: Arc<str> = t.name.as_str().into();
-            let gateways = outbound::addresses(&t.out).map(IpNet::from);
+            let gateways = t.out.addresses().map(IpNet::from);
             t.allow
                 .iter()
                 .copied()

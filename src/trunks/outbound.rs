@@ -1,83 +1,14 @@
 //! Which trunks a call goes out by, what it shows, and whether it may be made.
 
+use super::rules::{GLOBAL_DIGITS, Gateway, OutboundLimits, SHORT_DIGITS, ServiceRules};
 use super::{Trunk, Trunks};
-use crate::config::{self, IdentityField, KeyPath, NumberFormat};
+use crate::config::{IdentityField, KeyPath, NumberFormat};
 use chrono::NaiveDate;
-use omnigate_number::{Country, NumberPattern, PhoneNumber};
+use omnigate_number::PhoneNumber;
 use omnigate_omnitalk::DialRefusal;
-use omnigate_sip::digest::Credentials;
-use omnigate_sip::message::{Headers, Name, Transport, Uri};
-use omnigate_sip::resolve::Target;
+use omnigate_sip::message::{Headers, Name, Transport};
 use omnigate_sip::{Hop, Invitation, NatRule, Own};
-use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// Fewest and most digits of a number with its country code (E.164), and of one without.
-const GLOBAL_DIGITS: std::ops::RangeInclusive<usize> = 8..=15;
-const SHORT_DIGITS: std::ops::RangeInclusive<usize> = 3..=8;
-
-/// What a trunk says about calls out.
-#[derive(Debug, Clone)]
-pub(super) struct Outbound {
-    gateways: Vec<Gateway>,
-    destinations: Vec<Destinations>,
-    priority: u32,
-    callers: Vec<CallerNumber>,
-    credentials: Vec<Credentials>,
-    domain: Option<String>,
-    format: NumberFormat,
-    identity: Vec<IdentityField>,
-    user_phone: bool,
-    pub(super) keys: KeyPath,
-    pub(super) channels: u32,
-    pub(super) calls_per_second: u32,
-    pub(super) limits: OutboundLimits,
-    emergency: bool,
-}
-
-/// How long a call out may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OutboundLimits {
-    /// Until a gateway says more than that it tries.
-    pub answer: Duration,
-    /// Until the telephone answers.
-    pub ring: Duration,
-    /// From the answer to the end.
-    pub longest: Duration,
-}
-
-/// Where calls out go.
-#[derive(Debug, Clone)]
-pub struct Gateway {
-    /// Host and port as they are written, for addresses in a request.
-    host: String,
-    target: Target,
-    transport: Option<Transport>,
-}
-
-/// Numbers that may be called.
-#[derive(Debug, Clone)]
-enum Destinations {
-    All,
-    Like(NumberPattern),
-}
-
-#[derive(Debug, Clone)]
-struct CallerNumber {
-    number: PhoneNumber,
-    until: Option<NaiveDate>,
-}
-
-/// What a service may do.
-#[derive(Debug, Clone)]
-pub(super) struct ServiceRules {
-    caller: Option<String>,
-    destinations: Vec<String>,
-    pub(super) calls: u32,
-    pub(super) a_day: Duration,
-}
 
 /// A way for a call out.
 #[derive(Debug, Clone)]
@@ -88,126 +19,6 @@ pub struct Route {
     pub called: PhoneNumber,
     /// What it shows.
     pub caller: PhoneNumber,
-}
-
-impl Destinations {
-    fn parse(text: &str, country: Country) -> Option<Destinations> {
-        if text == "*" {
-            return Some(Destinations::All);
-        }
-        NumberPattern::parse(text, country).map(Destinations::Like)
-    }
-
-    /// How well it fits a number: the more digits the better; `None`: not at all.
-    fn fit(&self, number: &PhoneNumber) -> Option<usize> {
-        match self {
-            Destinations::All => Some(0),
-            Destinations::Like(pattern) => pattern.takes(number).then(|| pattern.digits()),
-        }
-    }
-}
-
-impl Gateway {
-    fn parse(text: &str) -> Option<Gateway> {
-        let uri: Uri = text.parse().ok()?;
-        let parts = uri.sip()?;
-        let port = parts.port.map(|port| format!(":{port}")).unwrap_or_default();
-        Some(Gateway {
-            host: format!("{}{port}", parts.host),
-            target: Target::of_uri(&parts)?,
-            transport: parts.params.get("transport").and_then(Transport::from_name),
-        })
-    }
-
-    /// What is looked for in the DNS.
-    pub fn target(&self) -> &Target {
-        &self.target
-    }
-}
-
-/// Without its port, for logs.
-impl fmt::Display for Gateway {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.host)
-    }
-}
-
-impl Outbound {
-    pub(super) fn new(trunk: &config::Trunk, country: Country) -> Outbound {
-        let caller = |one: &config::CallerNumber| {
-            Some(CallerNumber {
-                number: PhoneNumber::parse(one.number.as_deref()?, country)?,
-                until: one.until,
-            })
-        };
-        let credentials = trunk.user.iter().zip(&trunk.password);
-        Outbound {
-            gateways: trunk.gateways.iter().filter_map(|g| Gateway::parse(g)).collect(),
-            destinations: trunk
-                .destinations
-                .iter()
-                .filter_map(|one| Destinations::parse(one, country))
-                .collect(),
-            priority: trunk.priority,
-            callers: trunk.callers.iter().filter_map(caller).collect(),
-            credentials: credentials
-                .map(|(user, password)| Credentials::new(user, password.expose()))
-                .collect(),
-            domain: trunk.domain.clone(),
-            format: trunk.number_format,
-            identity: trunk.identity.clone(),
-            user_phone: trunk.user_phone,
-            keys: trunk.keys,
-            channels: trunk.channels,
-            calls_per_second: trunk.calls_per_second,
-            limits: OutboundLimits {
-                answer: Duration::from_secs(trunk.answer_seconds),
-                ring: Duration::from_secs(trunk.ring_seconds),
-                longest: Duration::from_secs(trunk.longest_minutes * 60),
-            },
-            emergency: trunk.emergency,
-        }
-    }
-
-    fn fit(&self, number: &PhoneNumber) -> Option<usize> {
-        self.destinations.iter().filter_map(|one| one.fit(number)).max()
-    }
-}
-
-impl ServiceRules {
-    pub(super) fn all(settings: &config::Settings) -> HashMap<String, ServiceRules> {
-        let rules = |service: &config::Service| ServiceRules {
-            caller: service.caller.clone(),
-            destinations: service.destinations.clone(),
-            calls: service.calls,
-            a_day: Duration::from_secs(service.minutes_a_day * 60),
-        };
-        let services = settings.service.iter();
-        services.map(|one| (one.id.clone(), rules(one))).collect()
-    }
-
-    fn allows(&self, number: &PhoneNumber, country: Country) -> bool {
-        if self.destinations.is_empty() {
-            return country.has(number);
-        }
-        let mut all = self.destinations.iter();
-        all.any(|one| Destinations::parse(one, country).is_some_and(|one| one.fit(number).is_some()))
-    }
-
-    /// The number that a call by this trunk shows.
-    fn caller(&self, trunk: &Trunk, today: NaiveDate) -> Result<PhoneNumber, DialRefusal> {
-        let none = |rule| DialRefusal::NoCaller { rule };
-        let caller = self.caller.as_ref().ok_or(none("service.caller"))?;
-        let caller = PhoneNumber::parse(caller, trunk.country).ok_or(none("service.caller"))?;
-        let mut all = trunk.out.callers.iter();
-        let listed = all
-            .find(|one| one.number == caller)
-            .ok_or(none("trunk.callers"))?;
-        if listed.until.is_some_and(|until| until < today) {
-            return Err(none("trunk.callers.until"));
-        }
-        Ok(caller)
-    }
 }
 
 impl Trunks {
@@ -276,7 +87,7 @@ impl Trunk {
             }
             fit
         };
-        let caller = rules.caller(self, today)?;
+        let caller = rules.caller(&self.out, self.country, today)?;
         let trunk = self.clone();
         Ok((
             fit,
@@ -363,17 +174,6 @@ impl Route {
             nat: NatRule::Private,
         })
     }
-}
-
-/// Addresses of gateways that are written as such: they may send, though no `allow` names them.
-pub(super) fn addresses(outbound: &Outbound) -> impl Iterator<Item = std::net::IpAddr> + '_ {
-    outbound
-        .gateways
-        .iter()
-        .filter_map(|gateway| match gateway.target.place {
-            omnigate_sip::resolve::Place::Address(address) => Some(address),
-            omnigate_sip::resolve::Place::Name(_) => None,
-        })
 }
 
 #[cfg(test)]

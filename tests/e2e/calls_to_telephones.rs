@@ -160,9 +160,9 @@ fn a_call_with(sdk: Sdk) {
     ann.wait_for_tones(&[900.0]);
     ann.wait_for_silence(480.0);
     there.answers();
-    ann.event("CONNECTED_EVENT", json!({"user_id": NUMBER}));
+    let telephone = ann.event("CONNECTED_EVENT", json!({"user_id": NUMBER}));
     there.hangs_up();
-    ann.event("LEAVE_EVENT", json!({"user_id": NUMBER}));
+    ann.event("LEAVE_EVENT", json!({"session": telephone["session"]}));
     assert_eq!(service.last_reason(), "callee_hung_up");
 }
 
@@ -179,7 +179,7 @@ fn early_media_is_heard_before_the_answer_on_the_react_native_sdk() {
 #[test]
 fn an_app_and_a_telephone_of_another_make_hear_each_other() {
     let browser = Browser::take();
-    let mut phone = Softphone::waits(1_300.0);
+    let mut phone = Softphone::waits("021234567", 1_300.0);
     let gateway = format!("sip:{}", phone.address());
     let service = Service::start(&Exchange::trunk(&[gateway], ""));
     let ann = browser.app(&service, Sdk::TypeScript, "ann");

@@ -35,13 +35,13 @@ impl Softphone {
         phone
     }
 
-    /// One that waits for a call, and will say a tone.
-    pub fn waits(hertz: f64) -> Softphone {
+    /// One with this number that waits for a call, and will say a tone.
+    pub fn waits(number: &str, hertz: f64) -> Softphone {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("omnigate-e2e-phone-{}-{n}", std::process::id()));
         let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let phone = Softphone::start(dir, free, "there", hertz, &[]);
+        let phone = Softphone::start(dir, free, number, hertz, &[]);
         phone.wait_for("baresip is ready");
         phone
     }

@@ -12,7 +12,7 @@
 
 use super::Hub;
 use super::outcome::{Awaited, Handled};
-use super::people::{Call, Line, Place, Stage};
+use super::people::{Asked, Call, Line, Place, Stage};
 use crate::dial::{DialRefusal, Dialling};
 use crate::effects::{Effect, TelephoneEnd, TelephoneNotice};
 use crate::fault::Fault;
@@ -204,11 +204,4 @@ impl Hub {
         });
         Ok(Reply::new())
     }
-}
-
-/// An offer that waits for whoever calls the telephone.
-pub(super) struct Asked {
-    socket: SocketId,
-    callee: String,
-    record: bool,
 }

@@ -331,3 +331,10 @@ impl Stage {
         }
     }
 }
+
+/// An offer that waits for whoever calls the telephone.
+pub(crate) struct Asked {
+    pub(super) socket: SocketId,
+    pub(super) callee: String,
+    pub(super) record: bool,
+}
