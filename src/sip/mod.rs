@@ -31,6 +31,8 @@ mod settings;
 mod sockets;
 mod stream;
 mod streams;
+#[cfg(test)]
+mod tests;
 mod trunks;
 
 pub use calls::{IncomingCall, NewCall, RefusedCall, Sip, SipCall};
