@@ -1,6 +1,7 @@
 //! Measures a running service with test phones and apps: `cargo run --release --example measure [PART]`,
 //! PART being `floor`, `menu`, `phones`, `pairs`, `apps`, `delay`,
-//! `signaling`, `video`, `recording`, `flood` or `crowd`; without it all.
+//! `signaling`, `video`, `recording`, `flood`, `crowd` or `sip` (with `answer`, `fast`, `pace` or `memory` for a part of that);
+//! without it all.
 //!
 //! CPU is that of the service's process alone (`/proc/PID/stat`), memory its resident set; the phones are
 //! `omnigate phone` processes on the same machine, the apps are threads of this program.
@@ -10,6 +11,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod app;
+mod callers;
 mod delay;
 mod dialler;
 mod flood;
@@ -17,6 +19,7 @@ mod floor;
 mod peer;
 mod recording;
 mod signaling;
+mod sip;
 mod video;
 
 use app::{App, Loop, Session};
@@ -49,26 +52,14 @@ fn main() {
         .parent()
         .unwrap()
         .join("omnigate");
+    if let ["sip", parts @ ..] = &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        return sip::measure(&program, parts);
+    }
     let dir = std::env::temp_dir().join(format!("omnigate-measure-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).unwrap();
-    let config = dir.join("omnigate.toml");
     let text = format!(
         "http.listen = \"{HTTP}\"\nsip.listen = [\"udp://{SIP}\"]\nmedia.rtp_ports = \"34000-36000\"\nmedia.webrtc_port = 0\nlog.level = \"warn\"\nivr.first_digit_seconds = 120\nivr.language = \"en\"\n"
     );
-    std::fs::write(&config, text).unwrap();
-    let mut service = Command::new(&program)
-        .arg("serve")
-        .arg("--config")
-        .arg(&config)
-        // The data folder is relative.
-        .current_dir(&dir)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut ready = String::new();
-    BufReader::new(service.stdout.take().unwrap())
-        .read_line(&mut ready)
-        .unwrap();
+    let mut service = serve(&program, &dir, &text);
     let tone = dir.join("tone.wav");
     omnigate_audio::wav::write(&tone, &speech(), 8_000).unwrap();
     let service_id = service.id();
@@ -142,6 +133,30 @@ fn main() {
     service.kill().unwrap();
     service.wait().unwrap();
     std::fs::remove_dir_all(dir).unwrap();
+    if arguments.is_empty() {
+        sip::measure(&program, &[]);
+    }
+}
+
+/// A service with this configuration and its data in `dir`, once it is ready.
+fn serve(program: &Path, dir: &Path, text: &str) -> Child {
+    std::fs::create_dir_all(dir).unwrap();
+    let config = dir.join("omnigate.toml");
+    std::fs::write(&config, text).unwrap();
+    let mut service = Command::new(program)
+        .arg("serve")
+        .arg("--config")
+        .arg(&config)
+        // The data folder is relative.
+        .current_dir(dir)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = String::new();
+    BufReader::new(service.stdout.take().unwrap())
+        .read_line(&mut ready)
+        .unwrap();
+    service
 }
 
 fn callers_in_the_menu(program: &Path, service: u32) {
@@ -352,18 +367,23 @@ fn resident(id: u32) -> i64 {
 }
 
 fn metric(name: &str) -> f64 {
-    let text = get("/metrics");
-    let line = text
+    metric_in(&get("/metrics"), name).unwrap_or(0.0)
+}
+
+fn metric_in(page: &str, name: &str) -> Option<f64> {
+    let line = page
         .lines()
         .find(|l| l.starts_with(name) && l[name.len()..].starts_with(' '));
-    line.and_then(|l| l.rsplit(' ').next())
-        .and_then(|v| v.parse().ok())
-        .unwrap_or(0.0)
+    line?.rsplit(' ').next()?.parse().ok()
 }
 
 fn get(path: &str) -> String {
-    let mut stream = TcpStream::connect(HTTP).unwrap();
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {HTTP}\r\n\r\n").unwrap();
+    get_from(HTTP, path)
+}
+
+fn get_from(http: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(http).unwrap();
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {http}\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer

@@ -93,7 +93,7 @@ fn per_call(service: u32) -> f64 {
 }
 
 /// Time on a processor so far, seconds: of all threads, in nanoseconds (`/proc/PID/task/TID/schedstat`).
-fn run_time(service: u32) -> f64 {
+pub fn run_time(service: u32) -> f64 {
     let tasks = std::fs::read_dir(format!("/proc/{service}/task")).unwrap();
     let nanoseconds = tasks.filter_map(|task| {
         let text = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;

@@ -30,6 +30,8 @@ mod settings;
 mod sockets;
 mod stream;
 mod streams;
+#[cfg(test)]
+mod tests;
 
 pub use calls::{IncomingCall, NewCall, RefusedCall, Sip, SipCall};
 pub(crate) use driver::reason;

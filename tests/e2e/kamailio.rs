@@ -9,14 +9,15 @@ use std::process::{Child, Command, Stdio};
 
 const MODULES: &str = "/usr/lib/x86_64-linux-gnu/kamailio/modules";
 
-struct Kamailio {
+/// Ends when dropped.
+pub struct Kamailio {
     child: Child,
     address: SocketAddr,
 }
 
 impl Kamailio {
     /// Hands every call on to `to`, a SIP URI; `more` goes among its settings.
-    fn start(service: &Service, to: &str, more: &str) -> Kamailio {
+    pub fn start(service: &Service, to: &str, more: &str) -> Kamailio {
         let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let dir = service.dir.join("kamailio");
         std::fs::create_dir_all(&dir).unwrap();
@@ -97,7 +98,7 @@ impl Drop for Kamailio {
 }
 
 /// Both kinds of end: the caller's BYE, and ours, which must find its way back through the proxy.
-fn calls_pass(service: &Service, proxy: &Kamailio, tcp: bool) {
+pub fn calls_pass(service: &Service, proxy: &Kamailio, tcp: bool) {
     for (scenario, reason) in [("proxied", "caller_hung_up"), ("proxied_bye", "no_media")] {
         let run = sipp(service, scenario).through(proxy.address);
         if tcp { run.tcp() } else { run }.passes();
@@ -105,7 +106,8 @@ fn calls_pass(service: &Service, proxy: &Kamailio, tcp: bool) {
     }
 }
 
-const SOON: &str = "media.rtp_timeout_seconds = 2\n";
+/// The service hangs up soon, for it hears nothing.
+pub const SOON: &str = "media.rtp_timeout_seconds = 2\n";
 
 #[test]
 fn a_proxy_that_stays_in_the_way_sees_every_request_of_the_call() {

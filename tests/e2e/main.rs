@@ -1,4 +1,4 @@
-//! End to end: a real `omnigate serve` against real peers (sipp, baresip, Chromium with the published SDKs).
+//! End to end: a real `omnigate serve` against real peers (sipp, baresip, PJSIP, Chromium with the published SDKs).
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 // What the parts of a test share is `pub`; nothing is public in a test.
@@ -26,6 +26,7 @@ mod owners;
 mod page;
 mod page_recordings;
 mod parts_that_die;
+mod pjsip;
 mod proxy;
 mod raw_rtp;
 mod raw_sip;
@@ -43,8 +44,11 @@ mod sdk_sessions;
 mod sdk_video;
 mod sip_dialogs;
 mod sip_faults;
+mod sip_offers;
 mod sip_races;
 mod sip_torture;
+mod sip_ways;
 mod sipp;
 mod softphone;
 mod turn;
+mod wire;

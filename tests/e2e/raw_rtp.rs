@@ -135,3 +135,47 @@ fn rtp_goes_to_where_a_caller_behind_nat_really_is() {
         service.log().contains("RTP comes from another address")
     });
 }
+
+#[test]
+fn the_signalled_address_takes_its_place_back_when_it_speaks() {
+    let service = Service::start("");
+    let mut other = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut caller = Caller::call(&service, Some(other.local_addr().unwrap().port()));
+    for socket in [&caller.rtp, &other] {
+        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    }
+    // One behind NAT comes first.
+    for _ in 0..10 {
+        caller.frame(&[0; 160]);
+    }
+    let mut buffer = [0; 2048];
+    assert_eq!(caller.rtp.recv(&mut buffer).unwrap(), 172);
+    // What was sent there before anybody spoke.
+    other.set_nonblocking(true).unwrap();
+    while other.recv(&mut buffer).is_ok() {}
+    other.set_nonblocking(false).unwrap();
+    std::mem::swap(&mut caller.rtp, &mut other);
+    for _ in 0..10 {
+        caller.frame(&[0; 160]);
+    }
+    assert_eq!(caller.rtp.recv(&mut buffer).unwrap(), 172);
+    service.until("it is in the log", || {
+        service.log().contains("RTP comes from where SDP said")
+    });
+}
+
+#[test]
+fn reports_alone_keep_a_call_and_without_them_it_ends() {
+    let service = Service::start("media.rtp_timeout_seconds = 4\n");
+    let caller = Caller::call(&service, None);
+    let reports = SocketAddr::new(caller.server_rtp.ip(), caller.server_rtp.port() + 1);
+    // An empty receiver report (RFC 3550 section 6.4.2).
+    let report = [0x80, 201, 0, 1, 0, 0, 0, 7];
+    let until = Instant::now() + Duration::from_secs(7);
+    while Instant::now() < until {
+        caller.rtp.send_to(&report, reports).unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(service.calls().iter().all(|c| c["state"] != "ended"));
+    assert_eq!(service.last_reason(), "no_media");
+}

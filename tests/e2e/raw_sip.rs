@@ -4,6 +4,9 @@ use std::cell::RefCell;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+/// How long an answer may take.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
 /// A SIP peer that writes its datagrams itself.
 pub struct Peer {
     socket: UdpSocket,
@@ -23,18 +26,29 @@ impl Drop for Peer {
 
 /// The BYE for the call that this answer has taken.
 pub fn hang_up(answer: &str, via: &str) -> String {
+    within(answer, via, "BYE", 4711, "", "")
+}
+
+/// A request in the call that this answer has taken; `more` are further header lines.
+pub fn within(answer: &str, via: &str, method: &str, cseq: u32, more: &str, body: &str) -> String {
     let line = |name: &str| answer.lines().find(|l| l.starts_with(name)).unwrap();
     format!(
-        "BYE sip:omnigate@127.0.0.1 SIP/2.0\r\nVia: {via}bye\r\n{}\r\n{}\r\n{}\r\nCSeq: 4711 BYE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+        "{method} sip:omnigate@127.0.0.1 SIP/2.0\r\nVia: {via}{method}{cseq}\r\n{}\r\n{}\r\n{}\r\nCSeq: {cseq} {method}\r\nMax-Forwards: 70\r\n{more}Content-Length: {}\r\n\r\n{body}",
         line("From:"),
         line("To:"),
-        line("Call-ID:")
+        line("Call-ID:"),
+        body.len()
     )
 }
 
 impl Peer {
     pub fn new(to: SocketAddr) -> Peer {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        Peer::on("127.0.0.1", to)
+    }
+
+    /// A peer with this address.
+    pub fn on(ip: &str, to: SocketAddr) -> Peer {
+        let socket = UdpSocket::bind((ip, 0)).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         Peer {
             socket,
@@ -77,6 +91,34 @@ impl Peer {
         }
         all
     }
+}
+
+impl Peer {
+    /// Calls and acknowledges; the 200.
+    pub fn call(&self, invite: &str) -> String {
+        self.send(invite.as_bytes());
+        let got = self.collect(PATIENCE, |all| all.iter().any(|m| is_final(m)));
+        let ok = got.into_iter().find(|m| is_final(m)).expect("a final answer");
+        assert_eq!(status(&ok), 200, "{ok}");
+        self.send(within(&ok, &self.via(), "ACK", 8, "", "").as_bytes());
+        ok
+    }
+
+    /// Sends a request and waits for its final answer.
+    pub fn ask(&self, request: &str) -> String {
+        let cseq = line(request, "CSeq:");
+        self.send(request.as_bytes());
+        let is = |m: &String| is_final(m) && line(m, "CSeq:") == cseq;
+        let got = self.collect(PATIENCE, |all| all.iter().any(is));
+        got.into_iter()
+            .find(is)
+            .unwrap_or_else(|| panic!("no answer to {request}"))
+    }
+}
+
+/// The line of this field, or nothing.
+pub fn line<'a>(message: &'a str, name: &str) -> &'a str {
+    message.lines().find(|l| l.starts_with(name)).unwrap_or_default()
 }
 
 pub fn status(message: &str) -> u16 {

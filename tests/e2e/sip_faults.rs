@@ -1,19 +1,13 @@
 //! What once went wrong on the wire, over real sockets. The pure cases are in `crates/sip/tests`.
 
 use crate::harness::Service;
-use crate::raw_sip::{Peer, SDP, hang_up, is_final, request, status};
+use crate::raw_sip::{PATIENCE, Peer, SDP, is_final, line, request, status, within};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(5);
-
-fn line<'a>(message: &'a str, name: &str) -> &'a str {
-    message.lines().find(|l| l.starts_with(name)).unwrap_or_default()
-}
-
 /// An INVITE of this peer over a stream.
-fn invite_by_tcp(via: &str, contact: &str) -> String {
+pub fn invite_by_tcp(via: &str, contact: &str) -> String {
     let udp = request(
         "INVITE sip:07012345678@127.0.0.1 SIP/2.0",
         "INVITE",
@@ -25,7 +19,7 @@ fn invite_by_tcp(via: &str, contact: &str) -> String {
 }
 
 /// Reads from a stream until `done`.
-fn read_until(stream: &mut TcpStream, done: impl Fn(&str) -> bool) -> String {
+pub fn read_until(stream: &mut TcpStream, done: impl Fn(&str) -> bool) -> String {
     stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     let until = Instant::now() + Duration::from_secs(15);
     let mut seen = String::new();
@@ -39,6 +33,13 @@ fn read_until(stream: &mut TcpStream, done: impl Fn(&str) -> bool) -> String {
     }
     assert!(done(&seen), "{seen}");
     seen
+}
+
+/// The 200 to a request.
+pub fn agreeing(request: &str) -> String {
+    let lines = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
+    let lines = lines.map(|name| format!("{}\r\n", line(request, name)));
+    format!("SIP/2.0 200 OK\r\n{}Content-Length: 0\r\n\r\n", lines.concat())
 }
 
 #[test]
@@ -162,8 +163,9 @@ fn a_bye_over_tcp_finds_its_way_when_the_connection_is_gone() {
         seen.contains("SIP/2.0 200") && seen.ends_with("\r\n")
     });
     let ok = &ok[ok.find("SIP/2.0 200").unwrap()..];
-    let ack = hang_up(ok, &via).replace("BYE", "ACK").replace("4711", "8");
-    stream.write_all(ack.as_bytes()).unwrap();
+    stream
+        .write_all(within(ok, &via, "ACK", 8, "", "").as_bytes())
+        .unwrap();
     service.until("the call is confirmed", || {
         service.log().contains("call confirmed")
     });
@@ -171,9 +173,7 @@ fn a_bye_over_tcp_finds_its_way_when_the_connection_is_gone() {
     let (mut back, _) = phone.accept().unwrap();
     let bye = read_until(&mut back, |seen| seen.contains("\r\n\r\n"));
     assert!(bye.starts_with("BYE ") && bye.contains("no_media"), "{bye}");
-    let lines = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"].map(|name| format!("{}\r\n", line(&bye, name)));
-    let answer = format!("SIP/2.0 200 OK\r\n{}Content-Length: 0\r\n\r\n", lines.concat());
-    back.write_all(answer.as_bytes()).unwrap();
+    back.write_all(agreeing(&bye).as_bytes()).unwrap();
 }
 
 #[test]
@@ -245,11 +245,7 @@ fn it_rings_before_it_is_answered_and_nothing_is_sent_before_the_ack() {
     ear.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
     let mut buffer = [0; 2048];
     assert!(ear.recv(&mut buffer).is_err(), "RTP before the ACK");
-    let ack = hang_up(&got[2], &peer.via())
-        .replace("BYE", "ACK")
-        .replace("4711", "8")
-        .replace("bye", "ack");
-    peer.send(ack.as_bytes());
+    peer.send(within(&got[2], &peer.via(), "ACK", 8, "", "").as_bytes());
     ear.set_read_timeout(Some(PATIENCE)).unwrap();
     assert_eq!(ear.recv(&mut buffer).unwrap(), 172, "20 ms of G.711");
 }
@@ -257,32 +253,19 @@ fn it_rings_before_it_is_answered_and_nothing_is_sent_before_the_ack() {
 #[test]
 fn every_request_right_behind_the_ack_is_served() {
     let service = Service::start("");
-    for n in 0..20 {
+    let requests = [
+        ("INVITE", "application/sdp", SDP),
+        ("UPDATE", "application/sdp", SDP),
+        ("INFO", "application/dtmf-relay", "Signal=1\r\nDuration=160\r\n"),
+    ];
+    for (n, (method, kind, body)) in requests.iter().cycle().take(30).enumerate() {
         let peer = Peer::new(service.sip_udp);
-        peer.send(peer.invite("").as_bytes());
-        let got = peer.collect(PATIENCE, |all| all.iter().any(|m| is_final(m)));
-        let ok = got.iter().find(|m| is_final(m)).unwrap().clone();
-        let ack = hang_up(&ok, &peer.via())
-            .replace("BYE", "ACK")
-            .replace("4711", "8")
-            .replace("bye", "ack");
-        let update = hang_up(&ok, &peer.via())
-            .replace("BYE", "UPDATE")
-            .replace("4711", "9")
-            .replace("bye", "update")
-            .replace(
-                "Content-Length: 0\r\n\r\n",
-                &format!(
-                    "Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{SDP}",
-                    SDP.len()
-                ),
-            );
-        peer.send(ack.as_bytes());
-        peer.send(update.as_bytes());
-        let got = peer.collect(PATIENCE, |all| {
-            all.iter().any(|m| m.contains("UPDATE") && is_final(m))
-        });
-        let answer = got.iter().find(|m| m.contains("9 UPDATE")).unwrap();
-        assert_eq!(status(answer), 200, "call {n}: {answer}");
+        let ok = peer.call(&peer.invite(""));
+        let more = format!("{}\r\nContent-Type: {kind}\r\n", peer.contact());
+        let answer = peer.ask(&within(&ok, &peer.via(), method, 9, &more, body));
+        assert_eq!(status(&answer), 200, "call {n}: {answer}");
+        if *method == "INVITE" {
+            peer.send(within(&ok, &peer.via(), "ACK", 9, "", "").as_bytes());
+        }
     }
 }

@@ -29,6 +29,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError;
 
 /// A caller's media.
 pub(crate) struct Leg {
@@ -118,11 +119,10 @@ impl Leg {
         }
     }
 
-    /// A full queue loses the event: the control plane has 256 places a call and reads at once.
+    /// A full queue loses the event: the control plane has 256 places a call and reads at once. When nobody is there any
+    /// more, nothing is lost.
     pub(crate) fn tell(&self, event: LegEvent, figures: &ShardFigures) {
-        if self.events.try_send(event).is_err() {
-            ShardFigures::count(&figures.events_lost);
-        }
+        tell(&self.events, event, figures);
     }
 
     pub(crate) fn set_media(&mut self, agreed: Agreed, now: Instant) {
@@ -264,11 +264,9 @@ impl Leg {
             return;
         }
         self.playout.pull(now, &mut self.frame);
-        let (events, lost) = (&self.events, &figures.events_lost);
+        let events = &self.events;
         self.tones.hear(&self.frame, |key| {
-            if events.try_send(LegEvent::Digit(key, Source::InBand)).is_err() {
-                ShardFigures::count(lost);
-            }
+            tell(events, LegEvent::Digit(key, Source::InBand), figures);
         });
         let held = self.held();
         self.captured.held(held, now, &mut outlet.tap.borrow_mut());
@@ -354,6 +352,12 @@ impl Leg {
             rtt: s.rtt,
             remote_loss_fraction: s.remote_loss_fraction,
         }
+    }
+}
+
+fn tell(events: &Sender<LegEvent>, event: LegEvent, figures: &ShardFigures) {
+    if let Err(TrySendError::Full(_)) = events.try_send(event) {
+        ShardFigures::count(&figures.events_lost);
     }
 }
 

@@ -310,3 +310,20 @@ fn a_caller_who_has_sent_an_event_is_not_listened_to_for_tones() {
     assert!(keyed(&mut bench, &mut phone, "704915", Keys::Tones).is_empty());
     assert!(keyed(&mut bench, &mut phone, "704915", Keys::Events) == "704915");
 }
+
+#[test]
+fn an_event_is_lost_when_the_queue_is_full_and_not_when_nobody_is_there_any_more() {
+    for (listens, lost) in [(true, 1), (false, 0)] {
+        let mut bench = Bench::new();
+        let (sender, events) = mpsc::channel(1);
+        sender.try_send(LegEvent::FirstPacket).unwrap();
+        let leg = bench.plane.open_leg_at(HOST.into(), sender, bench.now).unwrap();
+        bench.turn();
+        let events = listens.then_some(events);
+        // Its last figures.
+        drop(leg);
+        bench.turn();
+        assert_eq!(bench.plane.figures().events_lost, lost);
+        drop(events);
+    }
+}
