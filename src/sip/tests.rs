@@ -38,6 +38,7 @@ async fn a_connection_stays_while_a_call_uses_it_and_one_that_nobody_uses_is_clo
         }],
         advertise: [127, 0, 0, 1].into(),
         connections: 8,
+        dns: Vec::new(),
     };
     let parts = SipParts {
         filter: Arc::new(SourceFilter::new(
