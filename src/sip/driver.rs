@@ -172,6 +172,7 @@ impl<N: Network> Driver<N> {
                 Output::Event(event) => self.event(event),
             }
         }
+        self.network.flush();
         self.parts.metrics.dialogs(self.endpoint.alive());
     }
 

@@ -25,6 +25,9 @@ pub(crate) trait Network: Send + 'static {
     /// Sends. What cannot be sent arrives as [`Arrival::Failed`]; it does not wait.
     fn send(&mut self, transmit: Transmit);
 
+    /// The end of a turn: what was to be sent goes out together.
+    fn flush(&mut self);
+
     /// Lets go of what nobody has used for long; `used` says which connections calls go by.
     fn sweep(&mut self, used: &dyn Fn(ConnectionId) -> bool);
 }

@@ -11,19 +11,23 @@ use bytes::Bytes;
 use omnigate_sip::message::Transport;
 use omnigate_sip::transaction::{Origin, Transmit};
 use omnigate_sip::{ConnectionId, Hop, Listener, ListenerId, Listeners};
+use rustix::net::addr::SocketAddrArg;
+use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, sendmmsg};
 use std::collections::{HashMap, VecDeque};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IoSlice};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
-use tokio::io::ReadBuf;
+use tokio::io::{Interest, ReadBuf};
 use tokio::net::{TcpListener, UdpSocket};
 
 /// Largest datagram read, bytes.
 const MAX_DATAGRAM: usize = 65_535;
 /// Datagrams that may wait for a socket whose buffer is full; one more is lost, as the network might have lost it.
 const WAITING: usize = 1024;
+/// Datagrams that are sent in one call of the system.
+const BATCH: usize = 64;
 /// Neighbours whose side of this machine is remembered.
 const NEIGHBOURS: usize = 1024;
 
@@ -33,13 +37,22 @@ pub(super) struct Sockets {
     streams: Streams,
     filter: Arc<SourceFilter>,
     metrics: Arc<Metrics>,
-    waiting: VecDeque<(usize, SocketAddr, Bytes)>,
+    outbox: VecDeque<Datagram>,
     failed: VecDeque<Origin>,
     /// Which of our addresses a neighbour sees, for sockets that are bound to all.
     sides: HashMap<IpAddr, IpAddr>,
     buffer: Box<[u8]>,
     /// The socket that is asked first, in turn.
     turn: usize,
+}
+
+/// One that is to be sent.
+struct Datagram {
+    /// The listener's place.
+    at: usize,
+    remote: SocketAddr,
+    bytes: Bytes,
+    origin: Origin,
 }
 
 struct Bound {
@@ -90,7 +103,7 @@ impl Sockets {
             streams,
             filter,
             metrics,
-            waiting: VecDeque::new(),
+            outbox: VecDeque::new(),
             failed: VecDeque::new(),
             sides: HashMap::new(),
             buffer: vec![0; MAX_DATAGRAM].into(),
@@ -163,48 +176,75 @@ impl Sockets {
         SocketAddr::new(ip, bound.port())
     }
 
-    fn send_datagram(&mut self, transmit: Transmit) {
+    fn put(&mut self, transmit: Transmit) {
         let at = usize::from(transmit.hop.listener.0);
-        let Some((address, socket)) = self
-            .listeners
-            .get(at)
-            .and_then(|l| Some((l.address, l.udp.as_ref()?)))
-        else {
+        let Some(bound) = self.listeners.get(at).filter(|l| l.udp.is_some()) else {
             return self.failed.push_back(transmit.origin);
         };
-        let remote = dressed(transmit.hop.remote, address.is_ipv6());
-        // An ICMP error of an earlier datagram is reported once, by the next send.
-        let sent = socket
-            .try_send_to(&transmit.bytes, remote)
-            .or_else(|e| match e.kind() {
-                ErrorKind::ConnectionRefused => socket.try_send_to(&transmit.bytes, remote),
-                _ => Err(e),
+        if self.outbox.len() < WAITING {
+            self.outbox.push_back(Datagram {
+                at,
+                remote: dressed(transmit.hop.remote, bound.address.is_ipv6()),
+                bytes: transmit.bytes,
+                origin: transmit.origin,
             });
-        match sent {
-            Ok(_) => {}
-            Err(e) if e.kind() == ErrorKind::WouldBlock => {
-                if self.waiting.len() < WAITING {
-                    self.waiting.push_back((at, remote, transmit.bytes));
+        }
+    }
+
+    /// Sends what waits, in one call all that goes out of the same socket, until a socket takes no more.
+    fn send_waiting(&mut self) {
+        // An ICMP error of an earlier datagram is reported once, by the next send.
+        let mut told = false;
+        while let Some(first) = self.outbox.front() {
+            let (at, to) = (first.at, first.remote);
+            let run = self
+                .outbox
+                .iter()
+                .take(BATCH)
+                .take_while(|one| one.at == at)
+                .count();
+            let Some(socket) = self.listeners.get(at).and_then(|l| l.udp.as_ref()) else {
+                self.outbox.pop_front();
+                continue;
+            };
+            let waiting = self.outbox.make_contiguous().get(..run).unwrap_or_default();
+            match socket.try_io(Interest::WRITABLE, || send_all(socket, waiting)) {
+                Ok(sent) => {
+                    self.outbox.drain(..sent);
+                    told = false;
                 }
-            }
-            Err(e) => {
-                tracing::debug!(error = %e, to = %remote, "a datagram cannot be sent");
-                self.failed.push_back(transmit.origin);
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return,
+                Err(e) if e.kind() == ErrorKind::ConnectionRefused && !told => told = true,
+                Err(e) => {
+                    tracing::debug!(error = %e, %to, "a datagram cannot be sent");
+                    self.failed.extend(self.outbox.pop_front().map(|one| one.origin));
+                    told = false;
+                }
             }
         }
     }
 
     fn poll_waiting(&mut self, cx: &mut Context<'_>) {
-        while let Some((at, remote, bytes)) = self.waiting.pop_front() {
-            let Some(socket) = self.listeners.get(at).and_then(|l| l.udp.as_ref()) else {
-                continue;
-            };
-            if socket.poll_send_to(cx, &bytes, remote).is_pending() {
-                self.waiting.push_front((at, remote, bytes));
+        while let Some(first) = self.outbox.front() {
+            let socket = self.listeners.get(first.at).and_then(|l| l.udp.as_ref());
+            if socket.is_some_and(|socket| socket.poll_send_ready(cx).is_pending()) {
                 return;
             }
+            self.send_waiting();
         }
     }
+}
+
+/// Sends datagrams of one socket with one call of the system; how many have gone.
+fn send_all(socket: &UdpSocket, all: &[Datagram]) -> std::io::Result<usize> {
+    let addresses: Vec<_> = all.iter().map(|one| one.remote.as_any()).collect();
+    let bytes: Vec<_> = all.iter().map(|one| [IoSlice::new(&one.bytes)]).collect();
+    let mut controls: Vec<_> = all.iter().map(|_| SendAncillaryBuffer::default()).collect();
+    let parts = addresses.iter().zip(&bytes).zip(&mut controls);
+    let mut messages: Vec<_> = parts
+        .map(|((address, bytes), control)| MMsgHdr::new_with_addr(address, bytes, control))
+        .collect();
+    Ok(sendmmsg(socket, &mut messages, SendFlags::empty())?)
 }
 
 impl Network for Sockets {
@@ -232,10 +272,14 @@ impl Network for Sockets {
 
     fn send(&mut self, transmit: Transmit) {
         if transmit.hop.transport == Transport::Udp {
-            self.send_datagram(transmit);
+            self.put(transmit);
         } else if let Err(origin) = self.streams.send(transmit) {
             self.failed.push_back(origin);
         }
+    }
+
+    fn flush(&mut self) {
+        self.send_waiting();
     }
 
     fn sweep(&mut self, used: &dyn Fn(ConnectionId) -> bool) {

@@ -7,6 +7,8 @@ use crate::exchange::{Exchange, Ringing};
 use crate::harness::Service;
 use crate::softphone::Softphone;
 use serde_json::{Value, json};
+use std::net::{SocketAddr, UdpSocket};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 const NUMBER: &str = "02-123-4567";
@@ -142,6 +144,108 @@ fn what_may_not_be_called_is_refused_with_its_rule_before_anything_is_sent() {
     }
 }
 
+#[test]
+fn a_carrier_that_asks_who_calls_is_told_by_digest() {
+    let exchange = Exchange::new();
+    let service = Service::start(&exchange.of("user = \"shop\"\npassword = \"hush hush\""));
+    let mut app = App::sign_in(&service, "ann");
+    assert_eq!(ask(&mut app, NUMBER)["result"], "success");
+    let challenge =
+        "WWW-Authenticate: Digest realm=\"carrier\", nonce=\"abc\", algorithm=SHA-256, qop=\"auth\"\r\n";
+    exchange.rings().refuses(401, challenge);
+    let there = exchange.rings();
+    let answer = there
+        .invite
+        .lines()
+        .find(|line| line.starts_with("Authorization: Digest"));
+    let answer = answer.expect("an answer to the challenge");
+    for part in [
+        "username=\"shop\"",
+        "realm=\"carrier\"",
+        "nonce=\"abc\"",
+        "nc=00000001",
+        "algorithm=SHA-256",
+    ] {
+        assert!(answer.contains(part), "{answer}");
+    }
+    there.respond(180, "");
+    there.answers();
+    app.request("LEAVE", json!({}));
+    there.is_hung_up();
+    assert!(!service.log().contains("hush hush"));
+}
+
+/// A name server, ended on drop.
+struct NameServer {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl NameServer {
+    fn start(records: &[String]) -> NameServer {
+        let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let child = Command::new("dnsmasq")
+            .args([
+                "--keep-in-foreground",
+                "--no-resolv",
+                "--no-hosts",
+                "--bind-interfaces",
+                "--conf-file=/dev/null",
+            ])
+            .args([
+                "--user=root",
+                "--group=root",
+                "--pid-file",
+                "--listen-address=127.0.0.1",
+            ])
+            .arg(format!("--port={}", address.port()))
+            .args(records)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("dnsmasq; scripts/test installs it");
+        NameServer { child, address }
+    }
+}
+
+impl Drop for NameServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_gateway_that_is_a_name_is_found_by_naptr_and_srv_and_the_next_host_is_asked() {
+    let (first, second) = (Exchange::new(), Exchange::new());
+    let srv = |host: &str, exchange: &Exchange, priority: u16| {
+        let port = exchange.address().port();
+        format!("--srv-host=_sip._udp.gw.test,{host}.gw.test,{port},{priority},0")
+    };
+    let names = NameServer::start(&[
+        "--naptr-record=gw.test,10,10,s,SIP+D2U,,_sip._udp.gw.test".to_owned(),
+        srv("b", &second, 20),
+        srv("a", &first, 10),
+        "--address=/gw.test/127.0.0.1".to_owned(),
+    ]);
+    let trunk = Exchange::trunk(&["sip:gw.test".to_owned()], "");
+    let service = Service::start(&format!("sip.dns = [\"{}\"]\n{trunk}", names.address));
+    let mut app = App::sign_in(&service, "ann");
+    assert_eq!(ask(&mut app, NUMBER)["result"], "success");
+    let there = first.rings();
+    assert!(
+        there.invite.starts_with("INVITE sip:021234567@gw.test SIP/2.0"),
+        "{}",
+        there.invite
+    );
+    there.refuses(503, "");
+    let there = second.rings();
+    there.respond(180, "");
+    there.answers();
+    app.request("LEAVE", json!({}));
+    there.is_hung_up();
+}
+
 /// Early media, the answer, both directions and the end, with the published SDK in Chromium.
 fn a_call_with(sdk: Sdk) {
     let browser = Browser::take();
@@ -190,7 +294,7 @@ fn an_app_and_a_telephone_of_another_make_hear_each_other() {
     ann.wait_for_tones(&[1_300.0]);
     assert_hears("ann", &ann.listen(1.5), 48_000, &[1_300.0], 600.0);
     ann.run("await sdk.leave()");
-    let heard = phone.is_hung_up();
+    let heard = phone.until_hung_up();
     let loud = crate::audio::level_at(&heard, 8_000, 600.0);
     assert!(
         loud > crate::audio::level_at(&heard, 8_000, 1_300.0) + 20.0,

@@ -134,7 +134,7 @@ impl Softphone {
     }
 
     /// Waits for the other side to hang up a call of more than a second; what it heard, at 8 kHz.
-    pub fn is_hung_up(mut self) -> Vec<i16> {
+    pub fn until_hung_up(mut self) -> Vec<i16> {
         self.says.wait_for("terminated (duration");
         self.quit()
     }

@@ -66,5 +66,7 @@ impl Network for Air {
         lock(&self.0).to_carrier.push_back(transmit.bytes);
     }
 
+    fn flush(&mut self) {}
+
     fn sweep(&mut self, _: &dyn Fn(ConnectionId) -> bool) {}
 }
