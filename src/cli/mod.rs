@@ -10,6 +10,7 @@ mod recording;
 mod serve;
 mod service;
 mod translate;
+mod trunk;
 mod webhook;
 
 use clap::{Parser, Subcommand};
@@ -55,6 +56,14 @@ enum Command {
         #[command(subcommand)]
         command: recording::RecordingCommand,
     },
+    /// Look at what trunks would do.
+    Trunk {
+        /// Configuration file (TOML); default: the file named by OMNIGATE_CONFIG, else built-in defaults.
+        #[arg(long, value_name = "FILE", global = true)]
+        config: Option<PathBuf>,
+        #[command(subcommand)]
+        command: trunk::TrunkCommand,
+    },
     /// Look at webhook deliveries, send them again.
     Webhook {
         /// Configuration file (TOML); default: the file named by OMNIGATE_CONFIG, else built-in defaults.
@@ -79,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Webhook { config, command } => {
             runtime().and_then(|r| r.block_on(webhook::run(config.as_deref(), command)))
         }
+        Command::Trunk { config, command } => trunk::run(config.as_deref(), command),
         Command::Health { address } => health::run(&address),
         Command::Version => {
             say(&format!("omnigate {}", env!("CARGO_PKG_VERSION")));

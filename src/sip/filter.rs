@@ -1,5 +1,6 @@
 //! Who may send, and how much.
 
+use super::strangers::Strangers;
 use crate::budget::{Bucket, Pace};
 use crate::sync::lock;
 use ipnet::IpNet;
@@ -22,6 +23,7 @@ pub struct SourceFilter {
     buckets: Mutex<HashMap<IpAddr, Bucket>>,
     /// Hosts that are called, and by which trunk: what a gateway's name has led to.
     expected: Mutex<HashMap<IpAddr, Arc<str>>>,
+    strangers: Strangers,
 }
 
 /// Why a packet is not admitted.
@@ -45,6 +47,7 @@ impl SourceFilter {
             },
             buckets: Mutex::new(HashMap::new()),
             expected: Mutex::new(HashMap::new()),
+            strangers: Strangers::default(),
         }
     }
 
@@ -61,6 +64,11 @@ impl SourceFilter {
             one.map(|one| expected.remove(&one));
         }
         expected.insert(host, trunk.into());
+    }
+
+    /// Something came from a source that nobody knows; whoever runs the service is told, now and then.
+    pub(super) fn stranger(&self, source: IpAddr, now: Instant) {
+        self.strangers.came(source.to_canonical(), &self.allowed, now);
     }
 
     /// True when some trunk allows the source.

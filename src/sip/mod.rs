@@ -15,7 +15,7 @@
 //! | `network` | what the driver needs of a network; sockets are one, a test has another |
 //! | `sockets` | UDP, and the streams beside it |
 //! | `streams`, `stream` | all connections of streams; one of them |
-//! | `filter` | which sources may send, and how much |
+//! | `filter`, `strangers` | which sources may send, and how much; who sends though it may not |
 //! | `names` | names of gateways, asked of the DNS |
 //! | `marked` | our id of a call in its responses |
 
@@ -28,6 +28,7 @@ mod network;
 mod order;
 mod settings;
 mod sockets;
+mod strangers;
 mod stream;
 mod streams;
 #[cfg(test)]

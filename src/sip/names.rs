@@ -10,15 +10,16 @@ use hickory_resolver::proto::rr::{RData, RecordType};
 use omnigate_sip::Random;
 use omnigate_sip::message::Transport;
 use omnigate_sip::resolve::{
-    Cache, Candidate, Failure, Families, Found, Lookup, Naptr, Question, Records, ResolveError, Srv, Step,
-    Target, Ways,
+    Candidate, Failure, Families, Found, Lookup, Naptr, Question, Records, ResolveError, Srv, Step, Target,
+    Ways,
 };
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use tracing::warn;
 
-/// Asks name servers and remembers what they said.
+/// Asks name servers; the resolver remembers what they said as long as that is good. Each question for a gateway is answered
+/// anew, so that hosts get the share of calls that their weights say (RFC 2782).
 #[derive(Debug)]
 pub(super) struct Names {
     /// Those to ask; none: the system's.
@@ -26,13 +27,7 @@ pub(super) struct Names {
     ways: Ways,
     /// Made when the first name is asked for.
     resolver: OnceLock<Option<TokioResolver>>,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    cache: Cache,
-    random: Random,
+    random: Mutex<Random>,
 }
 
 impl Names {
@@ -51,10 +46,7 @@ impl Names {
             servers,
             ways: Ways { transports, families },
             resolver: OnceLock::new(),
-            state: Mutex::new(State {
-                cache: Cache::default(),
-                random: Random::new(seed),
-            }),
+            random: Mutex::new(Random::new(seed)),
         }
     }
 
@@ -63,13 +55,7 @@ impl Names {
     /// # Errors
     /// [`ResolveError`]
     pub(super) async fn resolve(&self, targets: &[Target]) -> Result<Vec<Candidate>, ResolveError> {
-        let mut lookup = {
-            let mut state = lock(&self.state);
-            if let Some(known) = state.cache.get(targets, Instant::now()) {
-                return known.map(<[Candidate]>::to_vec);
-            }
-            Lookup::new(targets, self.ways.clone(), &mut state.random)
-        };
+        let mut lookup = Lookup::new(targets, self.ways.clone(), &mut lock(&self.random));
         let mut asked = FuturesUnordered::new();
         let result = loop {
             match lookup.poll() {
@@ -80,14 +66,13 @@ impl Names {
                 Step::Done(result) => break result,
                 _ => match asked.next().await {
                     Some((question, answer)) => {
-                        lookup.answer(&question, answer, &mut lock(&self.state).random);
+                        lookup.answer(&question, answer, &mut lock(&self.random));
                     }
                     // It waits for nothing: that cannot be, and must not hang a call.
                     None => break Err(ResolveError::Failed),
                 },
             }
         };
-        lock(&self.state).cache.put(targets, &result, Instant::now());
         result.map(|resolved| resolved.candidates)
     }
 

@@ -142,6 +142,7 @@ impl Sockets {
             let peer = match self.filter.admit(source.ip(), Instant::now()) {
                 Ok(peer) => peer,
                 Err(Refused::Unknown) => {
+                    self.filter.stranger(source.ip(), Instant::now());
                     self.metrics.sip_dropped("unknown_source");
                     continue;
                 }

@@ -86,6 +86,7 @@ impl Streams {
                 };
                 // Strangers and crowds are cut off without a word.
                 if !filter.knows(peer.ip()) {
+                    filter.stranger(peer.ip(), Instant::now().into_std());
                     metrics.sip_dropped("unknown_source");
                 } else if let Ok(permit) = permits.clone().try_acquire_owned() {
                     let _ = tell.send(News::Accepted(id, stream, peer, permit)).await;

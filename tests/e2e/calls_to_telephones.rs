@@ -246,6 +246,33 @@ fn a_gateway_that_is_a_name_is_found_by_naptr_and_srv_and_the_next_host_is_asked
     there.is_hung_up();
 }
 
+#[test]
+fn hosts_of_a_name_get_the_share_of_calls_that_their_weights_say() {
+    let (heavy, light) = (Exchange::new(), Exchange::new());
+    let srv = |host: &str, exchange: &Exchange, weight: u16| {
+        let port = exchange.address().port();
+        format!("--srv-host=_sip._udp.gw.test,{host}.gw.test,{port},10,{weight}")
+    };
+    let names = NameServer::start(&[
+        srv("a", &heavy, 95),
+        srv("b", &light, 5),
+        "--address=/gw.test/127.0.0.1".to_owned(),
+    ]);
+    let trunk = Exchange::trunk(&["sip:gw.test".to_owned()], "");
+    let service = Service::start(&format!("sip.dns = [\"{}\"]\n{trunk}", names.address));
+    let mut app = App::sign_in(&service, "ann");
+    // At 19 to 1 the lighter one gets more than half of 24 calls once in a thousand million times.
+    let mut calls = 0;
+    for _ in 0..24 {
+        assert_eq!(ask(&mut app, NUMBER)["result"], "success");
+        let there = Exchange::first_of(&[&heavy, &light]);
+        calls += usize::from(there.is_at(&heavy));
+        there.refuses(486, "");
+        app.wait_for("WS_LEAVE_NOTI");
+    }
+    assert!(calls > 12, "{calls} of 24 calls went to the heavier host");
+}
+
 /// Early media, the answer, both directions and the end, with the published SDK in Chromium.
 fn a_call_with(sdk: Sdk) {
     let browser = Browser::take();

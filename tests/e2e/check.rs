@@ -77,3 +77,43 @@ fn a_service_that_starts_has_the_warnings_in_its_log() {
         "{line}"
     );
 }
+
+#[test]
+fn trunk_try_shows_what_a_call_would_use_and_why_none_would_be_made() {
+    let toml = "[[trunk]]\nname = \"carrier\"\ngateways = [\"sip:gw.example.com;transport=tcp\", \"sip:192.0.2.7\"]\ndestinations = [\"02*\"]\n\
+                number_format = \"plus\"\nidentity = \"asserted\"\ncallers = [{ number = \"070-1234-5678\", proof = \"contract\" }]\n\
+                [[service]]\nid = \"shop\"\nkey = \"k\"\ncaller = \"070-1234-5678\"\n";
+    let path = std::env::temp_dir().join(format!("omnigate-e2e-try-{}.toml", std::process::id()));
+    std::fs::write(&path, toml).unwrap();
+    let run = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_omnigate"))
+            .args(["trunk", "try"])
+            .args(arguments)
+            .arg("--config")
+            .arg(&path)
+            .output()
+            .unwrap()
+    };
+    let out = run(&["02-123-4567", "--json"]);
+    let shown: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    let ways = shown["ways"].as_array().unwrap();
+    assert_eq!(ways.len(), 2);
+    assert_eq!(ways[0]["uri"], "sip:+8221234567@gw.example.com;transport=tcp");
+    assert_eq!(ways[1]["gateway"], "192.0.2.7");
+    let headers = ways[0]["headers"].to_string();
+    assert!(
+        headers.contains("P-Asserted-Identity: <sip:+827012345678@"),
+        "{headers}"
+    );
+    assert!(text(&run(&["02-123-4567"]).stdout).contains("1. trunk carrier, gateway gw.example.com"));
+    for (number, says) in [
+        ("031-123-4567", "trunk.destinations"),
+        ("119", "emergency"),
+        ("alice", "no telephone number"),
+    ] {
+        let out = run(&[number]);
+        assert_eq!(out.status.code(), Some(1));
+        assert!(text(&out.stderr).contains(says), "{}", text(&out.stderr));
+    }
+    std::fs::remove_file(path).unwrap();
+}

@@ -57,9 +57,26 @@ impl Exchange {
         Exchange::trunk(&[format!("sip:{}", self.address())], more)
     }
 
+    /// Waits for a call to one of them.
+    pub fn first_of<'a>(all: &[&'a Exchange]) -> Ringing<'a> {
+        let until = Instant::now() + LIMIT;
+        while Instant::now() < until {
+            for exchange in all {
+                if let Some((from, invite)) = exchange.hear_within("INVITE", Duration::from_millis(5)) {
+                    return exchange.take(from, invite);
+                }
+            }
+        }
+        panic!("no call within {LIMIT:?}");
+    }
+
     /// Waits for a call.
     pub fn rings(&self) -> Ringing<'_> {
         let (from, invite) = self.hear("INVITE");
+        self.take(from, invite)
+    }
+
+    fn take(&self, from: SocketAddr, invite: String) -> Ringing<'_> {
         let rtp = UdpSocket::bind("127.0.0.1:0").unwrap();
         let ringing = Ringing {
             exchange: self,
@@ -86,17 +103,22 @@ impl Exchange {
 
     /// The next request of this method; what else comes is passed over.
     fn hear(&self, method: &str) -> (SocketAddr, String) {
-        let until = Instant::now() + LIMIT;
+        self.hear_within(method, LIMIT)
+            .unwrap_or_else(|| panic!("no {method} within {LIMIT:?}"))
+    }
+
+    fn hear_within(&self, method: &str, limit: Duration) -> Option<(SocketAddr, String)> {
+        let until = Instant::now() + limit;
         let mut buffer = [0; 8192];
         while Instant::now() < until {
             if let Ok((n, from)) = self.sip.recv_from(&mut buffer) {
                 let text = String::from_utf8_lossy(&buffer[..n]).into_owned();
                 if text.starts_with(method) {
-                    return (from, text);
+                    return Some((from, text));
                 }
             }
         }
-        panic!("no {method} within {LIMIT:?}");
+        None
     }
 }
 
@@ -129,6 +151,10 @@ impl Ringing<'_> {
         format!(
             "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n"
         )
+    }
+
+    pub fn is_at(&self, exchange: &Exchange) -> bool {
+        self.exchange.address() == exchange.address()
     }
 
     /// A response to the INVITE; `more` are header lines.

@@ -1,0 +1,109 @@
+//! `omnigate trunk …`: what trunks would do.
+
+use super::output::{Failure, say};
+use crate::config;
+use crate::trunks::{Route, Trunks};
+use chrono::Utc;
+use clap::Subcommand;
+use omnigate_sip::message::{Name, Transport};
+use omnigate_sip::{Hop, Invitation, Listener, ListenerId, Listeners};
+use serde_json::{Value, json};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+#[derive(Subcommand)]
+pub(super) enum TrunkCommand {
+    /// Show which trunks, gateways, numbers and headers a call to NUMBER would use. Sends nothing.
+    Try {
+        /// The number as an app would write it.
+        number: String,
+        /// The service whose call it would be; default: the first one.
+        #[arg(long, value_name = "ID")]
+        service: Option<String>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) fn run(path: Option<&Path>, command: TrunkCommand) -> Result<(), Failure> {
+    let TrunkCommand::Try {
+        number,
+        service,
+        json,
+    } = command;
+    let settings = config::load(path)?;
+    let first = settings.service.first().map(|one| one.id.clone());
+    let service = service.or(first).ok_or("there is no service")?;
+    if !settings.service.iter().any(|one| one.id == service) {
+        return Err(format!("--service: `{service}` is no [[service]] id").into());
+    }
+    let today = Utc::now().date_naive();
+    let routes = Trunks::new(&settings).routes(&service, &number, today)?;
+    let own = settings.sip.advertise.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let ways = ways(&routes, SocketAddr::new(own, 5060))?;
+    if json {
+        say(&serde_json::to_string_pretty(
+            &json!({ "service": service, "ways": ways }),
+        )?);
+        return Ok(());
+    }
+    for (i, way) in ways.iter().enumerate() {
+        let text = |key: &str| way[key].as_str().unwrap_or_default().to_owned();
+        say(&format!(
+            "{}. trunk {}, gateway {}",
+            i + 1,
+            text("trunk"),
+            text("gateway")
+        ));
+        say(&format!("   INVITE {} SIP/2.0", text("uri")));
+        for header in way["headers"].as_array().into_iter().flatten() {
+            say(&format!("   {}", header.as_str().unwrap_or_default()));
+        }
+    }
+    Ok(())
+}
+
+/// What would be sent, gateway by gateway, in the order in which they are asked.
+fn ways(routes: &[Route], own: SocketAddr) -> Result<Vec<Value>, Failure> {
+    let listeners = Listeners::new(vec![Listener {
+        transport: Transport::Udp,
+        bound: own,
+        advertised: None,
+    }]);
+    let hop = Hop::datagram(ListenerId(0), own, own);
+    let at = listeners.own(&hop);
+    let mut ways = Vec::new();
+    for route in routes {
+        for gateway in route.trunk.gateways() {
+            let invitation = route.invitation(gateway, hop.clone(), &at, Vec::new())?;
+            ways.push(json!({
+                "trunk": route.trunk.name,
+                "gateway": gateway.to_string(),
+                "uri": invitation.uri.to_string(),
+                "headers": headers(&invitation),
+            }));
+        }
+    }
+    Ok(ways)
+}
+
+fn headers(invitation: &Invitation) -> Vec<String> {
+    let mut all = vec![
+        format!("From: {}", invitation.from),
+        format!("To: {}", invitation.to),
+    ];
+    for (name, shown) in [
+        (Name::PAssertedIdentity, "P-Asserted-Identity"),
+        (Name::PPreferredIdentity, "P-Preferred-Identity"),
+        (Name::RemotePartyId, "Remote-Party-ID"),
+    ] {
+        all.extend(
+            invitation
+                .headers
+                .get(name)
+                .map(|value| format!("{shown}: {value}")),
+        );
+    }
+    all
+}
