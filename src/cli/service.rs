@@ -113,6 +113,8 @@ impl Service {
         let http = HttpServer::start(listening, Arc::new(app), supervisor)?;
         supervisor.task("gateway", gateway.clone().run(incoming));
         supervisor.task("dialler", gateway.clone().dial(to_dial));
+        let registrars = gateway.clone();
+        supervisor.restarting("registrars", move || registrars.clone().register());
         health.set_ready();
         info!(http = %http.address(), %advertise, webrtc = ?media.webrtc_ports(), "serving");
         Ok(Service {

@@ -17,6 +17,7 @@ mod origin;
 mod outbound;
 mod ports;
 mod recording;
+mod register;
 mod rooms;
 mod secret;
 mod section;

@@ -114,6 +114,14 @@ fn trunk(trunk: &Trunk) -> String {
         1 => "1 number or range".to_owned(),
         n => format!("{n} numbers or ranges"),
     };
+    let mut source = match trunk.allow.is_empty() {
+        true => String::new(),
+        false => format!("from {}", list(&trunk.allow)),
+    };
+    if let Some(registrar) = &trunk.register.registrar {
+        let and = if source.is_empty() { "" } else { ", and " };
+        source += &format!("{and}from {registrar}, where it registers");
+    }
     let service = trunk.service.as_ref().map(|id| format!("for service {id}"));
     let out = match (trunk.gateways.len(), trunk.destinations.len()) {
         (0, _) | (_, 0) => "no calls out".to_owned(),
@@ -123,7 +131,7 @@ fn trunk(trunk: &Trunk) -> String {
         "trunk",
         &[
             trunk.name.clone(),
-            format!("from {}", list(&trunk.allow)),
+            source,
             numbers,
             trunk.country.to_uppercase(),
             service.unwrap_or_default(),

@@ -3,6 +3,7 @@
 use super::faults::Faults;
 use super::ivr::Language;
 use super::outbound::{CallerNumber, IdentityField, KeyPath, NumberFormat, gateway_fault, is_destination};
+use super::register::Register;
 use super::section::{Check, join, section, sections};
 use super::service::Service;
 use ipnet::IpNet;
@@ -62,6 +63,8 @@ section! {
         ring_seconds: u64 = 60, within 1..=600;
         /// Longest call out, minutes.
         longest_minutes: u64 = 240, within 1..=1440;
+        /// Where it registers, so that calls come in by there.
+        register: Register = Register::default();
         /// Emergency numbers may be called by it.
         emergency: bool = false;
     }
@@ -89,7 +92,7 @@ impl Check for Trunk {
                 check_outbound(self, path, country, faults);
             }
         }
-        if self.allow.is_empty() {
+        if self.allow.is_empty() && self.register.registrar.is_none() {
             faults.add(
                 &join(path, "allow"),
                 "is empty: nobody could call; name networks, as [\"203.0.113.0/28\"]",

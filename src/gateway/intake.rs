@@ -52,9 +52,11 @@ impl Gateway {
             });
             return self.turn_away(incoming);
         }
-        let found = self
-            .trunks
-            .find(source.ip(), |country| identity::called(invite, country));
+        let found = self.trunks.find(
+            source.ip(),
+            identity::user(invite).as_deref(),
+            |country, account| identity::called(invite, country, account),
+        );
         let (trunk, called) = match found {
             Ok((trunk, called)) => (trunk.clone(), called),
             Err(miss) => {

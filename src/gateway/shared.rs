@@ -31,6 +31,8 @@ pub struct Gateway {
     pub(super) budget: Mutex<GuessBudget>,
     pub(super) calls: Arc<CallRegistry>,
     pub(super) metrics: Arc<Metrics>,
+    /// The service stops: nobody is to call it any more.
+    pub(super) leaving: CancellationToken,
     pub(super) hang_up_all: CancellationToken,
     pub(super) tasks: TaskTracker,
     pub(super) trunks: Trunks,
@@ -86,6 +88,7 @@ impl Gateway {
             budget: Mutex::new(GuessBudget::new(ivr.wrong_per_caller, ivr.wrong_per_number)),
             calls: parts.calls,
             metrics: parts.metrics,
+            leaving: CancellationToken::new(),
             hang_up_all: CancellationToken::new(),
             tasks: TaskTracker::new(),
             trunks: Trunks::new(settings),
@@ -98,6 +101,7 @@ impl Gateway {
 
     /// Waits for calls to end by themselves, at most `limit`; then hangs up.
     pub async fn drain(&self, limit: Duration) {
+        self.leaving.cancel();
         self.tasks.close();
         if tokio::time::timeout(limit, self.tasks.wait()).await.is_err() {
             warn!(calls = self.calls.live(), "drain time is over; hanging up");

@@ -19,6 +19,17 @@ struct Label {
     kind: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TrunkLabel {
+    trunk: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RegistrationLabels {
+    trunk: String,
+    outcome: &'static str,
+}
+
 /// All counters of the control plane; the media plane's are read when asked.
 pub struct Metrics {
     registry: Registry,
@@ -38,6 +49,8 @@ pub struct Metrics {
     dialogs: Gauge,
     dials: Family<Label, Counter>,
     dials_refused: Family<Label, Counter>,
+    registered: Family<TrunkLabel, Gauge>,
+    registrations: Family<RegistrationLabels, Counter>,
 }
 
 impl Default for Metrics {
@@ -113,6 +126,16 @@ impl Metrics {
             ),
             dialogs: counted(&mut all, "sip_dialogs", "SIP dialogs"),
             dials: counted(&mut all, "dials", "INVITEs sent to gateways, by trunk"),
+            registered: counted(
+                &mut all,
+                "trunk_registered",
+                "Whether a trunk is registered at its registrar",
+            ),
+            registrations: counted(
+                &mut all,
+                "trunk_registrations",
+                "What came of registering: registered, retrying, lost, failed",
+            ),
             dials_refused: counted(
                 &mut all,
                 "dials_refused",
@@ -180,6 +203,22 @@ impl Metrics {
     /// A call to a telephone that was not made, because of this rule.
     pub fn dial_refused(&self, rule: &str) {
         self.dials_refused.get_or_create(&label(rule)).inc();
+    }
+
+    /// Whether a trunk is registered.
+    pub fn registered(&self, trunk: &str, now: bool) {
+        let trunk = trunk.to_owned();
+        self.registered
+            .get_or_create(&TrunkLabel { trunk })
+            .set(now.into());
+    }
+
+    /// What came of registering a trunk.
+    pub fn registration(&self, trunk: &str, outcome: &'static str) {
+        let trunk = trunk.to_owned();
+        self.registrations
+            .get_or_create(&RegistrationLabels { trunk, outcome })
+            .inc();
     }
 
     /// A key press.

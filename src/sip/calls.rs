@@ -4,7 +4,7 @@ use super::filter::SourceFilter;
 use super::names::Names;
 use super::order::Order;
 use omnigate_room::CallId;
-use omnigate_sip::message::{Headers, Request, Status};
+use omnigate_sip::message::{Headers, Request, Response, Status};
 use omnigate_sip::resolve::{Candidate, ResolveError, Target};
 use omnigate_sip::{CallError, CallEvent, CallKey, Endpoint, Hop, Invitation, Listeners, NatRule};
 use std::net::{IpAddr, SocketAddr};
@@ -120,6 +120,13 @@ impl Sip {
             .send(Order::Invite(Box::new(invitation), begun))
             .ok()?;
         call.await.ok()
+    }
+
+    /// Sends a request outside of calls and waits for its final answer; `None`: there is none.
+    pub async fn ask(&self, request: Request, hop: Hop) -> Option<Box<Response>> {
+        let (reply, answer) = oneshot::channel();
+        self.orders.send(Order::Ask(Box::new(request), hop, reply)).ok()?;
+        answer.await.ok()
     }
 
     /// Ends all of SIP: sockets close.

@@ -9,6 +9,7 @@ use super::settings::{SipError, SipParts, SipSettings};
 use super::sockets::Sockets;
 use crate::supervise::{Supervisor, test_point};
 use omnigate_sip::message::{Headers, Method, Name, Request, Response, Status, Transport, Uri};
+use omnigate_sip::transaction::ClientId;
 use omnigate_sip::{
     CallEvent, CallKey, CallSettings, Endpoint, EndpointSettings, Event, Incoming, Listeners, Output,
 };
@@ -17,7 +18,7 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, warn};
 
 /// Events that may wait for their call. More come only from a peer that floods it, so the call is hung up.
@@ -36,6 +37,8 @@ struct Driver<N> {
     network: N,
     parts: SipParts,
     calls: HashMap<CallKey, mpsc::Sender<CallEvent>>,
+    /// Who waits for the answer to a request outside of calls. Each transaction ends, so each entry does.
+    asked: HashMap<ClientId, oneshot::Sender<Box<Response>>>,
     new_calls: mpsc::Sender<NewCall>,
     orders: mpsc::UnboundedReceiver<Order>,
     own_orders: mpsc::UnboundedSender<Order>,
@@ -86,6 +89,7 @@ impl Sip {
             network,
             parts,
             calls: HashMap::new(),
+            asked: HashMap::new(),
             new_calls,
             orders,
             own_orders: own_orders.clone(),
@@ -151,6 +155,10 @@ impl<N: Network> Driver<N> {
                 let call_id = self.endpoint.call_id(key).unwrap_or_default().to_owned();
                 begun(key, call_id, self.events_of(key));
             }
+            Order::Ask(request, hop, reply) => {
+                let id = self.endpoint.send(now(), *request, hop);
+                self.asked.insert(id, reply);
+            }
             Order::Resolved(call, uri, transport, address) => {
                 self.endpoint.resolved(call, &uri, transport, address);
             }
@@ -193,6 +201,11 @@ impl<N: Network> Driver<N> {
                 let response = self.answer(id, &request);
                 self.endpoint.respond(now(), id, response);
             }
+            Event::Response(id, response, _) if response.status.is_final() => {
+                // Whoever asked may not wait any more.
+                self.asked.remove(&id).map(|reply| reply.send(response));
+            }
+            Event::Failed(id, _) => drop(self.asked.remove(&id)),
             Event::Resolve(call, uri) => self.look_up(call, uri),
             Event::Unreadable(fault, hop) => {
                 debug!(%hop, %fault, "SIP message cannot be read");

@@ -1,16 +1,18 @@
 //! What the driver is asked to do.
 
-use omnigate_sip::message::Transport;
-use omnigate_sip::{CallError, CallEvent, CallKey, Endpoint, Invitation};
+use omnigate_sip::message::{Request, Response, Transport};
+use omnigate_sip::{CallError, CallEvent, CallKey, Endpoint, Hop, Invitation};
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Instant;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// What the driver is asked to do.
 pub(super) enum Order {
     Act(CallKey, Act),
     Invite(Box<Invitation>, Begun),
+    /// Sends a request outside of calls; a dropped sender is no answer.
+    Ask(Box<Request>, Hop, oneshot::Sender<Box<Response>>),
     Resolved(CallKey, String, Transport, SocketAddr),
     Stop,
 }
@@ -25,6 +27,7 @@ impl fmt::Debug for Order {
         f.write_str(match self {
             Order::Act(..) => "Act",
             Order::Invite(..) => "Invite",
+            Order::Ask(..) => "Ask",
             Order::Resolved(..) => "Resolved",
             Order::Stop => "Stop",
         })

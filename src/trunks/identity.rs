@@ -38,13 +38,23 @@ impl fmt::Display for Caller {
     }
 }
 
-/// The called number: the Request-URI's user part, else that of To.
-pub fn called(request: &Request, country: Country) -> Option<PhoneNumber> {
-    let from_request = user_part(request.uri.parts()).and_then(|u| PhoneNumber::parse(&u, country));
-    from_request.or_else(|| {
-        let to = request.headers.address(Name::To)?;
-        PhoneNumber::parse(&user_part(to.parts())?, country)
-    })
+/// The called number: the Request-URI's user part, else that of To. When that user is an `account`, as registrars write
+/// what is registered there, P-Called-Party-ID (RFC 3455 section 4.2) and To come first.
+pub fn called(request: &Request, country: Country, account: bool) -> Option<PhoneNumber> {
+    let number = |user: Option<String>| PhoneNumber::parse(&user?, country);
+    let of = |name| number(user_part(request.headers.address(name)?.parts()));
+    let from_request = || number(user_part(request.uri.parts()));
+    if account {
+        return of(Name::PCalledPartyId)
+            .or_else(|| of(Name::To))
+            .or_else(from_request);
+    }
+    from_request().or_else(|| of(Name::To))
+}
+
+/// The Request-URI's user part.
+pub fn user(request: &Request) -> Option<String> {
+    user_part(request.uri.parts())
 }
 
 /// The calling number: P-Asserted-Identity (RFC 3325), Remote-Party-ID, From, in that order. Withheld by
@@ -154,7 +164,7 @@ mod tests {
         ] {
             let r = request(uri, "To: <sip:x@y>\r\nFrom: <sip:a@b>;tag=1\r\n");
             assert_eq!(
-                called(&r, Country::korea()).unwrap().digits(),
+                called(&r, Country::korea(), false).unwrap().digits(),
                 "827012345678",
                 "{uri}"
             );
@@ -163,7 +173,10 @@ mod tests {
             "sip:gw.example",
             "To: <tel:07012345678>\r\nFrom: <sip:a@b>;tag=1\r\n",
         );
-        assert_eq!(called(&r, Country::korea()).unwrap().digits(), "827012345678");
+        assert_eq!(
+            called(&r, Country::korea(), false).unwrap().digits(),
+            "827012345678"
+        );
     }
 
     #[test]

@@ -15,18 +15,22 @@ pub struct NoTrunk {
 }
 
 impl Trunks {
-    /// The trunk for a call from `source`, and the called number in that trunk's plan. `called` reads the
-    /// number from the request for a given plan.
+    /// The trunk for a call from `source` to `user`, and the called number in that trunk's plan. `called` reads the number
+    /// from the request for a given plan; of a call to what a trunk has registered it is told so, for then `user` is an
+    /// account.
     pub fn find(
         &self,
         source: IpAddr,
-        called: impl Fn(Country) -> Option<PhoneNumber>,
+        user: Option<&str>,
+        called: impl Fn(Country, bool) -> Option<PhoneNumber>,
     ) -> Result<(&Arc<Trunk>, PhoneNumber), NoTrunk> {
         let source = source.to_canonical();
         let mut nearest: Option<(u8, &Trunk, String)> = None;
         for trunk in &self.all {
-            let from_here = trunk.allow.iter().any(|n| n.contains(&source));
-            let number = called(trunk.country);
+            let registrar = trunk.registrar.as_ref();
+            let account = registrar.is_some_and(|registrar| registrar.calls(source, user));
+            let from_here = account || trunk.allow.iter().any(|n| n.contains(&source));
+            let number = called(trunk.country, account);
             match number {
                 Some(number) if from_here && trunk.takes(&number) => return Ok((trunk, number)),
                 _ if nearest
@@ -95,7 +99,9 @@ mod tests {
 
     fn find(source: [u8; 4], number: &str) -> Result<String, NoTrunk> {
         trunks()
-            .find(IpAddr::from(source), |c| PhoneNumber::parse(number, c))
+            .find(IpAddr::from(source), Some(number), |c, _| {
+                PhoneNumber::parse(number, c)
+            })
             .map(|(t, _)| t.name.clone())
     }
 
@@ -104,6 +110,29 @@ mod tests {
         assert_eq!(find([203, 0, 113, 5], "+82-70-1234-5678").unwrap(), "carrier");
         assert_eq!(find([203, 0, 113, 5], "07022220000").unwrap(), "carrier");
         assert_eq!(find([10, 1, 1, 1], "12345").unwrap(), "office");
+    }
+
+    #[test]
+    fn what_is_registered_is_called_from_the_registrar_and_from_nobody_else() {
+        let toml = r#"
+            [[trunk]]
+            name = "carrier"
+            allow = []
+            register = { registrar = "sip:sip.carrier.example", user = "account7" }
+        "#;
+        let trunks = Trunks::new(&load_text(toml, []).unwrap());
+        let number = PhoneNumber::parse("07012345678", Country::korea()).unwrap();
+        let find = |source: [u8; 4], user: &str| {
+            let called = |_, account: bool| account.then(|| number.clone());
+            trunks.find(IpAddr::from(source), Some(user), called).is_ok()
+        };
+        assert!(!find([192, 0, 2, 7], "account7"));
+        for registrar in trunks.registrars() {
+            registrar.found_at(IpAddr::from([192, 0, 2, 7]));
+        }
+        assert!(find([192, 0, 2, 7], "account7"));
+        assert!(!find([192, 0, 2, 7], "account8"));
+        assert!(!find([192, 0, 2, 8], "account7"));
     }
 
     #[test]

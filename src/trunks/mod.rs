@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `inbound` | which trunk a call comes in on |
 //! | `identity` | who calls and who is called, from an INVITE |
+//! | `registrar` | where a trunk registers, so that calls come in by there |
 //! | `media` | where media may go to and come from |
 //! | `rules` | what a trunk and a service say about calls out |
 //! | `outbound` | which trunks a call goes out by, what it shows, and whether it may be made |
@@ -13,11 +14,13 @@ pub mod identity;
 mod inbound;
 mod media;
 mod outbound;
+mod registrar;
 mod rules;
 mod usage;
 
 pub use inbound::NoTrunk;
 pub use outbound::Route;
+pub use registrar::Registrar;
 pub use rules::{Gateway, OutboundLimits};
 pub use usage::{Channel, ServiceCall, Usage};
 
@@ -47,6 +50,7 @@ pub struct Trunk {
     /// They are named, and not those that may send SIP.
     names_media: bool,
     numbers: Vec<NumberPattern>,
+    registrar: Option<Arc<Registrar>>,
     out: Outbound,
 }
 
@@ -62,6 +66,7 @@ impl Trunks {
     pub fn new(settings: &config::Settings) -> Trunks {
         let build = |t: &config::Trunk| {
             let country = Country::find(&t.country).unwrap_or(Country::korea());
+            let registrar = Registrar::new(t).map(Arc::new);
             let pattern = |n: &String| NumberPattern::parse(n, country);
             Arc::new(Trunk {
                 name: t.name.clone(),
@@ -75,7 +80,8 @@ impl Trunks {
                     .as_slice()
                     .into(),
                 numbers: t.numbers.iter().filter_map(pattern).collect(),
-                out: Outbound::new(t, country),
+                registrar: registrar.clone(),
+                out: Outbound::new(t, country, registrar.as_ref().and_then(|one| one.credentials())),
             })
         };
         Trunks {

@@ -101,7 +101,7 @@ impl Destinations {
 }
 
 impl Gateway {
-    fn parse(text: &str) -> Option<Gateway> {
+    pub(super) fn parse(text: &str) -> Option<Gateway> {
         let uri: Uri = text.parse().ok()?;
         let parts = uri.sip()?;
         let port = parts.port.map(|port| format!(":{port}")).unwrap_or_default();
@@ -126,14 +126,16 @@ impl fmt::Display for Gateway {
 }
 
 impl Outbound {
-    pub(super) fn new(trunk: &config::Trunk, country: Country) -> Outbound {
+    pub(super) fn new(trunk: &config::Trunk, country: Country, registered: Option<&Credentials>) -> Outbound {
         let caller = |one: &config::CallerNumber| {
             Some(CallerNumber {
                 number: PhoneNumber::parse(one.number.as_deref()?, country)?,
                 until: one.until,
             })
         };
-        let credentials = trunk.user.iter().zip(&trunk.password);
+        let own = trunk.user.as_ref().zip(trunk.password.as_ref());
+        let own = own.map(|(user, password)| Credentials::new(user, password.expose()));
+        let credentials = own.or_else(|| registered.cloned());
         Outbound {
             gateways: trunk.gateways.iter().filter_map(|g| Gateway::parse(g)).collect(),
             destinations: trunk
@@ -143,9 +145,7 @@ impl Outbound {
                 .collect(),
             priority: trunk.priority,
             callers: trunk.callers.iter().filter_map(caller).collect(),
-            credentials: credentials
-                .map(|(user, password)| Credentials::new(user, password.expose()))
-                .collect(),
+            credentials: credentials.into_iter().collect(),
             domain: trunk.domain.clone(),
             format: trunk.number_format,
             identity: trunk.identity.clone(),

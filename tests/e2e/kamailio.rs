@@ -5,22 +5,30 @@ use crate::harness::Service;
 use crate::sipp::sipp;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 const MODULES: &str = "/usr/lib/x86_64-linux-gnu/kamailio/modules";
+/// Longest that it may take to begin on a busy machine.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Ends when dropped.
 pub struct Kamailio {
     child: Child,
-    address: SocketAddr,
+    pub address: SocketAddr,
 }
 
 impl Kamailio {
     /// Hands every call on to `to`, a SIP URI; `more` goes among its settings.
     pub fn start(service: &Service, to: &str, more: &str) -> Kamailio {
-        let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let dir = service.dir.join("kamailio");
-        std::fs::create_dir_all(&dir).unwrap();
+        let hand_on = format!("record_route(); $du = \"{to}\"; t_relay();");
+        Kamailio::with(&service.dir.join("kamailio"), free_port(), more, &hand_on)
+    }
+
+    /// Works in `dir` at `address`; `begin` is what it does with a request that begins something.
+    pub fn with(dir: &Path, address: SocketAddr, more: &str, begin: &str) -> Kamailio {
+        std::fs::create_dir_all(dir).unwrap();
         let config = format!(
             r#"#!KAMAILIO
 debug=1
@@ -50,9 +58,7 @@ request_route {{
         exit;
     }}
     t_check_trans();
-    record_route();
-    $du = "{to}";
-    t_relay();
+    {begin}
 }}
 "#
         );
@@ -60,7 +66,7 @@ request_route {{
         std::fs::write(&file, config).unwrap();
         let mut child = Command::new("kamailio")
             .args(["-DD", "-E", "-m", "16", "-M", "4", "-Y"])
-            .arg(&dir)
+            .arg(dir)
             .arg("-f")
             .arg(&file)
             .stderr(Stdio::piped())
@@ -70,23 +76,34 @@ request_route {{
         let said = BufReader::new(child.stderr.take().unwrap());
         std::thread::spawn(move || said.lines().map_while(Result::ok).for_each(drop));
         let proxy = Kamailio { child, address };
-        service.until("kamailio answers", || proxy.answers());
+        let until = Instant::now() + LIMIT;
+        while proxy.asked_for("nobody", ";tag=none").is_none() {
+            assert!(Instant::now() < until, "kamailio does not answer");
+        }
         proxy
     }
 
-    fn answers(&self) -> bool {
+    /// The first line of its answer to OPTIONS for `user`; `None` when there is none soon.
+    pub fn asked_for(&self, user: &str, tag: &str) -> Option<String> {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket
-            .set_read_timeout(Some(std::time::Duration::from_millis(100)))
-            .unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
         let own = socket.local_addr().unwrap();
         let hello = format!(
-            "OPTIONS sip:{0} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bKhello\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=none\r\nCall-ID: hello\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 5\r\nContent-Length: 0\r\n\r\n",
-            self.address
+            "OPTIONS sip:{user}@{} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bKhello{port}\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:{user}@d>{tag}\r\nCall-ID: hello{port}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 5\r\nContent-Length: 0\r\n\r\n",
+            self.address,
+            port = own.port(),
         );
         let _ = socket.send_to(hello.as_bytes(), self.address);
-        socket.recv(&mut [0; 2048]).is_ok()
+        let mut answer = [0; 2048];
+        let length = socket.recv(&mut answer).ok()?;
+        let text = String::from_utf8_lossy(&answer[..length]);
+        text.lines().next().map(str::to_owned)
     }
+}
+
+/// An address at which nobody listens.
+pub fn free_port() -> SocketAddr {
+    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 impl Drop for Kamailio {

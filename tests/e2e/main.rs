@@ -36,6 +36,7 @@ mod recordings_faults;
 mod recordings_kept;
 mod recordings_kill;
 mod recordings_told;
+mod registrations;
 mod rooms_with_browsers;
 mod sdk_calls;
 mod sdk_react_native;

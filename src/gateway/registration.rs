@@ -1,0 +1,206 @@
+//! Keeps what trunks have registered, so that calls come in by there, and takes it away when the service stops.
+
+use super::shared::Gateway;
+use crate::sip::Sip;
+use crate::supervise::test_point;
+use crate::trunks::Registrar;
+use futures_util::future::{BoxFuture, OptionFuture, join_all};
+use omnigate_sip::message::{Request, Response};
+use omnigate_sip::registration::{Event, Output, Registration, Settings};
+use omnigate_sip::resolve::Candidate;
+use omnigate_sip::{Hop, Random};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, error, info, info_span, warn};
+
+/// Until a registrar that was not found is looked for again.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// Until a registrar that has refused for good is asked again: whoever runs it may have mended that.
+const ASK_AGAIN: Duration = Duration::from_secs(1800);
+
+impl Gateway {
+    /// Registers what trunks say until the service stops; then nothing is registered any more.
+    pub async fn register(self: Arc<Self>) {
+        // The end of the service waits for it.
+        let _busy = self.tasks.token();
+        join_all(self.trunks.registrars().map(|registrar| {
+            let span = info_span!("registration", trunk = registrar.trunk);
+            Keeper::new(&self, registrar).run(&self.leaving).instrument(span)
+        }))
+        .await;
+    }
+}
+
+/// Keeps the binding of one trunk.
+struct Keeper<'a> {
+    gateway: &'a Gateway,
+    registrar: &'a Registrar,
+    random: Random,
+    /// How many hosts of the registrar have not answered: the next one is asked.
+    silent: usize,
+    /// It has been told that it is bound.
+    bound: bool,
+}
+
+/// The answer to a request, by its CSeq.
+type Asked = BoxFuture<'static, (u32, Option<Box<Response>>)>;
+
+impl<'a> Keeper<'a> {
+    fn new(gateway: &'a Gateway, registrar: &'a Registrar) -> Keeper<'a> {
+        gateway.metrics.registered(&registrar.trunk, false);
+        Keeper {
+            gateway,
+            registrar,
+            random: Random::new(rand::random()),
+            silent: 0,
+            bound: false,
+        }
+    }
+
+    async fn run(mut self, leaving: &CancellationToken) {
+        let first = async {
+            loop {
+                if let Some(hop) = self.way().await {
+                    return hop;
+                }
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        let Some(hop) = leaving.run_until_cancelled(first).await else {
+            return;
+        };
+        let own = self.gateway.sip.listeners().own(&hop);
+        match self.registrar.settings(&own) {
+            Ok(settings) => self.keep(settings, leaving).await,
+            Err(error) => error!(%error, "what is to be registered is no SIP address"),
+        }
+    }
+
+    async fn keep(&mut self, settings: Settings, leaving: &CancellationToken) {
+        let mut machine = Registration::new(settings, &mut self.random);
+        let mut asked: OptionFuture<Asked> = None.into();
+        let mut again: Option<Instant> = None;
+        let mut stopped = false;
+        machine.start(now());
+        loop {
+            while let Some(output) = machine.poll() {
+                match output {
+                    Output::Send(request) => asked = Some(self.ask(*request).await).into(),
+                    Output::Event(Event::Unregistered { confirmed }) => return self.left(confirmed),
+                    Output::Event(event) => {
+                        again = matches!(event, Event::Failed(_)).then(|| now() + ASK_AGAIN);
+                        self.tell(&event);
+                    }
+                    // None is asked for: a refresh comes often enough for what lies between us.
+                    _ => {}
+                }
+            }
+            let due = machine.deadline().into_iter().chain(again).min();
+            let timer = async {
+                match due {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                Some((cseq, answer)) = &mut asked => {
+                    asked = None.into();
+                    match answer {
+                        Some(response) => machine.response(&response, now(), &mut self.random),
+                        None => {
+                            self.silent += 1;
+                            machine.failed(cseq, now(), &mut self.random);
+                        }
+                    }
+                }
+                () = timer => {
+                    machine.timeout(now(), &mut self.random);
+                    if again.is_some_and(|at| at <= now()) {
+                        again = None;
+                        machine.start(now());
+                    }
+                }
+                () = leaving.cancelled(), if !stopped => {
+                    stopped = true;
+                    machine.stop(now());
+                }
+            }
+            test_point("registrars");
+        }
+    }
+
+    /// Sends a request to the host whose turn it is.
+    async fn ask(&mut self, request: Request) -> Asked {
+        let cseq = request.headers.cseq().map_or(0, |cseq| cseq.number);
+        let hop = self.way().await;
+        let sip: Sip = self.gateway.sip.clone();
+        Box::pin(async move {
+            match hop {
+                Some(hop) => (cseq, sip.ask(request, hop).await),
+                None => (cseq, None),
+            }
+        })
+    }
+
+    /// The way to the host whose turn it is.
+    async fn way(&self) -> Option<Hop> {
+        let sip = &self.gateway.sip;
+        let found = match sip.resolve(std::slice::from_ref(self.registrar.target())).await {
+            Ok(found) => found,
+            Err(error) => {
+                warn!(%error, "the registrar is not found");
+                return None;
+            }
+        };
+        let way = |to: Candidate| sip.listeners().first_route(to.transport, to.address);
+        let ways: Vec<Hop> = found.into_iter().filter_map(way).collect();
+        let Some(hop) = ways.get(self.silent.checked_rem(ways.len()).unwrap_or(0)) else {
+            warn!("no listener of ours reaches the registrar");
+            return None;
+        };
+        sip.expect(hop.remote.ip(), &self.registrar.trunk);
+        self.registrar.found_at(hop.remote.ip());
+        Some(hop.clone())
+    }
+
+    fn tell(&mut self, event: &Event) {
+        let metrics = &self.gateway.metrics;
+        let trunk = &self.registrar.trunk;
+        match event {
+            Event::Registered(granted) => {
+                if !std::mem::replace(&mut self.bound, true) {
+                    info!(seconds = granted.expires.as_secs(), "registered");
+                }
+                metrics.registration(trunk, "registered");
+            }
+            Event::Retrying { at, why } => {
+                let seconds = at.saturating_duration_since(now()).as_secs();
+                warn!(%why, seconds, "not registered now; it is tried again");
+                metrics.registration(trunk, "retrying");
+            }
+            Event::Lost => {
+                self.bound = false;
+                warn!("no longer registered: calls do not come in by the registrar");
+                metrics.registration(trunk, "lost");
+            }
+            Event::Failed(why) => {
+                self.bound = false;
+                error!(%why, "not registered: calls do not come in by the registrar; see trunk.register");
+                metrics.registration(trunk, "failed");
+            }
+            _ => {}
+        }
+        metrics.registered(trunk, self.bound);
+    }
+
+    fn left(&self, confirmed: bool) {
+        self.gateway.metrics.registered(&self.registrar.trunk, false);
+        info!(confirmed, "not registered any more");
+    }
+}
+
+/// The clock, which a test may stop and turn.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

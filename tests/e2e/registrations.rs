@@ -1,0 +1,131 @@
+//! A trunk that registers, at Kamailio as the carrier's registrar: calls come in by there, it is kept over a restart of the
+//! registrar, a wrong password is told, and a service that stops takes it away.
+
+use crate::harness::Service;
+use crate::kamailio::{Kamailio, free_port};
+use crate::sipp::sipp;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const NUMBER: &str = "07012345678";
+
+/// What a registrar needs, which asks for the password `secret` and grants ten seconds.
+const MODULES: &str = r#"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+loadmodule "auth.so"
+modparam("registrar", "max_expires", 10)
+"#;
+const BEGIN: &str = r#"
+    if (is_method("REGISTER")) {
+        if (!pv_www_authenticate("carrier.example", "secret", "0")) {
+            www_challenge("carrier.example", "0");
+            exit;
+        }
+        save("location");
+        exit;
+    }
+    if (!lookup("location")) { sl_send_reply("404", "Not Registered"); exit; }
+    record_route();
+    t_relay();
+"#;
+
+struct Carrier {
+    dir: PathBuf,
+    kamailio: Option<Kamailio>,
+    address: SocketAddr,
+}
+
+impl Carrier {
+    fn start() -> Carrier {
+        let address = free_port();
+        let dir = std::env::temp_dir().join(format!(
+            "omnigate-registrar-{}-{}",
+            std::process::id(),
+            address.port()
+        ));
+        let mut carrier = Carrier {
+            dir,
+            kamailio: None,
+            address,
+        };
+        carrier.restart();
+        carrier
+    }
+
+    /// It has forgotten all afterwards.
+    fn restart(&mut self) {
+        self.kamailio = None;
+        self.kamailio = Some(Kamailio::with(&self.dir, self.address, MODULES, BEGIN));
+    }
+
+    /// A service whose only trunk registers here, and that takes nothing from elsewhere.
+    fn service(&self, transport: &str, password: &str) -> Service {
+        let registrar = format!("sip:{}{transport}", self.address);
+        Service::start(&format!(
+            "[[trunk]]\nname = \"carrier\"\nallow = []\nmedia = [\"127.0.0.0/8\"]\n[trunk.register]\nregistrar = \"{registrar}\"\ndomain = \"carrier.example\"\nuser = \"{NUMBER}\"\npassword = \"{password}\"\n"
+        ))
+    }
+
+    fn first_line(&self) -> Option<String> {
+        self.kamailio.as_ref()?.asked_for(NUMBER, "")
+    }
+}
+
+impl Drop for Carrier {
+    fn drop(&mut self) {
+        self.kamailio = None;
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn outcomes(service: &Service, outcome: &str) -> f64 {
+    service.metric(&format!(
+        "omnigate_trunk_registrations_total{{trunk=\"carrier\",outcome=\"{outcome}\"}}"
+    ))
+}
+
+fn is_registered(service: &Service) -> bool {
+    service.metric("omnigate_trunk_registered{trunk=\"carrier\"}") == 1.0
+}
+
+#[test]
+fn calls_come_in_where_it_has_registered_and_it_is_kept_until_the_service_stops() {
+    for transport in ["", ";transport=tcp"] {
+        let mut carrier = Carrier::start();
+        let mut service = carrier.service(transport, "secret");
+        service.until("it is registered", || is_registered(&service));
+        sipp(&service, "proxied").through(carrier.address).passes();
+        assert_eq!(service.last_reason(), "caller_hung_up");
+        assert_eq!(service.calls()[0]["trunk"], "carrier");
+
+        carrier.restart();
+        assert!(carrier.first_line().unwrap().contains("404"), "it remembers");
+        let known = || carrier.first_line().is_some_and(|line| line.contains("200"));
+        service.until_within("it registers again", Duration::from_secs(60), known);
+        sipp(&service, "proxied").through(carrier.address).passes();
+        assert_eq!(outcomes(&service, "failed"), 0.0);
+
+        service.signal("TERM");
+        assert_eq!(
+            service.wait(Duration::from_secs(30)),
+            Some(0),
+            "{}",
+            service.log()
+        );
+        assert!(carrier.first_line().unwrap().contains("404"), "{}", service.log());
+    }
+}
+
+#[test]
+fn a_wrong_password_is_told_and_is_not_tried_again_and_again() {
+    let carrier = Carrier::start();
+    let service = carrier.service("", "Xk3-wrong-q9");
+    service.until("it is told", || outcomes(&service, "failed") == 1.0);
+    assert!(!is_registered(&service));
+    let log = service.log();
+    assert!(log.contains("trunk.register"), "{log}");
+    assert!(!log.contains("Xk3-wrong-q9"), "the password is in the log");
+    assert!(carrier.first_line().unwrap().contains("404"));
+}
