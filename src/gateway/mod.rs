@@ -9,6 +9,7 @@
 //! | `dialler` | takes the calls that apps want to telephones, looks whether they may be made, and gives each its task |
 //! | `dial` | what becomes of a call to a telephone: a pure state machine |
 //! | `outgoing`, `ways` | the task of a call to a telephone: carries out what `dial` decides; its gateways, one after the other |
+//! | `reach` | which gateways take no calls at the moment |
 //! | `registration` | keeps what trunks have registered, so that calls come in by there |
 //! | `guesses`, `prompts`, `refusal` | the budget for wrong numbers; recordings; refusals as SIP says them |
 
@@ -21,6 +22,7 @@ mod ivr;
 mod line;
 mod outgoing;
 mod prompts;
+mod reach;
 mod refusal;
 mod registration;
 mod shared;

@@ -11,6 +11,8 @@ use crate::trunks::{Route, ServiceCall};
 use omnigate_audio::dtmf::Key;
 use omnigate_omnitalk::{DialRefusal, RecordPolicy, TelephoneNotice};
 use omnigate_room::CallId;
+use omnigate_sip::CallEnd as SipEnd;
+use omnigate_sip::message::Status;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -117,6 +119,7 @@ impl Callee {
     }
 
     fn line_event(&mut self, event: LineEvent) {
+        self.judge(&event);
         match event {
             LineEvent::Progress => self.feed(DialEvent::Progress),
             LineEvent::Early => self.feed(DialEvent::Early),
@@ -130,6 +133,21 @@ impl Callee {
             },
             // Keys of the telephone are heard by the app as what they are: nobody collects them.
             LineEvent::MediaFlows | LineEvent::Key(_) | LineEvent::Played => {}
+        }
+    }
+
+    /// What an event tells about the gateway.
+    fn judge(&mut self, event: &LineEvent) {
+        match event {
+            LineEvent::Progress | LineEvent::Early | LineEvent::Up => self.ways.works(),
+            LineEvent::Over(Some(SipEnd::Rejected(rejection))) => match rejection.retry_after {
+                Some(seconds) if rejection.status == Status::SERVICE_UNAVAILABLE => {
+                    self.ways.fails(Some(Duration::from_secs(seconds.into())));
+                }
+                _ => self.ways.works(),
+            },
+            LineEvent::Over(Some(SipEnd::NoResponse | SipEnd::Unreachable)) => self.ways.fails(None),
+            _ => {}
         }
     }
 

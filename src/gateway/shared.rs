@@ -3,6 +3,7 @@
 use super::guesses::GuessBudget;
 use super::ivr::IvrSettings;
 use super::prompts::Prompts;
+use super::reach::Reach;
 use crate::calls::{CallRegistry, CallTeller};
 use crate::config::Settings;
 use crate::directory::Directory;
@@ -37,6 +38,7 @@ pub struct Gateway {
     pub(super) tasks: TaskTracker,
     pub(super) trunks: Trunks,
     pub(super) usage: Arc<Usage>,
+    pub(super) reach: Arc<Reach>,
     pub(super) sip: Sip,
     pub(super) health: Arc<Health>,
     pub(super) most_calls: usize,
@@ -93,6 +95,7 @@ impl Gateway {
             tasks: TaskTracker::new(),
             trunks: Trunks::new(settings),
             usage: Arc::default(),
+            reach: Arc::default(),
             sip: parts.sip,
             health: parts.health,
             most_calls: settings.sip.calls,

@@ -1,17 +1,18 @@
 //! The gateways of a call to a telephone, one after the other and none twice.
 
-use super::line::Line;
+use super::line::{Line, now};
+use super::reach::{Place as Asked, Reach};
 use super::shared::Gateway;
 use crate::clock::unix_now;
 use crate::media::MediaPlane;
 use crate::sip::Sip;
 use crate::trunks::{Channel, OutboundLimits, Route, Usage};
-use omnigate_sip::message::Transport;
 use omnigate_sip::resolve::{Candidate, Place};
 use std::collections::{HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use tracing::{debug, info};
+use std::time::Duration;
+use tracing::{debug, info, warn};
 
 /// Gateways that are asked for one call at most.
 const MOST: usize = 16;
@@ -23,11 +24,19 @@ pub(super) struct Ways {
     /// Whether the call's media is IPv4.
     ipv4: bool,
     usage: Arc<Usage>,
+    reach: Arc<Reach>,
+    all: Vec<Route>,
     routes: VecDeque<Route>,
     /// Those of the first route, once its names are resolved: which of its gateways, and where.
     candidates: VecDeque<(usize, Candidate)>,
     resolved: bool,
-    tried: HashSet<(Transport, SocketAddr)>,
+    tried: HashSet<Asked>,
+    /// One was passed over because it takes no calls at the moment.
+    passed_over: bool,
+    /// There is no other: those are asked, too.
+    even_those: bool,
+    /// The last one, as long as it has said nothing.
+    asked: Option<Asked>,
     /// Of the trunk that is called by.
     channel: Option<Channel>,
 }
@@ -62,19 +71,33 @@ impl Ways {
             sip: gateway.sip.clone(),
             media: gateway.media.clone(),
             usage: gateway.usage.clone(),
+            reach: gateway.reach.clone(),
             ipv4: family.is_ipv4(),
+            all: routes.clone(),
             routes: routes.into(),
             candidates: VecDeque::new(),
             resolved: false,
             tried: HashSet::new(),
+            passed_over: false,
+            even_those: false,
+            asked: None,
             channel: None,
         }
     }
 
     /// Sends an INVITE to the next gateway that can be sent one; `None`: there is none.
     pub(super) async fn next(&mut self, line: &mut Line) -> Option<Attempt> {
+        // Its time is over.
+        self.fails(None);
         while self.tried.len() < MOST {
-            let route = self.routes.front()?.clone();
+            let Some(route) = self.routes.front().cloned() else {
+                if !self.passed_over || self.even_those {
+                    return None;
+                }
+                self.even_those = true;
+                self.routes = self.all.clone().into();
+                continue;
+            };
             if !self.resolved {
                 self.resolved = true;
                 self.open(&route).await;
@@ -84,14 +107,37 @@ impl Ways {
                 (self.resolved, self.channel) = (false, None);
                 continue;
             };
-            if !self.tried.insert((candidate.transport, candidate.address)) {
+            let place = (candidate.transport, candidate.address);
+            if !self.even_those && self.reach.is_down(place, now()) {
+                self.passed_over = true;
+                continue;
+            }
+            if !self.tried.insert(place) {
                 continue;
             }
             if let Some(attempt) = self.invite(&route, gateway, &candidate, line).await {
+                self.asked = Some(place);
                 return Some(attempt);
             }
         }
         None
+    }
+
+    /// The gateway that was asked last has said something: it takes calls.
+    pub(super) fn works(&mut self) {
+        if let Some(gateway) = self.asked.take() {
+            self.reach.works(gateway);
+        }
+    }
+
+    /// The gateway that was asked last has not answered, or asks to be left alone for so long.
+    pub(super) fn fails(&mut self, retry_after: Option<Duration>) {
+        let Some(gateway) = self.asked.take() else {
+            return;
+        };
+        if let Some(time) = self.reach.fails(gateway, retry_after, now()) {
+            warn!(gateway = %gateway.1, seconds = time.as_secs(), "a gateway takes no calls; it is passed over");
+        }
     }
 
     /// Takes a channel of the route's trunk and finds out where its gateways are.

@@ -121,6 +121,39 @@ fn the_next_gateway_is_asked_and_none_twice() {
 }
 
 #[test]
+fn a_gateway_that_takes_no_calls_is_passed_over_by_the_next_ones_unless_there_is_no_other() {
+    let (full, silent, good) = (Exchange::new(), Exchange::new(), Exchange::new());
+    let gateways = [&full, &silent, &good].map(|one| format!("sip:{}", one.address()));
+    let service = Service::start(&Exchange::trunk(&gateways, "answer_seconds = 1"));
+    let mut app = App::sign_in(&service, "ann");
+    let mut call = || {
+        assert_eq!(ask(&mut app, NUMBER)["result"], "success");
+        let there = Exchange::first_of(&[&full, &good]);
+        let at_good = there.is_at(&good);
+        if at_good {
+            there.refuses(486, "");
+        } else {
+            there.refuses(503, "Retry-After: 250\r\n");
+            good.rings().refuses(486, "");
+        }
+        app.wait_for("WS_LEAVE_NOTI");
+        at_good
+    };
+    assert!(!call(), "the first gateway is asked first");
+    assert!(call(), "it has asked to be left alone");
+    let asked = |service: &Service| service.metric("omnigate_dials_total{kind=\"carrier\"}");
+    assert_eq!(asked(&service), 5.0, "the silent one was asked both times");
+    assert!(call());
+    assert_eq!(asked(&service), 6.0, "the silent one is passed over, too");
+    // Now the last one has enough as well.
+    assert_eq!(ask(&mut app, NUMBER)["result"], "success");
+    good.rings().refuses(503, "Retry-After: 250\r\n");
+    full.rings().refuses(486, "");
+    app.wait_for("WS_LEAVE_NOTI");
+    assert_eq!(service.last_reason(), "busy");
+}
+
+#[test]
 fn what_may_not_be_called_is_refused_with_its_rule_before_anything_is_sent() {
     let exchange = Exchange::new();
     let service = Service::start(&exchange.of("channels = 1"));
