@@ -121,3 +121,122 @@ fn the_highest_number_of_a_reliable_response_has_no_next() {
     wire.act(|e, now| e.hang_up(now, call, &none())).unwrap();
     wire.nothing_left();
 }
+
+#[test]
+fn a_session_in_an_unreliable_183_is_no_offer_and_the_one_in_the_200_is() {
+    let mut wire = Wire::udp();
+    let (key, invite) = call(&mut wire, "");
+    wire.send(&respond(&invite, 183, "t1", CONTACT, OFFER));
+    progress(&mut wire);
+    wire.no_event();
+    wire.send(&respond(&invite, 200, "t1", CONTACT, OFFER));
+    answered(&mut wire);
+    assert_eq!(wire.call_event(), CallEvent::Offer(OFFER.into()));
+    wire.act(|e, now| e.accept(now, key, ANSWER.into())).unwrap();
+    let ack = wire.next_request();
+    assert_eq!(
+        (ack.method.as_str(), ack.body.as_slice()),
+        ("ACK", ANSWER.as_bytes())
+    );
+}
+
+#[test]
+fn an_offer_that_was_answered_in_a_prack_is_not_asked_about_again_in_the_200() {
+    let mut wire = Wire::udp();
+    let (key, invite) = call(&mut wire, "");
+    let reliable = format!("{CONTACT}Require: 100rel\r\nRSeq: 1\r\n");
+    wire.send(&respond(&invite, 183, "t1", &reliable, OFFER));
+    progress(&mut wire);
+    wire.events.clear();
+    wire.act(|e, now| e.accept(now, key, ANSWER.into())).unwrap();
+    let prack = wire.next_request();
+    wire.send(&respond(&prack, 200, "", "", ""));
+    wire.send(&respond(&invite, 200, "t1", CONTACT, OFFER));
+    answered(&mut wire);
+    wire.no_event();
+    let ack = wire.next_request();
+    assert_eq!((ack.method.as_str(), ack.body.as_slice()), ("ACK", &b""[..]));
+}
+
+#[test]
+fn an_invite_without_an_offer_whose_200_has_none_is_hung_up() {
+    let mut wire = Wire::udp();
+    let (_, invite) = call(&mut wire, "");
+    wire.send(&respond(&invite, 200, "t1", CONTACT, ""));
+    assert_eq!(wire.next_request().method.as_str(), "ACK");
+    assert_eq!(wire.next_request().method.as_str(), "BYE");
+    answered(&mut wire);
+    assert_eq!(wire.call_event(), CallEvent::Ended(CallEnd::NoAnswer));
+}
+
+#[test]
+fn a_second_offer_while_the_first_waits_is_acknowledged_and_not_told() {
+    let mut wire = Wire::udp();
+    let (_, invite) = call(&mut wire, "");
+    let reliable = format!("{CONTACT}Require: 100rel\r\nRSeq: 1\r\n");
+    wire.send(&respond(&invite, 183, "t1", &reliable, OFFER));
+    progress(&mut wire);
+    assert_eq!(wire.call_event(), CallEvent::Offer(OFFER.into()));
+    wire.send(&respond(&invite, 183, "t2", &reliable, OFFER));
+    progress(&mut wire);
+    wire.no_event();
+    let prack = wire.next_request();
+    assert_eq!(
+        (prack.method.as_str(), prack.headers.to_tag(), prack.body.len()),
+        ("PRACK", Some("t2"), 0)
+    );
+}
+
+#[test]
+fn a_request_of_any_early_dialog_is_of_the_call_and_of_a_strange_one_is_not() {
+    let mut wire = Wire::udp();
+    let (_, invite) = call(&mut wire, OFFER);
+    for tag in ["one", "two"] {
+        wire.send(&respond(&invite, 180, tag, CONTACT, ""));
+    }
+    let info = |branch: &str, tag: &str| {
+        from_called(&invite, "INFO", 1, "")
+            .replace("tag=t1", &format!("tag={tag}"))
+            .replace("z9hG4bKINFO1", &format!("z9hG4bK{branch}"))
+    };
+    for (branch, tag, status) in [
+        ("a", "one", 200),
+        ("b", "two", 200),
+        ("c", "three", 481),
+        ("d", "one", 500),
+    ] {
+        wire.send(&info(branch, tag));
+        assert_eq!(wire.next_status(), status, "{tag}");
+    }
+    // Once one of them is the call, the others are nobody's.
+    wire.send(&respond(&invite, 200, "two", CONTACT, ANSWER));
+    wire.sent.clear();
+    wire.send(&info("e", "one"));
+    assert_eq!(wire.next_status(), 481);
+    wire.send(&info("f", "two").replace("CSeq: 1 ", "CSeq: 2 "));
+    assert_eq!(wire.next_status(), 200);
+}
+
+#[test]
+fn a_prack_that_nobody_answers_ends_a_call_that_rings_and_none_that_is_answered() {
+    for answer in [false, true] {
+        let mut wire = Wire::udp();
+        let (_, invite) = call(&mut wire, OFFER);
+        let reliable = format!("{CONTACT}Require: 100rel\r\nRSeq: 1\r\n");
+        wire.send(&respond(&invite, 183, "t1", &reliable, ANSWER));
+        if answer {
+            wire.send(&respond(&invite, 200, "t1", CONTACT, ""));
+        }
+        wire.events.clear();
+        wire.pass(Duration::from_millis(31_900));
+        wire.sent.clear();
+        wire.pass(Duration::from_millis(200));
+        if answer {
+            wire.nothing();
+            wire.no_event();
+        } else {
+            assert_eq!(wire.next_request().method.as_str(), "CANCEL");
+            assert_eq!(wire.call_event(), CallEvent::Ended(CallEnd::NoResponse));
+        }
+    }
+}

@@ -186,3 +186,84 @@ fn a_longer_session_interval_is_tried_once() {
     ));
     wire.nothing_left();
 }
+
+#[test]
+fn a_call_whose_ack_cannot_be_sent_is_hung_up() {
+    let mut wire = Wire::udp();
+    let (_, invite) = call(&mut wire, OFFER);
+    wire.send(&respond(&invite, 200, "t1", CONTACT, ANSWER));
+    wire.events.clear();
+    let (_, ack) = wire.sent.pop_front().unwrap();
+    wire.fail(ack.origin);
+    assert_eq!(wire.next_request().method.as_str(), "BYE");
+    assert_eq!(wire.call_event(), CallEvent::Ended(CallEnd::Unreachable));
+    wire.fail(ack.origin);
+    wire.nothing();
+    wire.no_event();
+}
+
+#[test]
+fn a_call_that_is_answered_in_time_does_not_ring_for_too_long() {
+    let mut settings = EndpointSettings {
+        listeners: common::wire::listeners(),
+        ..EndpointSettings::default()
+    };
+    settings.calls.ring_limit = seconds(20);
+    let mut wire = Wire::with(settings);
+    let (_, invite) = call(&mut wire, OFFER);
+    wire.send(&respond(&invite, 200, "t1", CONTACT, ANSWER));
+    wire.sent.clear();
+    wire.events.clear();
+    wire.pass(seconds(60));
+    wire.nothing();
+    wire.no_event();
+}
+
+#[test]
+fn a_422_that_asks_for_nothing_is_a_refusal() {
+    let mut wire = Wire::udp();
+    let (_, invite) = call(&mut wire, OFFER);
+    wire.send(&respond(&invite, 422, "t1", "", ""));
+    assert_eq!(wire.next_request().method.as_str(), "ACK");
+    assert!(matches!(
+        wire.call_event(),
+        CallEvent::Ended(CallEnd::Rejected(_))
+    ));
+    wire.nothing();
+}
+
+#[test]
+fn a_fork_that_answers_late_is_hung_up_after_other_requests_are_over() {
+    let mut wire = Wire::udp();
+    let (_, invite) = call(&mut wire, OFFER);
+    let reliable = format!("{CONTACT}Require: 100rel\r\nRSeq: 1\r\n");
+    wire.send(&respond(&invite, 183, "t1", &reliable, ANSWER));
+    let prack = wire.next_request();
+    wire.send(&respond(&prack, 200, "", "", ""));
+    wire.send(&respond(&invite, 200, "t1", CONTACT, ""));
+    wire.pass(seconds(10));
+    wire.sent.clear();
+    wire.send(&respond(&invite, 200, "t2", CONTACT, ANSWER));
+    assert_eq!(wire.next_request().method.as_str(), "ACK");
+    let bye = wire.next_request();
+    assert_eq!((bye.method.as_str(), bye.headers.to_tag()), ("BYE", Some("t2")));
+}
+
+#[test]
+fn the_first_200_that_comes_again_after_an_offer_of_ours_does_not_end_the_call() {
+    let mut wire = Wire::udp();
+    let (key, invite) = call(&mut wire, OFFER);
+    let ok = respond(&invite, 200, "t1", CONTACT, ANSWER);
+    wire.send(&ok);
+    wire.act(|e, now| e.offer(now, key, OFFER.into())).unwrap();
+    assert_eq!(wire.next_request().method.as_str(), "ACK");
+    let reinvite = wire.next_request();
+    wire.send(&respond(&reinvite, 200, "", CONTACT, ANSWER));
+    assert_eq!(wire.next_request().method.as_str(), "ACK");
+    wire.events.clear();
+    // It was on its way for longer than the offer and its answer.
+    wire.send(&ok);
+    assert!(!wire.lines().iter().any(|l| l.ends_with("BYE")));
+    wire.no_event();
+    wire.act(|e, now| e.ping(now, key)).unwrap();
+}

@@ -16,7 +16,7 @@ use common::{ANSWER, OFFER};
 use omnigate_sip::digest::Credentials;
 use omnigate_sip::message::{Headers, Name, Request, Status};
 use omnigate_sip::transaction::Failure;
-use omnigate_sip::{CallEnd, CallEvent, CallKey, Event, Invitation, NatRule};
+use omnigate_sip::{CallEnd, CallEvent, CallKey, EndpointSettings, Event, Invitation, NatRule};
 use std::time::Duration;
 
 const CONTACT: &str = "Contact: <sip:called@192.0.2.1:5060>\r\n";
