@@ -185,3 +185,68 @@ fn a_call_whose_200_cannot_be_sent_ends() {
     assert_eq!(wire.call_event(), CallEvent::Ended(CallEnd::Unreachable));
     wire.nothing_left();
 }
+
+#[test]
+fn a_hang_up_of_what_rings_refuses_it() {
+    let mut wire = Wire::udp();
+    let call = ringing(&mut wire, "", OFFER);
+    wire.act(|e, now| e.hang_up(now, call, &none())).unwrap();
+    assert_eq!(wire.next_status(), 480);
+    assert_eq!(
+        wire.call_event(),
+        CallEvent::Ended(CallEnd::Refused(Status::TEMPORARILY_UNAVAILABLE))
+    );
+}
+
+#[test]
+fn a_call_whose_ringing_cannot_be_sent_ends() {
+    let mut wire = Wire::tcp();
+    let call = ringing(&mut wire, "", OFFER);
+    wire.act(|e, now| e.progress(now, call, Status::RINGING, None, false, &none()))
+        .unwrap();
+    let (_, transmit) = wire.sent.pop_back().unwrap();
+    wire.fail(transmit.origin);
+    assert_eq!(wire.call_event(), CallEvent::Ended(CallEnd::Unreachable));
+    // Nobody has answered: there is no dialog to end by BYE.
+    wire.nothing();
+    wire.nothing_left();
+}
+
+#[test]
+fn a_call_that_is_never_acknowledged_is_hung_up_with_the_reason() {
+    let mut wire = Wire::udp();
+    let call = ringing(&mut wire, "", OFFER);
+    wire.act(|e, now| e.answer(now, call, Some(ANSWER.into()), &none()))
+        .unwrap();
+    wire.pass(Duration::from_millis(31_900));
+    wire.sent.clear();
+    wire.pass(Duration::from_millis(200));
+    assert_eq!(
+        wire.next_request().headers.get(Name::Reason),
+        Some("SIP;cause=408;text=\"no ACK\"")
+    );
+}
+
+#[test]
+fn what_was_said_unreliably_is_said_again_in_the_200() {
+    let mut wire = Wire::udp();
+    let call = ringing(&mut wire, "", OFFER);
+    let session = Some(ANSWER.into());
+    wire.act(|e, now| e.progress(now, call, Status::SESSION_PROGRESS, session, false, &none()))
+        .unwrap();
+    assert_eq!(wire.next_response().body, ANSWER.as_bytes());
+    wire.act(|e, now| e.answer(now, call, None, &none())).unwrap();
+    let ok = wire.next_response();
+    assert_eq!((ok.status, ok.body.as_slice()), (Status::OK, ANSWER.as_bytes()));
+}
+
+#[test]
+fn only_101_to_199_are_progress() {
+    let mut wire = Wire::udp();
+    let call = ringing(&mut wire, "", OFFER);
+    for status in [Status::TRYING, Status::OK, Status::BUSY_HERE] {
+        let said = wire.act(|e, now| e.progress(now, call, status, None, false, &none()));
+        assert!(said.is_err(), "{status}");
+    }
+    wire.nothing();
+}

@@ -147,3 +147,74 @@ fn requests_without_a_call_are_answered() {
     assert!(ok.headers.lists(Name::Allow, "PRACK"));
     wire.nothing_left();
 }
+
+#[test]
+fn an_options_within_a_call_says_what_we_have() {
+    let mut wire = Wire::udp();
+    let (_, tag) = up(&mut wire);
+    wire.send(&in_dialog("OPTIONS", 2, &tag, "", ""));
+    let ok = wire.next_response();
+    assert_eq!(
+        (ok.status.code(), ok.headers.get(Name::Accept)),
+        (200, Some("application/sdp"))
+    );
+    assert!(ok.headers.lists(Name::Allow, "UPDATE") && ok.headers.lists(Name::Supported, "replaces"));
+    wire.send(&in_dialog("SUBSCRIBE", 3, &tag, "", ""));
+    assert_eq!(wire.next_status(), 405);
+    wire.no_event();
+}
+
+#[test]
+fn an_encoding_that_we_do_not_have_is_named_unless_there_is_no_body() {
+    let mut wire = Wire::udp();
+    let (_, tag) = up(&mut wire);
+    wire.send(&in_dialog("UPDATE", 2, &tag, "Content-Encoding: gzip\r\n", OFFER));
+    let refused = wire.next_response();
+    assert_eq!(
+        (refused.status.code(), refused.headers.get(Name::AcceptEncoding)),
+        (415, Some("identity"))
+    );
+    wire.send(&in_dialog("INFO", 3, &tag, "Content-Encoding: gzip\r\n", ""));
+    assert_eq!(wire.next_status(), 200);
+    wire.send(&in_dialog(
+        "UPDATE",
+        4,
+        &tag,
+        "Content-Encoding: Identity\r\n",
+        OFFER,
+    ));
+    assert_eq!(wire.call_event(), CallEvent::Offer(OFFER.into()));
+}
+
+#[test]
+fn contact_stands_where_it_refreshes_the_target_and_nowhere_else() {
+    let mut wire = Wire::udp();
+    let (call, tag) = up(&mut wire);
+    let answered = |wire: &mut Wire, message: &str| wire.send(message);
+    let contact = |wire: &mut Wire| wire.next_response().headers.get(Name::Contact).is_some();
+    answered(&mut wire, &in_dialog("INFO", 2, &tag, "", ""));
+    assert!(!contact(&mut wire));
+    answered(&mut wire, &in_dialog("UPDATE", 3, &tag, "", ""));
+    assert!(contact(&mut wire));
+    answered(&mut wire, &in_dialog("UPDATE", 4, &tag, "", OFFER));
+    wire.act(|e, now| e.reject(now, call, Status::NOT_ACCEPTABLE_HERE, &none()))
+        .unwrap();
+    assert!(!contact(&mut wire));
+    let sent = |wire: &mut Wire| wire.next_request().headers.get(Name::Contact).is_some();
+    wire.act(|e, now| e.refer(now, call, "<sip:c@example.com>", &none()))
+        .unwrap();
+    assert!(sent(&mut wire));
+    wire.act(|e, now| e.info(now, call, "application/dtmf", b"5".to_vec()))
+        .unwrap();
+    assert!(!sent(&mut wire));
+    answered(&mut wire, &in_dialog("BYE", 5, &tag, "", ""));
+    assert!(!contact(&mut wire));
+
+    let mut wire = Wire::udp();
+    let call = ringing(&mut wire, "Record-Route: <sip:192.0.2.9;lr>\r\n", OFFER);
+    wire.act(|e, now| e.refuse(now, call, Status::BUSY_HERE, &none()))
+        .unwrap();
+    let refused = wire.next_response();
+    assert_eq!(refused.headers.get(Name::Contact), None);
+    assert_eq!(refused.headers.get(Name::RecordRoute), None);
+}

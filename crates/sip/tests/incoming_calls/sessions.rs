@@ -171,3 +171,173 @@ fn a_session_in_a_multipart_body_is_heard_and_a_body_without_one_is_not() {
         (415, Some("application/sdp"))
     );
 }
+
+/// What the 200 says of the session timer that the INVITE asks for, and whether it must be understood.
+fn agreed(more: &str) -> (Option<String>, bool) {
+    let mut wire = Wire::udp();
+    let call = ringing(&mut wire, more, OFFER);
+    wire.act(|e, now| e.answer(now, call, Some(ANSWER.into()), &none()))
+        .unwrap();
+    let ok = wire.next_response();
+    let field = ok.headers.get(Name::SessionExpires).map(str::to_owned);
+    (field, ok.headers.lists(Name::Require, "timer"))
+}
+
+#[test]
+fn who_refreshes_is_said_in_the_200() {
+    let says = |more, field: &str, required| {
+        assert_eq!(agreed(more), (Some(field.to_owned()), required), "{more}");
+    };
+    says(
+        "Supported: timer\r\nSession-Expires: 600\r\n",
+        "600;refresher=uac",
+        true,
+    );
+    says(
+        "Supported: timer\r\nSession-Expires: 600;refresher=uac\r\n",
+        "600;refresher=uac",
+        true,
+    );
+    says(
+        "Supported: timer\r\nSession-Expires: 600;refresher=uas\r\n",
+        "600;refresher=uas",
+        false,
+    );
+    // A proxy asked for it; the caller itself cannot refresh.
+    says(
+        "Session-Expires: 600;refresher=uac\r\n",
+        "600;refresher=uas",
+        false,
+    );
+    says("Session-Expires: 600\r\n", "600;refresher=uas", false);
+    says(
+        "Supported: timer\r\nSession-Expires: 90\r\n",
+        "90;refresher=uac",
+        true,
+    );
+}
+
+#[test]
+fn too_small_an_interval_is_refused_within_a_call_too() {
+    for method in ["INVITE", "UPDATE"] {
+        let mut wire = Wire::udp();
+        let (_, tag) = up(&mut wire);
+        let more = "Supported: timer\r\nSession-Expires: 60\r\n";
+        wire.send(&in_dialog(method, 2, &tag, more, OFFER));
+        let refused = wire.next_response();
+        assert_eq!(
+            (refused.status.code(), refused.headers.get(Name::MinSe)),
+            (422, Some("90"))
+        );
+        wire.no_event();
+    }
+}
+
+#[test]
+fn a_reinvite_that_is_cancelled_leaves_the_session_as_it_was() {
+    let mut wire = Wire::udp();
+    let (call, tag) = up(&mut wire);
+    wire.send(&in_dialog("INVITE", 2, &tag, "", OFFER));
+    assert_eq!(wire.call_event(), CallEvent::Offer(OFFER.into()));
+    wire.send(&in_dialog("CANCEL", 2, &tag, "", "").replace("CANCEL2", "INVITE2"));
+    assert_eq!((wire.next_status(), wire.next_status()), (200, 487));
+    assert_eq!(
+        wire.call_event(),
+        CallEvent::OfferRefused(Status::REQUEST_TERMINATED)
+    );
+    assert!(wire.act(|e, now| e.accept(now, call, ANSWER.into())).is_err());
+    wire.send(&request(
+        "ACK",
+        "sip:omnigate@192.0.2.2",
+        "INVITE2",
+        &tag,
+        2,
+        "",
+        "",
+    ));
+    wire.send(&in_dialog("INFO", 3, &tag, "", ""));
+    assert_eq!(wire.next_status(), 200);
+}
+
+#[test]
+fn an_offer_that_waits_when_the_call_ends_gets_its_answer() {
+    for (method, status) in [("INVITE", 487), ("UPDATE", 481)] {
+        let mut wire = Wire::udp();
+        let (_, tag) = up(&mut wire);
+        wire.send(&in_dialog(method, 2, &tag, "", OFFER));
+        wire.send(&in_dialog("BYE", 3, &tag, "", ""));
+        let (bye, offer) = (wire.next_response(), wire.next_response());
+        assert_eq!(
+            (bye.status.code(), offer.status.code()),
+            (200, status),
+            "{method}"
+        );
+        assert_eq!(offer.headers.get(Name::CSeq), Some(&*format!("2 {method}")));
+    }
+}
+
+#[test]
+fn a_body_within_a_call_in_which_there_is_no_session_gets_415_and_says_what_is_taken() {
+    for method in ["INVITE", "UPDATE"] {
+        let mut wire = Wire::udp();
+        let (_, tag) = up(&mut wire);
+        wire.send(&in_dialog(method, 2, &tag, "", "<x/>").replace("application/sdp", "text/xml"));
+        let refused = wire.next_response();
+        assert_eq!(
+            (refused.status.code(), refused.headers.get(Name::Accept)),
+            (415, Some("application/sdp"))
+        );
+    }
+}
+
+#[test]
+fn a_body_that_need_not_be_understood_is_no_session_and_no_fault() {
+    let mut wire = Wire::udp();
+    let more = "Content-Disposition: signal;handling=optional\r\n";
+    wire.send(&invite("1", more, "xyz").replace("application/sdp", "application/isup"));
+    assert_eq!(wire.next_status(), 100);
+    assert_eq!(wire.incoming().offer, None);
+}
+
+#[test]
+fn offers_wait_for_each_other_in_both_directions() {
+    let mut wire = Wire::udp();
+    let (call, tag) = up(&mut wire);
+    let offer = |wire: &mut Wire| wire.act(|e, now| e.offer(now, call, OFFER.into()));
+    // Theirs waits for our answer, then the answer for its ACK.
+    wire.send(&in_dialog("INVITE", 2, &tag, "", OFFER));
+    assert!(offer(&mut wire).is_err());
+    wire.act(|e, now| e.accept(now, call, ANSWER.into())).unwrap();
+    wire.next();
+    assert!(offer(&mut wire).is_err());
+    wire.send(&in_dialog("INVITE", 3, &tag, "", OFFER));
+    let busy = wire.next_response();
+    assert_eq!(busy.status.code(), 500);
+    let wait: u32 = busy.headers.get(Name::RetryAfter).unwrap().parse().unwrap();
+    assert!(wait < 10, "{wait}");
+    wire.send(&in_dialog("ACK", 2, &tag, "", ""));
+    // Ours waits for their answer.
+    wire.events.clear();
+    offer(&mut wire).unwrap();
+    wire.next();
+    wire.send(&in_dialog("UPDATE", 4, &tag, "", OFFER));
+    assert_eq!(wire.next_status(), 491);
+    wire.no_event();
+}
+
+#[test]
+fn an_ack_without_the_answer_to_a_reinvite_leaves_the_session_as_it_was() {
+    let mut wire = Wire::udp();
+    let (call, tag) = up(&mut wire);
+    wire.send(&in_dialog("INVITE", 2, &tag, "", ""));
+    assert_eq!(wire.call_event(), CallEvent::OfferWanted);
+    wire.act(|e, now| e.accept(now, call, OFFER.into())).unwrap();
+    wire.next();
+    wire.send(&in_dialog("ACK", 2, &tag, "", ""));
+    assert_eq!(
+        wire.call_event(),
+        CallEvent::OfferRefused(Status::NOT_ACCEPTABLE_HERE)
+    );
+    wire.no_event();
+    wire.nothing();
+}

@@ -36,7 +36,11 @@ fn a_200_that_crosses_the_cancel_is_acknowledged_and_hung_up() {
     let ok = respond(&invite, 200, "t1", CONTACT, ANSWER);
     wire.send(&ok);
     assert_eq!(wire.next_request().method.as_str(), "ACK");
-    assert_eq!(wire.next_request().method.as_str(), "BYE");
+    let bye = wire.next_request();
+    assert_eq!(
+        (bye.method.as_str(), bye.uri.as_str(), bye.headers.to_tag()),
+        ("BYE", "sip:called@192.0.2.1:5060", Some("t1"))
+    );
     // It comes again: an ACK again, but no second BYE.
     wire.send(&ok);
     assert_eq!(wire.next_request().method.as_str(), "ACK");

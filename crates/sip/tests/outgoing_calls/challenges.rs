@@ -99,3 +99,23 @@ fn a_challenged_reinvite_is_made_again_and_its_answer_taken() {
     assert_eq!(wire.next_request().method.as_str(), "ACK");
     assert_eq!(wire.call_event(), CallEvent::Answer(ANSWER.into()));
 }
+
+#[test]
+fn a_request_is_still_made_again_when_another_one_of_the_call_is_over() {
+    let mut wire = Wire::udp();
+    let (key, invite) = call_as(&mut wire, OFFER, vec![Credentials::new("user", "secret")]);
+    wire.send(&respond(&invite, 200, "t1", CONTACT, ANSWER));
+    wire.sent.clear();
+    wire.act(|e, now| e.info(now, key, "application/dtmf", b"5".to_vec()))
+        .unwrap();
+    let info = wire.next_request();
+    wire.act(|e, now| e.ping(now, key)).unwrap();
+    let options = wire.next_request();
+    wire.send(&respond(&info, 200, "", "", ""));
+    wire.pass(seconds(6));
+    wire.sent.clear();
+    wire.send(&respond(&options, 401, "", CHALLENGE, ""));
+    let again = wire.next_request();
+    assert_eq!(again.method.as_str(), "OPTIONS");
+    assert!(again.headers.get(Name::Authorization).is_some());
+}
