@@ -1,7 +1,10 @@
 //! Messages read and written: what is kept as it came, what is tolerated, where the limits are.
 
 use omnigate_sip::message::limits::{MAX_FIELDS, MAX_HEAD, MAX_LINE, MAX_MESSAGE};
-use omnigate_sip::message::{Fault, Host, Message, Method, Name, Request, Response, Status, UriParts, parse};
+use omnigate_sip::message::{
+    Fault, Host, Message, Method, Name, Refresher, Request, Response, SessionExpires, Status, Transport,
+    UriParts, parse,
+};
 use proptest::prelude::*;
 
 /// A request with `more` fields.
@@ -217,6 +220,145 @@ fn seeds() -> Vec<Vec<u8>> {
     ) + "v=0";
     let response = Response::new(&read(invite("").as_bytes()), Status::RINGING, Some("tag")).to_bytes();
     vec![rich.into_bytes(), response, invite("").into_bytes()]
+}
+
+#[test]
+fn every_status_says_the_phrase_of_the_registry_and_an_unknown_one_that_of_its_class() {
+    let all = [
+        (100, "Trying"),
+        (180, "Ringing"),
+        (181, "Call Is Being Forwarded"),
+        (182, "Queued"),
+        (183, "Session Progress"),
+        (199, "Early Dialog Terminated"),
+        (200, "OK"),
+        (202, "Accepted"),
+        (204, "No Notification"),
+        (300, "Multiple Choices"),
+        (301, "Moved Permanently"),
+        (302, "Moved Temporarily"),
+        (305, "Use Proxy"),
+        (380, "Alternative Service"),
+        (400, "Bad Request"),
+        (401, "Unauthorized"),
+        (402, "Payment Required"),
+        (403, "Forbidden"),
+        (404, "Not Found"),
+        (405, "Method Not Allowed"),
+        (406, "Not Acceptable"),
+        (407, "Proxy Authentication Required"),
+        (408, "Request Timeout"),
+        (410, "Gone"),
+        (412, "Conditional Request Failed"),
+        (413, "Request Entity Too Large"),
+        (414, "Request-URI Too Long"),
+        (415, "Unsupported Media Type"),
+        (416, "Unsupported URI Scheme"),
+        (420, "Bad Extension"),
+        (421, "Extension Required"),
+        (422, "Session Interval Too Small"),
+        (423, "Interval Too Brief"),
+        (428, "Use Identity Header"),
+        (433, "Anonymity Disallowed"),
+        (439, "First Hop Lacks Outbound Support"),
+        (469, "Bad Info Package"),
+        (480, "Temporarily Unavailable"),
+        (481, "Call/Transaction Does Not Exist"),
+        (482, "Loop Detected"),
+        (483, "Too Many Hops"),
+        (484, "Address Incomplete"),
+        (485, "Ambiguous"),
+        (486, "Busy Here"),
+        (487, "Request Terminated"),
+        (488, "Not Acceptable Here"),
+        (489, "Bad Event"),
+        (491, "Request Pending"),
+        (493, "Undecipherable"),
+        (494, "Security Agreement Required"),
+        (500, "Server Internal Error"),
+        (501, "Not Implemented"),
+        (502, "Bad Gateway"),
+        (503, "Service Unavailable"),
+        (504, "Server Time-out"),
+        (505, "Version Not Supported"),
+        (513, "Message Too Large"),
+        (580, "Precondition Failure"),
+        (600, "Busy Everywhere"),
+        (603, "Decline"),
+        (604, "Does Not Exist Anywhere"),
+        (606, "Not Acceptable"),
+        (607, "Unwanted"),
+        (608, "Rejected"),
+        (179, "Progress"),
+        (299, "Success"),
+        (399, "Redirection"),
+        (499, "Request Failure"),
+        (599, "Server Failure"),
+        (699, "Global Failure"),
+    ];
+    for (code, phrase) in all {
+        assert_eq!(Status::new(code).unwrap().to_string(), format!("{code} {phrase}"));
+    }
+}
+
+#[test]
+fn a_session_interval_has_who_refreshes_when_it_says_so() {
+    let read = |text| {
+        let field = SessionExpires::parse(text).unwrap();
+        (field.seconds, field.refresher)
+    };
+    assert_eq!(read("90"), (90, None));
+    assert_eq!(read("1800 ; Refresher=UAC"), (1800, Some(Refresher::Uac)));
+    assert_eq!(read("1800;refresher=uas;x=y"), (1800, Some(Refresher::Uas)));
+    assert_eq!(read("1800;refresher=both"), (1800, None));
+}
+
+#[test]
+fn limits_are_the_largest_that_is_taken() {
+    let faults = |text: &str| parse(text.as_bytes()).err().map(|e| e.fault);
+    for (hops, fault) in [("255", None), ("256", Some(Fault::Malformed("Max-Forwards")))] {
+        assert_eq!(faults(&invite(&format!("Max-Forwards: {hops}\r\n"))), fault);
+    }
+    assert_eq!(faults(&invite("Contact: *\r\n")), None);
+    assert_eq!(faults(&invite("Route: *\r\n")), Some(Fault::Malformed("Route")));
+    let line = |user: usize| {
+        let start = format!("INVITE sip:{}@example.com SIP/2.0", "b".repeat(user));
+        (
+            start.len(),
+            invite("").replace("INVITE sip:bob@example.com SIP/2.0", &start),
+        )
+    };
+    let rest = line(0).0;
+    assert_eq!(faults(&line(MAX_LINE - rest).1), None);
+    assert_eq!(faults(&line(MAX_LINE - rest + 1).1), Some(Fault::Line));
+}
+
+#[test]
+fn a_method_that_carries_contact_refreshes_the_target() {
+    assert!(Method::Invite.refreshes_target() && Method::Update.refreshes_target());
+    for method in [
+        Method::Bye,
+        Method::Info,
+        Method::Refer,
+        Method::Options,
+        Method::Prack,
+    ] {
+        assert!(!method.refreshes_target(), "{method}");
+    }
+}
+
+#[test]
+fn a_transport_has_its_name_in_uris_and_says_whether_it_is_secure() {
+    for (transport, name, secure) in [
+        (Transport::Udp, "udp", false),
+        (Transport::Tcp, "tcp", false),
+        (Transport::Tls, "tls", true),
+        (Transport::Ws, "ws", false),
+        (Transport::Wss, "wss", true),
+    ] {
+        assert_eq!((transport.param(), transport.is_secure()), (name, secure));
+        assert_eq!(Transport::from_name(name), Some(transport));
+    }
 }
 
 proptest! {

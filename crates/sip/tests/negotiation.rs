@@ -182,3 +182,58 @@ fn the_version_grows_only_when_the_answer_changes() {
     let held = ours.answer(lines("sendonly").as_bytes()).unwrap().0;
     assert_eq!((version(&first).as_str(), version(&held).as_str()), ("1", "2"));
 }
+
+#[test]
+fn a_refusal_describes_static_formats_and_other_media_by_their_names() {
+    for (line, names) in [
+        (
+            "m=audio 4000 RTP/AVP 3 4 15\r\n",
+            "GSM/8000, G723/8000, G728/8000",
+        ),
+        (
+            "m=audio 4000 RTP/AVP 9 18 77\r\n",
+            "G722/8000, G729/8000, unknown/8000",
+        ),
+        ("m=image 4000 udptl t38\r\n", "image udptl"),
+        ("m=video 4000 RTP/AVP 96\r\n", "video RTP/AVP"),
+    ] {
+        let refused = negotiator().answer(offer(line).as_bytes()).unwrap_err();
+        let text = refused.to_string();
+        assert!(text.contains(names), "{names} in {text}");
+    }
+}
+
+#[test]
+fn a_direction_says_who_sends_and_who_receives() {
+    let all = [
+        (Direction::SendRecv, true, true),
+        (Direction::SendOnly, true, false),
+        (Direction::RecvOnly, false, true),
+        (Direction::Inactive, false, false),
+    ];
+    for (direction, sends, receives) in all {
+        assert_eq!((direction.sends(), direction.receives()), (sends, receives));
+        assert_eq!(direction.reversed().sends(), receives);
+    }
+}
+
+#[test]
+fn a_direction_of_the_line_overrides_that_of_the_session_and_no_address_leaves_nothing_to_send() {
+    let direction = |text: &str| negotiator().answer(text.as_bytes()).unwrap().1.direction;
+    let session = offer("a=inactive\r\nm=audio 4000 RTP/AVP 8\r\n");
+    assert_eq!(direction(&session), Direction::Inactive);
+    assert_eq!(
+        direction(&format!("{session}a=sendrecv\r\n")),
+        Direction::SendRecv
+    );
+    let nowhere = session.replace("c=IN IP4 198.51.100.7", "c=IN IP4 0.0.0.0");
+    assert_eq!(direction(&nowhere), Direction::Inactive);
+    assert_eq!(
+        direction(&format!("{nowhere}a=sendrecv\r\n")),
+        Direction::RecvOnly
+    );
+    assert_eq!(
+        direction(&format!("{nowhere}a=recvonly\r\n")),
+        Direction::Inactive
+    );
+}

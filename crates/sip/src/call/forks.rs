@@ -38,7 +38,6 @@ pub(super) struct Fork {
     /// RSeq of the last reliable response.
     pub(super) rseq: Option<u32>,
     pub(super) answered: bool,
-    pub(super) update: bool,
 }
 
 /// An ACK that is sent again when its 2xx comes again.
@@ -68,7 +67,6 @@ impl Outgoing {
             dialog: Dialog::of_client(&self.request, &response.headers),
             rseq: None,
             answered: false,
-            update: false,
         });
         Some(self.forks.len() - 1)
     }

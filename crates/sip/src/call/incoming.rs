@@ -4,7 +4,7 @@ use super::context::{Context, unsupported};
 use super::event::{CallEnd, CallError, CallEvent, CallKey, Cause};
 use super::offer::{NoSession, Offer, Place, SDP, session};
 use super::received::Incoming;
-use super::refresh::{Asked, SessionTimer, asked, supports};
+use super::refresh::{Asked, SessionTimer, asked};
 use super::reliable::{Body, Due, Provisionals};
 use super::settings::{ALLOW, EXTENSIONS, SUPPORTED};
 use super::success::Success;
@@ -203,8 +203,8 @@ impl Call {
                 refresher: Some(refresher),
             };
             response.headers.push(Name::SessionExpires, field);
-            // RFC 4028 section 9: only a peer that refreshes must understand it.
-            if !ours && supports(&request.headers) {
+            // RFC 4028 section 9: only a peer that refreshes must understand it; one that says so does.
+            if !ours {
                 response.headers.push(Name::Require, "timer");
             }
         }

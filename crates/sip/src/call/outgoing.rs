@@ -148,7 +148,6 @@ impl Call {
             let Some(fork) = outgoing.forks.get_mut(at) else {
                 return;
             };
-            fork.update |= headers.lists(Name::Allow, "UPDATE");
             if let Some(rseq) = reliable {
                 // In order, and each once (RFC 3262 section 4).
                 if fork.rseq.is_some_and(|last| last.checked_add(1) != Some(rseq)) {
@@ -156,8 +155,9 @@ impl Call {
                 }
                 fork.rseq = Some(rseq);
             }
-            // Only the first answer of a fork counts (RFC 6337 section 2.1).
-            if fork.answered {
+            // Only the first answer of a fork counts (RFC 6337 section 2.1). What stands in an unreliable response to an INVITE
+            // without an offer is no offer yet (RFC 3261 section 13.2.1): the 2xx has it.
+            if fork.answered || !(outgoing.offered || reliable.is_some()) {
                 body = None;
             }
             fork.answered |= body.is_some();
@@ -238,9 +238,9 @@ impl Call {
         let headers = &response.headers;
         let tag = headers.to_tag().unwrap_or_default();
         if self.state != State::Early {
-            let known = self.ack.is_some() && self.dialog.remote_tag() == tag;
-            if known && self.is_acknowledged(headers) {
-                // It came again: its ACK was lost.
+            if self.ack.is_some() && self.dialog.remote_tag() == tag {
+                // It came again: its ACK was lost. Behind a re-INVITE of ours it came late, and that ACK is not asked for
+                // any more; another one of the same dialog never ends the call.
                 return self.acknowledge_again(ctx, headers);
             }
             return self.decline(ctx, response);
@@ -307,11 +307,6 @@ impl Call {
         let hop = ctx.hop(&self.way, self.dialog.next_hop(), self.dialog.has_routes());
         let bytes = ctx.acknowledge(self.key, ack, &hop);
         self.ack = Some(SentAck { number, bytes, hop });
-    }
-
-    fn is_acknowledged(&self, headers: &Headers) -> bool {
-        let number = headers.cseq().map(|c| c.number);
-        self.ack.as_ref().is_some_and(|a| Some(a.number) == number)
     }
 
     pub(super) fn acknowledge_again(&mut self, ctx: &mut Context<'_>, headers: &Headers) {

@@ -113,6 +113,6 @@ pub(crate) fn min_se(headers: &Headers) -> u32 {
 }
 
 /// True when the sender has session timers.
-pub(crate) fn supports(headers: &Headers) -> bool {
+fn supports(headers: &Headers) -> bool {
     headers.lists(Name::Supported, "timer") || headers.lists(Name::Require, "timer")
 }

@@ -84,11 +84,6 @@ fn is_display(text: &str) -> bool {
     }
 }
 
-/// The tag of a From or To field.
-pub fn tag(field: &str) -> Option<&str> {
-    NameAddr::parse(field)?.tag()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -30,7 +30,7 @@ mod uri;
 mod via;
 mod write;
 
-pub use address::{NameAddr, tag};
+pub use address::NameAddr;
 pub use body::{Part, parts};
 pub use fault::Fault;
 pub use fields::{CSeq, RAck, Reason, Refresher, Replaces, SessionExpires, seconds};

@@ -91,45 +91,17 @@ pub(crate) fn split(text: &str, separator: u8) -> impl Iterator<Item = &str> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Params<'a> {
     text: &'a str,
-    separator: Separator,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Separator {
-    #[default]
-    Semicolon,
-    Comma,
 }
 
 impl<'a> Params<'a> {
     /// Parameters behind semicolons; a leading one may stand or not.
     pub fn new(text: &'a str) -> Params<'a> {
-        Params {
-            text,
-            separator: Separator::Semicolon,
-        }
-    }
-
-    /// Parameters between commas, as in challenges and credentials (RFC 3261 section 20.44).
-    pub fn between_commas(text: &'a str) -> Params<'a> {
-        Params {
-            text,
-            separator: Separator::Comma,
-        }
-    }
-
-    /// The text, without the first semicolon.
-    pub fn as_str(&self) -> &'a str {
-        self.text.trim().trim_start_matches(';')
+        Params { text }
     }
 
     /// Names and values as they stand; a quoted value keeps its quotes.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> + use<'a> {
-        let separator = match self.separator {
-            Separator::Semicolon => b';',
-            Separator::Comma => b',',
-        };
-        split(self.text, separator)
+        split(self.text, b';')
             .filter(|p| !p.is_empty())
             .map(|p| match find(p, b'=') {
                 Some(at) => (

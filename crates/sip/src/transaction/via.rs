@@ -174,10 +174,10 @@ mod tests {
             ),
             "192.0.2.77:5070"
         );
-        assert_eq!(
-            way("SIP/2.0/UDP 192.0.2.1:5070;maddr=127.0.0.1;branch=z9hG4bK1", &hop),
-            "192.0.2.1:5070"
-        );
+        for home in ["127.0.0.1", "0.0.0.0", "239.1.1.1"] {
+            let via = format!("SIP/2.0/UDP 192.0.2.1:5070;maddr={home};branch=z9hG4bK1");
+            assert_eq!(way(&via, &hop), "192.0.2.1:5070");
+        }
     }
 
     #[test]

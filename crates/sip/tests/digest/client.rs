@@ -7,6 +7,7 @@ fn a_wrong_password_is_tried_once() {
     let mut pair = Pair::new(|s| s);
     pair.client = Client::new([Credentials::new("alice", "wrong")]);
     pair.challenge(&request(), false).unwrap();
+    assert!(pair.client.is_prepared());
     let sent = pair.next();
     assert_eq!(pair.verify(&sent), Verdict::Denied(Denial::Response));
     assert_eq!(

@@ -170,3 +170,27 @@ fn a_full_table_forgets_the_oldest_nonce_and_lets_nobody_use_it_again() {
     assert_eq!(pair.verify(&second), Verdict::Denied(Denial::Replayed));
     assert_eq!(pair.verify(&first), Verdict::Stale);
 }
+
+#[test]
+fn nonces_of_a_run_before_this_one_are_stale_although_the_key_is_the_same() {
+    let mut pair = Pair::new(|s| s);
+    pair.now += Duration::from_secs(100);
+    pair.challenge(&request(), false).unwrap();
+    let sent = pair.next();
+    // The clock of a server begins anew with it: what it has not issued yet is not its own.
+    pair.server = Server::new("example.com", &KEY, pair.now);
+    assert_eq!(pair.verify(&sent), Verdict::Stale);
+}
+
+#[test]
+fn a_count_behind_a_gap_is_taken_once_and_the_one_before_it_not_again() {
+    let mut pair = Pair::new(|s| s);
+    pair.challenge(&request(), false).unwrap();
+    let requests: Vec<Request> = (0..3).map(|_| pair.next()).collect();
+    for n in [0, 2] {
+        assert_eq!(pair.verify(&requests[n]), accepted(), "{n}");
+    }
+    assert_eq!(pair.verify(&requests[0]), Verdict::Denied(Denial::Replayed));
+    assert_eq!(pair.verify(&requests[1]), accepted());
+    assert_eq!(pair.verify(&requests[1]), Verdict::Denied(Denial::Replayed));
+}

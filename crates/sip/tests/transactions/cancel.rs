@@ -293,3 +293,18 @@ fn theirs_of_nothing_gets_481() {
     layer.events.clear();
     layer.over();
 }
+
+#[test]
+fn a_cancel_takes_the_place_of_no_other_transaction() {
+    let mut layer = Layer::udp();
+    let (before, options) = layer.send(Method::Options);
+    let (id, invite) = layer.send(Method::Invite);
+    let (after, info) = layer.send(Method::Info);
+    layer.respond(&invite, 180);
+    assert_eq!(layer.status(id), 180);
+    layer.cancel(id, Headers::default());
+    layer.respond(&options, 200);
+    assert_eq!(layer.status(before), 200);
+    layer.respond(&info, 200);
+    assert_eq!(layer.status(after), 200);
+}

@@ -303,3 +303,60 @@ fn a_request_that_is_refused_does_not_move_the_call() {
     assert_eq!(wire.next_status(), 481);
     assert_eq!(bye(&mut wire, call).0.to_string(), "UDP 198.51.100.1:40000");
 }
+
+/// Where our BYE goes in a call that came by this hop, in a house that has listeners of all kinds.
+fn way_of_all(hop: &Hop, contact: &str) -> String {
+    let mut wire = wire(
+        Listeners::new(vec![
+            listener(Transport::Udp, "192.0.2.2:5060"),
+            listener(Transport::Tcp, "192.0.2.2:5060"),
+            listener(Transport::Tls, "192.0.2.2:5061"),
+            listener(Transport::Wss, "192.0.2.2:443"),
+            listener(Transport::Ws, "192.0.2.2:80"),
+            listener(Transport::Udp, "[2001:db8::2]:5060"),
+        ]),
+        hop.clone(),
+    );
+    let (call, _) = up(&mut wire, contact, "");
+    bye(&mut wire, call).0.to_string()
+}
+
+#[test]
+fn a_secure_uri_is_reached_by_tls_whichever_stream_it_names() {
+    let hop = udp("192.0.2.1:5060");
+    assert_eq!(
+        way_of_all(&hop, "<sips:a@192.0.2.7;transport=tcp>"),
+        "TLS 192.0.2.7:5061"
+    );
+    assert_eq!(
+        way_of_all(&hop, "<sip:a@192.0.2.7;transport=tcp>"),
+        "TCP 192.0.2.7:5060"
+    );
+    assert_eq!(way_of_all(&hop, "<sips:a@192.0.2.7>"), "TLS 192.0.2.7:5061");
+}
+
+#[test]
+fn a_private_contact_is_known_by_all_bits_of_its_network() {
+    let public = udp("198.51.100.1:40000");
+    for followed in ["100.128.0.9", "8.64.0.9"] {
+        assert_eq!(
+            way_of_all(&public, &format!("<sip:a@{followed}>")),
+            format!("UDP {followed}:5060")
+        );
+    }
+    let public = Hop::datagram(
+        ListenerId(5),
+        at("[2001:db8::2]:5060"),
+        at("[2001:db8:1::1]:40000"),
+    );
+    for passed_over in ["::1", "::", "fd00::1", "fe80::1"] {
+        assert_eq!(
+            way_of_all(&public, &format!("<sip:a@[{passed_over}]>")),
+            "UDP [2001:db8:1::1]:40000"
+        );
+    }
+    assert_eq!(
+        way_of_all(&public, "<sip:a@[2001:db8:2::1]>"),
+        "UDP [2001:db8:2::1]:5060"
+    );
+}
