@@ -91,6 +91,39 @@ fn crates_form_no_circle_and_none_needs_the_service() {
 }
 
 #[test]
+fn every_file_is_part_of_a_module() {
+    let folders = crates()
+        .into_iter()
+        .chain([root()])
+        .map(|krate| krate.join("src"));
+    for path in folders.flat_map(|src| files(&src, &["rs"])) {
+        let (folder, stem) = (
+            path.parent().unwrap(),
+            path.file_stem().unwrap().to_str().unwrap(),
+        );
+        if ["lib", "main"].contains(&stem) {
+            continue;
+        }
+        let (folder, name) = match stem {
+            "mod" => (
+                folder.parent().unwrap(),
+                folder.file_name().unwrap().to_str().unwrap(),
+            ),
+            _ => (folder, stem),
+        };
+        let beside = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let above = [folder.with_extension("rs")]
+            .into_iter()
+            .filter(|path| path.is_file());
+        let named = beside.filter(|path| path.is_file()).chain(above).any(|path| {
+            let text = fs::read_to_string(path).unwrap();
+            text.contains(&format!("mod {name};")) || text.contains(&format!("#[path = \"{name}.rs\"]"))
+        });
+        assert!(named, "no module has {}", path.display());
+    }
+}
+
+#[test]
 fn files_of_the_page_and_its_client_form_no_circle() {
     let web = root().join("web");
     let mut graph = Graph::new();

@@ -25,7 +25,7 @@ use tracing::{debug, info, warn};
 /// Places in the queue of one leg.
 const QUEUE: usize = 256;
 /// How long the media thread may take to hand over its last figures.
-const LAST_FIGURES: Duration = Duration::from_millis(250);
+const LAST_FIGURES: Duration = Duration::from_secs(1);
 /// A telephone on hold, which sends no media, is asked this often whether the call is still there.
 const HELD_PING: Duration = Duration::from_secs(60);
 
