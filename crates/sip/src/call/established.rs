@@ -130,7 +130,7 @@ impl Call {
             return Err(CallError::State);
         }
         let info = self.dialog.request(Method::Info).with_body(content_type, body);
-        self.send(ctx, info, Purpose::Notify);
+        self.send(ctx, info, Purpose::Info);
         Ok(())
     }
 

@@ -126,6 +126,7 @@ enum Purpose {
     Modify,
     Bye,
     Ping,
+    Info,
     Refer,
     Notify,
 }
@@ -160,6 +161,11 @@ impl Call {
     /// True before it is answered.
     pub(crate) fn is_early(&self) -> bool {
         self.state == State::Early
+    }
+
+    /// True when it came in and is not answered yet.
+    pub(crate) fn rings_here(&self) -> bool {
+        self.state == State::Early && self.incoming.is_some()
     }
 
     /// True when nothing of it is left to do.
@@ -251,7 +257,8 @@ impl Call {
                 self.outgoing = None;
                 self.end(ctx, end);
             }
-            Purpose::Bye | Purpose::Notify => {}
+            // Who does not answer these may still talk.
+            Purpose::Bye | Purpose::Info | Purpose::Notify => {}
             Purpose::Refer => self.refer_failed(ctx, Status::REQUEST_TIMEOUT),
             Purpose::Prack if self.state != State::Early => {}
             Purpose::Prack | Purpose::Modify | Purpose::Ping => {
@@ -307,7 +314,12 @@ impl Call {
             Some(Purpose::Refer) => self.refer_response(ctx, response),
             Some(Purpose::Ping | Purpose::Prack) if is_lost(response.status) => self.lost(ctx),
             Some(Purpose::Prack) => self.prack_response(ctx, response),
-            Some(Purpose::Ping | Purpose::Bye | Purpose::Notify) | None => {}
+            // RFC 5057 section 5.1: INFO belongs to the call, NOTIFY to the subscription alone.
+            Some(Purpose::Info) if response.status == Status::CALL_DOES_NOT_EXIST => self.lost(ctx),
+            Some(Purpose::Notify) if response.status == Status::CALL_DOES_NOT_EXIST => {
+                self.referral.told = None
+            }
+            Some(Purpose::Ping | Purpose::Bye | Purpose::Info | Purpose::Notify) | None => {}
         }
     }
 

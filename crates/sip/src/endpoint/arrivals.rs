@@ -187,6 +187,8 @@ impl Endpoint {
                 && dialog.call_id() == replaces.call_id
                 && dialog.remote_tag() == replaces.from_tag
         });
+        // An early dialog that we have not begun cannot be replaced.
+        let call = call.filter(|call| !call.rings_here());
         let call = call.ok_or(Status::CALL_DOES_NOT_EXIST)?;
         if replaces.early_only && !call.is_early() {
             return Err(Status::BUSY_HERE);

@@ -63,3 +63,18 @@ fn an_invite_that_replaces_a_call_names_it() {
     );
     assert_eq!(wire.next_status(), 486);
 }
+
+#[test]
+fn a_call_that_rings_here_is_not_replaced() {
+    for only in ["", ";early-only"] {
+        let mut wire = Wire::udp();
+        let call = ringing(&mut wire, "", OFFER);
+        wire.act(|e, now| e.progress(now, call, Status::RINGING, None, false, &none()))
+            .unwrap();
+        let tag = wire.next_response().headers.to_tag().unwrap().to_owned();
+        let replaces = format!("Replaces: call1;to-tag={tag};from-tag=from1{only}\r\n");
+        wire.events.clear();
+        wire.send(&invite("9", &replaces, OFFER).replace("Call-ID: call1", "Call-ID: call2"));
+        assert_eq!(wire.next_status(), 481);
+    }
+}

@@ -79,6 +79,28 @@ fn a_refer_that_nobody_answers_is_declined() {
 }
 
 #[test]
+fn a_notify_that_nobody_waits_for_ends_the_subscription_and_not_the_call() {
+    let mut wire = Wire::udp();
+    let (call, tag) = up(&mut wire);
+    wire.send(&referred(2, &tag, ""));
+    wire.act(|e, now| e.refer_answer(now, call, Status::ACCEPTED))
+        .unwrap();
+    wire.next();
+    let notify = wire.next_request();
+    wire.events.clear();
+    wire.send(&common::wire::respond(&notify, 481, "", "", ""));
+    wire.no_event();
+    assert!(
+        wire.act(|e, now| e.refer_progress(now, call, Status::OK))
+            .is_err()
+    );
+    wire.pass(seconds(180));
+    wire.nothing();
+    wire.act(|e, now| e.hang_up(now, call, &none())).unwrap();
+    assert_eq!(wire.next_request().method.as_str(), "BYE");
+}
+
+#[test]
 fn a_transfer_of_which_nothing_is_heard_is_told_to_be_over_when_its_subscription_ends() {
     let mut wire = Wire::udp();
     let (call, tag) = up(&mut wire);

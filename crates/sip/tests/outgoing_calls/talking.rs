@@ -73,6 +73,24 @@ fn a_call_that_the_other_side_does_not_know_any_more_ends() {
 }
 
 #[test]
+fn an_info_that_belongs_to_no_call_there_ends_it_and_one_that_nobody_understands_does_not() {
+    for (status, ends) in [(481, true), (408, false), (415, false), (501, false)] {
+        let mut wire = Wire::udp();
+        let (key, _) = up(&mut wire, "");
+        wire.act(|e, now| e.info(now, key, "application/dtmf-relay", b"Signal=5".to_vec()))
+            .unwrap();
+        let info = wire.next_request();
+        wire.send(&respond(&info, status, "", "", ""));
+        if ends {
+            assert_eq!(wire.call_event(), CallEvent::Ended(CallEnd::Lost));
+            wire.nothing_left();
+        } else {
+            wire.no_event();
+        }
+    }
+}
+
+#[test]
 fn a_session_is_refreshed_by_update_where_the_other_side_has_it() {
     let mut wire = Wire::udp();
     let (_, _) = up(
