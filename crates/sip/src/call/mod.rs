@@ -400,6 +400,12 @@ impl Call {
             return;
         }
         self.state = State::Ended;
+        // An INVITE of ours that has got a 1xx would wait for its end for ever.
+        for (id, purpose) in &self.clients {
+            if *purpose == Purpose::Modify {
+                ctx.transactions.cancel(ctx.now, *id, Headers::default());
+            }
+        }
         self.terminate_open(ctx);
         self.success = None;
         self.modification = None;

@@ -91,6 +91,24 @@ fn an_info_that_belongs_to_no_call_there_ends_it_and_one_that_nobody_understands
 }
 
 #[test]
+fn a_call_that_ends_while_its_offer_is_only_being_tried_leaves_nothing() {
+    for trying_first in [true, false] {
+        let mut wire = Wire::udp();
+        let (key, _) = up(&mut wire, "");
+        wire.act(|e, now| e.offer(now, key, OFFER.into())).unwrap();
+        let trying = respond(&wire.next_request(), 100, "", "", "");
+        if trying_first {
+            wire.send(&trying);
+        }
+        wire.act(|e, now| e.hang_up(now, key, &none())).unwrap();
+        if !trying_first {
+            wire.send(&trying);
+        }
+        wire.nothing_left();
+    }
+}
+
+#[test]
 fn a_session_is_refreshed_by_update_where_the_other_side_has_it() {
     let mut wire = Wire::udp();
     let (_, _) = up(
