@@ -1,5 +1,6 @@
 //! Keeps what trunks have registered, so that calls come in by there, and takes it away when the service stops.
 
+use super::line::{now, sleep_until};
 use super::shared::Gateway;
 use crate::sip::Sip;
 use crate::supervise::test_point;
@@ -18,6 +19,8 @@ use tracing::{Instrument, error, info, info_span, warn};
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// Until a registrar that has refused for good is asked again: whoever runs it may have mended that.
 const ASK_AGAIN: Duration = Duration::from_secs(1800);
+/// For the registrar to hear that we leave; one that has gone itself must not keep the service from stopping.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 impl Gateway {
     /// Registers what trunks say until the service stops; then nothing is registered any more.
@@ -81,7 +84,7 @@ impl<'a> Keeper<'a> {
         let mut machine = Registration::new(settings, &mut self.random);
         let mut asked: OptionFuture<Asked> = None.into();
         let mut again: Option<Instant> = None;
-        let mut stopped = false;
+        let mut goodbye: Option<Instant> = None;
         machine.start(now());
         loop {
             while let Some(output) = machine.poll() {
@@ -96,13 +99,7 @@ impl<'a> Keeper<'a> {
                     _ => {}
                 }
             }
-            let due = machine.deadline().into_iter().chain(again).min();
-            let timer = async {
-                match due {
-                    Some(at) => tokio::time::sleep_until(at.into()).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let due = machine.deadline().into_iter().chain(again).chain(goodbye).min();
             tokio::select! {
                 Some((cseq, answer)) = &mut asked => {
                     asked = None.into();
@@ -114,15 +111,18 @@ impl<'a> Keeper<'a> {
                         }
                     }
                 }
-                () = timer => {
+                () = sleep_until(due) => {
+                    if goodbye.is_some_and(|at| at <= now()) {
+                        return self.left(false);
+                    }
                     machine.timeout(now(), &mut self.random);
                     if again.is_some_and(|at| at <= now()) {
                         again = None;
                         machine.start(now());
                     }
                 }
-                () = leaving.cancelled(), if !stopped => {
-                    stopped = true;
+                () = leaving.cancelled(), if goodbye.is_none() => {
+                    goodbye = Some(now() + GOODBYE);
                     machine.stop(now());
                 }
             }
@@ -198,9 +198,4 @@ impl<'a> Keeper<'a> {
         self.gateway.metrics.registered(&self.registrar.trunk, false);
         info!(confirmed, "not registered any more");
     }
-}
-
-/// The clock, which a test may stop and turn.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }

@@ -4,7 +4,7 @@
 use crate::harness::Service;
 use crate::kamailio::{Kamailio, free_port};
 use crate::sipp::sipp;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ impl Carrier {
     fn service(&self, transport: &str, password: &str) -> Service {
         let registrar = format!("sip:{}{transport}", self.address);
         Service::start(&format!(
-            "[[trunk]]\nname = \"carrier\"\nallow = []\nmedia = [\"127.0.0.0/8\"]\n[trunk.register]\nregistrar = \"{registrar}\"\ndomain = \"carrier.example\"\nuser = \"{NUMBER}\"\npassword = \"{password}\"\n"
+            "shutdown.drain_seconds = 60\n[[trunk]]\nname = \"carrier\"\nallow = []\nmedia = [\"127.0.0.0/8\"]\n[trunk.register]\nregistrar = \"{registrar}\"\ndomain = \"carrier.example\"\nuser = \"{NUMBER}\"\npassword = \"{password}\"\n"
         ))
     }
 
@@ -128,4 +128,21 @@ fn a_wrong_password_is_told_and_is_not_tried_again_and_again() {
     assert!(log.contains("trunk.register"), "{log}");
     assert!(!log.contains("Xk3-wrong-q9"), "the password is in the log");
     assert!(carrier.first_line().unwrap().contains("404"));
+}
+
+#[test]
+fn a_registrar_that_has_gone_does_not_keep_the_service_from_stopping() {
+    let mut carrier = Carrier::start();
+    let mut service = carrier.service("", "secret");
+    service.until("it is registered", || is_registered(&service));
+    carrier.kamailio = None;
+    // Somebody listens and says nothing: a transaction gives up after 32 s.
+    let _silent = UdpSocket::bind(carrier.address).unwrap();
+    service.signal("TERM");
+    assert_eq!(
+        service.wait(Duration::from_secs(25)),
+        Some(0),
+        "{}",
+        service.log()
+    );
 }
