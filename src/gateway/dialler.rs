@@ -13,7 +13,7 @@ use omnigate_omnitalk::DialRefusal;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tracing::field::Empty;
-use tracing::{Instrument, Span, info_span, warn};
+use tracing::{Span, info_span, warn};
 
 impl Gateway {
     /// Makes the calls that the rooms want, until they want no more.
@@ -83,30 +83,13 @@ impl Gateway {
                 },
             }));
         });
-        let gateway = self.clone();
-        self.tasks.spawn(
-            async move {
-                let call = order.call;
-                let run = outgoing::run(gateway.clone(), call, routes, place, teller.clone());
-                // A panic of one call must not take its record or the others along.
-                let ended = match tokio::spawn(run.in_current_span()).await {
-                    Ok(ended) => ended,
-                    Err(_) => {
-                        let _ = gateway.rooms.dialled(call, Err(DialRefusal::Unavailable)).await;
-                        let _ = gateway.rooms.failed(call, CallEnd::Fault.over()).await;
-                        outgoing::Ended {
-                            end: CallEnd::Fault,
-                            talked: None,
-                        }
-                    }
-                };
-                teller.tell(CallEvent::Ended {
-                    end: ended.end,
-                    talked: ended.talked,
-                });
-            }
-            .instrument(span),
-        );
+        let (gateway, rooms, call) = (self.clone(), self.rooms.clone(), order.call);
+        let let_go = async move {
+            let _ = rooms.dialled(call, Err(DialRefusal::Unavailable)).await;
+            let _ = rooms.failed(call, CallEnd::Fault.over()).await;
+        };
+        let run = outgoing::run(gateway, call, routes, place, teller.clone());
+        self.begin(teller, span, run, let_go);
     }
 }
 

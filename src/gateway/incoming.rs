@@ -2,7 +2,7 @@
 
 use super::ivr::{Ivr, IvrEffect, IvrEvent};
 use super::line::{Line, LineEvent, ended_by_sip, now, sleep_until};
-use super::shared::{Gateway, Screened};
+use super::shared::{Ended, Gateway, Screened};
 use crate::calls::{CallEnd, CallEvent, Stage};
 use crate::media::Playback;
 use crate::rooms::{Destination, Telephone, ToTelephone};
@@ -11,15 +11,9 @@ use crate::sync::lock;
 use omnigate_audio::dtmf::Key;
 use omnigate_omnitalk::{CallNumber, LookUp};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
-
-/// How a call ended and how long it was answered.
-pub(super) struct Ended {
-    pub(super) end: CallEnd,
-    pub(super) talked: Option<Duration>,
-}
 
 /// What comes to a call from elsewhere than its line.
 struct Sources {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc;
 use tracing::field::Empty;
-use tracing::{Instrument, Span, info_span};
+use tracing::info_span;
 
 /// Seconds after which a carrier may try again when the service stops.
 const RETRY_AFTER: &str = "30";
@@ -88,35 +88,12 @@ impl Gateway {
             caller,
             received: Instant::now(),
         };
-        self.begin(incoming, screened, span);
-    }
-
-    /// Gives a call its task, and tells its end whatever becomes of that.
-    fn begin(self: Arc<Self>, incoming: IncomingCall, screened: Screened, span: Span) {
-        let gateway = self.clone();
+        let (gateway, rooms) = (self.clone(), self.rooms.clone());
+        let let_go = async move {
+            let _ = rooms.hang_up(id).await;
+        };
         let teller = screened.teller.clone();
-        self.tasks.spawn(
-            async move {
-                // A panic of one call must not take its record or the others along.
-                let task = tokio::spawn(incoming::run(gateway.clone(), incoming, screened).in_current_span());
-                let ended = match task.await {
-                    Ok(ended) => ended,
-                    Err(_) => {
-                        // Its task did not come to its end: nobody must stay behind in a room.
-                        let _ = gateway.rooms.hang_up(teller.id()).await;
-                        incoming::Ended {
-                            end: CallEnd::Fault,
-                            talked: None,
-                        }
-                    }
-                };
-                teller.tell(CallEvent::Ended {
-                    end: ended.end,
-                    talked: ended.talked,
-                });
-            }
-            .instrument(span),
-        );
+        self.begin(teller, span, incoming::run(gateway, incoming, screened), let_go);
     }
 
     fn teller(&self, id: CallId, trunk: &str) -> CallTeller {

@@ -2,7 +2,7 @@
 
 use super::dial::{Dial, DialEffect, DialEvent};
 use super::line::{Line, LineEvent, now, sleep_until};
-use super::shared::Gateway;
+use super::shared::{Ended, Gateway};
 use super::ways::Ways;
 use crate::calls::{CallEnd, CallEvent, CallTeller, Stage};
 use crate::media::Playback;
@@ -20,12 +20,6 @@ use tracing::{debug, warn};
 
 /// How long the rooms may take to make the call's room.
 const ROOM_LIMIT: Duration = Duration::from_secs(5);
-
-/// How a call ended and how long it was answered.
-pub(super) struct Ended {
-    pub(super) end: CallEnd,
-    pub(super) talked: Option<Duration>,
-}
 
 struct Callee {
     gateway: Arc<Gateway>,

@@ -4,7 +4,7 @@ use super::guesses::GuessBudget;
 use super::ivr::IvrSettings;
 use super::prompts::Prompts;
 use super::reach::Reach;
-use crate::calls::{CallRegistry, CallTeller};
+use crate::calls::{CallEnd, CallEvent, CallRegistry, CallTeller};
 use crate::config::Settings;
 use crate::directory::Directory;
 use crate::media::MediaPlane;
@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::warn;
+use tracing::{Instrument, Span, warn};
 
 /// Time for BYEs after the drain time.
 const LAST_BYES: Duration = Duration::from_secs(2);
@@ -51,6 +51,12 @@ pub(super) struct Screened {
     pub(super) called: PhoneNumber,
     pub(super) caller: identity::Caller,
     pub(super) received: Instant,
+}
+
+/// How a call ended and how long it was answered.
+pub(super) struct Ended {
+    pub(super) end: CallEnd,
+    pub(super) talked: Option<Duration>,
 }
 
 /// Parts that a gateway is made of.
@@ -100,6 +106,34 @@ impl Gateway {
             health: parts.health,
             most_calls: settings.sip.calls,
         })
+    }
+
+    /// Gives a call its task, and tells its end whatever becomes of that. A panic of one call must not take its record or
+    /// the others along; `let_go` then lets nobody stay behind in the rooms.
+    pub(super) fn begin(
+        &self,
+        teller: CallTeller,
+        span: Span,
+        call: impl Future<Output = Ended> + Send + 'static,
+        let_go: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let run = async move {
+            let ended = match tokio::spawn(call.in_current_span()).await {
+                Ok(ended) => ended,
+                Err(_) => {
+                    let_go.await;
+                    Ended {
+                        end: CallEnd::Fault,
+                        talked: None,
+                    }
+                }
+            };
+            teller.tell(CallEvent::Ended {
+                end: ended.end,
+                talked: ended.talked,
+            });
+        };
+        self.tasks.spawn(run.instrument(span));
     }
 
     /// Waits for calls to end by themselves, at most `limit`; then hangs up.
