@@ -13,7 +13,34 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Borrowed from the endpoint for one step.
+/// What all calls of an endpoint have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) transactions: Transactions,
+    pub(crate) listeners: Listeners,
+    pub(crate) settings: CallSettings,
+    pub(crate) random: Random,
+    pub(crate) begun: Vec<(ClientId, CallKey)>,
+    pub(crate) told: VecDeque<(CallKey, CallEvent)>,
+}
+
+impl Shared {
+    /// What a call acts with now.
+    pub(crate) fn context(&mut self, now: Instant, mark: Option<Arc<Headers>>) -> Context<'_> {
+        Context {
+            now,
+            transactions: &mut self.transactions,
+            listeners: &self.listeners,
+            settings: &self.settings,
+            random: &mut self.random,
+            begun: &mut self.begun,
+            events: &mut self.told,
+            mark,
+        }
+    }
+}
+
+/// Borrowed from [`Shared`] for one step.
 pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
     pub(crate) transactions: &'a mut Transactions,

@@ -47,7 +47,7 @@ mod settings;
 mod success;
 mod way;
 
-pub(crate) use context::{Context, unsupported};
+pub(crate) use context::{Context, Shared, unsupported};
 pub use event::{CallEnd, CallError, CallEvent, CallKey, Cause, ReferTo, Rejection};
 pub use invitation::Invitation;
 pub(crate) use settings::{ALLOW, EXTENSIONS, SUPPORTED};

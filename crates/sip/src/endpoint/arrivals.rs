@@ -2,7 +2,7 @@
 
 use super::outside::allowed;
 use super::{Endpoint, Event, Incoming, Output, Refused};
-use crate::call::{Call, CallKey, Context, EXTENSIONS, unsupported};
+use crate::call::{Call, CallKey, EXTENSIONS, unsupported};
 use crate::hop::Hop;
 use crate::message::{Headers, Method, Name, Replaces, Request, Response, Status};
 use crate::transaction::{self, ServerId};
@@ -108,22 +108,13 @@ impl Endpoint {
         let replaces = match self.replaced(&invite.headers) {
             Ok(replaces) => replaces,
             Err(status) => {
-                let response = Response::new(&invite, status, self.transactions.tag(id));
+                let response = Response::new(&invite, status, self.shared.transactions.tag(id));
                 return self.refused(now, id, invite, hop, response, mark);
             }
         };
         self.last += 1;
         let key = CallKey(self.last);
-        let ctx = Context {
-            now,
-            transactions: &mut self.transactions,
-            listeners: &self.listeners,
-            settings: &self.settings,
-            random: &mut self.random,
-            begun: &mut self.begun,
-            events: &mut self.told,
-            mark: mark.clone(),
-        };
+        let ctx = self.shared.context(now, mark.clone());
         let (call, offer) = match Call::incoming(&ctx, key, id, invite.clone(), &hop) {
             Ok(begun) => begun,
             Err(response) => return self.refused(now, id, invite, hop, *response, mark),
@@ -132,7 +123,7 @@ impl Endpoint {
         if let Some(mark) = &mark {
             trying.headers.extend(mark);
         }
-        self.transactions.respond(now, id, &trying);
+        self.shared.transactions.respond(now, id, &trying);
         self.servers.insert(id, key);
         self.enter(call);
         let incoming = Incoming {
@@ -197,7 +188,7 @@ impl Endpoint {
     }
 
     fn reply(&mut self, now: Instant, id: ServerId, request: &Request, status: Status, extra: &Headers) {
-        let tag = self.transactions.tag(id).map(str::to_owned);
+        let tag = self.shared.transactions.tag(id).map(str::to_owned);
         let mut response = Response::new(request, status, tag.as_deref());
         response.headers.extend(extra);
         self.respond(now, id, response);

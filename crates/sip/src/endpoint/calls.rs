@@ -11,16 +11,7 @@ impl Endpoint {
     pub fn invite(&mut self, now: Instant, invitation: Invitation) -> CallKey {
         self.last += 1;
         let key = CallKey(self.last);
-        let mut ctx = Context {
-            now,
-            transactions: &mut self.transactions,
-            listeners: &self.listeners,
-            settings: &self.settings,
-            random: &mut self.random,
-            begun: &mut self.begun,
-            events: &mut self.told,
-            mark: None,
-        };
+        let mut ctx = self.shared.context(now, None);
         let call = Call::outgoing(&mut ctx, key, invitation);
         self.enter(call);
         self.after(key);

@@ -7,7 +7,7 @@ mod outside;
 
 pub use event::{Event, Incoming, Output, Refused};
 
-use crate::call::{Call, CallEvent, CallKey, CallSettings, Context};
+use crate::call::{Call, CallEvent, CallKey, CallSettings, Context, Shared};
 use crate::deadlines::Deadlines;
 use crate::hop::{ConnectionId, Hop};
 use crate::listeners::Listeners;
@@ -24,18 +24,13 @@ use std::time::Instant;
 /// a look at [`Endpoint::deadline`].
 #[derive(Debug)]
 pub struct Endpoint {
-    transactions: Transactions,
-    listeners: Listeners,
-    settings: CallSettings,
-    random: Random,
+    shared: Shared,
     calls: HashMap<CallKey, Call>,
     /// Calls by our tag, which is of 64 random bits.
     by_tag: HashMap<Box<str>, CallKey>,
     servers: HashMap<ServerId, CallKey>,
     clients: HashMap<ClientId, CallKey>,
     deadlines: Deadlines<CallKey>,
-    begun: Vec<(ClientId, CallKey)>,
-    told: VecDeque<(CallKey, CallEvent)>,
     out: VecDeque<Output>,
     marker: Option<Marker>,
     alive: usize,
@@ -69,17 +64,19 @@ impl Endpoint {
     pub fn new(settings: EndpointSettings) -> Endpoint {
         let mut random = Random::new(settings.seed);
         Endpoint {
-            transactions: Transactions::new(settings.timers, random.number()),
-            listeners: settings.listeners,
-            settings: settings.calls,
-            random,
+            shared: Shared {
+                transactions: Transactions::new(settings.timers, random.number()),
+                listeners: settings.listeners,
+                settings: settings.calls,
+                random,
+                begun: Vec::new(),
+                told: VecDeque::new(),
+            },
             calls: HashMap::new(),
             by_tag: HashMap::new(),
             servers: HashMap::new(),
             clients: HashMap::new(),
             deadlines: Deadlines::default(),
-            begun: Vec::new(),
-            told: VecDeque::new(),
             out: VecDeque::new(),
             marker: None,
             alive: 0,
@@ -96,7 +93,7 @@ impl Endpoint {
     pub fn deadline(&mut self) -> Option<Instant> {
         let calls = &self.calls;
         let of_calls = self.deadlines.next(|key| calls.get(&key)?.deadline());
-        [of_calls, self.transactions.deadline()]
+        [of_calls, self.shared.transactions.deadline()]
             .into_iter()
             .flatten()
             .min()
@@ -104,7 +101,7 @@ impl Endpoint {
 
     /// Our own addresses.
     pub fn listeners(&self) -> &Listeners {
-        &self.listeners
+        &self.shared.listeners
     }
 
     /// Calls that are there, those that are over but not yet forgotten among them.
@@ -126,7 +123,7 @@ impl Endpoint {
 
     /// Server and client transactions that are there.
     pub fn transactions(&self) -> (usize, usize) {
-        self.transactions.len()
+        self.shared.transactions.len()
     }
 
     /// The Call-ID of a call.
@@ -146,8 +143,8 @@ impl Endpoint {
             return;
         }
         match parse(bytes) {
-            Ok(Message::Request(request)) => self.transactions.request(now, request, hop),
-            Ok(Message::Response(response)) => self.transactions.response(now, response, hop),
+            Ok(Message::Request(request)) => self.shared.transactions.request(now, request, hop),
+            Ok(Message::Response(response)) => self.shared.transactions.response(now, response, hop),
             Err(unreadable) => return self.unreadable(now, hop, unreadable),
         }
         self.pump(now);
@@ -158,7 +155,9 @@ impl Endpoint {
         let fault = unreadable.fault;
         if let Some(request) = unreadable.request {
             let words = fault.to_string();
-            self.transactions.refuse(*request, fault.status(), &words, hop);
+            self.shared
+                .transactions
+                .refuse(*request, fault.status(), &words, hop);
         }
         let event = Event::Unreadable(fault, hop.clone());
         self.out.push_back(Output::Event(event));
@@ -169,14 +168,14 @@ impl Endpoint {
     pub fn failed(&mut self, now: Instant, origin: Origin) {
         match origin {
             Origin::Ack(number) => self.step(now, CallKey(number), |call, ctx| call.ack_failed(ctx)),
-            origin => self.transactions.failed(origin),
+            origin => self.shared.transactions.failed(origin),
         }
         self.pump(now);
     }
 
     /// Lets all happen whose time has come.
     pub fn timeout(&mut self, now: Instant) {
-        self.transactions.timeout(now);
+        self.shared.transactions.timeout(now);
         self.pump(now);
         loop {
             let calls = &self.calls;
@@ -193,17 +192,7 @@ impl Endpoint {
         let Some(call) = self.calls.get_mut(&key) else {
             return;
         };
-        let mut ctx = Context {
-            now,
-            transactions: &mut self.transactions,
-            listeners: &self.listeners,
-            settings: &self.settings,
-            random: &mut self.random,
-            begun: &mut self.begun,
-            events: &mut self.told,
-            mark: None,
-        };
-        ctx.mark = call.marks();
+        let mut ctx = self.shared.context(now, call.marks());
         let before = call.deadline();
         step(call, &mut ctx);
         // One that is entered already is not entered again: in a long call that would be a leak.
@@ -222,8 +211,8 @@ impl Endpoint {
     }
 
     fn after(&mut self, key: CallKey) {
-        self.clients.extend(self.begun.drain(..));
-        for (call, event) in self.told.drain(..) {
+        self.clients.extend(self.shared.begun.drain(..));
+        for (call, event) in self.shared.told.drain(..) {
             if matches!(event, CallEvent::Ended(_)) {
                 self.alive -= 1;
             }
@@ -244,7 +233,7 @@ impl Endpoint {
 
     /// Hands on what the transactions have to say.
     fn pump(&mut self, now: Instant) {
-        while let Some(output) = self.transactions.poll() {
+        while let Some(output) = self.shared.transactions.poll() {
             match output {
                 transaction::Output::Transmit(transmit) => self.out.push_back(Output::Transmit(transmit)),
                 transaction::Output::Event(event) => self.event(now, event),
