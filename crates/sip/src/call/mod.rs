@@ -313,13 +313,13 @@ impl Call {
             Some(Purpose::Modify) => self.modify_response(ctx, response, hop),
             Some(Purpose::Refer) => self.refer_response(ctx, response),
             Some(Purpose::Ping | Purpose::Prack) if is_lost(response.status) => self.lost(ctx),
-            Some(Purpose::Prack) => self.prack_response(ctx, response),
             // RFC 5057 section 5.1: INFO belongs to the call, NOTIFY to the subscription alone.
             Some(Purpose::Info) if response.status == Status::CALL_DOES_NOT_EXIST => self.lost(ctx),
             Some(Purpose::Notify) if response.status == Status::CALL_DOES_NOT_EXIST => {
                 self.referral.told = None
             }
-            Some(Purpose::Ping | Purpose::Bye | Purpose::Info | Purpose::Notify) | None => {}
+            // A PRACK of ours has no offer, so that its 2xx has no answer; refused, it leaves the INVITE to end by itself.
+            Some(Purpose::Ping | Purpose::Prack | Purpose::Bye | Purpose::Info | Purpose::Notify) | None => {}
         }
     }
 

@@ -222,18 +222,6 @@ impl Call {
         self.send(ctx, prack, Purpose::Prack);
     }
 
-    /// A PRACK with our answer may bring nothing more; one that is refused leaves the INVITE to end by itself.
-    pub(super) fn prack_response(&mut self, ctx: &mut Context<'_>, response: &Response) {
-        if response.status.is_success()
-            && self.offer.is_ours()
-            && self.state == State::Early
-            && let Ok(Some(answer)) = session(&response.headers, &response.body)
-        {
-            self.offer = Offer::None;
-            ctx.tell(self.key, CallEvent::Answer(answer.to_vec()));
-        }
-    }
-
     fn invite_success(&mut self, ctx: &mut Context<'_>, response: &Response, hop: &Hop) {
         let headers = &response.headers;
         let tag = headers.to_tag().unwrap_or_default();

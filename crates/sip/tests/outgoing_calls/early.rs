@@ -95,6 +95,28 @@ fn an_offer_in_a_reliable_183_is_answered_in_its_prack() {
     wire.no_event();
 }
 
+/// RFC 3262 section 5: only a PRACK with an offer has an answer in its 2xx, and ours has none.
+#[test]
+fn a_session_in_the_response_to_a_prack_without_an_offer_is_not_an_answer() {
+    let mut wire = Wire::udp();
+    let (_, invite) = call(&mut wire, OFFER);
+    let reliable = format!("{CONTACT}Require: 100rel\r\nRSeq: 1\r\n");
+    wire.send(&respond(&invite, 180, "t1", &reliable, ""));
+    progress(&mut wire);
+    let prack = wire.next_request();
+    wire.send(&respond(
+        &prack,
+        200,
+        "",
+        "",
+        "v=0\r\no=- 9 9 IN IP4 192.0.2.66\r\n",
+    ));
+    wire.no_event();
+    wire.send(&respond(&invite, 200, "t1", CONTACT, ANSWER));
+    answered(&mut wire);
+    assert_eq!(wire.call_event(), CallEvent::Answer(ANSWER.into()));
+}
+
 #[test]
 fn the_highest_number_of_a_reliable_response_has_no_next() {
     let mut wire = Wire::udp();
