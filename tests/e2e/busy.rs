@@ -1,44 +1,72 @@
 //! How busy the machine is: what is measured on a starved one tells nothing of the service.
+//!
+//! Two signs: cores that are not idle, and a thread that is woken late. The second also shows what the first cannot: a machine
+//! whose own processors are lent to others for a moment.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SLICE: Duration = Duration::from_millis(250);
 /// The share of all cores that is left idle where nobody has to wait for one.
 const ENOUGH_IDLE: f64 = 0.25;
+const TICK: Duration = Duration::from_millis(5);
+/// A thread that sleeps is woken within this where nobody has to wait for a core: less than a packet of sound.
+const LATE: Duration = Duration::from_millis(15);
 
 /// Looks at the processors until it is asked.
 pub struct Watch {
     over: Arc<AtomicBool>,
-    slices: Arc<Mutex<Vec<f64>>>,
-    thread: JoinHandle<()>,
+    thread: JoinHandle<Seen>,
+}
+
+/// What was seen: the least idle share of a slice, and the latest waking.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    pub idle: f64,
+    pub late: Duration,
+}
+
+impl Seen {
+    /// Whether the machine was busy at any time.
+    pub fn busy(self) -> bool {
+        self.idle < ENOUGH_IDLE || self.late > LATE
+    }
 }
 
 impl Watch {
     pub fn start() -> Watch {
-        let (over, slices) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
-        let (ends, all) = (over.clone(), slices.clone());
-        let thread = std::thread::spawn(move || {
-            let mut before = ticks();
-            while !ends.load(Ordering::Relaxed) {
-                std::thread::sleep(SLICE);
-                let now = ticks();
-                all.lock().unwrap().push(idle(before, now));
-                before = now;
-            }
-        });
-        Watch { over, slices, thread }
+        let over = Arc::new(AtomicBool::new(false));
+        let ends = over.clone();
+        let thread = std::thread::spawn(move || watch(&ends));
+        Watch { over, thread }
     }
 
-    /// Whether the machine was busy at any time since.
-    pub fn was_busy(self) -> bool {
+    /// What was seen since.
+    pub fn end(self) -> Seen {
         self.over.store(true, Ordering::Relaxed);
-        self.thread.join().unwrap();
-        let slices = self.slices.lock().unwrap();
-        slices.iter().any(|idle| *idle < ENOUGH_IDLE)
+        self.thread.join().unwrap()
     }
+}
+
+fn watch(over: &AtomicBool) -> Seen {
+    let mut seen = Seen {
+        idle: 1.0,
+        late: Duration::ZERO,
+    };
+    let (mut before, mut slice) = (ticks(), Instant::now());
+    while !over.load(Ordering::Relaxed) {
+        let slept = Instant::now();
+        std::thread::sleep(TICK);
+        seen.late = seen.late.max(slept.elapsed().saturating_sub(TICK));
+        if slice.elapsed() >= SLICE {
+            let now = ticks();
+            seen.idle = seen.idle.min(idle(before, now));
+            (before, slice) = (now, Instant::now());
+        }
+    }
+    seen
 }
 
 /// Time of all cores, idle and in all, in ticks of the kernel.
