@@ -1,5 +1,6 @@
 //! `[[trunk]]`
 
+use super::codec::{TrunkCodec, check_codecs};
 use super::faults::Faults;
 use super::ivr::Language;
 use super::outbound::{CallerNumber, IdentityField, KeyPath, NumberFormat, gateway_fault, is_destination};
@@ -7,6 +8,7 @@ use super::register::Register;
 use super::section::{Check, join, section, sections};
 use super::service::Service;
 use ipnet::IpNet;
+use omnigate_audio::codec::Codec;
 use omnigate_number::{Country, NumberPattern, PhoneNumber};
 use omnigate_omnitalk::RecordPolicy;
 use omnigate_room::Secret;
@@ -21,6 +23,8 @@ section! {
         /// Networks that media may come from though SDP names another address, beside the host that SDP names and the one
         /// that the call's SIP comes from; empty: those of `allow`.
         media: Vec<IpNet> = Vec::new();
+        /// Codecs, the preferred one first.
+        codecs: Vec<TrunkCodec> = vec![TrunkCodec(Codec::Pcma), TrunkCodec(Codec::Pcmu)];
         /// Numbers that may be dialled; a trailing `*` stands for any rest; empty: any number.
         numbers: Vec<String> = Vec::new();
         /// Numbering plan, ISO code.
@@ -92,6 +96,7 @@ impl Check for Trunk {
                 check_outbound(self, path, country, faults);
             }
         }
+        check_codecs(&self.codecs, &join(path, "codecs"), faults);
         if self.allow.is_empty() && self.register.registrar.is_none() {
             faults.add(
                 &join(path, "allow"),

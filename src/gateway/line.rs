@@ -138,9 +138,9 @@ impl Line {
             CallEnd::Overload
         })?;
         let mut session = Session {
+            negotiator: negotiator(ear.leg.local(), &trunk),
             trunk,
             peer,
-            negotiator: Negotiator::new(ear.leg.local(), rand::random::<u32>().into()),
             agreed: None,
             called: false,
             confirmed: false,
@@ -185,9 +185,9 @@ impl Line {
     ) -> Result<Line, MediaError> {
         let ear = Ear::open(media, &trunk, peer)?;
         let session = Session {
+            negotiator: negotiator(ear.leg.local(), &trunk),
             trunk,
             peer,
-            negotiator: Negotiator::new(ear.leg.local(), rand::random::<u32>().into()),
             agreed: None,
             called: true,
             confirmed: false,
@@ -219,9 +219,9 @@ impl Line {
             port: self.ear.leg.local().port,
         };
         self.session = Session {
+            negotiator: negotiator(local, &trunk),
             trunk,
             peer,
-            negotiator: Negotiator::new(local, rand::random::<u32>().into()),
             agreed: None,
             called: true,
             confirmed: false,
@@ -442,10 +442,10 @@ impl Line {
             return;
         }
         debug!(
-            codec = agreed.payload.name(),
+            codec = agreed.codec.name(),
             ptime = agreed.ptime_ms,
             held = agreed.held(),
-            events = agreed.telephone_event.is_some(),
+            events = !agreed.telephone_events.is_empty(),
             "media agreed"
         );
         self.ping_at = agreed.held().then(|| now() + HELD_PING);
@@ -516,6 +516,11 @@ impl Line {
             self.confirm();
         }
     }
+}
+
+/// Of a new session, by the trunk's terms.
+fn negotiator(local: LocalMedia, trunk: &Trunk) -> Negotiator {
+    Negotiator::new(local, rand::random::<u32>().into(), trunk.terms())
 }
 
 /// What happens in a dialog next; nothing without one.

@@ -5,7 +5,7 @@
 //! | `inbound` | which trunk a call comes in on |
 //! | `identity` | who calls and who is called, from an INVITE |
 //! | `registrar` | where a trunk registers, so that calls come in by there |
-//! | `media` | where media may go to and come from |
+//! | `media` | codecs, and where media may go to and come from |
 //! | `rules` | what a trunk and a service say about calls out |
 //! | `outbound` | which trunks a call goes out by, what it shows, and whether it may be made |
 //! | `usage` | how much is called at the moment, against toll fraud |
@@ -26,6 +26,7 @@ pub use usage::{Channel, ServiceCall, Usage};
 
 use crate::config::{self, Language};
 use ipnet::IpNet;
+use omnigate_audio::codec::Codec;
 use omnigate_number::{Country, NumberPattern};
 use omnigate_omnitalk::RecordPolicy;
 use rules::{Outbound, ServiceRules};
@@ -49,6 +50,8 @@ pub struct Trunk {
     media: Arc<[IpNet]>,
     /// They are named, and not those that may send SIP.
     names_media: bool,
+    /// The preferred one first.
+    codecs: Arc<[Codec]>,
     numbers: Vec<NumberPattern>,
     registrar: Option<Arc<Registrar>>,
     out: Outbound,
@@ -79,6 +82,7 @@ impl Trunks {
                 media: if t.media.is_empty() { &t.allow } else { &t.media }
                     .as_slice()
                     .into(),
+                codecs: t.codecs.iter().map(|codec| codec.0).collect(),
                 numbers: t.numbers.iter().filter_map(pattern).collect(),
                 registrar: registrar.clone(),
                 out: Outbound::new(t, country, registrar.as_ref().and_then(|one| one.credentials())),

@@ -52,4 +52,5 @@ mod sip_ways;
 mod sipp;
 mod softphone;
 mod turn;
+mod wideband;
 mod wire;

@@ -10,9 +10,30 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+/// In which codec a phone speaks, and what it says.
+pub struct Voice {
+    /// As baresip names it: name, rate of the sound and channels.
+    pub codec: &'static str,
+    /// What it says, at `rate_hz`.
+    pub says: Vec<i16>,
+    pub rate_hz: u32,
+}
+
+impl Voice {
+    /// A tone in G.711.
+    fn narrow(hertz: f64) -> Voice {
+        Voice {
+            codec: "PCMA/8000/1",
+            says: tone(hertz, 60.0),
+            rate_hz: 8_000,
+        }
+    }
+}
+
 /// Ends the call when dropped.
 pub struct Softphone {
     child: Child,
+    rate_hz: u32,
     says: Lines,
     dir: PathBuf,
     address: SocketAddr,
@@ -65,42 +86,53 @@ impl Softphone {
 
     /// The same by any SIP address on this machine, over its transport and family.
     pub fn dial_uri(service: &Service, from: &str, uri: &str, hertz: f64) -> Softphone {
+        Softphone::dial_saying(service, from, uri, &Voice::narrow(hertz))
+    }
+
+    /// The same in another codec.
+    pub fn dial_saying(service: &Service, from: &str, uri: &str, voice: &Voice) -> Softphone {
         let host = if uri.contains('[') { "[::1]" } else { "127.0.0.1" };
         let dir = service.dir.join("baresip");
         let any: SocketAddr = format!("{host}:0").parse().unwrap();
-        let phone = Softphone::start(dir, any, from, hertz, &["-e", &format!("/dial {uri}")]);
+        let phone = Softphone::start(dir, any, from, voice, &["-e", &format!("/dial {uri}")]);
         phone.says.wait_for("Call established");
         phone
     }
 
     /// One with this number that waits for a call, and will say a tone.
     pub fn waits(number: &str, hertz: f64) -> Softphone {
+        Softphone::waits_saying(number, &Voice::narrow(hertz))
+    }
+
+    /// The same in another codec.
+    pub fn waits_saying(number: &str, voice: &Voice) -> Softphone {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("omnigate-e2e-phone-{}-{n}", std::process::id()));
         let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let phone = Softphone::start(dir, free, number, hertz, &[]);
+        let phone = Softphone::start(dir, free, number, voice, &[]);
         phone.says.wait_for("baresip is ready");
         phone
     }
 
-    fn start(dir: PathBuf, listen: SocketAddr, from: &str, hertz: f64, more: &[&str]) -> Softphone {
+    fn start(dir: PathBuf, listen: SocketAddr, from: &str, voice: &Voice, more: &[&str]) -> Softphone {
         let ip = listen.ip();
         let host = if ip.is_ipv6() { "[::1]" } else { "127.0.0.1" };
         std::fs::create_dir_all(&dir).unwrap();
         let microphone = dir.join("says.wav");
-        omnigate_audio::wav::write(&microphone, &tone(hertz, 60.0), 8_000).unwrap();
+        let rate_hz = voice.rate_hz;
+        omnigate_audio::wav::write(&microphone, &voice.says, rate_hz).unwrap();
         let modules = ["/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules"]
             .into_iter()
             .find(|p| std::path::Path::new(p).is_dir())
             .expect("baresip; scripts/test installs it");
         let config = format!(
-            "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule aubridge.so\nmodule_app account.so\nmodule_app menu.so\nnet_interface {ip}\nsip_listen {listen}\nrtp_ports 46000-47000\naudio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,ear\nausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nsnd_path {}\n",
+            "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule g722.so\nmodule opus.so\nmodule l16.so\nmodule aufile.so\nmodule sndfile.so\nmodule aubridge.so\nmodule_app account.so\nmodule_app menu.so\nnet_interface {ip}\nsip_listen {listen}\nrtp_ports 46000-47000\naudio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,ear\nausrc_srate {rate_hz}\nauplay_srate {rate_hz}\nausrc_channels 1\nauplay_channels 1\nsnd_path {}\n",
             microphone.display(),
             dir.display()
         );
         std::fs::write(dir.join("config"), config).unwrap();
-        let account = format!("<sip:{from}@{host}>;regint=0;audio_codecs=PCMA/8000/1\n");
+        let account = format!("<sip:{from}@{host}>;regint=0;audio_codecs={}\n", voice.codec);
         std::fs::write(dir.join("accounts"), account).unwrap();
         std::fs::write(dir.join("contacts"), "").unwrap();
         let mut child = Command::new("baresip")
@@ -116,6 +148,7 @@ impl Softphone {
         Softphone {
             child,
             says,
+            rate_hz,
             dir,
             address: listen,
         }
@@ -133,7 +166,7 @@ impl Softphone {
         self.says.wait_for("Call established");
     }
 
-    /// Waits for the other side to hang up a call of more than a second; what it heard, at 8 kHz.
+    /// Waits for the other side to hang up a call of more than a second; what it heard, at the rate of what it says.
     pub fn until_hung_up(mut self) -> Vec<i16> {
         self.says.wait_for("terminated (duration");
         self.quit()
@@ -149,7 +182,7 @@ impl Softphone {
         }
     }
 
-    /// Hangs up; what it heard, at 8 kHz.
+    /// Hangs up; what it heard, at the rate of what it says.
     pub fn hang_up(mut self) -> Vec<i16> {
         self.child.stdin.as_mut().unwrap().write_all(b"b").unwrap();
         // The end of a call of less than a second is not told; its BYE goes out with this line.
@@ -170,7 +203,7 @@ impl Softphone {
             .map(|entry| entry.unwrap().path())
             .find(|path| path.to_string_lossy().ends_with("-dec.wav"))
             .expect("baresip kept what it heard");
-        omnigate_audio::wav::read(heard, 8_000).unwrap()
+        omnigate_audio::wav::read(heard, self.rate_hz).unwrap()
     }
 }
 
