@@ -136,7 +136,7 @@ impl Headers {
         });
     }
 
-    /// Continues the last field by a folded line; its length in bytes, `None` when there is no field yet.
+    /// Continues the last field by a folded line; its length in bytes as one line, `None` when there is no field yet.
     pub(crate) fn fold(&mut self, more: &str) -> Option<usize> {
         let field = self.fields.last_mut()?;
         if !field.value.is_empty() && !more.is_empty() {
@@ -144,7 +144,7 @@ impl Headers {
         }
         self.text.push_str(more);
         field.value.end = self.text.len();
-        Some(field.value.end - field.name.start)
+        Some(field.value.end - field.name.start + ": ".len())
     }
 
     /// Length of all names and values, bytes.
@@ -209,6 +209,14 @@ impl fmt::Debug for Headers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_is_empty_until_a_field_is_there() {
+        let mut headers = Headers::default();
+        assert!(headers.is_empty());
+        headers.push(Name::Subject, "x");
+        assert!(!headers.is_empty());
+    }
 
     #[test]
     fn no_value_makes_a_second_field() {
