@@ -59,6 +59,8 @@ section! {
         calls_per_second: u32 = 0;
         /// How long a gateway may take to say more than that it tries, before the next one is asked, seconds.
         answer_seconds: u64 = 6, within 1..=32;
+        /// How often gateways are asked by OPTIONS whether they are there, seconds; 0: never.
+        options_seconds: u64 = 60, within 0..=3600;
         /// How long a telephone rings, seconds.
         ring_seconds: u64 = 60, within 1..=600;
         /// Longest call out, minutes.

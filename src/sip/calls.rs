@@ -3,6 +3,7 @@
 use super::filter::SourceFilter;
 use super::names::Names;
 use super::order::Order;
+use super::strangers::Stranger;
 use omnigate_room::CallId;
 use omnigate_sip::message::{Headers, Request, Response, Status};
 use omnigate_sip::resolve::{Candidate, ResolveError, Target};
@@ -127,6 +128,11 @@ impl Sip {
         let (reply, answer) = oneshot::channel();
         self.orders.send(Order::Ask(Box::new(request), hop, reply)).ok()?;
         answer.await.ok()
+    }
+
+    /// Who has sent though no trunk allows it, the latest first.
+    pub fn strangers(&self) -> Vec<Stranger> {
+        self.filter.strangers()
     }
 
     /// Ends all of SIP: sockets close.

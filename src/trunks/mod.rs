@@ -8,19 +8,21 @@
 //! | `media` | where media may go to and come from |
 //! | `rules` | what a trunk and a service say about calls out |
 //! | `outbound` | which trunks a call goes out by, what it shows, and whether it may be made |
+//! | `ping` | what gateways are asked, to see whether they are there |
 //! | `usage` | how much is called at the moment, against toll fraud |
 
 pub mod identity;
 mod inbound;
 mod media;
 mod outbound;
+mod ping;
 mod registrar;
 mod rules;
 mod usage;
 
 pub use inbound::NoTrunk;
 pub use outbound::Route;
-pub use registrar::Registrar;
+pub use registrar::{Registrar, RegistrationState};
 pub use rules::{Gateway, OutboundLimits};
 pub use usage::{Channel, ServiceCall, Usage};
 
@@ -61,6 +63,18 @@ pub struct Trunks {
     services: HashMap<String, ServiceRules>,
 }
 
+impl Trunk {
+    /// How many of its calls out there may be at once; `None`: it has no limit of its own.
+    pub fn channels(&self) -> Option<u32> {
+        Some(self.out.channels).filter(|channels| *channels > 0)
+    }
+
+    /// What has become of its registration; `None`: it does not register.
+    pub fn registration(&self) -> Option<RegistrationState> {
+        self.registrar.as_ref().map(|registrar| registrar.state())
+    }
+}
+
 impl Trunks {
     /// From checked settings.
     pub fn new(settings: &config::Settings) -> Trunks {
@@ -88,6 +102,11 @@ impl Trunks {
             all: settings.trunk.iter().map(build).collect(),
             services: ServiceRules::all(settings),
         }
+    }
+
+    /// All of them, in the order of the configuration.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Trunk>> {
+        self.all.iter()
     }
 
     /// All networks that may send, each with the name of its trunk: those of `allow`, and gateways that are called.

@@ -32,6 +32,8 @@ pub(super) struct Outbound {
     pub(super) channels: u32,
     pub(super) calls_per_second: u32,
     pub(super) limits: OutboundLimits,
+    /// How often gateways are asked whether they are there; 0: never.
+    pub(super) options_every: Duration,
     pub(super) emergency: bool,
 }
 
@@ -153,6 +155,7 @@ impl Outbound {
             keys: trunk.keys,
             channels: trunk.channels,
             calls_per_second: trunk.calls_per_second,
+            options_every: Duration::from_secs(trunk.options_seconds),
             limits: OutboundLimits {
                 answer: Duration::from_secs(trunk.answer_seconds),
                 ring: Duration::from_secs(trunk.ring_seconds),

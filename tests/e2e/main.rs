@@ -51,5 +51,6 @@ mod sip_torture;
 mod sip_ways;
 mod sipp;
 mod softphone;
+mod trunk_status;
 mod turn;
 mod wire;
