@@ -129,7 +129,10 @@ fn a_wrong_password_is_told_and_is_not_tried_again_and_again() {
     let registration = &status["trunks"][0]["registration"];
     assert_eq!(registration["state"], "failed");
     assert!(
-        registration["why"].as_str().unwrap().contains("password"),
+        registration["why"]
+            .as_str()
+            .unwrap()
+            .contains("credentials were refused"),
         "{registration}"
     );
     let log = service.log();
