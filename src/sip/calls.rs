@@ -7,7 +7,7 @@ use super::strangers::Stranger;
 use omnigate_room::CallId;
 use omnigate_sip::message::{Headers, Request, Response, Status};
 use omnigate_sip::resolve::{Candidate, ResolveError, Target};
-use omnigate_sip::{CallError, CallEvent, CallKey, Endpoint, Hop, Invitation, Listeners, NatRule};
+use omnigate_sip::{CallError, CallEvent, CallKey, CallTerms, Endpoint, Hop, Invitation, Listeners, NatRule};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
@@ -206,6 +206,14 @@ impl SipCall {
     pub fn set_nat_rule(&self, rule: NatRule) {
         self.order(move |e, _, call| {
             e.set_nat_rule(call, rule);
+            Ok(())
+        });
+    }
+
+    /// What it wants of the other side; before it rings.
+    pub fn set_terms(&self, terms: CallTerms) {
+        self.order(move |e, _, call| {
+            e.set_terms(call, terms);
             Ok(())
         });
     }

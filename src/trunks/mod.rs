@@ -9,6 +9,7 @@
 //! | `rules` | what a trunk and a service say about calls out |
 //! | `outbound` | which trunks a call goes out by, what it shows, and whether it may be made |
 //! | `ping` | what gateways are asked, to see whether they are there |
+//! | `terms` | what its calls want of the other side |
 //! | `usage` | how much is called at the moment, against toll fraud |
 
 pub mod identity;
@@ -18,15 +19,17 @@ mod outbound;
 mod ping;
 mod registrar;
 mod rules;
+mod terms;
 mod usage;
 
 pub use inbound::NoTrunk;
 pub use outbound::Route;
 pub use registrar::{Registrar, RegistrationState};
 pub use rules::{Gateway, OutboundLimits};
+pub use terms::Terms;
 pub use usage::{Channel, ServiceCall, Usage};
 
-use crate::config::{self, Language};
+use crate::config::{self, CalledField, CallerField, Language};
 use ipnet::IpNet;
 use omnigate_number::{Country, NumberPattern};
 use omnigate_omnitalk::RecordPolicy;
@@ -53,6 +56,9 @@ pub struct Trunk {
     names_media: bool,
     numbers: Vec<NumberPattern>,
     registrar: Option<Arc<Registrar>>,
+    terms: Terms,
+    called_from: Vec<CalledField>,
+    caller_from: Vec<CallerField>,
     out: Outbound,
 }
 
@@ -67,6 +73,11 @@ impl Trunk {
     /// How many of its calls out there may be at once; `None`: it has no limit of its own.
     pub fn channels(&self) -> Option<u32> {
         Some(self.out.channels).filter(|channels| *channels > 0)
+    }
+
+    /// What its calls want of the other side.
+    pub fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     /// What has become of its registration; `None`: it does not register.
@@ -95,6 +106,9 @@ impl Trunks {
                     .into(),
                 numbers: t.numbers.iter().filter_map(pattern).collect(),
                 registrar: registrar.clone(),
+                terms: Terms::new(t),
+                called_from: t.called_from.clone(),
+                caller_from: t.caller_from.clone(),
                 out: Outbound::new(t, country, registrar.as_ref().and_then(|one| one.credentials())),
             })
         };

@@ -26,6 +26,7 @@ pub(super) struct Outbound {
     pub(super) credentials: Vec<Credentials>,
     pub(super) domain: Option<String>,
     pub(super) format: NumberFormat,
+    pub(super) caller_format: NumberFormat,
     pub(super) identity: Vec<IdentityField>,
     pub(super) user_phone: bool,
     pub(super) keys: KeyPath,
@@ -136,7 +137,13 @@ impl Outbound {
             })
         };
         let own = trunk.user.as_ref().zip(trunk.password.as_ref());
-        let own = own.map(|(user, password)| Credentials::new(user, password.expose()));
+        let own = own.map(|(user, password)| {
+            let credentials = Credentials::new(user, password.expose());
+            match &trunk.realm {
+                Some(realm) => credentials.for_realm(realm),
+                None => credentials,
+            }
+        });
         let credentials = own.or_else(|| registered.cloned());
         Outbound {
             gateways: trunk.gateways.iter().filter_map(|g| Gateway::parse(g)).collect(),
@@ -150,6 +157,7 @@ impl Outbound {
             credentials: credentials.into_iter().collect(),
             domain: trunk.domain.clone(),
             format: trunk.number_format,
+            caller_format: trunk.caller_format.unwrap_or(trunk.number_format),
             identity: trunk.identity.clone(),
             user_phone: trunk.user_phone,
             keys: trunk.keys,

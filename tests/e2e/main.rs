@@ -11,6 +11,7 @@ mod browser_client;
 mod busy;
 mod calls_to_people;
 mod calls_to_telephones;
+mod carrier_quirks;
 mod check;
 mod draining;
 mod exchange;

@@ -104,7 +104,9 @@ impl Headers {
         let at = self.fields.iter().position(|f| f.known == Some(name));
         self.remove(name);
         self.push(name, value);
-        if let (Some(at), Some(field)) = (at, self.fields.pop()) {
+        if let Some(at) = at
+            && let Some(field) = self.fields.pop()
+        {
             self.fields.insert(at, field);
         }
     }
@@ -209,6 +211,15 @@ impl fmt::Debug for Headers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_field_is_set_whether_it_was_there_or_not() {
+        let mut headers = Headers::default();
+        headers.set(Name::Subject, "x");
+        headers.push(Name::To, "b");
+        headers.set(Name::Subject, "y");
+        assert_eq!((headers.get(Name::Subject), headers.len()), (Some("y"), 2));
+    }
 
     #[test]
     fn it_is_empty_until_a_field_is_there() {
