@@ -8,7 +8,8 @@
 //! | `incoming` | the task of a call that comes in: carries out what `ivr` decides |
 //! | `dialler` | takes the calls that apps want to telephones, looks whether they may be made, and gives each its task |
 //! | `dial` | what becomes of a call to a telephone: a pure state machine |
-//! | `outgoing`, `ways` | the task of a call to a telephone: carries out what `dial` decides; its gateways, one after the other |
+//! | `dialling`, `ways` | carries out what `dial` decides; gateways, one after the other |
+//! | `outgoing` | the task of a call to a telephone |
 //! | `reach`, `pings` | which gateways take no calls at the moment; asks them whether they are there |
 //! | `status` | how the trunks are |
 //! | `registration` | keeps what trunks have registered, so that calls come in by there |
@@ -16,6 +17,7 @@
 
 mod dial;
 mod dialler;
+mod dialling;
 mod guesses;
 mod incoming;
 mod intake;
