@@ -10,7 +10,9 @@ use crate::supervise::Supervisor;
 use clap::Args;
 use omnigate_audio::dtmf::Key;
 use omnigate_sip::message::{Headers, Host, Status, Transport, Uri};
-use omnigate_sip::{CallEnd, CallEvent, Cause, Invitation, LocalMedia, NatRule, Negotiator, Terms};
+use omnigate_sip::{
+    CallEnd, CallEvent, CallTerms, Cause, Invitation, LocalMedia, MediaTerms, NatRule, Negotiator,
+};
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -111,7 +113,7 @@ async fn call(a: &PhoneArguments, script: Script, report: &mut Report) -> Result
         ip: local,
         port: rtp.local_addr()?.port(),
     };
-    let mut negotiator = Negotiator::new(media, rand::random::<u32>().into(), Terms::default());
+    let mut negotiator = Negotiator::new(media, rand::random::<u32>().into(), MediaTerms::default());
     let hop = sip
         .listeners()
         .first_route(transport, target)
@@ -126,6 +128,7 @@ async fn call(a: &PhoneArguments, script: Script, report: &mut Report) -> Result
         credentials: Vec::new(),
         headers: Headers::default(),
         nat: NatRule::Private,
+        terms: CallTerms::default(),
     };
     let started = Instant::now();
     let (mut call, _) = sip.invite(invitation).await.ok_or("SIP has ended")?;

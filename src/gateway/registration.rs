@@ -4,7 +4,7 @@ use super::line::{now, sleep_until};
 use super::shared::Gateway;
 use crate::sip::Sip;
 use crate::supervise::test_point;
-use crate::trunks::Registrar;
+use crate::trunks::{Registrar, RegistrationState};
 use futures_util::future::{BoxFuture, OptionFuture, join_all};
 use omnigate_sip::message::{Request, Response};
 use omnigate_sip::registration::{Event, Output, Registration, Settings};
@@ -150,6 +150,11 @@ impl<'a> Keeper<'a> {
             Ok(found) => found,
             Err(error) => {
                 warn!(%error, "the registrar is not found");
+                if !self.bound {
+                    let why = format!("the registrar is not found: {error}");
+                    self.registrar
+                        .set_state(RegistrationState::now("retrying", Some(why)));
+                }
                 return None;
             }
         };
@@ -173,21 +178,32 @@ impl<'a> Keeper<'a> {
                     info!(seconds = granted.expires.as_secs(), "registered");
                 }
                 metrics.registration(trunk, "registered");
+                self.registrar
+                    .set_state(RegistrationState::now("registered", None));
             }
             Event::Retrying { at, why } => {
                 let seconds = at.saturating_duration_since(now()).as_secs();
                 warn!(%why, seconds, "not registered now; it is tried again");
                 metrics.registration(trunk, "retrying");
+                if !self.bound {
+                    let state = RegistrationState::now("retrying", Some(why.to_string()));
+                    self.registrar.set_state(state);
+                }
             }
             Event::Lost => {
                 self.bound = false;
                 warn!("no longer registered: calls do not come in by the registrar");
                 metrics.registration(trunk, "lost");
+                let why = "the time granted is over".to_owned();
+                self.registrar
+                    .set_state(RegistrationState::now("retrying", Some(why)));
             }
             Event::Failed(why) => {
                 self.bound = false;
                 error!(%why, "not registered: calls do not come in by the registrar; see trunk.register");
                 metrics.registration(trunk, "failed");
+                self.registrar
+                    .set_state(RegistrationState::now("failed", Some(why.to_string())));
             }
             _ => {}
         }
@@ -196,6 +212,8 @@ impl<'a> Keeper<'a> {
 
     fn left(&self, confirmed: bool) {
         self.gateway.metrics.registered(&self.registrar.trunk, false);
+        self.registrar
+            .set_state(RegistrationState::now("unregistered", None));
         info!(confirmed, "not registered any more");
     }
 }

@@ -30,6 +30,12 @@ struct RegistrationLabels {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct GatewayLabels {
+    trunk: String,
+    gateway: String,
+}
+
 /// All counters of the control plane; the media plane's are read when asked.
 pub struct Metrics {
     registry: Registry,
@@ -51,6 +57,7 @@ pub struct Metrics {
     dials_refused: Family<Label, Counter>,
     registered: Family<TrunkLabel, Gauge>,
     registrations: Family<RegistrationLabels, Counter>,
+    gateways_up: Family<GatewayLabels, Gauge>,
 }
 
 impl Default for Metrics {
@@ -130,6 +137,11 @@ impl Metrics {
                 &mut all,
                 "trunk_registered",
                 "Whether a trunk is registered at its registrar",
+            ),
+            gateways_up: counted(
+                &mut all,
+                "trunk_gateway_up",
+                "Whether a gateway takes calls, as its answers to OPTIONS and calls say",
             ),
             registrations: counted(
                 &mut all,
@@ -211,6 +223,15 @@ impl Metrics {
         self.registered
             .get_or_create(&TrunkLabel { trunk })
             .set(now.into());
+    }
+
+    /// Whether a gateway of a trunk takes calls.
+    pub fn gateway_up(&self, trunk: &str, gateway: &str, now: bool) {
+        let labels = GatewayLabels {
+            trunk: trunk.to_owned(),
+            gateway: gateway.to_owned(),
+        };
+        self.gateways_up.get_or_create(&labels).set(now.into());
     }
 
     /// What came of registering a trunk.

@@ -40,3 +40,4 @@ pub use filter::SourceFilter;
 #[cfg(test)]
 pub(crate) use network::{Arrival, Network};
 pub use settings::{SipError, SipParts, SipSettings};
+pub use strangers::Stranger;

@@ -4,8 +4,8 @@
 
 use omnigate_sip::message::{Headers, Transport, Uri};
 use omnigate_sip::{
-    CallEvent, Endpoint, EndpointSettings, Event, Hop, Invitation, Listener, ListenerId, Listeners,
-    LocalMedia, NatRule, Negotiator, Output, Terms,
+    CallEvent, CallTerms, Endpoint, EndpointSettings, Event, Hop, Invitation, Listener, ListenerId,
+    Listeners, LocalMedia, MediaTerms, NatRule, Negotiator, Output,
 };
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::time::{Duration, Instant};
@@ -42,10 +42,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             uri,
             hop: Hop::datagram(ListenerId(0), bound, remote),
             routes: Vec::new(),
-            offer: Some(Negotiator::new(local, 1, Terms::default()).offer().into_bytes()),
+            offer: Some(
+                Negotiator::new(local, 1, MediaTerms::default())
+                    .offer()
+                    .into_bytes(),
+            ),
             credentials: Vec::new(),
             headers: Headers::default(),
             nat: NatRule::default(),
+            terms: CallTerms::default(),
         },
     );
     let mut hang_up_at = None;

@@ -77,13 +77,13 @@ pub mod sdp;
 pub mod transaction;
 
 pub use call::{
-    CallEnd, CallError, CallEvent, CallKey, CallSettings, Cause, Invitation, NatRule, ReferTo, Rejection,
-    SessionSettings,
+    CallEnd, CallError, CallEvent, CallKey, CallSettings, CallTerms, Cause, Invitation, NatRule, ReferTo,
+    RefreshedBy, Rejection, Reliable, SessionSettings, SessionTimers,
 };
 pub use dialog::Dialog;
 pub use endpoint::{Endpoint, EndpointSettings, Event, Incoming, Output, Refused};
 pub use hop::{ConnectionId, Hop, ListenerId};
 pub use listeners::{Listener, Listeners, Own};
-pub use negotiation::{Agreed, LocalMedia, Negotiator, Refusal, Terms};
+pub use negotiation::{Agreed, LocalMedia, MediaTerms, Negotiator, Refusal};
 pub use random::Random;
 pub use sdp::Direction;

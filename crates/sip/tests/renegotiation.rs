@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use omnigate_audio::codec::Codec;
-use omnigate_sip::{Direction, LocalMedia, Negotiator, Refusal, Terms};
+use omnigate_sip::{Direction, LocalMedia, MediaTerms, Negotiator, Refusal};
 use std::net::IpAddr;
 
 fn negotiator() -> Negotiator {
@@ -10,7 +10,7 @@ fn negotiator() -> Negotiator {
         ip: IpAddr::from([192, 0, 2, 9]),
         port: 20_000,
     };
-    Negotiator::new(local, 42, Terms::default())
+    Negotiator::new(local, 42, MediaTerms::default())
 }
 
 fn description(lines: &str) -> String {
@@ -127,7 +127,7 @@ fn an_address_of_the_other_family_is_refused_with_its_reason() {
     };
     let ipv4 = description("m=audio 4000 RTP/AVP 0\r\n");
     assert!(matches!(
-        Negotiator::new(local, 1, Terms::default()).answer(ipv4.as_bytes()),
+        Negotiator::new(local, 1, MediaTerms::default()).answer(ipv4.as_bytes()),
         Err(Refusal::AddressFamily { .. })
     ));
     // The same address in another notation, another line that we can reach, and a hold in the manner of RFC 2543.
@@ -188,4 +188,24 @@ fn the_version_grows_by_one_for_each_changed_description_and_for_no_other() {
         .unwrap()
         .0;
     assert_eq!(version(&held), version(&offer) + 1);
+}
+
+#[test]
+fn a_codec_that_was_left_out_comes_back_under_its_own_number_and_once() {
+    let mut ours = negotiator();
+    let both = "m=audio 4000 RTP/AVP 8 110\r\na=rtpmap:110 PCMU/8000\r\n";
+    ours.answer(description(both).as_bytes()).unwrap();
+    ours.answer(description("m=audio 4000 RTP/AVP 8\r\n").as_bytes())
+        .unwrap();
+    assert_eq!(media_lines(&ours.offer()), ["m=audio 20000 RTP/AVP 8 110 13 101"]);
+}
+
+#[test]
+fn a_number_that_stood_for_something_else_twice_is_still_not_given_to_ours() {
+    let mut ours = negotiator();
+    let lines = "m=audio 4000 RTP/AVP 0 101\r\na=rtpmap:101 opus/48000/2\r\n";
+    for _ in 0..2 {
+        ours.answer(description(lines).as_bytes()).unwrap();
+    }
+    assert!(!ours.offer().contains("101"));
 }

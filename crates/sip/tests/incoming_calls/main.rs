@@ -10,6 +10,7 @@ mod dialogs;
 mod refusals;
 mod reliable;
 mod sessions;
+mod terms;
 mod transfers;
 
 use common::wire::{Wire, invite, request};

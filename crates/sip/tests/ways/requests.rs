@@ -360,3 +360,29 @@ fn a_private_contact_is_known_by_all_bits_of_its_network() {
         "UDP [2001:db8:2::1]:5060"
     );
 }
+
+/// `transport=ws` does not say whether it is secure: the way by which the call came does (RFC 7118 section 5.3).
+#[test]
+fn a_web_socket_stays_as_secure_as_it_was() {
+    let sockets = || {
+        Listeners::new(vec![
+            listener(Transport::Wss, "192.0.2.2:443"),
+            listener(Transport::Ws, "192.0.2.2:80"),
+        ])
+    };
+    for (number, transport, bound, way) in [
+        (0, Transport::Wss, "192.0.2.2:443", "WSS 192.0.2.7:443"),
+        (1, Transport::Ws, "192.0.2.2:80", "WS 192.0.2.7:80"),
+    ] {
+        let hop = Hop::stream(
+            ListenerId(number),
+            transport,
+            ConnectionId(1),
+            at(bound),
+            at("192.0.2.7:40000"),
+        );
+        let mut wire = wire(sockets(), hop);
+        let (call, _) = up(&mut wire, "<sip:a@192.0.2.7;transport=ws>", "");
+        assert_eq!(bye(&mut wire, call).0.to_string(), way);
+    }
+}
