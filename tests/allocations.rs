@@ -13,6 +13,8 @@ use omnigate_audio::codec::{Codec, Encoder};
 use omnigate_audio::opus::EncoderSettings;
 use omnigate_room::{ParticipantId, RoomId};
 use omnigate_sip::Agreed;
+use omnigate_sip::sdes::Keys;
+use omnigate_srtp::{MasterKey, Sealer, Suite};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -21,11 +23,17 @@ use tokio::sync::mpsc;
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
 const FRAME: Duration = Duration::from_millis(20);
-/// Two telephones with G.711 and one with each other codec, in one room: what they say is resampled to and fro.
-const CODECS: [Codec; 5] = [Codec::Pcma, Codec::Pcma, Codec::G722, Codec::L16, Codec::Opus];
+/// Two telephones with G.711 and one with each other codec, in one room: what they say is resampled to and fro. Some seal it.
+const PHONES: [(Codec, Option<Suite>); 5] = [
+    (Codec::Pcma, None),
+    (Codec::Pcma, Some(Suite::AesCm128HmacSha1_80)),
+    (Codec::G722, Some(Suite::AeadAes128Gcm)),
+    (Codec::L16, None),
+    (Codec::Opus, None),
+];
 /// What the RTCP reports of the legs may allocate in six seconds: one each 2.5 s or more (RFC 3550 section 6.2),
 /// five blocks each. One block a packet would be 1 500.
-const REPORT_BLOCKS: u64 = CODECS.len() as u64 * 3 * 5;
+const REPORT_BLOCKS: u64 = PHONES.len() as u64 * 3 * 5;
 /// Rate of the room, Hz.
 const RATE_HZ: u32 = 16_000;
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -36,10 +44,14 @@ struct Phone {
     to: SocketAddr,
     codec: Codec,
     encoder: Encoder,
+    /// Seals what it says.
+    sealer: Option<Sealer>,
+    sealed: Vec<u8>,
     _leg: LegHandle,
 }
 
-fn phone(plane: &std::sync::Arc<MediaPlane>, room: RoomId, codec: Codec) -> Phone {
+fn phone(plane: &std::sync::Arc<MediaPlane>, room: RoomId, (codec, suite): (Codec, Option<Suite>)) -> Phone {
+    let key = suite.map(|suite| MasterKey::random(suite).unwrap());
     let socket = UdpSocket::bind((LOCALHOST, 0)).unwrap();
     socket.set_nonblocking(true).unwrap();
     let (events, _) = mpsc::channel(256);
@@ -49,6 +61,10 @@ fn phone(plane: &std::sync::Arc<MediaPlane>, room: RoomId, codec: Codec) -> Phon
         codec,
         payload_type: 96,
         receive: vec![(96, codec)],
+        srtp: key.clone().map(|key| Keys {
+            send: key.clone(),
+            receive: key,
+        }),
         ..agreed
     })
     .unwrap();
@@ -57,6 +73,8 @@ fn phone(plane: &std::sync::Arc<MediaPlane>, room: RoomId, codec: Codec) -> Phon
         to: SocketAddr::new(LOCALHOST, leg.local().port),
         socket,
         codec,
+        sealer: key.map(|key| Sealer::new(&key).unwrap()),
+        sealed: Vec::with_capacity(2_048),
         encoder: codec.encoder(RATE_HZ, EncoderSettings::default()).unwrap(),
         _leg: leg,
     }
@@ -75,7 +93,12 @@ impl Phone {
         packet[8..12].copy_from_slice(&u32::from(self.to.port()).to_be_bytes());
         let samples = self.codec.rate_hz(RATE_HZ) as usize / 50;
         let length = self.encoder.encode(&pcm[..samples], &mut packet[12..]).unwrap();
-        self.socket.send_to(&packet[..12 + length], self.to).unwrap();
+        self.sealed.clear();
+        self.sealed.extend_from_slice(&packet[..12 + length]);
+        if let Some(sealer) = &mut self.sealer {
+            sealer.seal_rtp(&mut self.sealed).unwrap();
+        }
+        self.socket.send_to(&self.sealed, self.to).unwrap();
     }
 }
 
@@ -112,7 +135,7 @@ fn a_packet_from_phone_to_phone_allocates_nothing() {
     let (events, _peers) = mpsc::unbounded_channel();
     let (supervisor, _deaths) = Supervisor::new();
     let plane = MediaPlane::start(settings, events, &supervisor, &Health::default()).unwrap();
-    let mut phones: Vec<Phone> = CODECS.map(|codec| phone(&plane, RoomId(1), codec)).into();
+    let mut phones: Vec<Phone> = PHONES.map(|one| phone(&plane, RoomId(1), one)).into();
     // Recorded too: nobody empties the ring, which has room for all of it.
     plane.capture(RoomId(1), CaptureId(1), Instant::now()).unwrap();
     let mut sequence = 0;

@@ -7,7 +7,7 @@ use omnigate_sip::{LocalMedia, Negotiator, MediaTerms};
 
 fuzz_target!(|data: &[u8]| {
     let local = LocalMedia { ip: [192, 0, 2, 2].into(), port: 20_000 };
-    let terms = MediaTerms { codecs: Codec::ALL.into() };
+    let terms = MediaTerms { codecs: Codec::ALL.into(), ..MediaTerms::default() };
     let mut negotiator = Negotiator::new(local, 1, terms);
     for (n, piece) in data.split(|b| *b == 0xff).enumerate() {
         if n % 2 == 0 {

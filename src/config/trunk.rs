@@ -7,6 +7,7 @@ use super::outbound::{CallerNumber, IdentityField, KeyPath, NumberFormat, gatewa
 use super::register::Register;
 use super::section::{Check, join, section, sections};
 use super::service::Service;
+use super::srtp::Srtp;
 use super::terms::{CalledField, CallerField, EarlyMediaRule, ReliableRule, Session};
 use ipnet::IpNet;
 use omnigate_audio::codec::Codec;
@@ -26,6 +27,8 @@ section! {
         media: Vec<IpNet> = Vec::new();
         /// Codecs, the preferred one first.
         codecs: Vec<TrunkCodec> = vec![TrunkCodec(Codec::Pcma), TrunkCodec(Codec::Pcmu)];
+        /// Whether media are sealed (SRTP).
+        srtp: Srtp = Srtp::default();
         /// Numbers that may be dialled; a trailing `*` stands for any rest; empty: any number.
         numbers: Vec<String> = Vec::new();
         /// Numbering plan, ISO code.

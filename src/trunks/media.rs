@@ -3,6 +3,8 @@
 use super::Trunk;
 use crate::media::MediaSources;
 use omnigate_sip::MediaTerms;
+use omnigate_sip::sdes::Secrecy;
+use omnigate_srtp::{MasterKey, Suite};
 use std::net::{IpAddr, Ipv4Addr};
 
 impl Trunk {
@@ -27,10 +29,15 @@ impl Trunk {
         Ok(())
     }
 
-    /// What is wanted of a session by this trunk.
+    /// What is wanted of a new session by this trunk: its keys are made for it alone.
     pub fn media_terms(&self) -> MediaTerms {
+        let sealed = self.srtp != Secrecy::Off;
+        let suites = Suite::ALL.into_iter().filter(|_| sealed);
         MediaTerms {
             codecs: self.codecs.clone(),
+            secrecy: self.srtp,
+            // Without randomness nothing is sealed, and what must be is refused.
+            keys: suites.filter_map(|suite| MasterKey::random(suite).ok()).collect(),
         }
     }
 

@@ -34,6 +34,7 @@ use ipnet::IpNet;
 use omnigate_audio::codec::Codec;
 use omnigate_number::{Country, NumberPattern};
 use omnigate_omnitalk::RecordPolicy;
+use omnigate_sip::sdes::Secrecy;
 use rules::{Outbound, ServiceRules};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -57,6 +58,7 @@ pub struct Trunk {
     names_media: bool,
     /// The preferred one first.
     codecs: Arc<[Codec]>,
+    srtp: Secrecy,
     numbers: Vec<NumberPattern>,
     registrar: Option<Arc<Registrar>>,
     terms: Terms,
@@ -107,6 +109,7 @@ impl Trunks {
                 media: if t.media.is_empty() { &t.allow } else { &t.media }
                     .as_slice()
                     .into(),
+                srtp: t.srtp.0,
                 codecs: t.codecs.iter().map(|codec| codec.0).collect(),
                 numbers: t.numbers.iter().filter_map(pattern).collect(),
                 registrar: registrar.clone(),

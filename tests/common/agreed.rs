@@ -12,6 +12,7 @@ pub(crate) fn a_law(rtp: SocketAddr) -> Agreed {
         codec: Codec::Pcma,
         payload_type: 8,
         max_bitrate: None,
+        srtp: None,
         receive: vec![(8, Codec::Pcma)],
         telephone_events: vec![101],
         telephone_event_sent: Some(101),

@@ -44,6 +44,7 @@ mod sdk_react_native;
 mod sdk_rooms;
 mod sdk_sessions;
 mod sdk_video;
+mod sealed_media;
 mod sip_dialogs;
 mod sip_faults;
 mod sip_offers;

@@ -17,15 +17,18 @@ pub struct Voice {
     /// What it says, at `rate_hz`.
     pub says: Vec<i16>,
     pub rate_hz: u32,
+    /// What it does about sealing its media; empty: nothing.
+    pub mediaenc: &'static str,
 }
 
 impl Voice {
     /// A tone in G.711.
-    fn narrow(hertz: f64) -> Voice {
+    pub fn narrow(hertz: f64) -> Voice {
         Voice {
             codec: "PCMA/8000/1",
             says: tone(hertz, 60.0),
             rate_hz: 8_000,
+            mediaenc: "",
         }
     }
 }
@@ -127,12 +130,19 @@ impl Softphone {
             .find(|p| std::path::Path::new(p).is_dir())
             .expect("baresip; scripts/test installs it");
         let config = format!(
-            "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule g722.so\nmodule opus.so\nmodule l16.so\nmodule aufile.so\nmodule sndfile.so\nmodule aubridge.so\nmodule_app account.so\nmodule_app menu.so\nnet_interface {ip}\nsip_listen {listen}\nrtp_ports 46000-47000\naudio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,ear\nausrc_srate {rate_hz}\nauplay_srate {rate_hz}\nausrc_channels 1\nauplay_channels 1\nsnd_path {}\n",
+            "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule g722.so\nmodule opus.so\nmodule l16.so\nmodule srtp.so\nmodule aufile.so\nmodule sndfile.so\nmodule aubridge.so\nmodule_app account.so\nmodule_app menu.so\nnet_interface {ip}\nsip_listen {listen}\nrtp_ports 46000-47000\naudio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,ear\nausrc_srate {rate_hz}\nauplay_srate {rate_hz}\nausrc_channels 1\nauplay_channels 1\nsnd_path {}\n",
             microphone.display(),
             dir.display()
         );
         std::fs::write(dir.join("config"), config).unwrap();
-        let account = format!("<sip:{from}@{host}>;regint=0;audio_codecs={}\n", voice.codec);
+        let mediaenc = match voice.mediaenc {
+            "" => String::new(),
+            kind => format!(";mediaenc={kind}"),
+        };
+        let account = format!(
+            "<sip:{from}@{host}>;regint=0;audio_codecs={}{mediaenc}\n",
+            voice.codec
+        );
         std::fs::write(dir.join("accounts"), account).unwrap();
         std::fs::write(dir.join("contacts"), "").unwrap();
         let mut child = Command::new("baresip")

@@ -25,6 +25,7 @@ fn voice(codec: &'static str, rate_hz: u32) -> Voice {
         codec,
         says: tones(&TONES, 60.0, rate_hz),
         rate_hz,
+        mediaenc: "",
     }
 }
 

@@ -73,6 +73,7 @@ pub mod negotiation;
 mod random;
 pub mod registration;
 pub mod resolve;
+pub mod sdes;
 pub mod sdp;
 pub mod transaction;
 

@@ -2,9 +2,11 @@
 
 mod numbers;
 
+use crate::sdes::{Crypto, Keys, Secrecy};
 use crate::sdp::{self, AudioLine, Description, Direction, MediaLine, Profile, SdpError};
 use numbers::Numbers;
 use omnigate_audio::codec::Codec;
+use omnigate_srtp::MasterKey;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -25,6 +27,10 @@ pub struct LocalMedia {
 pub struct MediaTerms {
     /// Codecs that may be used, the preferred one first: our order decides, not that of the other side's offer.
     pub codecs: Arc<[Codec]>,
+    /// Whether media are sealed.
+    pub secrecy: Secrecy,
+    /// Keys of what we send: one of each suite, made for this session alone, the preferred one first. None: nothing is sealed.
+    pub keys: Arc<[MasterKey]>,
 }
 
 impl Default for MediaTerms {
@@ -32,6 +38,8 @@ impl Default for MediaTerms {
     fn default() -> MediaTerms {
         MediaTerms {
             codecs: [Codec::Pcma, Codec::Pcmu].into(),
+            secrecy: Secrecy::Off,
+            keys: Arc::default(),
         }
     }
 }
@@ -58,6 +66,8 @@ pub struct Agreed {
     pub telephone_event_sent: Option<u8>,
     /// Payload type of comfort noise (RFC 3389) that the other side sends, when both have it.
     pub comfort_noise: Option<u8>,
+    /// Keys of both sides, when media are sealed.
+    pub srtp: Option<Keys>,
     /// Packet time that we send, milliseconds: a multiple of 10 from 10 to 60 that the codec has.
     pub ptime_ms: u32,
     /// Direction from our side.
@@ -78,7 +88,7 @@ pub enum Refusal {
     #[error("{0}")]
     Malformed(#[from] SdpError),
     /// No usable media line: 488 with warn-code 304 or 305.
-    #[error("offered {offered}; allowed {allowed} over RTP/AVP or RTP/AVPF")]
+    #[error("offered {offered}; allowed {allowed}")]
     NotAcceptable {
         /// Warn-code: 304 media type not available, 305 incompatible media format.
         code: u16,
@@ -87,6 +97,12 @@ pub enum Refusal {
         /// What may be.
         allowed: String,
     },
+    /// Media would go in the clear, and must not: 488.
+    #[error(
+        "media must be sealed here: RTP/SAVP with a=crypto of AEAD_AES_128_GCM or AES_CM_128_HMAC_SHA1_80, without a \
+         master key identifier (RFC 4568)"
+    )]
+    SealedOnly,
     /// The media of the other side is at an address that ours cannot reach: 488 with warn-code 301, incompatible network
     /// address formats.
     #[error("media address {offered} is not of the address family of ours")]
@@ -118,19 +134,30 @@ struct Session {
     /// Which of them is the one that is taken.
     audio: usize,
     profile: Profile,
+    /// The last description said keys.
+    sealed: bool,
     numbers: Numbers,
 }
 
 impl Negotiator {
     /// `session_id` is any number unlikely to repeat (RFC 8866 section 5.2).
     pub fn new(local: LocalMedia, session_id: u64, terms: MediaTerms) -> Negotiator {
+        let session = Session {
+            profile: match terms.secrecy {
+                Secrecy::Required => Profile::Savp,
+                // Those who do not know a=crypto pass over it.
+                Secrecy::Off | Secrecy::Optional => Profile::Avp,
+            },
+            sealed: terms.secrecy != Secrecy::Off,
+            ..Session::default()
+        };
         Negotiator {
             local,
             terms,
             session_id,
             version: 1,
             last_written: None,
-            session: Session::default(),
+            session,
             offered: None,
         }
     }
@@ -146,19 +173,29 @@ impl Negotiator {
         let answered = theirs.answered(&self.terms.codecs);
         let agreed = self.agree(line, &answered, &theirs)?;
         let profile = line.profile;
+        let crypto: Vec<Crypto> = self.crypto_of(line).map(|(ours, _)| ours).into_iter().collect();
+        self.session.sealed = agreed.srtp.is_some();
         self.session.numbers.learn(line, &theirs, agreed.codec);
         self.session.lines = description.media;
         self.session.audio = index;
         self.session.profile = profile;
         self.offered = None;
-        let answer = self.write(&answered, agreed.ptime_ms, agreed.direction);
+        let answer = self.write(&answered, &crypto, agreed.ptime_ms, agreed.direction);
         Ok((answer, agreed))
     }
 
     /// Our own offer: everything that we can do, under the numbers that it has in this session.
     pub fn offer(&mut self) -> String {
         let numbers = self.session.numbers.all(&self.terms.codecs);
-        let offer = self.write(&numbers, DEFAULT_PTIME_MS, Direction::SendRecv);
+        let keys = self.terms.keys.iter().filter(|_| self.session.sealed);
+        let crypto: Vec<Crypto> = (1..)
+            .zip(keys)
+            .map(|(tag, key)| Crypto {
+                tag,
+                key: key.clone(),
+            })
+            .collect();
+        let offer = self.write(&numbers, &crypto, DEFAULT_PTIME_MS, Direction::SendRecv);
         self.offered = Some(numbers);
         offer
     }
@@ -175,6 +212,7 @@ impl Negotiator {
         let agreed = self.agree(line, &theirs, &ours)?;
         self.session.numbers.learn(line, &ours, agreed.codec);
         self.session.profile = line.profile;
+        self.session.sealed = agreed.srtp.is_some();
         // The lines are those of our offer: an answer that lost some does not change them.
         match self.session.lines.get_mut(self.session.audio) {
             Some(known) => *known = line.clone(),
@@ -189,9 +227,19 @@ impl Negotiator {
     /// The first audio line that can be taken, and the numbers in it that we know; the one that the session has is
     /// preferred.
     fn choose<'a>(&self, description: &'a Description) -> Result<(usize, &'a MediaLine, Numbers), Refusal> {
-        let usable = |line: &&MediaLine| line.is_usable_audio() && self.reaches(line);
-        let first = [self.session.audio];
-        let order = first.into_iter().chain(0..description.media.len());
+        let usable = |line: &&MediaLine| self.may(line) && self.reaches(line);
+        let all = 0..description.media.len();
+        let begun = !self.session.lines.is_empty();
+        let current = begun.then_some(self.session.audio);
+        // Of several, one that is sealed.
+        let is_sealed = |index: &usize| {
+            description
+                .media
+                .get(*index)
+                .is_some_and(|line| self.crypto_of(line).is_some())
+        };
+        let sealed = all.clone().filter(is_sealed);
+        let order = current.into_iter().chain(sealed).chain(all);
         for index in order {
             let Some(line) = description.media.get(index).filter(usable) else {
                 continue;
@@ -211,7 +259,11 @@ impl Negotiator {
     }
 
     fn refusal(&self, description: &Description) -> Refusal {
-        let audio = || description.media.iter().filter(|line| line.is_usable_audio());
+        let audio = || description.media.iter().filter(|line| self.may(line));
+        let plain = description.media.iter().any(MediaLine::is_usable_audio);
+        if self.terms.secrecy == Secrecy::Required && plain && audio().next().is_none() {
+            return Refusal::SealedOnly;
+        }
         let elsewhere = audio().find(|line| !self.reaches(line));
         if let Some(rtp) = elsewhere.and_then(|line| line.rtp)
             && !audio().any(|line| self.reaches(line))
@@ -223,6 +275,39 @@ impl Negotiator {
         self.not_acceptable(code, offered.join("; "))
     }
 
+    /// Whether it is a line of audio whose secrecy we can do and want.
+    fn may(&self, line: &MediaLine) -> bool {
+        let can_be_sealed = self.crypto_of(line).is_some();
+        line.is_usable_audio()
+            && match self.terms.secrecy {
+                Secrecy::Off | Secrecy::Optional => can_be_sealed || !line.profile.is_sealed(),
+                Secrecy::Required => can_be_sealed,
+            }
+    }
+
+    /// The first of a line's keys whose suite we have: what our description says of it, and the keys of both sides.
+    fn crypto_of(&self, line: &MediaLine) -> Option<(Crypto, Keys)> {
+        if self.terms.secrecy == Secrecy::Off {
+            return None;
+        }
+        line.crypto.iter().find_map(|theirs| {
+            let ours = self
+                .terms
+                .keys
+                .iter()
+                .find(|ours| ours.suite() == theirs.key.suite())?;
+            let crypto = Crypto {
+                tag: theirs.tag,
+                key: ours.clone(),
+            };
+            let keys = Keys {
+                send: ours.clone(),
+                receive: theirs.key.clone(),
+            };
+            Some((crypto, keys))
+        })
+    }
+
     fn not_acceptable(&self, code: u16, offered: String) -> Refusal {
         let codecs = self.terms.codecs.iter();
         let allowed: Vec<String> = codecs
@@ -231,7 +316,7 @@ impl Negotiator {
         Refusal::NotAcceptable {
             code,
             offered,
-            allowed: allowed.join(", "),
+            allowed: format!("{} over {}", allowed.join(", "), profiles(self.terms.secrecy)),
         }
     }
 
@@ -248,6 +333,7 @@ impl Negotiator {
         Ok(Agreed {
             remote_rtp,
             remote_rtcp: line.rtcp,
+            srtp: self.crypto_of(line).map(|(_, keys)| keys),
             codec,
             payload_type,
             max_bitrate: format.and_then(|format| format.parameter("maxaveragebitrate")),
@@ -261,13 +347,14 @@ impl Negotiator {
     }
 
     /// Writes our description of the session. RFC 3264 section 8: the version grows when, and only when, it changes.
-    fn write(&mut self, numbers: &Numbers, ptime_ms: u32, direction: Direction) -> String {
+    fn write(&mut self, numbers: &Numbers, crypto: &[Crypto], ptime_ms: u32, direction: Direction) -> String {
         let ours = AudioLine {
             local: SocketAddr::new(self.local.ip, self.local.port),
             profile: self.session.profile,
             speech: &numbers.speech,
             events: &numbers.events,
             comfort_noise: numbers.comfort_noise,
+            crypto,
             ptime_ms,
             direction,
         };
@@ -293,6 +380,14 @@ impl Negotiator {
         }
         self.last_written = Some(text.clone());
         text
+    }
+}
+
+fn profiles(secrecy: Secrecy) -> &'static str {
+    match secrecy {
+        Secrecy::Off => "RTP/AVP or RTP/AVPF",
+        Secrecy::Optional => "RTP/AVP, RTP/AVPF, RTP/SAVP or RTP/SAVPF",
+        Secrecy::Required => "RTP/SAVP or RTP/SAVPF",
     }
 }
 

@@ -1,8 +1,12 @@
 //! Reading and writing the parts of SDP (RFC 8866) that a telephone leg needs.
 
+use crate::sdes::Crypto;
 use omnigate_audio::codec::Codec;
 use sdp_types::{Attribute, Connection, Media, Origin, RtpMap, Session, Time};
 use std::net::{IpAddr, SocketAddr};
+
+/// Attribute that carries a key (RFC 4568).
+const CRYPTO: &str = "crypto";
 
 /// Largest session description read, bytes.
 pub const MAX_SDP: usize = 16 * 1024;
@@ -60,6 +64,10 @@ pub enum Profile {
     Avp,
     /// RTP/AVPF (RFC 4585): with early feedback, which nobody has to send.
     Avpf,
+    /// RTP/SAVP (RFC 3711): sealed.
+    Savp,
+    /// RTP/SAVPF (RFC 5124): sealed, with early feedback.
+    Savpf,
 }
 
 impl Profile {
@@ -67,12 +75,18 @@ impl Profile {
         match self {
             Profile::Avp => "RTP/AVP",
             Profile::Avpf => "RTP/AVPF",
+            Profile::Savp => "RTP/SAVP",
+            Profile::Savpf => "RTP/SAVPF",
         }
     }
 
-    /// The secure ones are not ours.
+    /// Media must be sealed.
+    pub fn is_sealed(self) -> bool {
+        matches!(self, Profile::Savp | Profile::Savpf)
+    }
+
     fn parse(name: &str) -> Option<Profile> {
-        [Profile::Avp, Profile::Avpf]
+        [Profile::Avp, Profile::Avpf, Profile::Savp, Profile::Savpf]
             .into_iter()
             .find(|profile| profile.name() == name)
     }
@@ -119,6 +133,8 @@ pub struct MediaLine {
     pub direction: Direction,
     /// The address was 0.0.0.0 or `::`: hold in the manner of RFC 2543.
     pub null_address: bool,
+    /// Keys of what the writer sends, as far as we can do their suites, in the writer's order.
+    pub crypto: Vec<Crypto>,
     /// Packet time the writer prefers to receive, milliseconds.
     pub ptime_ms: Option<u32>,
     /// Longest packet time the writer takes, milliseconds.
@@ -126,7 +142,7 @@ pub struct MediaLine {
 }
 
 impl MediaLine {
-    /// `audio` over plain RTP with a port that is not zero.
+    /// `audio` over RTP, plain or sealed, with a port that is not zero.
     pub fn is_usable_audio(&self) -> bool {
         self.raw.media == "audio"
             && Profile::parse(&self.raw.proto).is_some()
@@ -258,8 +274,25 @@ fn media_line(m: &Media, session: Option<&Connection>, default: Option<Direction
         null_address: address.is_some_and(|a| a.is_unspecified()),
         ptime_ms: number("ptime"),
         maxptime_ms: number("maxptime"),
-        raw: m.clone(),
+        crypto: crypto(m),
+        raw: without_keys(m),
     }
+}
+
+fn crypto(m: &Media) -> Vec<Crypto> {
+    let ours = |a: &Attribute| {
+        (a.attribute == CRYPTO)
+            .then(|| Crypto::parse(a.value.as_deref()?))
+            .flatten()
+    };
+    m.attributes.iter().filter_map(ours).collect()
+}
+
+/// Keys are kept where nobody shows them.
+fn without_keys(m: &Media) -> Media {
+    let mut m = m.clone();
+    m.attributes.retain(|a| a.attribute != CRYPTO);
+    m
 }
 
 fn formats(m: &Media) -> Vec<Format> {
@@ -323,6 +356,8 @@ pub struct AudioLine<'a> {
     pub events: &'a [(u8, u32)],
     /// Payload type of comfort noise.
     pub comfort_noise: Option<u8>,
+    /// Our keys.
+    pub crypto: &'a [Crypto],
     /// Packet time, milliseconds.
     pub ptime_ms: u32,
     /// Direction from our side.
@@ -393,6 +428,9 @@ fn audio_media(audio: &AudioLine<'_>) -> Media {
     for (pt, clock) in audio.events {
         m.add_attribute_with_value("rtpmap", format!("{pt} telephone-event/{clock}"));
         m.add_attribute_with_value("fmtp", format!("{pt} 0-15"));
+    }
+    for crypto in audio.crypto {
+        m.add_attribute_with_value(CRYPTO, crypto.write());
     }
     m.add_attribute_with_value("ptime", audio.ptime_ms);
     m.add_attribute_from_str(audio.direction.name());

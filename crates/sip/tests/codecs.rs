@@ -12,6 +12,7 @@ fn trunk(codecs: &[Codec]) -> Negotiator {
     };
     let terms = MediaTerms {
         codecs: codecs.into(),
+        ..MediaTerms::default()
     };
     Negotiator::new(local, 42, terms)
 }

@@ -275,7 +275,7 @@ fn payload_types_have_seven_bits() {
     let mut ours = negotiator();
     let (answer, agreed) = ours.answer(offer(lines).as_bytes()).unwrap();
     assert!(answer.contains("m=audio 20000 RTP/AVP 127\r\n"), "{answer}");
-    assert_eq!(agreed.payload, Payload::Pcma);
+    assert_eq!(agreed.codec, Codec::Pcma);
     // What has eight bits does not take the place of a number of seven.
     assert!(
         ours.offer().contains("m=audio 20000 RTP/AVP 127 0 "),

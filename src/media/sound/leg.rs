@@ -12,6 +12,7 @@ use crate::media::playback::Playback;
 use crate::media::sound::phone_out::Outbound;
 use crate::media::sound::player::Player;
 use crate::media::sound::reports::Reports;
+use crate::media::sound::shield::Shield;
 use crate::media::sound::silence::Silence;
 use crate::media::sound::tones::Tones;
 use crate::media::stats::ShardFigures;
@@ -49,6 +50,7 @@ pub(crate) struct Leg {
     sources: MediaSources,
     /// What the last call on this port has sent.
     late: Option<Stream>,
+    shield: Shield,
     latch: Option<Latch>,
     playout: Playout,
     outbound: Outbound,
@@ -100,6 +102,7 @@ impl Leg {
             agreed: None,
             sources: seed.sources,
             late: opened.last,
+            shield: Shield::default(),
             latch: None,
             playout,
             outbound: Outbound::new(seed.ssrc, seed.sequence, seed.timestamp),
@@ -144,6 +147,7 @@ impl Leg {
             }
         }
         self.reports.latch.renew(agreed.remote_rtcp);
+        self.shield.follow(agreed.srtp.as_ref());
         self.outbound.configure(&agreed);
         self.tones.agree(!agreed.telephone_events.is_empty());
         self.silence.broken(now);
@@ -200,21 +204,33 @@ impl Leg {
 
     /// Reads what has arrived: RTP at each tick, RTCP now and then.
     pub(crate) fn receive(&mut self, batch: &mut Batch, moment: &Moment, outlet: &Outlet) {
+        // Nobody who has not the key is listened to, nor learned from.
+        let mut shield = std::mem::take(&mut self.shield);
+        let rejected = || ShardFigures::count(&outlet.figures.rtp_rejected);
         let socket = self.rtp.clone();
         batch.receive(&socket, moment, |source, arrival, data| {
             if is_rtcp(data) {
-                self.rtcp_packet(data, source, arrival);
-            } else {
-                self.rtp_packet(data, source, arrival, outlet);
+                match shield.open_rtcp(data) {
+                    Some(report) => self.rtcp_packet(report, source, arrival),
+                    None => rejected(),
+                }
+                return;
+            }
+            match shield.open_rtp(data) {
+                Some(packet) => self.rtp_packet(packet, source, arrival, outlet),
+                None => rejected(),
             }
         });
-        if !self.reports.turn() {
-            return;
+        if self.reports.turn() {
+            let socket = self.reports.socket.clone();
+            batch.receive(&socket, moment, |source, arrival, data| {
+                match shield.open_rtcp(data) {
+                    Some(report) => self.rtcp_packet(report, source, arrival),
+                    None => rejected(),
+                }
+            });
         }
-        let socket = self.reports.socket.clone();
-        batch.receive(&socket, moment, |source, arrival, data| {
-            self.rtcp_packet(data, source, arrival);
-        });
+        self.shield = shield;
     }
 
     fn rtp_packet(&mut self, data: &[u8], source: SocketAddr, now: Instant, outlet: &Outlet) {
@@ -331,9 +347,10 @@ impl Leg {
             self.outbound.pause();
             return;
         }
-        let rtp = &self.rtp;
+        let (rtp, shield) = (&self.rtp, &mut self.shield);
         self.outbound.push(mix, &mut self.scratch, |packet| {
-            if rtp.send_to(packet, destination).is_ok() {
+            let sealed = shield.seal_rtp(packet);
+            if sealed.is_some_and(|packet| rtp.send_to(packet, destination).is_ok()) {
                 ShardFigures::count(&figures.rtp_sent);
             }
         });
@@ -345,7 +362,8 @@ impl Leg {
             return;
         }
         if let Some(destination) = self.report_destination() {
-            self.reports.send(now, ntp(), self.outbound.sender(), destination);
+            let (sender, shield) = (self.outbound.sender(), &mut self.shield);
+            self.reports.send(now, ntp(), sender, shield, destination);
         }
     }
 
@@ -364,7 +382,8 @@ impl Leg {
     /// Says goodbye by RTCP and reports the last figures.
     pub(crate) fn end(mut self: Box<Self>, now: Instant, figures: &ShardFigures) {
         if let Some(destination) = self.report_destination() {
-            self.reports.goodbye(self.outbound.sender(), destination);
+            let (sender, shield) = (self.outbound.sender(), &mut self.shield);
+            self.reports.goodbye(sender, shield, destination);
         }
         let last = self.figures();
         figures

@@ -74,6 +74,7 @@ impl Bench {
             codec: Codec::Pcma,
             payload_type: 8,
             max_bitrate: None,
+            srtp: None,
             receive: vec![(8, Codec::Pcma)],
             telephone_events: vec![EVENT_TYPE],
             telephone_event_sent: Some(EVENT_TYPE),

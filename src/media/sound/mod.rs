@@ -10,5 +10,6 @@ pub(super) mod player;
 mod reports;
 pub(super) mod room;
 pub(super) mod rooms;
+pub(crate) mod shield;
 mod silence;
 mod tones;

@@ -205,6 +205,7 @@ mod tests {
             codec,
             payload_type: 96,
             max_bitrate: None,
+            srtp: None,
             receive: vec![(96, codec)],
             telephone_events: vec![97],
             telephone_event_sent: Some(97),

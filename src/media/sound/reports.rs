@@ -3,6 +3,7 @@
 use crate::media::net::batch::BatchSocket;
 use crate::media::net::latch::Latch;
 use crate::media::net::report_latch::ReportLatch;
+use crate::media::sound::shield::Shield;
 use omnigate_rtp::session::{ReceiverStats, RtcpSession};
 use omnigate_rtp::{RtpPacket, RtpSender};
 use std::net::SocketAddr;
@@ -80,16 +81,29 @@ impl Reports {
     }
 
     /// Sends a report. `ntp` is the wall clock in NTP format.
-    pub(super) fn send(&mut self, now: Instant, ntp: u64, sender: &RtpSender, to: SocketAddr) {
+    pub(super) fn send(
+        &mut self,
+        now: Instant,
+        ntp: u64,
+        sender: &RtpSender,
+        shield: &mut Shield,
+        to: SocketAddr,
+    ) {
         self.session
             .write_report(now, ntp, sender, CNAME, &mut self.written);
-        let _ = self.socket.send_to(&self.written, to);
+        self.transmit(shield, to);
     }
 
     /// Sends a goodbye.
-    pub(super) fn goodbye(&mut self, sender: &RtpSender, to: SocketAddr) {
+    pub(super) fn goodbye(&mut self, sender: &RtpSender, shield: &mut Shield, to: SocketAddr) {
         self.session.write_bye(sender, CNAME, &mut self.written);
-        let _ = self.socket.send_to(&self.written, to);
+        self.transmit(shield, to);
+    }
+
+    fn transmit(&self, shield: &mut Shield, to: SocketAddr) {
+        if let Some(report) = shield.seal_rtcp(&self.written) {
+            let _ = self.socket.send_to(report, to);
+        }
     }
 
     pub(super) fn stats(&self) -> ReceiverStats {
