@@ -83,6 +83,8 @@ section! {
         caller_from: Vec<CallerField> = Vec::new();
         /// Where it registers, so that calls come in by there.
         register: Register = Register::default();
+        /// Its telephones may transfer calls (REFER).
+        transfer: bool = false;
         /// Emergency numbers may be called by it.
         emergency: bool = false;
     }

@@ -58,6 +58,7 @@ pub struct Metrics {
     registered: Family<TrunkLabel, Gauge>,
     registrations: Family<RegistrationLabels, Counter>,
     gateways_up: Family<GatewayLabels, Gauge>,
+    transfers: Family<Label, Counter>,
 }
 
 impl Default for Metrics {
@@ -137,6 +138,11 @@ impl Metrics {
                 &mut all,
                 "trunk_registered",
                 "Whether a trunk is registered at its registrar",
+            ),
+            transfers: counted(
+                &mut all,
+                "transfers",
+                "Transfers of telephone calls: transferred, or why not",
             ),
             gateways_up: counted(
                 &mut all,
@@ -223,6 +229,11 @@ impl Metrics {
         self.registered
             .get_or_create(&TrunkLabel { trunk })
             .set(now.into());
+    }
+
+    /// A transfer has come about, or not: why.
+    pub fn transfer(&self, outcome: &str) {
+        self.transfers.get_or_create(&label(outcome)).inc();
     }
 
     /// Whether a gateway of a trunk takes calls.

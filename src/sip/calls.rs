@@ -210,6 +210,16 @@ impl SipCall {
         });
     }
 
+    /// Answers a REFER; see [`Endpoint::refer_answer`].
+    pub fn refer_answer(&self, status: Status) {
+        self.order(move |e, now, call| e.refer_answer(now, call, status));
+    }
+
+    /// Tells whoever sent a REFER how far that is; see [`Endpoint::refer_progress`].
+    pub fn refer_progress(&self, status: Status) {
+        self.order(move |e, now, call| e.refer_progress(now, call, status));
+    }
+
     /// What it wants of the other side; before it rings.
     pub fn set_terms(&self, terms: CallTerms) {
         self.order(move |e, _, call| {

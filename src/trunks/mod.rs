@@ -57,6 +57,7 @@ pub struct Trunk {
     numbers: Vec<NumberPattern>,
     registrar: Option<Arc<Registrar>>,
     terms: Terms,
+    transfers: bool,
     called_from: Vec<CalledField>,
     caller_from: Vec<CallerField>,
     out: Outbound,
@@ -73,6 +74,11 @@ impl Trunk {
     /// How many of its calls out there may be at once; `None`: it has no limit of its own.
     pub fn channels(&self) -> Option<u32> {
         Some(self.out.channels).filter(|channels| *channels > 0)
+    }
+
+    /// Whether its telephones may transfer calls.
+    pub fn transfers(&self) -> bool {
+        self.transfers
     }
 
     /// What its calls want of the other side.
@@ -107,6 +113,7 @@ impl Trunks {
                 numbers: t.numbers.iter().filter_map(pattern).collect(),
                 registrar: registrar.clone(),
                 terms: Terms::new(t),
+                transfers: t.transfer,
                 called_from: t.called_from.clone(),
                 caller_from: t.caller_from.clone(),
                 out: Outbound::new(t, country, registrar.as_ref().and_then(|one| one.credentials())),

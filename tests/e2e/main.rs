@@ -52,6 +52,7 @@ mod sip_torture;
 mod sip_ways;
 mod sipp;
 mod softphone;
+mod transfers;
 mod trunk_status;
 mod turn;
 mod wire;
