@@ -98,7 +98,9 @@ impl Exchange {
         let until = Instant::now() + time;
         let mut buffer = [0; 8192];
         while Instant::now() < until {
-            if self.sip.recv_from(&mut buffer).is_ok() {
+            let heard = self.sip.recv_from(&mut buffer);
+            // It is asked now and then whether it is there.
+            if heard.is_ok() && !buffer.starts_with(b"OPTIONS") {
                 return false;
             }
         }
