@@ -3,7 +3,7 @@
 use super::output::{Failure, complain, say};
 use crate::config;
 use crate::gateway::Prompts;
-use crate::http::Certificates;
+use crate::http::certificates;
 use std::path::Path;
 
 /// Reads configuration, prompts, certificate and key; every fault is an error. Says what will hurt, and what will run.
@@ -16,7 +16,7 @@ pub(super) fn run(path: Option<&Path>) -> Result<(), Failure> {
         faults.push(error.to_string());
     }
     if !found.has_below("http.tls")
-        && let Err(error) = Certificates::load(&settings.http.tls)
+        && let Err(error) = certificates(&settings.http.tls)
     {
         faults.push(error.to_string());
     }

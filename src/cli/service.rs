@@ -6,7 +6,7 @@ use crate::calls::CallRegistry;
 use crate::config::Settings;
 use crate::directory::{Directory, EmbeddedDirectory, HttpDirectory};
 use crate::gateway::{Gateway, GatewayParts, Prompts};
-use crate::http::{AppState, Certificates, HttpServer, Limits, Listening, Proxies};
+use crate::http::{AppState, Certificates, HttpServer, Limits, Listening, Proxies, certificates};
 use crate::media::MediaPlane;
 use crate::observe::{Health, Metrics, Notify};
 use crate::recording::{Index, Recorder, RecorderParts};
@@ -14,6 +14,7 @@ use crate::rooms::{Rooms, RoomsParts};
 use crate::sip::{Sip, SipParts, SipSettings, SourceFilter};
 use crate::store::Store;
 use crate::supervise::{Death, Supervisor};
+use crate::tls::Reload;
 use crate::trunks::Trunks;
 use crate::webhook::{Deliverer, EventSink, Outbox, Targets, WebhookFigures};
 use std::net::IpAddr;
@@ -52,7 +53,7 @@ struct Webhooks {
 impl Service {
     pub(super) async fn start(settings: &Settings, supervisor: &Supervisor) -> Result<Service, Failure> {
         let prompts = Prompts::load(settings.ivr.prompts.as_deref())?;
-        let certificates = Certificates::load(&settings.http.tls)?.map(Arc::new);
+        let certificates = certificates(&settings.http.tls)?.map(Arc::new);
         let (metrics, health) = (Arc::new(Metrics::new()), Arc::new(Health::default()));
         let calls = Arc::new(CallRegistry::default());
         let advertise = settings.sip.advertise.unwrap_or_else(own_address);
@@ -130,8 +131,10 @@ impl Service {
         })
     }
 
-    pub(super) fn certificates(&self) -> Option<Arc<Certificates>> {
-        self.certificates.clone()
+    /// What is read again when its files change.
+    pub(super) fn certificates(&self) -> Vec<Arc<dyn Reload>> {
+        let https = self.certificates.clone();
+        https.into_iter().map(|one| one as Arc<dyn Reload>).collect()
     }
 
     pub(super) fn health(&self) -> Arc<Health> {
