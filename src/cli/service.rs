@@ -1,7 +1,9 @@
 //! The service: all parts put together, and taken apart in order.
 
 use super::output::Failure;
-use super::translate::{announcement, hub_settings, media_settings, own_address, public_url, services};
+use super::translate::{
+    announcement, hub_settings, media_settings, own_address, public_url, services, tls_settings,
+};
 use crate::calls::CallRegistry;
 use crate::config::Settings;
 use crate::directory::{Directory, EmbeddedDirectory, HttpDirectory};
@@ -11,7 +13,7 @@ use crate::media::MediaPlane;
 use crate::observe::{Health, Metrics, Notify};
 use crate::recording::{Index, Recorder, RecorderParts};
 use crate::rooms::{Rooms, RoomsParts};
-use crate::sip::{Sip, SipParts, SipSettings, SourceFilter};
+use crate::sip::{Sip, SipParts, SipSettings, SourceFilter, Tls};
 use crate::store::Store;
 use crate::supervise::{Death, Supervisor};
 use crate::tls::Reload;
@@ -33,6 +35,7 @@ const LAST_WEBHOOKS: Duration = Duration::from_secs(3);
 pub(super) struct Service {
     http: HttpServer,
     certificates: Option<Arc<Certificates>>,
+    sip_tls: Arc<Tls>,
     sip: Sip,
     gateway: Arc<Gateway>,
     rooms: Rooms,
@@ -54,6 +57,7 @@ impl Service {
     pub(super) async fn start(settings: &Settings, supervisor: &Supervisor) -> Result<Service, Failure> {
         let prompts = Prompts::load(settings.ivr.prompts.as_deref())?;
         let certificates = certificates(&settings.http.tls)?.map(Arc::new);
+        let sip_tls = Arc::new(Tls::load(&tls_settings(settings))?);
         let (metrics, health) = (Arc::new(Metrics::new()), Arc::new(Health::default()));
         let calls = Arc::new(CallRegistry::default());
         let advertise = settings.sip.advertise.unwrap_or_else(own_address);
@@ -80,7 +84,8 @@ impl Service {
         };
         let rooms = Rooms::start(rooms, supervisor)?;
         let parts = sip_parts(settings, metrics.clone(), health.clone());
-        let (sip, incoming) = Sip::start(sip_settings(settings, advertise), parts, supervisor).await?;
+        let sip_settings = sip_settings(settings, advertise, sip_tls.clone());
+        let (sip, incoming) = Sip::start(sip_settings, parts, supervisor).await?;
         let parts = GatewayParts {
             media: media.clone(),
             directory: directory(settings, numbers.clone())?,
@@ -121,6 +126,7 @@ impl Service {
         Ok(Service {
             http,
             certificates,
+            sip_tls,
             sip,
             gateway,
             rooms,
@@ -134,7 +140,8 @@ impl Service {
     /// What is read again when its files change.
     pub(super) fn certificates(&self) -> Vec<Arc<dyn Reload>> {
         let https = self.certificates.clone();
-        https.into_iter().map(|one| one as Arc<dyn Reload>).collect()
+        let https = https.into_iter().map(|one| one as Arc<dyn Reload>);
+        https.chain(self.sip_tls.watched()).collect()
     }
 
     pub(super) fn health(&self) -> Arc<Health> {
@@ -191,11 +198,12 @@ impl Service {
     }
 }
 
-fn sip_settings(settings: &Settings, advertise: IpAddr) -> SipSettings {
+fn sip_settings(settings: &Settings, advertise: IpAddr, tls: Arc<Tls>) -> SipSettings {
     SipSettings {
         listen: settings.sip.listen.clone(),
         advertise,
         connections: settings.sip.connections,
+        tls,
         dns: settings.sip.dns.clone(),
     }
 }

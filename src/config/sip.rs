@@ -2,13 +2,14 @@
 
 use super::faults::Faults;
 use super::section::{Check, Word, section, values, words};
+use super::tls::SipTls;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 section! {
     /// `sip.*`
     pub struct Sip {
-        /// `udp://ADDRESS:PORT` and `tcp://ADDRESS:PORT`.
+        /// `udp://ADDRESS:PORT`, `tcp://ADDRESS:PORT` and `tls://ADDRESS:PORT`.
         listen: Vec<SipListen> = vec![SipListen::any(SipTransport::Udp), SipListen::any(SipTransport::Tcp)];
         /// Address in Contact, Via and SDP; `None`: first non-loopback address, else 127.0.0.1.
         advertise: Option<IpAddr> = None;
@@ -16,8 +17,10 @@ section! {
         dns: Vec<SocketAddr> = Vec::new();
         /// Packets a second taken from one address, in a burst of twice as many.
         packets_per_second: u32 = 1000, within 1..=1_000_000;
-        /// TCP connections from all peers.
+        /// TCP connections from all peers, those of TLS among them.
         connections: usize = 256;
+        /// What listeners of TLS show, and whom we trust.
+        tls: SipTls = SipTls::default();
         /// Calls at once; more are refused with 480.
         calls: usize = 2000;
     }
@@ -31,6 +34,15 @@ impl Check for Sip {
                 "is empty; name at least one, as \"udp://0.0.0.0:5060\"",
             );
         }
+        let by_tls = |listen: &&SipListen| listen.transport == SipTransport::Tls;
+        if let Some(listen) = self.listen.iter().find(by_tls)
+            && self.tls.certificate.is_none()
+        {
+            faults.add(
+                "sip.tls.certificate",
+                format!("is missing: {listen} in sip.listen must show one"),
+            );
+        }
     }
 }
 
@@ -41,12 +53,14 @@ pub enum SipTransport {
     Udp,
     /// Streams.
     Tcp,
+    /// Streams by TLS.
+    Tls,
 }
 
 /// One SIP listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SipListen {
-    /// UDP or TCP.
+    /// UDP, TCP or TLS.
     pub transport: SipTransport,
     /// Where.
     pub address: SocketAddr,
@@ -67,6 +81,7 @@ impl fmt::Display for SipListen {
         let scheme = match self.transport {
             SipTransport::Udp => "udp",
             SipTransport::Tcp => "tcp",
+            SipTransport::Tls => "tls",
         };
         write!(f, "{scheme}://{}", self.address)
     }
@@ -80,6 +95,7 @@ impl Word for SipListen {
             let transport = match scheme {
                 "udp" => SipTransport::Udp,
                 "tcp" => SipTransport::Tcp,
+                "tls" => SipTransport::Tls,
                 _ => return None,
             };
             Some(SipListen {
@@ -87,6 +103,8 @@ impl Word for SipListen {
                 address: address.parse().ok()?,
             })
         });
-        parsed.ok_or_else(|| format!("`{text}` is not udp://ADDRESS:PORT or tcp://ADDRESS:PORT"))
+        parsed.ok_or_else(|| {
+            format!("`{text}` is not udp://ADDRESS:PORT, tcp://ADDRESS:PORT or tls://ADDRESS:PORT")
+        })
     }
 }

@@ -6,6 +6,8 @@ use super::outbound::{CallerNumber, IdentityField, KeyPath, NumberFormat, gatewa
 use super::register::Register;
 use super::section::{Check, join, section, sections};
 use super::service::Service;
+use super::sip::{Sip, SipTransport};
+use super::tls::TrunkTls;
 use ipnet::IpNet;
 use omnigate_number::{Country, NumberPattern, PhoneNumber};
 use omnigate_omnitalk::RecordPolicy;
@@ -31,7 +33,8 @@ section! {
         service: Option<String> = None;
         /// What is recorded because a caller comes by this trunk.
         record: RecordPolicy = RecordPolicy::default();
-        /// Where calls out go, in order: `sip:HOST[:PORT][;transport=tcp]`. A name is resolved by NAPTR, SRV, A and AAAA.
+        /// Where calls out go, in order: `sip:HOST[:PORT][;transport=tcp]` or `;transport=tls`, or
+        /// `sips:HOST[:PORT]`. A name is resolved by NAPTR, SRV, A and AAAA.
         gateways: Vec<String> = Vec::new();
         /// Numbers that may be called by it; a trailing `*` stands for any rest, `*` alone for all; empty: none.
         destinations: Vec<String> = Vec::new();
@@ -65,6 +68,8 @@ section! {
         longest_minutes: u64 = 240, within 1..=1440;
         /// Where it registers, so that calls come in by there.
         register: Register = Register::default();
+        /// Certificates of its calls by TLS.
+        tls: TrunkTls = TrunkTls::default();
         /// Emergency numbers may be called by it.
         emergency: bool = false;
     }
@@ -92,7 +97,7 @@ impl Check for Trunk {
                 check_outbound(self, path, country, faults);
             }
         }
-        if self.allow.is_empty() && self.register.registrar.is_none() {
+        if self.allow.is_empty() && self.register.registrar.is_none() && self.tls.peer.is_empty() {
             faults.add(
                 &join(path, "allow"),
                 "is empty: nobody could call; name networks, as [\"203.0.113.0/28\"]",
@@ -144,7 +149,7 @@ fn check_outbound(trunk: &Trunk, path: &str, country: Country, faults: &mut Faul
 }
 
 /// What a trunk does not know by itself.
-pub(super) fn check_all(trunks: &[Trunk], services: &[Service], faults: &mut Faults) {
+pub(super) fn check_all(trunks: &[Trunk], services: &[Service], sip: &Sip, faults: &mut Faults) {
     if trunks.is_empty() {
         faults.add("trunk", "no trunk: nobody can call in; add [[trunk]]");
     }
@@ -160,12 +165,29 @@ pub(super) fn check_all(trunks: &[Trunk], services: &[Service], faults: &mut Fau
                 format!("`{service}` is no [[service]] id"),
             );
         }
+        check_peer(i, trunk, sip, faults);
         if trunks.iter().take(i).any(|other| other.name == trunk.name) {
             faults.add(
                 &format!("trunk[{i}].name"),
                 format!("`{}` occurs twice", trunk.name),
             );
         }
+    }
+}
+
+/// Who comes with a certificate needs a listener that asks for it, and an authority that is believed.
+fn check_peer(i: usize, trunk: &Trunk, sip: &Sip, faults: &mut Faults) {
+    if trunk.tls.peer.is_empty() {
+        return;
+    }
+    let key = format!("trunk[{i}].tls.peer");
+    if !sip.listen.iter().any(|one| one.transport == SipTransport::Tls) {
+        faults.add(
+            &key,
+            "needs a tls://ADDRESS:PORT in sip.listen: nobody could show a certificate",
+        );
+    } else if sip.tls.ca.is_none() {
+        faults.add(&key, "needs sip.tls.ca: whose certificates are believed");
     }
 }
 

@@ -53,7 +53,7 @@ impl Gateway {
             return self.turn_away(incoming);
         }
         let found = self.trunks.find(
-            source.ip(),
+            &incoming.hop,
             identity::user(invite).as_deref(),
             |country, account| identity::called(invite, country, account),
         );

@@ -30,6 +30,12 @@ struct RegistrationLabels {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HandshakeLabels {
+    side: &'static str,
+    outcome: &'static str,
+}
+
 /// All counters of the control plane; the media plane's are read when asked.
 pub struct Metrics {
     registry: Registry,
@@ -42,6 +48,7 @@ pub struct Metrics {
     digits: Family<Label, Counter>,
     lookups: Family<Label, Counter>,
     sip_dropped: Family<Label, Counter>,
+    tls_handshakes: Family<HandshakeLabels, Counter>,
     http_refused: Family<Label, Counter>,
     loss: Histogram,
     jitter: Histogram,
@@ -107,6 +114,11 @@ impl Metrics {
             digits: counted(&mut all, "digits", "Key presses by source"),
             lookups: counted(&mut all, "lookups", "Call number look-ups by result"),
             sip_dropped: counted(&mut all, "sip_dropped", "SIP messages not handed on, by reason"),
+            tls_handshakes: counted(
+                &mut all,
+                "sip_tls_handshakes",
+                "TLS handshakes of SIP: accepted and dialled, by outcome",
+            ),
             http_refused: counted(
                 &mut all,
                 "http_refused",
@@ -234,6 +246,13 @@ impl Metrics {
     /// A SIP message not handed on.
     pub fn sip_dropped(&self, reason: &str) {
         self.sip_dropped.get_or_create(&label(reason)).inc();
+    }
+
+    /// A TLS handshake of SIP: with who calls us (`accept`), or whom we call (`dial`).
+    pub fn tls_handshake(&self, side: &'static str, outcome: &'static str) {
+        self.tls_handshakes
+            .get_or_create(&HandshakeLabels { side, outcome })
+            .inc();
     }
 
     /// A connection or WebSocket not served.

@@ -3,16 +3,14 @@
 use super::calls::{IncomingCall, NewCall, RefusedCall, Sip, SipCall};
 use super::marked;
 use super::names::Names;
-use super::network::{Arrival, Network};
+use super::network::{Arrival, Network, OwnSide};
 use super::order::Order;
 use super::settings::{SipError, SipParts, SipSettings};
 use super::sockets::Sockets;
 use crate::supervise::{Supervisor, test_point};
 use omnigate_sip::message::{Headers, Method, Name, Request, Response, Status, Transport, Uri};
 use omnigate_sip::transaction::ClientId;
-use omnigate_sip::{
-    CallEvent, CallKey, CallSettings, Endpoint, EndpointSettings, Event, Incoming, Listeners, Output,
-};
+use omnigate_sip::{CallEvent, CallKey, CallSettings, Endpoint, EndpointSettings, Event, Incoming, Output};
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -57,15 +55,19 @@ impl Sip {
     ) -> Result<(Sip, mpsc::Receiver<NewCall>), SipError> {
         let (filter, metrics) = (parts.filter.clone(), parts.metrics.clone());
         let sockets = Sockets::open(&settings, filter, metrics, supervisor).await?;
-        let ways = (sockets.addresses(), sockets.listeners(settings.advertise));
+        let own = OwnSide {
+            addresses: sockets.addresses(),
+            listeners: sockets.listeners(settings.advertise),
+            troubles: sockets.troubles(),
+        };
         let seed = rand::random();
-        Ok(Sip::run(sockets, ways, settings.dns, seed, parts, supervisor))
+        Ok(Sip::run(sockets, own, settings.dns, seed, parts, supervisor))
     }
 
     /// Runs on this network.
     pub(crate) fn run(
         network: impl Network,
-        (addresses, listeners): (Vec<(Transport, SocketAddr)>, Listeners),
+        own: OwnSide,
         dns: Vec<SocketAddr>,
         seed: u64,
         parts: SipParts,
@@ -74,7 +76,7 @@ impl Sip {
         let (own_orders, orders) = mpsc::unbounded_channel();
         let (new_calls, incoming) = mpsc::channel(NEW_CALLS);
         let mut endpoint = Endpoint::new(EndpointSettings {
-            listeners: listeners.clone(),
+            listeners: own.listeners.clone(),
             calls: CallSettings {
                 agent: AGENT.into(),
                 ..CallSettings::default()
@@ -96,11 +98,8 @@ impl Sip {
             look_ups: Arc::new(tokio::sync::Semaphore::new(LOOK_UPS)),
         };
         supervisor.task("sip", driver.run());
-        let names = Arc::new(Names::new(dns, &addresses, seed));
-        (
-            Sip::new(own_orders, (addresses, listeners), names, filter),
-            incoming,
-        )
+        let names = Arc::new(Names::new(dns, &own.listeners, seed));
+        (Sip::new(own_orders, own, names, filter), incoming)
     }
 }
 

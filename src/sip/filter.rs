@@ -4,6 +4,7 @@ use super::strangers::Strangers;
 use crate::budget::{Bucket, Pace};
 use crate::sync::lock;
 use ipnet::IpNet;
+use omnigate_sip::{Peer, Proof};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -77,20 +78,28 @@ impl SourceFilter {
     }
 
     /// Whose source it is: the first trunk that allows it.
-    pub fn peer(&self, source: IpAddr) -> Option<Arc<str>> {
+    pub fn peer(&self, source: IpAddr) -> Option<Peer> {
         let source = source.to_canonical();
         let found = self.allowed.iter().find(|(net, _)| net.contains(&source));
-        found
-            .map(|(_, trunk)| trunk.clone())
-            .or_else(|| lock(&self.expected).get(&source).cloned())
+        let trunk = match found {
+            Some((_, trunk)) => trunk.clone(),
+            None => lock(&self.expected).get(&source)?.clone(),
+        };
+        Some(Peer::new(trunk, Proof::Address))
     }
 
     /// Judges one packet; whose it is.
     ///
     /// # Errors
     /// Refused: the source is unknown, or sends too many.
-    pub fn admit(&self, source: IpAddr, now: Instant) -> Result<Arc<str>, Refused> {
+    pub fn admit(&self, source: IpAddr, now: Instant) -> Result<Peer, Refused> {
         let peer = self.peer(source).ok_or(Refused::Unknown)?;
+        self.pace(source, now).map_err(Refused::TooMany)?;
+        Ok(peer)
+    }
+
+    /// Judges the pace of one packet, from wherever it comes; how long to wait where there were too many.
+    pub(super) fn pace(&self, source: IpAddr, now: Instant) -> Result<(), Duration> {
         let mut buckets = lock(&self.buckets);
         if buckets.len() >= MAX_SOURCES && !buckets.contains_key(&source) {
             // Full again: the source has been quiet for two seconds.
@@ -99,8 +108,7 @@ impl SourceFilter {
         let bucket = buckets
             .entry(source)
             .or_insert_with(|| Bucket::full(self.pace, now));
-        bucket.take(self.pace, now).map_err(Refused::TooMany)?;
-        Ok(peer)
+        bucket.take(self.pace, now)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What SIP is started with.
 
 use super::filter::SourceFilter;
+use super::tls::Tls;
 use crate::config::SipListen;
 use crate::observe::{Health, Metrics};
 use std::net::{IpAddr, SocketAddr};
@@ -27,6 +28,8 @@ pub struct SipSettings {
     pub advertise: IpAddr,
     /// Most connections of streams.
     pub connections: usize,
+    /// Certificates.
+    pub tls: Arc<Tls>,
     /// Name servers to ask; none: the system's.
     pub dns: Vec<SocketAddr>,
 }

@@ -17,6 +17,19 @@ pub enum TlsError {
         /// What is wrong with it.
         fault: pem::Error,
     },
+    /// A certificate that cannot be that of an authority, or nothing can be verified by it.
+    #[error("{key}: {}: {fault}", path.display())]
+    Authority {
+        /// Of the configuration.
+        key: String,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        fault: String,
+    },
+    /// TLS cannot be set up.
+    #[error("TLS: {0}")]
+    Setup(#[from] rustls::Error),
     /// Both are good, but not for one another, or of a kind that is not supported.
     #[error("{}.key: {} with the certificate {}: {fault}", files.section, files.key.display(), files.certificate.display())]
     Pair {

@@ -46,6 +46,8 @@ pub struct Trunk {
     /// What is recorded because a caller comes by it.
     pub record: RecordPolicy,
     allow: Vec<IpNet>,
+    /// Who calls shows a certificate; where it sends from says nothing.
+    certified: bool,
     media: Arc<[IpNet]>,
     /// They are named, and not those that may send SIP.
     names_media: bool,
@@ -75,6 +77,7 @@ impl Trunks {
                 service: t.service.clone(),
                 record: t.record,
                 allow: t.allow.clone(),
+                certified: !t.tls.peer.is_empty(),
                 names_media: !t.media.is_empty(),
                 media: if t.media.is_empty() { &t.allow } else { &t.media }
                     .as_slice()
@@ -90,13 +93,22 @@ impl Trunks {
         }
     }
 
+    /// Whether somebody is to be called by TLS and by nothing else.
+    pub fn call_by_tls(&self) -> bool {
+        let secure = |trunk: &Arc<Trunk>| {
+            let registrar = trunk.registrar.as_ref().is_some_and(|one| one.is_secure());
+            registrar || trunk.gateways().iter().any(Gateway::is_secure)
+        };
+        self.all.iter().any(secure)
+    }
+
     /// All networks that may send, each with the name of its trunk: those of `allow`, and gateways that are called.
     pub fn networks(&self) -> Vec<(IpNet, Arc<str>)> {
         let of = |t: &Arc<Trunk>| {
             let name: Arc<str> = t.name.as_str().into();
             let gateways = t.out.addresses().map(IpNet::from);
-            t.allow
-                .iter()
+            let allow = t.allow.iter().filter(|_| !t.certified);
+            allow
                 .copied()
                 .chain(gateways)
                 .map(move |net| (net, name.clone()))

@@ -82,7 +82,7 @@ pub use call::{
 };
 pub use dialog::Dialog;
 pub use endpoint::{Endpoint, EndpointSettings, Event, Incoming, Output, Refused};
-pub use hop::{ConnectionId, Hop, ListenerId};
+pub use hop::{ConnectionId, Hop, ListenerId, Peer, Proof};
 pub use listeners::{Listener, Listeners, Own};
 pub use negotiation::{Agreed, LocalMedia, Negotiator, Refusal};
 pub use random::Random;
