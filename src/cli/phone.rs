@@ -293,6 +293,7 @@ async fn open_sip(local: IpAddr, transport: Transport) -> Result<(Sip, mpsc::Rec
         filter: Arc::new(SourceFilter::new(everywhere, 100_000)),
         metrics: Arc::new(Metrics::new()),
         health: Arc::new(Health::default()),
+        doorkeeper: None,
     };
     // A test caller needs nobody to look after its parts: it ends with its call.
     Ok(Sip::start(settings, parts, &Supervisor::new().0).await?)

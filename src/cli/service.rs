@@ -17,7 +17,7 @@ use crate::sip::{Sip, SipParts, SipSettings, SourceFilter, Tls};
 use crate::store::Store;
 use crate::supervise::{Death, Supervisor};
 use crate::tls::Reload;
-use crate::trunks::Trunks;
+use crate::trunks::{Doorkeeper, Trunks};
 use crate::webhook::{Deliverer, EventSink, Outbox, Targets, WebhookFigures};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -209,11 +209,21 @@ fn sip_settings(settings: &Settings, advertise: IpAddr, tls: Arc<Tls>) -> SipSet
 }
 
 fn sip_parts(settings: &Settings, metrics: Arc<Metrics>, health: Arc<Health>) -> SipParts {
-    let filter = SourceFilter::new(Trunks::new(settings).networks(), settings.sip.packets_per_second);
+    let (trunks, now) = (Trunks::new(settings), tokio::time::Instant::now().into_std());
+    let filter = SourceFilter::new(trunks.networks(), settings.sip.packets_per_second);
+    let filter = match trunks.are_open() {
+        true => filter.open(now),
+        false => filter,
+    };
+    let seed = (rand::random(), rand::random());
+    let algorithms: Vec<_> = settings.sip.digest.iter().map(|one| one.0).collect();
+    let asked_by = (settings.sip.realm.as_str(), algorithms.as_slice());
+    let doorkeeper = Doorkeeper::new(trunks, asked_by, seed, metrics.clone(), now);
     SipParts {
         filter: Arc::new(filter),
         metrics,
         health,
+        doorkeeper,
     }
 }
 

@@ -3,6 +3,7 @@
 use super::faults::Faults;
 use super::section::{Check, Word, section, values, words};
 use super::tls::SipTls;
+use omnigate_sip::digest::Algorithm;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,6 +14,11 @@ section! {
         listen: Vec<SipListen> = vec![SipListen::any(SipTransport::Udp), SipListen::any(SipTransport::Tcp)];
         /// Address in Contact, Via and SDP; `None`: first non-loopback address, else 127.0.0.1.
         advertise: Option<IpAddr> = None;
+        /// What callers with a password are asked for it by; phones show it, and keep passwords by it.
+        realm: String = "omnigate".into();
+        /// Digest algorithms that they may use, best first. Many know MD5 only, and some of them give up when another one is
+        /// offered beside it.
+        digest: Vec<DigestAlgorithm> = vec![DigestAlgorithm(Algorithm::Md5)];
         /// Name servers, `ADDRESS:PORT`, for the names of gateways; empty: the system's.
         dns: Vec<SocketAddr> = Vec::new();
         /// Packets a second taken from one address, in a burst of twice as many.
@@ -33,6 +39,9 @@ impl Check for Sip {
                 "sip.listen",
                 "is empty; name at least one, as \"udp://0.0.0.0:5060\"",
             );
+        }
+        if self.digest.is_empty() {
+            faults.add("sip.digest", "is empty; name at least one, as \"md5\"");
         }
         let by_tls = |listen: &&SipListen| listen.transport == SipTransport::Tls;
         if let Some(listen) = self.listen.iter().find(by_tls)
@@ -87,7 +96,22 @@ impl fmt::Display for SipListen {
     }
 }
 
-values! { words; Vec<SipListen> }
+values! { words; Vec<SipListen>, Vec<DigestAlgorithm> }
+
+/// A digest algorithm: `md5`, `sha-256` or `sha-512-256` (RFC 8760).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DigestAlgorithm(pub Algorithm);
+
+impl Word for DigestAlgorithm {
+    fn parse(text: &str) -> Result<DigestAlgorithm, String> {
+        Ok(DigestAlgorithm(match text {
+            "md5" => Algorithm::Md5,
+            "sha-256" => Algorithm::Sha256,
+            "sha-512-256" => Algorithm::Sha512_256,
+            _ => return Err(format!("`{text}` is not md5, sha-256 or sha-512-256")),
+        }))
+    }
+}
 
 impl Word for SipListen {
     fn parse(text: &str) -> Result<SipListen, String> {

@@ -20,6 +20,8 @@ section! {
         name: String = "local".into();
         /// Networks that may send.
         allow: Vec<IpNet> = ["127.0.0.0/8", "::1/128"].iter().filter_map(|net| net.parse().ok()).collect();
+        /// Who may call with a name and a password, from the networks of `allow`, or from anywhere when that is empty.
+        users: Vec<TrunkUser> = Vec::new();
         /// Networks that media may come from though SDP names another address, beside the host that SDP names and the one
         /// that the call's SIP comes from; empty: those of `allow`.
         media: Vec<IpNet> = Vec::new();
@@ -76,6 +78,38 @@ section! {
 }
 sections! { Trunk }
 
+section! {
+    /// One of `trunk.users`.
+    pub struct TrunkUser {
+        /// Its name; no other one has it, in any trunk.
+        user: Option<String> = None;
+        /// Its password.
+        password: Option<Secret> = None;
+    }
+}
+sections! { TrunkUser }
+
+impl Check for TrunkUser {
+    fn check(&self, path: &str, faults: &mut Faults) {
+        let is_empty = |password: &Secret| password.expose().is_empty();
+        if self.user.as_deref().is_none_or(str::is_empty) {
+            faults.add(&join(path, "user"), "is missing: who may call with this password");
+        } else if self.password.as_ref().is_none_or(is_empty) {
+            faults.add(
+                &join(path, "password"),
+                "is missing: everybody could call with this name",
+            );
+        }
+    }
+}
+
+impl TrunkUser {
+    /// Name and password.
+    pub fn both(&self) -> Option<(String, Secret)> {
+        Some((self.user.clone()?, self.password.clone()?))
+    }
+}
+
 impl Check for Trunk {
     fn check(&self, path: &str, faults: &mut Faults) {
         match Country::find(&self.country) {
@@ -97,7 +131,11 @@ impl Check for Trunk {
                 check_outbound(self, path, country, faults);
             }
         }
-        if self.allow.is_empty() && self.register.registrar.is_none() && self.tls.peer.is_empty() {
+        if self.allow.is_empty()
+            && self.register.registrar.is_none()
+            && self.tls.peer.is_empty()
+            && self.users.is_empty()
+        {
             faults.add(
                 &join(path, "allow"),
                 "is empty: nobody could call; name networks, as [\"203.0.113.0/28\"]",
@@ -166,6 +204,7 @@ pub(super) fn check_all(trunks: &[Trunk], services: &[Service], sip: &Sip, fault
             );
         }
         check_peer(i, trunk, sip, faults);
+        check_users(i, trunks, faults);
         if trunks.iter().take(i).any(|other| other.name == trunk.name) {
             faults.add(
                 &format!("trunk[{i}].name"),
@@ -191,11 +230,25 @@ fn check_peer(i: usize, trunk: &Trunk, sip: &Sip, faults: &mut Faults) {
     }
 }
 
+/// The name says which trunk it is.
+fn check_users(i: usize, trunks: &[Trunk], faults: &mut Faults) {
+    let names =
+        |trunk: &Trunk| -> Vec<String> { trunk.users.iter().filter_map(|one| one.user.clone()).collect() };
+    let Some(trunk) = trunks.get(i) else { return };
+    let mut known: Vec<String> = trunks.iter().take(i).flat_map(names).collect();
+    for name in names(trunk) {
+        if known.contains(&name) {
+            faults.add(&format!("trunk[{i}].users"), format!("`{name}` occurs twice"));
+        }
+        known.push(name);
+    }
+}
+
 impl Trunk {
     /// Whether others than this machine may send.
     pub(super) fn is_real(&self) -> bool {
         let loopback = |net: &IpNet| net.network().is_loopback() && net.broadcast().is_loopback();
-        !self.allow.iter().all(loopback)
+        !self.allow.iter().all(loopback) || !self.users.is_empty() && self.allow.is_empty()
     }
 
     /// Networks from which a call to some number fits both.

@@ -2,8 +2,9 @@
 
 use super::filter::SourceFilter;
 use super::link::Link;
-use super::stream::{Accepted, News};
-use super::tls::{Handshake, Tls};
+use super::places::{Place, Places};
+use super::stream::{Accepted, News, Permit};
+use super::tls::Tls;
 use super::told::Told;
 use crate::observe::Metrics;
 use crate::tls::HandshakeFault;
@@ -13,7 +14,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -30,6 +31,8 @@ pub(super) struct Doors {
     pub(super) permits: Arc<Semaphore>,
     pub(super) tell: mpsc::Sender<News>,
     pub(super) told: Arc<Told>,
+    /// Connections of guests.
+    pub(super) guests: Arc<Places>,
 }
 
 impl Doors {
@@ -49,11 +52,11 @@ impl Doors {
             };
             let known = self.filter.knows(peer.ip());
             let may_show_one = transport.is_secure() && self.tls.takes_certificates();
-            if !known && !may_show_one {
+            if !known && !may_show_one && !self.filter.is_open() {
                 self.stranger(peer);
                 continue;
             }
-            let Ok(permit) = self.permits.clone().try_acquire_owned() else {
+            let Some(permit) = self.permit(peer, known) else {
                 self.metrics.sip_dropped("connections");
                 continue;
             };
@@ -67,13 +70,23 @@ impl Doors {
         }
     }
 
+    /// A place among all connections, and among those of guests.
+    fn permit(&self, remote: SocketAddr, known: bool) -> Option<Permit> {
+        let one = self.permits.clone().try_acquire_owned().ok()?;
+        let guest = match known {
+            true => None,
+            false => Some(self.guests.take(remote.ip(), false)?),
+        };
+        Some(Permit { _one: one, guest })
+    }
+
     async fn secure(
         self,
         id: ListenerId,
         stream: TcpStream,
         remote: SocketAddr,
-        permit: OwnedSemaphorePermit,
-        handshake: Handshake,
+        mut permit: Permit,
+        handshake: Place,
     ) {
         let accepted = tokio::select! {
             () = self.tell.closed() => return,
@@ -82,13 +95,16 @@ impl Doors {
         drop(handshake);
         let (stream, peer) = match accepted {
             // Only its certificate could have said who it is.
-            Ok((_, None)) if !self.filter.knows(remote.ip()) => {
+            Ok((_, None)) if permit.guest.is_some() && !self.filter.is_open() => {
                 return self.refused(remote, HandshakeFault::NoCertificate);
             }
             Ok(accepted) => accepted,
             Err(fault) => return self.refused(remote, fault),
         };
         self.metrics.tls_handshake("accept", "ok");
+        if peer.is_some() {
+            permit.guest = None;
+        }
         let link = Link::Secure(Box::new(stream));
         self.take(id, link, remote, peer, permit).await;
     }
@@ -99,7 +115,7 @@ impl Doors {
         link: Link,
         remote: SocketAddr,
         peer: Option<omnigate_sip::Peer>,
-        permit: OwnedSemaphorePermit,
+        permit: Permit,
     ) {
         let accepted = Accepted {
             listener,

@@ -8,9 +8,12 @@ use super::order::Order;
 use super::settings::{SipError, SipParts, SipSettings};
 use super::sockets::Sockets;
 use crate::supervise::{Supervisor, test_point};
+use crate::trunks::Doorkeeper;
 use omnigate_sip::message::{Headers, Method, Name, Request, Response, Status, Transport, Uri};
 use omnigate_sip::transaction::ClientId;
-use omnigate_sip::{CallEvent, CallKey, CallSettings, Endpoint, EndpointSettings, Event, Incoming, Output};
+use omnigate_sip::{
+    CallEvent, CallKey, CallSettings, Endpoint, EndpointSettings, Event, Incoming, Output, Screening,
+};
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -70,7 +73,7 @@ impl Sip {
         own: OwnSide,
         dns: Vec<SocketAddr>,
         seed: u64,
-        parts: SipParts,
+        mut parts: SipParts,
         supervisor: &Supervisor,
     ) -> (Sip, mpsc::Receiver<NewCall>) {
         let (own_orders, orders) = mpsc::unbounded_channel();
@@ -85,6 +88,9 @@ impl Sip {
             ..EndpointSettings::default()
         });
         endpoint.mark_calls(|_| marked::mark());
+        if let Some(doorkeeper) = parts.doorkeeper.take() {
+            screen(&mut endpoint, doorkeeper, &parts);
+        }
         let filter = parts.filter.clone();
         let driver = Driver {
             endpoint,
@@ -266,6 +272,23 @@ impl<N: Network> Driver<N> {
             }
         });
     }
+}
+
+/// Callers are asked for passwords before anything is kept of them; who knows one may send from where it is.
+fn screen(endpoint: &mut Endpoint, mut doorkeeper: Doorkeeper, parts: &SipParts) {
+    let (filter, metrics) = (parts.filter.clone(), parts.metrics.clone());
+    endpoint.screen(move |now, request, hop| {
+        let screening = doorkeeper.screen(now, request, hop);
+        match &screening {
+            Screening::TakeFrom(peer) => filter.expect(hop.remote.ip(), &peer.name),
+            Screening::Ignore => {
+                filter.stranger(hop.remote.ip(), now);
+                metrics.sip_dropped("unknown_source");
+            }
+            _ => {}
+        }
+        screening
+    });
 }
 
 /// Where the host of a URI is.

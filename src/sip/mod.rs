@@ -15,7 +15,7 @@
 //! | `network` | what the driver needs of a network; sockets are one, a test has another |
 //! | `sockets` | UDP, and the streams beside it |
 //! | `streams`, `stream`, `link` | all connections of streams; one of them; in the clear or by TLS |
-//! | `doors`, `dial` | connections that others make to us, and that we make to them |
+//! | `doors`, `places`, `dial` | connections that others make to us, how many; and those that we make |
 //! | `tls` | what we show by TLS, and whom we believe |
 //! | `filter`, `strangers`, `told` | which sources may send, and how much; who sends though it may not; how often that is told |
 //! | `names` | names of gateways, asked of the DNS |
@@ -31,6 +31,7 @@ mod marked;
 mod names;
 mod network;
 mod order;
+mod places;
 mod settings;
 mod sockets;
 mod strangers;

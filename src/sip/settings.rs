@@ -4,6 +4,7 @@ use super::filter::SourceFilter;
 use super::tls::Tls;
 use crate::config::SipListen;
 use crate::observe::{Health, Metrics};
+use crate::trunks::Doorkeeper;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -42,4 +43,6 @@ pub struct SipParts {
     pub metrics: Arc<Metrics>,
     /// Whether new calls are taken.
     pub health: Arc<Health>,
+    /// Who asks callers for passwords.
+    pub doorkeeper: Option<Doorkeeper>,
 }

@@ -193,7 +193,7 @@ impl Sockets {
             };
             let local = self.side(at, source);
             let mut hop = Hop::datagram(ListenerId(at as u16), local, source);
-            hop.peer = Some(peer);
+            hop.peer = peer;
             return Poll::Ready(Arrival::Message(hop, datagram));
         }
     }

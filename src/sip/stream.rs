@@ -3,6 +3,7 @@
 use super::dial::{Destination, DialFault};
 use super::filter::SourceFilter;
 use super::link::Link;
+use super::places::Place;
 use crate::tls::HandshakeFault;
 use bytes::Bytes;
 use omnigate_sip::framing::{Frame, Framer};
@@ -51,7 +52,14 @@ pub(super) struct Accepted {
     pub(super) remote: SocketAddr,
     /// Whose certificate it has shown.
     pub(super) peer: Option<Peer>,
-    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) permit: Permit,
+}
+
+/// A connection's place among others, as long as it is there.
+pub(super) struct Permit {
+    pub(super) _one: OwnedSemaphorePermit,
+    /// Nobody knows who it is.
+    pub(super) guest: Option<Place>,
 }
 
 /// Where to put what is to be sent. When it is dropped, what waits is still written, and the connection ends.
@@ -74,7 +82,7 @@ pub(super) fn run(
     peer: IpAddr,
     filter: Arc<SourceFilter>,
     tell: mpsc::Sender<News>,
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<Permit>,
 ) -> Writer {
     let _ = link.tcp().set_nodelay(true);
     let keep_alive = TcpKeepalive::new()
@@ -93,7 +101,7 @@ fn start<R, W>(
     peer: IpAddr,
     filter: Arc<SourceFilter>,
     tell: mpsc::Sender<News>,
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<Permit>,
 ) -> Writer
 where
     R: AsyncRead + Unpin + Send + 'static,
@@ -103,8 +111,9 @@ where
     let reading = CancellationToken::new();
     let (let_go, to_driver) = (reading.clone(), tell.clone());
     tokio::spawn(async move {
+        let guest = permit.as_ref().is_some_and(|permit| permit.guest.is_some());
         let _permit = permit;
-        let read = read(id, reader, peer, &filter, &to_driver);
+        let read = read(id, reader, (peer, guest), &filter, &to_driver);
         if let Some(fault) = let_go.run_until_cancelled(read).await {
             let _ = to_driver.send(News::Heard(id, Heard::End(fault))).await;
         }
@@ -119,7 +128,7 @@ where
 async fn read(
     id: ConnectionId,
     mut reader: impl AsyncRead + Unpin,
-    peer: IpAddr,
+    (peer, guest): (IpAddr, bool),
     filter: &SourceFilter,
     tell: &mpsc::Sender<News>,
 ) -> Option<HandshakeFault> {
@@ -135,7 +144,7 @@ async fn read(
         let framed = framer.feed(buffer.get(..n).unwrap_or_default(), &mut frames);
         for frame in frames.drain(..) {
             // Whoever sends too fast is read more slowly: on a stream nothing may be lost.
-            while let Err(wait) = filter.pace(peer, Instant::now()) {
+            while let Err(wait) = filter.pace(peer, guest, Instant::now()) {
                 tokio::time::sleep(wait).await;
             }
             let heard = match frame {

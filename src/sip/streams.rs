@@ -5,7 +5,8 @@ use super::doors::Doors;
 use super::filter::SourceFilter;
 use super::link::Link;
 use super::network::Arrival;
-use super::stream::{self, Accepted, Heard, News, Writer};
+use super::places::Places;
+use super::stream::{self, Accepted, Heard, News, Permit, Writer};
 use super::tls::Tls;
 use crate::observe::Metrics;
 use crate::supervise::Supervisor;
@@ -21,11 +22,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
 /// A connection that no call uses is closed after this time without a message.
 const IDLE: Duration = Duration::from_secs(300);
+/// The same for one of somebody whom nobody knows: time for a call to begin.
+const IDLE_GUEST: Duration = Duration::from_secs(32);
+/// Connections of those whom nobody knows: of all, and of one address.
+const GUESTS: usize = 64;
+const GUESTS_EACH: usize = 4;
 /// Messages that may wait for a connection to be made; one more fails.
 const UNDIALLED: usize = 64;
 /// Messages on a connection that has said nothing yet, which have failed when it ends so.
@@ -50,6 +56,8 @@ struct Connection {
     hop: Hop,
     writer: Writer,
     used: Instant,
+    /// How long it may be unused.
+    idle: Duration,
     /// Where we have made it to.
     made: Option<Destination>,
     /// What was sent before anything was heard; `None` from then on.
@@ -86,6 +94,7 @@ impl Streams {
             permits: Arc::new(Semaphore::new(most)),
             tell,
             told: Arc::default(),
+            guests: Places::new(GUESTS, GUESTS, GUESTS_EACH),
         };
         Streams {
             connections: HashMap::new(),
@@ -212,7 +221,7 @@ impl Streams {
         listener: ListenerId,
         link: Link,
         remote: SocketAddr,
-        permit: Option<OwnedSemaphorePermit>,
+        permit: Option<Permit>,
     ) -> Option<ConnectionId> {
         let local = link.tcp().local_addr().ok()?;
         self.last += 1;
@@ -220,11 +229,13 @@ impl Streams {
         let hop = Hop::stream(listener, link.transport(), id, local, remote);
         let doors = &self.doors;
         let (filter, tell) = (doors.filter.clone(), doors.tell.clone());
+        let guest = permit.as_ref().is_some_and(|permit| permit.guest.is_some());
         let writer = stream::run(id, link, hop.remote.ip(), filter, tell, permit);
         let connection = Connection {
             hop,
             writer,
             used: Instant::now(),
+            idle: if guest { IDLE_GUEST } else { IDLE },
             made: None,
             unheard: Some(Vec::new()),
         };
@@ -300,7 +311,7 @@ impl Streams {
     /// Closes what no call uses and nobody has used for long.
     pub(super) fn sweep(&mut self, used: &dyn Fn(ConnectionId) -> bool) {
         let idle =
-            |(id, c): (&ConnectionId, &Connection)| (c.used.elapsed() >= IDLE && !used(*id)).then_some(*id);
+            |(id, c): (&ConnectionId, &Connection)| (c.used.elapsed() >= c.idle && !used(*id)).then_some(*id);
         let idle: Vec<ConnectionId> = self.connections.iter().filter_map(idle).collect();
         for id in idle {
             self.close(id);

@@ -48,6 +48,7 @@ async fn a_connection_stays_while_a_call_uses_it_and_one_that_nobody_uses_is_clo
         )),
         metrics: Arc::new(Metrics::new()),
         health: Arc::new(Health::default()),
+        doorkeeper: None,
     };
     let supervisor = Supervisor::new().0;
     let (sip, mut incoming) = Sip::start(settings, parts, &supervisor).await.unwrap();

@@ -1,6 +1,6 @@
 //! TLS of SIP: what we show, whom we believe, and whose a certificate is (RFC 3261 section 26.3.1, RFC 5922).
 
-use crate::sync::lock;
+use super::places::{Place, Places};
 use crate::tls::{
     HandshakeFault, IdentityFiles, NameVerifier, Reload, TlsError, Watched, authorities, carries, provider,
 };
@@ -11,7 +11,7 @@ use rustls::{ClientConfig, ServerConfig};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -61,7 +61,7 @@ pub struct Tls {
     peers: Vec<(Arc<str>, Vec<ServerName<'static>>)>,
     dials: Option<Arc<Watched<ClientConfig>>>,
     dials_for: HashMap<Arc<str>, DialsFor>,
-    handshakes: Arc<Handshakes>,
+    handshakes: Arc<Places>,
 }
 
 #[derive(Debug)]
@@ -116,7 +116,7 @@ impl Tls {
                 .collect(),
             dials: dials.transpose()?,
             dials_for: dials_for.collect::<Result<_, TlsError>>()?,
-            handshakes: Arc::default(),
+            handshakes: Places::new(HANDSHAKES, HANDSHAKES_OF_STRANGERS, HANDSHAKES_EACH),
         })
     }
 
@@ -143,8 +143,8 @@ impl Tls {
     }
 
     /// A place for the handshake with somebody who calls us; `None`: there are too many.
-    pub(super) fn begin(&self, source: IpAddr, known: bool) -> Option<Handshake> {
-        self.handshakes.begin(source, known)
+    pub(super) fn begin(&self, source: IpAddr, known: bool) -> Option<Place> {
+        self.handshakes.take(source, known)
     }
 
     /// The handshake with somebody who calls us; whose certificate it has shown.
@@ -245,72 +245,4 @@ fn dialling(
         config.map_err(|fault| identity.pair(fault))
     });
     watched.map(Arc::new)
-}
-
-/// Handshakes that are going on, by source.
-#[derive(Debug, Default)]
-struct Handshakes(Mutex<HashMap<IpAddr, usize>>);
-
-/// One of them, as long as it lives.
-#[derive(Debug)]
-pub(super) struct Handshake {
-    all: Arc<Handshakes>,
-    source: IpAddr,
-}
-
-impl Handshakes {
-    fn begin(self: &Arc<Self>, source: IpAddr, known: bool) -> Option<Handshake> {
-        let mut all = lock(&self.0);
-        let most = if known {
-            HANDSHAKES
-        } else {
-            HANDSHAKES_OF_STRANGERS
-        };
-        if all.values().sum::<usize>() >= most {
-            return None;
-        }
-        let of_source = all.entry(source).or_default();
-        if *of_source >= HANDSHAKES_EACH {
-            return None;
-        }
-        *of_source += 1;
-        Some(Handshake {
-            all: self.clone(),
-            source,
-        })
-    }
-}
-
-impl Drop for Handshake {
-    fn drop(&mut self) {
-        let mut all = lock(&self.all.0);
-        if let Some(of_source) = all.get_mut(&self.source) {
-            *of_source -= 1;
-            if *of_source == 0 {
-                all.remove(&self.source);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn handshakes_have_a_bound_of_all_and_of_each_source() {
-        let handshakes = Arc::new(Handshakes::default());
-        let source = |n: u8| IpAddr::from([192, 0, 2, n]);
-        let begin = |n: u8, known| handshakes.begin(source(n), known);
-        let of_one: Vec<_> = (0..20).filter_map(|_| begin(1, true)).collect();
-        assert_eq!(of_one.len(), HANDSHAKES_EACH);
-        let of_strangers: Vec<_> = (2..200).filter_map(|n| begin(n, false)).collect();
-        assert_eq!(of_one.len() + of_strangers.len(), HANDSHAKES_OF_STRANGERS);
-        let of_others: Vec<_> = (2..200).filter_map(|n| begin(n, true)).collect();
-        assert_eq!(of_one.len() + of_strangers.len() + of_others.len(), HANDSHAKES);
-        drop(of_one);
-        assert!(begin(1, true).is_some());
-        drop((of_strangers, of_others));
-        assert!(lock(&handshakes.0).is_empty());
-    }
 }

@@ -53,6 +53,9 @@ impl Trunks {
                         trunk,
                         match trunk.certified {
                             true => "no certificate with a name in its `tls.peer` was shown".to_owned(),
+                            false if !trunk.users.is_empty() => {
+                                "none of its `users` has proved itself".to_owned()
+                            }
                             false => format!("{source} is not in its `allow` {:?}", trunk.allow),
                         },
                     ))
@@ -69,13 +72,22 @@ impl Trunks {
 impl Trunk {
     /// Whether who sends by this way has shown that it is of this trunk, wherever it is.
     fn has_proof(&self, hop: &Hop) -> bool {
-        let proof = |peer: &Peer| *peer.name == *self.name && peer.proof == Proof::Certificate;
+        let proof = |peer: &Peer| *peer.name == *self.name && peer.proof != Proof::Address;
         hop.peer.as_ref().is_some_and(proof)
     }
 
     /// Whether it is enough to send from this address.
     fn allows(&self, source: IpAddr) -> bool {
-        !self.certified && self.allow.iter().any(|net| net.contains(&source))
+        !self.certified && self.users.is_empty() && self.names(source)
+    }
+
+    /// Whether who calls from this address is asked for a password.
+    pub(super) fn asks(&self, source: IpAddr) -> bool {
+        !self.users.is_empty() && (self.allow.is_empty() || self.names(source))
+    }
+
+    fn names(&self, source: IpAddr) -> bool {
+        self.allow.iter().any(|net| net.contains(&source))
     }
 
     fn takes(&self, number: &PhoneNumber) -> bool {

@@ -3,6 +3,7 @@
 //! | file | what it knows |
 //! | --- | --- |
 //! | `inbound` | which trunk a call comes in on |
+//! | `doorkeeper` | who is asked for a password before a call comes in |
 //! | `identity` | who calls and who is called, from an INVITE |
 //! | `registrar` | where a trunk registers, so that calls come in by there |
 //! | `media` | where media may go to and come from |
@@ -10,6 +11,7 @@
 //! | `outbound` | which trunks a call goes out by, what it shows, and whether it may be made |
 //! | `usage` | how much is called at the moment, against toll fraud |
 
+mod doorkeeper;
 pub mod identity;
 mod inbound;
 mod media;
@@ -18,6 +20,7 @@ mod registrar;
 mod rules;
 mod usage;
 
+pub use doorkeeper::Doorkeeper;
 pub use inbound::NoTrunk;
 pub use outbound::Route;
 pub use registrar::Registrar;
@@ -28,6 +31,7 @@ use crate::config::{self, Language};
 use ipnet::IpNet;
 use omnigate_number::{Country, NumberPattern};
 use omnigate_omnitalk::RecordPolicy;
+use omnigate_room::Secret;
 use rules::{Outbound, ServiceRules};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -48,6 +52,8 @@ pub struct Trunk {
     allow: Vec<IpNet>,
     /// Who calls shows a certificate; where it sends from says nothing.
     certified: bool,
+    /// Who calls has one of these names and passwords.
+    users: Vec<(String, Secret)>,
     media: Arc<[IpNet]>,
     /// They are named, and not those that may send SIP.
     names_media: bool,
@@ -78,6 +84,7 @@ impl Trunks {
                 record: t.record,
                 allow: t.allow.clone(),
                 certified: !t.tls.peer.is_empty(),
+                users: t.users.iter().filter_map(config::TrunkUser::both).collect(),
                 names_media: !t.media.is_empty(),
                 media: if t.media.is_empty() { &t.allow } else { &t.media }
                     .as_slice()
@@ -91,6 +98,12 @@ impl Trunks {
             all: settings.trunk.iter().map(build).collect(),
             services: ServiceRules::all(settings),
         }
+    }
+
+    /// Whether one may be called from anywhere, with a password.
+    pub fn are_open(&self) -> bool {
+        let open = |trunk: &Arc<Trunk>| !trunk.users.is_empty() && trunk.allow.is_empty();
+        self.all.iter().any(open)
     }
 
     /// Whether somebody is to be called by TLS and by nothing else.

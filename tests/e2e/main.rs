@@ -27,6 +27,7 @@ mod owners;
 mod page;
 mod page_recordings;
 mod parts_that_die;
+mod passwords;
 mod pjsip;
 mod proxy;
 mod raw_rtp;

@@ -92,6 +92,21 @@ impl Softphone {
         phone
     }
 
+    /// The same with a name and a password; where it is not let in, what it says instead.
+    pub fn dial_with_password(
+        service: &Service,
+        uri: &str,
+        (user, password): (&str, &str),
+    ) -> Result<Softphone, Vec<String>> {
+        let dir = service.dir.join(format!("baresip-{password}"));
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let dial = ["-e", &format!("/dial {uri}")];
+        let from = format!("01012345678;auth_user={user};auth_pass={password}");
+        let phone = Softphone::start(dir, any, &from, 440.0, "", &dial);
+        let up = phone.says.within("Call established", Duration::from_secs(5));
+        up.map(|_| phone)
+    }
+
     /// The same by TLS.
     pub fn dial_by_tls(service: &Service, from: &str, uri: &str, trust: &Trust) -> Softphone {
         let dir = service.dir.join("baresip");
@@ -145,7 +160,9 @@ impl Softphone {
             dir.display()
         );
         std::fs::write(dir.join("config"), config).unwrap();
-        let account = format!("<sip:{from}@{host}>;regint=0;audio_codecs=PCMA/8000/1\n");
+        // What follows the number are parameters of the account.
+        let (number, account) = from.split_once(';').unwrap_or((from, ""));
+        let account = format!("<sip:{number}@{host}>;regint=0;audio_codecs=PCMA/8000/1;{account}\n");
         std::fs::write(dir.join("accounts"), account).unwrap();
         std::fs::write(dir.join("contacts"), "").unwrap();
         let mut child = Command::new("baresip")

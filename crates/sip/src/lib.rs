@@ -81,7 +81,7 @@ pub use call::{
     SessionSettings,
 };
 pub use dialog::Dialog;
-pub use endpoint::{Endpoint, EndpointSettings, Event, Incoming, Output, Refused};
+pub use endpoint::{Endpoint, EndpointSettings, Event, Incoming, Output, Refused, Screening};
 pub use hop::{ConnectionId, Hop, ListenerId, Peer, Proof};
 pub use listeners::{Listener, Listeners, Own};
 pub use negotiation::{Agreed, LocalMedia, Negotiator, Refusal};

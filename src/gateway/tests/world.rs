@@ -92,6 +92,7 @@ impl World {
             filter: Arc::new(SourceFilter::new(Trunks::new(&settings).networks(), 1000)),
             metrics: metrics.clone(),
             health: health.clone(),
+            doorkeeper: None,
         };
         let own = OwnSide {
             addresses: vec![(Transport::Udp, GATEWAY)],
