@@ -24,7 +24,7 @@ use libfuzzer_sys::fuzz_target;
 use omnigate_sip::message::{Headers, Status, Transport};
 use omnigate_sip::transaction::{Origin, Transmit};
 use omnigate_sip::{
-    CallKey, Endpoint, EndpointSettings, Event, Hop, Invitation, Listener, ListenerId, Listeners, NatRule, Output,
+    CallTerms, CallKey, Endpoint, EndpointSettings, Event, Hop, Invitation, Listener, ListenerId, Listeners, NatRule, Output,
 };
 use std::time::{Duration, Instant};
 
@@ -115,6 +115,7 @@ fuzz_target!(|data: &[u8]| {
                     credentials: Vec::new(),
                     headers: Headers::default(),
                     nat: NatRule::Never,
+                    terms: CallTerms::default(),
                 });
                 calls.push(call);
             }

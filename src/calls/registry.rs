@@ -1,10 +1,11 @@
 //! Live and recent calls, for the API.
 
 use super::end::CallEnd;
+use super::last::{LastCalls, LastOfTrunks, Refusal};
+use super::record::{CallRecord, Direction};
 use super::stage::Stage;
 use crate::sync::lock;
 use omnigate_room::CallId;
-use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Mutex;
@@ -12,61 +13,11 @@ use std::sync::Mutex;
 /// Ended calls that are kept.
 const RECENT: usize = 1000;
 
-/// One call. Numbers are masked.
-#[derive(Debug, Clone, Serialize)]
-pub struct CallRecord {
-    /// Its id.
-    pub id: CallId,
-    /// Whether a telephone called, or was called by an app.
-    pub direction: Direction,
-    /// Trunk name.
-    pub trunk: String,
-    /// Calling number, masked.
-    pub caller: String,
-    /// Called number, masked.
-    pub called: String,
-    /// Where the carrier sent the INVITE from.
-    pub source: Option<SocketAddr>,
-    /// The gateway that was called last.
-    pub gateway: Option<SocketAddr>,
-    /// The Call-ID of SIP.
-    pub sip_call_id: Option<String>,
-    /// The service whose app calls.
-    pub service: Option<String>,
-    /// `dialling`, `ivr`, `ringing`, `talking`, `ending`, `ended`.
-    pub state: &'static str,
-    /// Where in the menu or call the caller is, or was at its end.
-    pub stage: Stage,
-    /// Unix seconds of the INVITE.
-    pub started_at: u64,
-    /// Unix seconds of the 200.
-    pub answered_at: Option<u64>,
-    /// Unix seconds of the end.
-    pub ended_at: Option<u64>,
-    /// Class of the end.
-    pub class: Option<&'static str>,
-    /// Reason of the end.
-    pub reason: Option<&'static str>,
-    /// SIP status that goes with the reason.
-    pub sip_status: Option<u16>,
-    /// Cause of ITU-T Q.850 that the network gave.
-    pub q850: Option<u16>,
-}
-
-/// Which way a call goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Direction {
-    /// From a telephone.
-    Inbound,
-    /// To a telephone.
-    Outbound,
-}
-
 #[derive(Debug, Default)]
 struct Inner {
     live: BTreeMap<CallId, CallRecord>,
     recent: VecDeque<CallRecord>,
+    last: LastOfTrunks,
 }
 
 /// All calls known.
@@ -76,7 +27,41 @@ pub struct CallRegistry(Mutex<Inner>);
 impl CallRegistry {
     /// A new call.
     pub fn insert(&self, record: CallRecord) {
-        lock(&self.0).live.insert(record.id, record);
+        let mut inner = lock(&self.0);
+        inner.last.began(&record);
+        inner.live.insert(record.id, record);
+    }
+
+    /// A call goes to another gateway.
+    pub fn tried(&self, id: CallId, trunk: &str, gateway: SocketAddr, sip_call_id: String) {
+        let mut inner = lock(&self.0);
+        let Inner { live, last, .. } = &mut *inner;
+        if let Some(record) = live.get_mut(&id) {
+            record.trunk = trunk.to_owned();
+            record.gateway = Some(gateway);
+            record.sip_call_id = Some(sip_call_id);
+            last.began(record);
+        }
+    }
+
+    /// A call was refused before there was a record of it; `trunk` is the nearest one, or empty.
+    pub fn refused(&self, trunk: &str, refusal: Refusal) {
+        lock(&self.0).last.refused(trunk, refusal);
+    }
+
+    /// The last calls of a trunk.
+    pub fn last(&self, trunk: &str) -> LastCalls {
+        lock(&self.0).last.of(trunk)
+    }
+
+    /// Live calls of a trunk: those that came in, and those that went out.
+    pub fn live_of(&self, trunk: &str) -> (usize, usize) {
+        let inner = lock(&self.0);
+        let of = |direction| {
+            let live = inner.live.values().filter(|call| call.trunk == trunk);
+            live.filter(|call| call.direction == direction).count()
+        };
+        (of(Direction::Inbound), of(Direction::Outbound))
     }
 
     /// Changes a live call.
@@ -96,6 +81,7 @@ impl CallRegistry {
         record.class = Some(end.class().name());
         record.reason = Some(end.reason());
         record.sip_status = Some(end.sip_status());
+        inner.last.ended(&record, end);
         if inner.recent.len() >= RECENT {
             inner.recent.pop_front();
         }

@@ -2,7 +2,9 @@
 //! webhooks of a call come from the room that it reaches.
 
 use super::end::CallEnd;
-use super::registry::{CallRecord, CallRegistry, Direction};
+use super::last::Refusal;
+use super::record::{CallRecord, Direction};
+use super::registry::CallRegistry;
 use super::stage::Stage;
 use crate::clock::unix_now;
 use crate::directory::LookUpError;
@@ -185,6 +187,15 @@ impl CallTeller {
         let (class, reason) = (end.class().name(), end.reason());
         self.metrics.invite();
         self.metrics.call_ended(&self.trunk, class, reason, None);
+        self.calls.refused(
+            &self.trunk,
+            Refusal {
+                direction: Direction::Inbound,
+                at: unix_now(),
+                reason,
+                why: why.to_owned(),
+            },
+        );
         info!(reason, nearest = %self.trunk, why, "call refused");
     }
 
@@ -228,11 +239,7 @@ impl CallTeller {
     fn tried(&self, trunk: &str, gateway: SocketAddr, sip_call_id: String) {
         self.metrics.dial(trunk);
         info!(trunk, %gateway, sip_call_id, "INVITE to a gateway");
-        self.calls.update(self.id, |record| {
-            record.trunk = trunk.to_owned();
-            record.gateway = Some(gateway);
-            record.sip_call_id = Some(sip_call_id);
-        });
+        self.calls.tried(self.id, trunk, gateway, sip_call_id);
     }
 
     fn reached(&self, stage: Stage) {

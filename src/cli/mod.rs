@@ -1,5 +1,6 @@
 //! Commands, one file each. Errors go to stderr; exit status 1 (failed) or 2 (usage).
 
+mod api_client;
 mod check;
 mod health;
 mod output;
@@ -11,6 +12,7 @@ mod serve;
 mod service;
 mod translate;
 mod trunk;
+mod trunk_status;
 mod webhook;
 
 use clap::{Parser, Subcommand};
@@ -56,7 +58,7 @@ enum Command {
         #[command(subcommand)]
         command: recording::RecordingCommand,
     },
-    /// Look at what trunks would do.
+    /// Look at how trunks are, and at what they would do.
     Trunk {
         /// Configuration file (TOML); default: the file named by OMNIGATE_CONFIG, else built-in defaults.
         #[arg(long, value_name = "FILE", global = true)]
@@ -88,7 +90,9 @@ pub fn main() -> ExitCode {
         Command::Webhook { config, command } => {
             runtime().and_then(|r| r.block_on(webhook::run(config.as_deref(), command)))
         }
-        Command::Trunk { config, command } => trunk::run(config.as_deref(), command),
+        Command::Trunk { config, command } => {
+            runtime().and_then(|r| r.block_on(trunk::run(config.as_deref(), command)))
+        }
         Command::Health { address } => health::run(&address),
         Command::Version => {
             say(&format!("omnigate {}", env!("CARGO_PKG_VERSION")));

@@ -10,7 +10,7 @@ use crate::supervise::Supervisor;
 use clap::Args;
 use omnigate_audio::dtmf::Key;
 use omnigate_sip::message::{Headers, Host, Status, Transport, Uri};
-use omnigate_sip::{CallEnd, CallEvent, Cause, Invitation, LocalMedia, NatRule, Negotiator};
+use omnigate_sip::{CallEnd, CallEvent, CallTerms, Cause, Invitation, LocalMedia, NatRule, Negotiator};
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -126,6 +126,7 @@ async fn call(a: &PhoneArguments, script: Script, report: &mut Report) -> Result
         credentials: Vec::new(),
         headers: Headers::default(),
         nat: NatRule::Private,
+        terms: CallTerms::default(),
     };
     let started = Instant::now();
     let (mut call, _) = sip.invite(invitation).await.ok_or("SIP has ended")?;

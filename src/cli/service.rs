@@ -100,6 +100,7 @@ impl Service {
         let app = AppState {
             rooms: rooms.clone(),
             directory: numbers,
+            gateway: gateway.clone(),
             media: media.clone(),
             recorder: recorder.clone(),
             webhooks: webhooks.figures.clone(),
@@ -121,6 +122,8 @@ impl Service {
         supervisor.task("dialler", gateway.clone().dial(to_dial));
         let registrars = gateway.clone();
         supervisor.restarting("registrars", move || registrars.clone().register());
+        let pings = gateway.clone();
+        supervisor.restarting("pings", move || pings.clone().ping_gateways());
         health.set_ready();
         info!(http = %http.address(), %advertise, webrtc = ?media.webrtc_ports(), "serving");
         Ok(Service {

@@ -1,7 +1,9 @@
-//! `omnigate trunk …`: what trunks would do.
+//! `omnigate trunk …`: how trunks are, and what they would do.
 
+use super::api_client::ServerArguments;
 use super::output::{Failure, say};
-use crate::config;
+use super::trunk_status;
+use crate::config::{self, Settings};
 use crate::trunks::{Route, Trunks};
 use chrono::Utc;
 use clap::Subcommand;
@@ -13,6 +15,14 @@ use std::path::Path;
 
 #[derive(Subcommand)]
 pub(super) enum TrunkCommand {
+    /// Show how the trunks of a running service are: registration, gateways, the last calls, the last refusal.
+    Status {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        server: ServerArguments,
+    },
     /// Show which trunks, gateways, numbers and headers a call to NUMBER would use. Sends nothing.
     Try {
         /// The number as an app would write it.
@@ -26,20 +36,26 @@ pub(super) enum TrunkCommand {
     },
 }
 
-pub(super) fn run(path: Option<&Path>, command: TrunkCommand) -> Result<(), Failure> {
-    let TrunkCommand::Try {
-        number,
-        service,
-        json,
-    } = command;
+pub(super) async fn run(path: Option<&Path>, command: TrunkCommand) -> Result<(), Failure> {
     let settings = config::load(path)?;
+    match command {
+        TrunkCommand::Status { json, server } => trunk_status::run(&settings, server, json).await,
+        TrunkCommand::Try {
+            number,
+            service,
+            json,
+        } => try_number(&settings, &number, service, json),
+    }
+}
+
+fn try_number(settings: &Settings, number: &str, service: Option<String>, json: bool) -> Result<(), Failure> {
     let first = settings.service.first().map(|one| one.id.clone());
     let service = service.or(first).ok_or("there is no service")?;
     if !settings.service.iter().any(|one| one.id == service) {
         return Err(format!("--service: `{service}` is no [[service]] id").into());
     }
     let today = Utc::now().date_naive();
-    let routes = Trunks::new(&settings).routes(&service, &number, today)?;
+    let routes = Trunks::new(settings).routes(&service, number, today)?;
     let own = settings.sip.advertise.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let ways = ways(&routes, SocketAddr::new(own, 5060))?;
     if json {

@@ -106,7 +106,12 @@ impl Word for KeyPath {
     }
 }
 
+fn format(written: serde_json::Value) -> Result<Option<NumberFormat>, String> {
+    word(written).map(Some)
+}
+
 values! { word; NumberFormat, KeyPath }
+values! { format; Option<NumberFormat> }
 values! { words; Vec<IdentityField> }
 
 /// Whether this says which numbers may be called: a number, a beginning, or all.

@@ -98,7 +98,7 @@ impl fmt::Display for SipListen {
 
 values! { words; Vec<SipListen>, Vec<DigestAlgorithm> }
 
-/// A digest algorithm: `md5`, `sha-256` or `sha-512-256` (RFC 8760).
+/// A digest algorithm: `md5` or `sha-256` (RFC 8760).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DigestAlgorithm(pub Algorithm);
 
@@ -107,8 +107,7 @@ impl Word for DigestAlgorithm {
         Ok(DigestAlgorithm(match text {
             "md5" => Algorithm::Md5,
             "sha-256" => Algorithm::Sha256,
-            "sha-512-256" => Algorithm::Sha512_256,
-            _ => return Err(format!("`{text}` is not md5, sha-256 or sha-512-256")),
+            _ => return Err(format!("`{text}` is not md5 or sha-256")),
         }))
     }
 }

@@ -7,6 +7,7 @@ use super::register::Register;
 use super::section::{Check, join, section, sections};
 use super::service::Service;
 use super::sip::{Sip, SipTransport};
+use super::terms::{CalledField, CallerField, EarlyMediaRule, ReliableRule, Session};
 use super::tls::TrunkTls;
 use ipnet::IpNet;
 use omnigate_number::{Country, NumberPattern, PhoneNumber};
@@ -48,10 +49,14 @@ section! {
         user: Option<String> = None;
         /// Its password.
         password: Option<Secret> = None;
+        /// The realm that is answered; `None`: whichever asks.
+        realm: Option<String> = None;
         /// Host in From, To and the Request-URI; `None`: the gateway's.
         domain: Option<String> = None;
         /// How numbers are written in calls out.
         number_format: NumberFormat = NumberFormat::National;
+        /// How the number that is shown is written in calls out; `None`: as `number_format`.
+        caller_format: Option<NumberFormat> = None;
         /// Header fields that carry the caller's number, beside From.
         identity: Vec<IdentityField> = Vec::new();
         /// Adds `user=phone` to addresses in calls out.
@@ -64,10 +69,23 @@ section! {
         calls_per_second: u32 = 0;
         /// How long a gateway may take to say more than that it tries, before the next one is asked, seconds.
         answer_seconds: u64 = 6, within 1..=32;
+        /// How often gateways are asked by OPTIONS whether they are there, seconds; 0: never.
+        options_seconds: u64 = 60, within 0..=3600;
         /// How long a telephone rings, seconds.
         ring_seconds: u64 = 60, within 1..=600;
         /// Longest call out, minutes.
         longest_minutes: u64 = 240, within 1..=1440;
+        /// Session timers.
+        session: Session = Session::default();
+        /// Reliable provisional responses.
+        reliable: ReliableRule = ReliableRule::Supported;
+        /// What is heard of a telephone that is called before it answers.
+        early_media: EarlyMediaRule = EarlyMediaRule::Take;
+        /// Where the called number of a call in stands, in order; empty: Request-URI, To; of a call to what is registered
+        /// P-Called-Party-ID, To, Request-URI.
+        called_from: Vec<CalledField> = Vec::new();
+        /// Where the calling number of a call in stands, in order; empty: P-Asserted-Identity, Remote-Party-ID, From.
+        caller_from: Vec<CallerField> = Vec::new();
         /// Where it registers, so that calls come in by there.
         register: Register = Register::default();
         /// Certificates of its calls by TLS.

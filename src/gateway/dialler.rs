@@ -2,7 +2,7 @@
 
 use super::outgoing;
 use super::shared::Gateway;
-use crate::calls::{CallAbout, CallEnd, CallEvent, CallTeller, Origin};
+use crate::calls::{CallAbout, CallEnd, CallEvent, CallTeller, Direction, Origin, Refusal};
 use crate::clock::unix_now;
 use crate::rooms::DialOrder;
 use crate::supervise::test_point;
@@ -52,6 +52,19 @@ impl Gateway {
     /// What is refused is one line for whoever looks after tolls, with the rule that says so.
     fn refuse(self: Arc<Self>, order: DialOrder, refusal: DialRefusal, span: Span) {
         self.metrics.dial_refused(rule(refusal));
+        self.calls.refused(
+            "",
+            Refusal {
+                direction: Direction::Outbound,
+                at: unix_now(),
+                reason: rule(refusal),
+                why: format!(
+                    "{} of {}: {refusal}",
+                    mask(&order.dialling.number),
+                    order.dialling.service_id
+                ),
+            },
+        );
         span.in_scope(|| {
             warn!(
                 rule = rule(refusal),

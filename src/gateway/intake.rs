@@ -37,11 +37,9 @@ impl Gateway {
 
     fn take(self: Arc<Self>, incoming: IncomingCall) {
         let (id, invite) = (incoming.id, &incoming.invite);
-        let caller = identity::caller(&invite.headers);
         let source = incoming.hop.remote;
         let sip_call_id = shown(invite.headers.call_id());
-        let span =
-            info_span!("call", call = %id, %sip_call_id, %source, trunk = Empty, %caller, called = Empty);
+        let span = info_span!("call", call = %id, %sip_call_id, %source, trunk = Empty, caller = Empty, called = Empty);
         if self.health.is_draining() || self.calls.live() >= self.most_calls {
             let teller = self.teller(id, "");
             span.in_scope(|| {
@@ -55,7 +53,7 @@ impl Gateway {
         let found = self.trunks.find(
             &incoming.hop,
             identity::user(invite).as_deref(),
-            |country, account| identity::called(invite, country, account),
+            |trunk, account| trunk.called(invite, account),
         );
         let (trunk, called) = match found {
             Ok((trunk, called)) => (trunk.clone(), called),
@@ -71,7 +69,9 @@ impl Gateway {
                 return incoming.call.refuse(Status::NOT_FOUND, why);
             }
         };
+        let caller = trunk.caller(&invite.headers);
         span.record("trunk", trunk.name.as_str());
+        span.record("caller", tracing::field::display(&caller));
         span.record("called", tracing::field::display(&called));
         let teller = self.teller(id, &trunk.name);
         span.in_scope(|| {

@@ -85,9 +85,23 @@ struct Session {
     /// Somebody is there: the ACK came, or RTP from where SDP said; a telephone that was called has answered. Until then
     /// nothing is sent to a caller and no key counts, for whoever forges an INVITE gets no 200.
     confirmed: bool,
+    /// A telephone that is called may be heard before it answers.
+    early: bool,
 }
 
 impl Session {
+    fn new(trunk: Arc<Trunk>, peer: IpAddr, local: LocalMedia, called: bool) -> Session {
+        Session {
+            early: trunk.terms().takes_early_media(&Headers::default(), false),
+            trunk,
+            peer,
+            negotiator: Negotiator::new(local, rand::random::<u32>().into()),
+            agreed: None,
+            called,
+            confirmed: false,
+        }
+    }
+
     fn takes(&self, agreed: &Agreed) -> Result<(), String> {
         self.trunk.takes_media(agreed.remote_rtp.ip(), self.peer)
     }
@@ -137,14 +151,7 @@ impl Line {
             sip.refuse(Status::TEMPORARILY_UNAVAILABLE, reason(503, "no media"));
             CallEnd::Overload
         })?;
-        let mut session = Session {
-            trunk,
-            peer,
-            negotiator: Negotiator::new(ear.leg.local(), rand::random::<u32>().into()),
-            agreed: None,
-            called: false,
-            confirmed: false,
-        };
+        let mut session = Session::new(trunk, peer, ear.leg.local(), false);
         let (answer, agreed) = match &incoming.offer {
             Some(offer) => {
                 let taken = session.negotiator.answer(offer).map_err(|why| {
@@ -164,7 +171,8 @@ impl Line {
             }
             None => (session.negotiator.offer(), None),
         };
-        sip.progress(Status::RINGING, None, false);
+        sip.set_terms(session.trunk.terms().call());
+        sip.progress(Status::RINGING, None, session.trunk.terms().is_reliable());
         sip.answer(answer.into_bytes());
         let mut line = Line::new(Some(sip), ear, session, teller);
         if let Some(agreed) = agreed {
@@ -184,14 +192,7 @@ impl Line {
         teller: CallTeller,
     ) -> Result<Line, MediaError> {
         let ear = Ear::open(media, &trunk, peer)?;
-        let session = Session {
-            trunk,
-            peer,
-            negotiator: Negotiator::new(ear.leg.local(), rand::random::<u32>().into()),
-            agreed: None,
-            called: true,
-            confirmed: false,
-        };
+        let session = Session::new(trunk, peer, ear.leg.local(), true);
         Ok(Line::new(None, ear, session, teller))
     }
 
@@ -218,14 +219,7 @@ impl Line {
             ip: own,
             port: self.ear.leg.local().port,
         };
-        self.session = Session {
-            trunk,
-            peer,
-            negotiator: Negotiator::new(local, rand::random::<u32>().into()),
-            agreed: None,
-            called: true,
-            confirmed: false,
-        };
+        self.session = Session::new(trunk, peer, local, true);
         self.session.negotiator.offer().into_bytes()
     }
 
@@ -355,7 +349,7 @@ impl Line {
     fn sip_event(&mut self, event: SipEvent) {
         match event {
             SipEvent::Confirmed | SipEvent::Answered { .. } => self.confirm(),
-            SipEvent::Progress { .. } => self.tell(LineEvent::Progress),
+            SipEvent::Progress { headers, .. } => self.progress(&headers),
             SipEvent::Offer(offer) => self.offered(&offer),
             SipEvent::OfferWanted => {
                 let offer = self.session.negotiator.offer().into_bytes();
@@ -454,14 +448,29 @@ impl Line {
         self.apply(agreed);
         if first && self.session.confirmed {
             self.tell(LineEvent::Up);
-        } else if first && self.session.called {
+        } else if first && self.session.called && self.session.early {
             self.tell(LineEvent::Early);
+        }
+    }
+
+    fn progress(&mut self, headers: &Headers) {
+        let session = &mut self.session;
+        let early = session.trunk.terms().takes_early_media(headers, session.early);
+        let changed = std::mem::replace(&mut session.early, early) != early;
+        self.tell(LineEvent::Progress);
+        if changed && let Some(agreed) = self.session.agreed.clone() {
+            self.apply(agreed);
+            if early {
+                self.tell(LineEvent::Early);
+            }
         }
     }
 
     fn apply(&mut self, mut agreed: Agreed) {
         if !self.session.confirmed && !self.session.called {
             agreed.direction = Direction::RecvOnly;
+        } else if !self.session.confirmed && !self.session.early {
+            agreed.direction = Direction::Inactive;
         }
         if let Err(error) = self.ear.leg.set_media(agreed) {
             self.overloaded(&error);

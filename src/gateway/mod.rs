@@ -8,24 +8,29 @@
 //! | `incoming` | the task of a call that comes in: carries out what `ivr` decides |
 //! | `dialler` | takes the calls that apps want to telephones, looks whether they may be made, and gives each its task |
 //! | `dial` | what becomes of a call to a telephone: a pure state machine |
-//! | `outgoing`, `ways` | the task of a call to a telephone: carries out what `dial` decides; its gateways, one after the other |
-//! | `reach` | which gateways take no calls at the moment |
+//! | `dialling`, `ways` | carries out what `dial` decides; gateways, one after the other |
+//! | `outgoing` | the task of a call to a telephone |
+//! | `reach`, `pings` | which gateways take no calls at the moment; asks them whether they are there |
+//! | `status` | how the trunks are |
 //! | `registration` | keeps what trunks have registered, so that calls come in by there |
 //! | `guesses`, `prompts`, `refusal` | the budget for wrong numbers; recordings; refusals as SIP says them |
 
 mod dial;
 mod dialler;
+mod dialling;
 mod guesses;
 mod incoming;
 mod intake;
 mod ivr;
 mod line;
 mod outgoing;
+mod pings;
 mod prompts;
 mod reach;
 mod refusal;
 mod registration;
 mod shared;
+mod status;
 #[cfg(test)]
 mod tests;
 mod ways;
@@ -35,3 +40,4 @@ pub use guesses::{Allowance, GuessBudget};
 pub use ivr::{Ivr, IvrEffect, IvrEvent, IvrSettings, Phrase};
 pub use prompts::{PromptError, Prompts};
 pub use shared::{Gateway, GatewayParts};
+pub use status::{AddressStatus, CallsNow, GatewayStatus, TrunkStatus, TrunksStatus};

@@ -1,18 +1,15 @@
 //! The task of a call to a telephone: carries out what `dial` decides, on its line and the rooms.
 
-use super::dial::{Dial, DialEffect, DialEvent};
-use super::line::{Line, LineEvent, now, sleep_until};
+use super::dialling::{Dialling, Outcome};
+use super::line::{Line, now, sleep_until};
 use super::shared::{Ended, Gateway};
 use super::ways::Ways;
 use crate::calls::{CallEnd, CallEvent, CallTeller, Stage};
-use crate::media::Playback;
 use crate::rooms::{Telephone, ToTelephone};
 use crate::trunks::{Route, ServiceCall};
 use omnigate_audio::dtmf::Key;
 use omnigate_omnitalk::{DialRefusal, RecordPolicy, TelephoneNotice};
 use omnigate_room::CallId;
-use omnigate_sip::CallEnd as SipEnd;
-use omnigate_sip::message::Status;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -26,8 +23,7 @@ struct Callee {
     call: CallId,
     teller: CallTeller,
     line: Line,
-    dial: Dial,
-    ways: Ways,
+    dialling: Dialling,
     place: ServiceCall,
     began: Instant,
     answered: Option<Instant>,
@@ -76,8 +72,7 @@ pub(super) async fn run(
         }
     }
     let mut callee = Callee {
-        ways: Ways::new(&gateway, family, routes),
-        dial: Dial::new(place.left),
+        dialling: Dialling::new(Ways::new(&gateway, family, routes), place.left, teller.clone()),
         gateway,
         call,
         teller,
@@ -92,14 +87,14 @@ pub(super) async fn run(
     let mut stopping = false;
     callee.settle().await;
     while callee.over.is_none() {
-        let timer = sleep_until(callee.dial.deadline());
+        let timer = sleep_until(callee.dialling.deadline());
         tokio::select! {
-            event = callee.line.event() => callee.line_event(event),
+            event = callee.line.event() => callee.dialling.line_event(&callee.line, event),
             word = rooms.recv() => callee.rooms_say(word),
-            () = timer => callee.dial.timeout(now()),
+            () = timer => callee.dialling.timeout(),
             () = hang_up_all.cancelled(), if !stopping => {
                 stopping = true;
-                callee.feed(DialEvent::Leave(CallEnd::Shutdown));
+                callee.dialling.leave(CallEnd::Shutdown);
             }
         }
         callee.settle().await;
@@ -108,43 +103,6 @@ pub(super) async fn run(
 }
 
 impl Callee {
-    fn feed(&mut self, event: DialEvent) {
-        self.dial.handle(event, now());
-    }
-
-    fn line_event(&mut self, event: LineEvent) {
-        self.judge(&event);
-        match event {
-            LineEvent::Progress => self.feed(DialEvent::Progress),
-            LineEvent::Early => self.feed(DialEvent::Early),
-            LineEvent::Up => self.feed(DialEvent::Answered),
-            LineEvent::Over(sip) => match self.line.ours() {
-                Some(end) => {
-                    self.feed(DialEvent::Leave(end));
-                    self.feed(DialEvent::Over(sip));
-                }
-                None => self.feed(DialEvent::Over(sip)),
-            },
-            // Keys of the telephone are heard by the app as what they are: nobody collects them.
-            LineEvent::MediaFlows | LineEvent::Key(_) | LineEvent::Played => {}
-        }
-    }
-
-    /// What an event tells about the gateway.
-    fn judge(&mut self, event: &LineEvent) {
-        match event {
-            LineEvent::Progress | LineEvent::Early | LineEvent::Up => self.ways.works(),
-            LineEvent::Over(Some(SipEnd::Rejected(rejection))) => match rejection.retry_after {
-                Some(seconds) if rejection.status == Status::SERVICE_UNAVAILABLE => {
-                    self.ways.fails(Some(Duration::from_secs(seconds.into())));
-                }
-                _ => self.ways.works(),
-            },
-            LineEvent::Over(Some(SipEnd::NoResponse | SipEnd::Unreachable)) => self.ways.fails(None),
-            _ => {}
-        }
-    }
-
     fn rooms_say(&mut self, word: Option<ToTelephone>) {
         match word {
             Some(ToTelephone::Notice(notice)) => {
@@ -154,7 +112,7 @@ impl Callee {
                         Some(_) => CallEnd::AppLeft,
                         None => CallEnd::Cancelled,
                     };
-                    self.feed(DialEvent::Leave(ended_by_rooms(notice).unwrap_or(end)));
+                    self.dialling.leave(ended_by_rooms(notice).unwrap_or(end));
                 }
             }
             Some(ToTelephone::Press(keys)) => {
@@ -162,50 +120,32 @@ impl Callee {
                     self.line.press(key);
                 }
             }
-            None => self.feed(DialEvent::Leave(CallEnd::Shutdown)),
+            None => self.dialling.leave(CallEnd::Shutdown),
         }
     }
 
     async fn settle(&mut self) {
-        while let Some(effect) = self.dial.poll() {
-            self.effect(effect).await;
+        while let Some(outcome) = self.dialling.settle(&mut self.line).await {
+            match outcome {
+                Outcome::Answered => self.connect().await,
+                Outcome::Over(end) => self.over = Some(end),
+            }
         }
-        if let Some(stage) = self.dial.stage().filter(|stage| *stage != self.stage) {
+        if let Some(stage) = self.dialling.stage().filter(|stage| *stage != self.stage) {
             self.stage = stage;
             self.teller.tell(CallEvent::Reached(stage));
         }
     }
 
-    async fn effect(&mut self, effect: DialEffect) {
-        match effect {
-            DialEffect::Try => self.try_next().await,
-            DialEffect::Tone(tone) => self.line.stand_in(Some(Playback::Tone(tone))),
-            DialEffect::Silence => self.line.stand_in(None),
-            DialEffect::Connect => {
-                self.answered = Some(now());
-                self.place.answered(now());
-                self.teller.tell(CallEvent::Answered(now() - self.began));
-                if let Err(error) = self.gateway.rooms.answered(self.call).await {
-                    warn!(%error, "the rooms were not told that the telephone has answered");
-                    self.feed(DialEvent::Leave(CallEnd::Fault));
-                }
-            }
-            DialEffect::Cause(cause) => self.teller.tell(CallEvent::Cause(cause)),
-            DialEffect::HangUp(end) => self.line.hang_up(end),
-            DialEffect::End(end) => self.over = Some(end),
+    /// Tells the app that the telephone has answered.
+    async fn connect(&mut self) {
+        self.answered = Some(now());
+        self.place.answered(now());
+        self.teller.tell(CallEvent::Answered(now() - self.began));
+        if let Err(error) = self.gateway.rooms.answered(self.call).await {
+            warn!(%error, "the rooms were not told that the telephone has answered");
+            self.dialling.leave(CallEnd::Fault);
         }
-    }
-
-    async fn try_next(&mut self) {
-        let Some(attempt) = self.ways.next(&mut self.line).await else {
-            return self.feed(DialEvent::NoneLeft);
-        };
-        self.teller.tell(CallEvent::Tried {
-            trunk: &attempt.trunk,
-            gateway: attempt.gateway,
-            sip_call_id: attempt.sip_call_id,
-        });
-        self.feed(DialEvent::Tried(attempt.limits));
     }
 
     /// Leaves the rooms, lets the leg go and takes its last figures.

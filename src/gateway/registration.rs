@@ -4,7 +4,7 @@ use super::line::{now, sleep_until};
 use super::shared::Gateway;
 use crate::sip::Sip;
 use crate::supervise::test_point;
-use crate::trunks::Registrar;
+use crate::trunks::{Registrar, RegistrationState};
 use futures_util::future::{BoxFuture, OptionFuture, join_all};
 use omnigate_sip::message::{Request, Response};
 use omnigate_sip::registration::{Event, Output, Registration, Settings};
@@ -155,6 +155,11 @@ impl<'a> Keeper<'a> {
             Ok(found) => found,
             Err(error) => {
                 warn!(%error, "the registrar is not found");
+                if !self.bound {
+                    let why = format!("the registrar is not found: {error}");
+                    self.registrar
+                        .set_state(RegistrationState::now("retrying", Some(why)));
+                }
                 return None;
             }
         };
@@ -177,23 +182,37 @@ impl<'a> Keeper<'a> {
                     info!(seconds = granted.expires.as_secs(), "registered");
                 }
                 metrics.registration(trunk, "registered");
+                self.registrar
+                    .set_state(RegistrationState::now("registered", None));
             }
             Event::Retrying { at, why } => {
                 let seconds = at.saturating_duration_since(now()).as_secs();
                 let trouble = self.asked.and_then(|at| self.gateway.sip.trouble(at));
-                let trouble = trouble.map(tracing::field::display);
-                warn!(%why, trouble, seconds, "not registered now; it is tried again");
+                let why = match trouble {
+                    Some(trouble) => format!("{why}: {trouble}"),
+                    None => why.to_string(),
+                };
+                warn!(why, seconds, "not registered now; it is tried again");
                 metrics.registration(trunk, "retrying");
+                if !self.bound {
+                    let state = RegistrationState::now("retrying", Some(why));
+                    self.registrar.set_state(state);
+                }
             }
             Event::Lost => {
                 self.bound = false;
                 warn!("no longer registered: calls do not come in by the registrar");
                 metrics.registration(trunk, "lost");
+                let why = "the time granted is over".to_owned();
+                self.registrar
+                    .set_state(RegistrationState::now("retrying", Some(why)));
             }
             Event::Failed(why) => {
                 self.bound = false;
                 error!(%why, "not registered: calls do not come in by the registrar; see trunk.register");
                 metrics.registration(trunk, "failed");
+                self.registrar
+                    .set_state(RegistrationState::now("failed", Some(why.to_string())));
             }
             _ => {}
         }
@@ -202,6 +221,8 @@ impl<'a> Keeper<'a> {
 
     fn left(&self, confirmed: bool) {
         self.gateway.metrics.registered(&self.registrar.trunk, false);
+        self.registrar
+            .set_state(RegistrationState::now("unregistered", None));
         info!(confirmed, "not registered any more");
     }
 }

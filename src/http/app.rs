@@ -4,6 +4,7 @@ use super::limits::Limits;
 use crate::calls::CallRegistry;
 use crate::config::OriginPattern;
 use crate::directory::Directory;
+use crate::gateway::Gateway;
 use crate::media::MediaPlane;
 use crate::observe::{Health, Metrics};
 use crate::recording::Recorder;
@@ -25,6 +26,8 @@ pub struct AppState {
     pub recorder: Arc<Recorder>,
     /// Counters of webhooks.
     pub webhooks: Arc<WebhookFigures>,
+    /// Telephone calls and their trunks.
+    pub gateway: Arc<Gateway>,
     /// Calls.
     pub calls: Arc<CallRegistry>,
     /// Counters.

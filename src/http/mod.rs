@@ -11,6 +11,7 @@ mod requester;
 mod server;
 mod socket;
 mod tls;
+mod trunks;
 
 pub use app::AppState;
 pub use limits::Limits;

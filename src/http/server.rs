@@ -5,7 +5,7 @@ use super::limits::Place;
 use super::problem::{problem, too_many};
 use super::requester::{Proxies, Requester};
 use super::tls::Certificates;
-use super::{api, listener, page, recordings, socket};
+use super::{api, listener, page, recordings, socket, trunks};
 use crate::config::OriginPattern;
 use crate::supervise::Supervisor;
 use crate::sync::lock;
@@ -134,6 +134,7 @@ fn routes(app: Arc<AppState>) -> Router {
         .route("/api/v1/call-numbers/{number}", get(api::call_number))
         .route("/api/v1/calls", get(api::calls))
         .route("/api/v1/calls/{id}", get(api::call))
+        .route("/api/v1/trunks", get(trunks::list))
         .route("/api/v1/recordings", get(recordings::list))
         .route(
             "/api/v1/recordings/{id}",

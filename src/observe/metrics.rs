@@ -36,6 +36,12 @@ struct HandshakeLabels {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct GatewayLabels {
+    trunk: String,
+    gateway: String,
+}
+
 /// All counters of the control plane; the media plane's are read when asked.
 pub struct Metrics {
     registry: Registry,
@@ -59,6 +65,7 @@ pub struct Metrics {
     dials_refused: Family<Label, Counter>,
     registered: Family<TrunkLabel, Gauge>,
     registrations: Family<RegistrationLabels, Counter>,
+    gateways_up: Family<GatewayLabels, Gauge>,
 }
 
 impl Default for Metrics {
@@ -149,6 +156,11 @@ impl Metrics {
                 "trunk_registered",
                 "Whether a trunk is registered at its registrar",
             ),
+            gateways_up: counted(
+                &mut all,
+                "trunk_gateway_up",
+                "Whether a gateway takes calls, as its answers to OPTIONS and calls say",
+            ),
             registrations: counted(
                 &mut all,
                 "trunk_registrations",
@@ -229,6 +241,15 @@ impl Metrics {
         self.registered
             .get_or_create(&TrunkLabel { trunk })
             .set(now.into());
+    }
+
+    /// Whether a gateway of a trunk takes calls.
+    pub fn gateway_up(&self, trunk: &str, gateway: &str, now: bool) {
+        let labels = GatewayLabels {
+            trunk: trunk.to_owned(),
+            gateway: gateway.to_owned(),
+        };
+        self.gateways_up.get_or_create(&labels).set(now.into());
     }
 
     /// What came of registering a trunk.

@@ -5,10 +5,11 @@ use super::filter::SourceFilter;
 use super::names::Names;
 use super::network::OwnSide;
 use super::order::Order;
+use super::strangers::Stranger;
 use omnigate_room::CallId;
 use omnigate_sip::message::{Headers, Request, Response, Status};
 use omnigate_sip::resolve::{Candidate, ResolveError, Target};
-use omnigate_sip::{CallError, CallEvent, CallKey, Endpoint, Hop, Invitation, Listeners, NatRule};
+use omnigate_sip::{CallError, CallEvent, CallKey, CallTerms, Endpoint, Hop, Invitation, Listeners, NatRule};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -145,6 +146,11 @@ impl Sip {
         answer.await.ok()
     }
 
+    /// Who has sent though no trunk allows it, the latest first.
+    pub fn strangers(&self) -> Vec<Stranger> {
+        self.filter.strangers()
+    }
+
     /// Ends all of SIP: sockets close.
     pub fn stop(&self) {
         let _ = self.orders.send(Order::Stop);
@@ -216,6 +222,14 @@ impl SipCall {
     pub fn set_nat_rule(&self, rule: NatRule) {
         self.order(move |e, _, call| {
             e.set_nat_rule(call, rule);
+            Ok(())
+        });
+    }
+
+    /// What it wants of the other side; before it rings.
+    pub fn set_terms(&self, terms: CallTerms) {
+        self.order(move |e, _, call| {
+            e.set_terms(call, terms);
             Ok(())
         });
     }

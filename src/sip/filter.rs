@@ -1,6 +1,6 @@
 //! Who may send, and how much.
 
-use super::strangers::Strangers;
+use super::strangers::{Stranger, Strangers};
 use crate::budget::{Bucket, Pace};
 use crate::sync::lock;
 use ipnet::IpNet;
@@ -125,6 +125,11 @@ impl SourceFilter {
     /// Something came from a source that nobody knows; whoever runs the service is told, now and then.
     pub(super) fn stranger(&self, source: IpAddr, now: Instant) {
         self.strangers.came(source.to_canonical(), &self.allowed, now);
+    }
+
+    /// Who has sent though no trunk allows it, the latest first.
+    pub fn strangers(&self) -> Vec<Stranger> {
+        self.strangers.all(&self.allowed)
     }
 
     /// True when some trunk allows the source.

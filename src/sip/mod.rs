@@ -49,4 +49,5 @@ pub use filter::SourceFilter;
 #[cfg(test)]
 pub(crate) use network::{Arrival, Network, OwnSide};
 pub use settings::{SipError, SipParts, SipSettings};
+pub use strangers::Stranger;
 pub use tls::{Tls, TlsOfTrunk, TlsSettings};

@@ -1,20 +1,52 @@
 //! Who sends though no trunk allows it. They get no answer; whoever runs the service is told.
 
-use super::told::Told;
+use crate::clock::unix_now;
+use crate::sync::lock;
 use ipnet::IpNet;
+use serde::Serialize;
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use tracing::warn;
+
+/// A source is told of once in this time.
+const EACH: Duration = Duration::from_secs(60);
+/// Sources that are remembered; while there are so many, further ones are not told of.
+const SOURCES: usize = 256;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Strangers(Told);
+pub(super) struct Strangers(Mutex<HashMap<IpAddr, Seen>>);
+
+#[derive(Debug)]
+struct Seen {
+    /// When it was told of.
+    told: Instant,
+    /// Unix seconds of the last message.
+    last: u64,
+    messages: u64,
+}
+
+/// Somebody who sends though no trunk allows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stranger {
+    /// Where from.
+    pub source: IpAddr,
+    /// Messages, as long as it is remembered.
+    pub messages: u64,
+    /// Unix seconds of the last one.
+    pub last_at: u64,
+    /// The trunk whose networks are nearest.
+    pub nearest: Option<String>,
+    /// That network.
+    pub network: Option<IpNet>,
+}
 
 impl Strangers {
     /// Something came from this source. Among the networks that may send, the nearest is most likely the one that was meant.
     pub(super) fn came(&self, source: IpAddr, allowed: &[(IpNet, Arc<str>)], now: Instant) {
-        if !self.0.is_news(source, now) {
+        if !self.is_news(source, now, unix_now()) {
             return;
         }
         match nearest(source, allowed) {
@@ -24,6 +56,51 @@ impl Strangers {
             ),
             None => warn!(%source, "SIP from a source that no trunk allows gets no answer"),
         }
+    }
+
+    /// Those that are remembered, the latest first.
+    pub(super) fn all(&self, allowed: &[(IpNet, Arc<str>)]) -> Vec<Stranger> {
+        let seen = lock(&self.0);
+        let stranger = |(source, seen): (&IpAddr, &Seen)| {
+            let near = nearest(*source, allowed);
+            Stranger {
+                source: *source,
+                messages: seen.messages,
+                last_at: seen.last,
+                nearest: near.map(|(_, trunk)| trunk.to_string()),
+                network: near.map(|(network, _)| *network),
+            }
+        };
+        let mut all: Vec<Stranger> = seen.iter().map(stranger).collect();
+        all.sort_by_key(|one| (std::cmp::Reverse(one.last_at), one.source));
+        all
+    }
+
+    fn is_news(&self, source: IpAddr, now: Instant, unix: u64) -> bool {
+        let mut all = lock(&self.0);
+        let is_old = |seen: &Seen| now.saturating_duration_since(seen.told) >= EACH;
+        if let Some(seen) = all.get_mut(&source) {
+            seen.messages = seen.messages.saturating_add(1);
+            seen.last = unix;
+            let news = is_old(seen);
+            if news {
+                seen.told = now;
+            }
+            return news;
+        }
+        if all.len() >= SOURCES {
+            all.retain(|_, seen| !is_old(seen));
+        }
+        let news = all.len() < SOURCES;
+        if news {
+            let seen = Seen {
+                told: now,
+                last: unix,
+                messages: 1,
+            };
+            all.insert(source, seen);
+        }
+        news
     }
 }
 
@@ -41,6 +118,38 @@ fn nearest(source: IpAddr, allowed: &[(IpNet, Arc<str>)]) -> Option<&(IpNet, Arc
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_source_is_told_of_once_a_minute_and_many_are_not_all_told_of() {
+        let (strangers, now) = (Strangers::default(), Instant::now());
+        let source = |n: u32| IpAddr::from(n.to_be_bytes());
+        assert!(strangers.is_news(source(1), now, 0));
+        assert!(!strangers.is_news(source(1), now + EACH / 2, 30));
+        assert!(strangers.is_news(source(1), now + EACH, 60));
+        let told = (0..1_000)
+            .filter(|n| strangers.is_news(source(*n), now + EACH, 60))
+            .count();
+        assert_eq!(told, SOURCES - 1);
+        assert!(strangers.is_news(source(2_000), now + EACH * 2, 120));
+        let all = strangers.all(&[]);
+        assert_eq!(
+            (all.len(), all[0].source, all[0].last_at),
+            (1, source(2_000), 120)
+        );
+    }
+
+    #[test]
+    fn messages_of_a_source_are_counted_while_it_is_remembered() {
+        let (strangers, now) = (Strangers::default(), Instant::now());
+        let source = IpAddr::from([198, 51, 100, 33]);
+        for second in 0..5 {
+            strangers.is_news(source, now, second);
+        }
+        let allowed = [("198.51.100.16/28".parse().unwrap(), "b".into())];
+        let all = strangers.all(&allowed);
+        assert_eq!((all[0].messages, all[0].last_at), (5, 4));
+        assert_eq!(all[0].nearest.as_deref(), Some("b"));
+    }
 
     #[test]
     fn the_nearest_network_is_named() {

@@ -18,7 +18,7 @@
 //!
 //! Requests within a call are of the call: who knows its tags is not asked again.
 
-use super::{Trunks, identity};
+use super::{Trunk, Trunks, identity};
 use crate::budget::{Bucket, Pace};
 use crate::observe::Metrics;
 use omnigate_room::Secret;
@@ -59,7 +59,7 @@ impl Doorkeeper {
         metrics: Arc<Metrics>,
         now: Instant,
     ) -> Option<Doorkeeper> {
-        let of = |trunk: &Arc<super::Trunk>| {
+        let of = |trunk: &Arc<Trunk>| {
             let name: Arc<str> = trunk.name.as_str().into();
             let users = trunk.users.clone().into_iter();
             users
@@ -85,7 +85,7 @@ impl Doorkeeper {
             return as_ever;
         }
         let user = identity::user(request);
-        let called = |country, account| identity::called(request, country, account);
+        let called = |trunk: &Trunk, account| trunk.called(request, account);
         if self.trunks.find(hop, user.as_deref(), called).is_ok() {
             return Screening::Take;
         }

@@ -1,6 +1,8 @@
 //! Who is called and who calls, from an INVITE.
 
-use omnigate_number::{Country, PhoneNumber, mask};
+use super::Trunk;
+use crate::config::{CalledField, CallerField};
+use omnigate_number::{PhoneNumber, mask};
 use omnigate_sip::message::{Headers, Name, NameAddr, Params, Request, UriParts, readable, unescape};
 use std::fmt;
 
@@ -38,18 +40,44 @@ impl fmt::Display for Caller {
     }
 }
 
-/// The called number: the Request-URI's user part, else that of To. When that user is an `account`, as registrars write
-/// what is registered there, P-Called-Party-ID (RFC 3455 section 4.2) and To come first.
-pub fn called(request: &Request, country: Country, account: bool) -> Option<PhoneNumber> {
-    let number = |user: Option<String>| PhoneNumber::parse(&user?, country);
-    let of = |name| number(user_part(request.headers.address(name)?.parts()));
-    let from_request = || number(user_part(request.uri.parts()));
-    if account {
-        return of(Name::PCalledPartyId)
-            .or_else(|| of(Name::To))
-            .or_else(from_request);
+impl Trunk {
+    /// The called number, from where the trunk says that it stands. Where it says nothing: the Request-URI's user part, else
+    /// that of To; when that user is an `account`, as registrars write what is registered there, P-Called-Party-ID (RFC 7315
+    /// section 4.2), To, Request-URI.
+    pub fn called(&self, request: &Request, account: bool) -> Option<PhoneNumber> {
+        use CalledField::{CalledParty, RequestUri, To};
+        let usual: &[CalledField] = match account {
+            true => &[CalledParty, To, RequestUri],
+            false => &[RequestUri, To],
+        };
+        let said = self.called_from.as_slice();
+        let order = if said.is_empty() { usual } else { said };
+        let number = |field: &CalledField| PhoneNumber::parse(&called_user(request, *field)?, self.country);
+        order.iter().find_map(number)
     }
-    from_request().or_else(|| of(Name::To))
+
+    /// The calling number, from where the trunk says that it stands.
+    pub fn caller(&self, headers: &Headers) -> Caller {
+        match self.caller_from.as_slice() {
+            [] => caller(headers),
+            order => caller_of(headers, order),
+        }
+    }
+}
+
+fn called_user(request: &Request, field: CalledField) -> Option<String> {
+    let headers = &request.headers;
+    let address = match field {
+        CalledField::RequestUri => return user(request),
+        CalledField::To => headers.address(Name::To)?,
+        CalledField::CalledParty => headers.address(Name::PCalledPartyId)?,
+        CalledField::Diversion => headers.list(Name::Diversion).find_map(NameAddr::parse)?,
+        CalledField::HistoryInfo => headers
+            .list(Name::HistoryInfo)
+            .filter_map(NameAddr::parse)
+            .last()?,
+    };
+    user_part(address.parts())
 }
 
 /// The Request-URI's user part.
@@ -60,6 +88,13 @@ pub fn user(request: &Request) -> Option<String> {
 /// The calling number: P-Asserted-Identity (RFC 3325), Remote-Party-ID, From, in that order. Withheld by
 /// `Privacy: id` (RFC 3323), `privacy=full` or an anonymous From.
 pub fn caller(headers: &Headers) -> Caller {
+    caller_of(
+        headers,
+        &[CallerField::Asserted, CallerField::RemoteParty, CallerField::From],
+    )
+}
+
+fn caller_of(headers: &Headers, order: &[CallerField]) -> Caller {
     let private = headers
         .all(Name::Privacy)
         .flat_map(|v| v.split([';', ',']))
@@ -72,22 +107,17 @@ pub fn caller(headers: &Headers) -> Caller {
     if private {
         return Caller::Anonymous;
     }
-    let mut asserted = headers.list(Name::PAssertedIdentity).filter_map(NameAddr::parse);
-    if let Some(caller) = asserted.find_map(known) {
-        return caller;
-    }
-    if let Some(remote) = headers.address(Name::RemotePartyId) {
-        if withheld(remote.params) {
-            return Caller::Anonymous;
-        }
-        if let Some(caller) = known(remote) {
-            return caller;
-        }
-    }
-    headers
-        .address(Name::From)
-        .and_then(known)
-        .unwrap_or(Caller::Anonymous)
+    let of = |name| headers.list(name).filter_map(NameAddr::parse).find_map(known);
+    let found = order.iter().find_map(|field| match field {
+        CallerField::Asserted => of(Name::PAssertedIdentity),
+        CallerField::Preferred => of(Name::PPreferredIdentity),
+        CallerField::From => headers.address(Name::From).and_then(known),
+        CallerField::RemoteParty => match headers.address(Name::RemotePartyId)? {
+            remote if withheld(remote.params) => Some(Caller::Anonymous),
+            remote => known(remote),
+        },
+    });
+    found.unwrap_or(Caller::Anonymous)
 }
 
 fn withheld(params: Params<'_>) -> bool {
@@ -153,8 +183,15 @@ mod tests {
         }
     }
 
+    fn trunk(toml: &str) -> Trunk {
+        let toml = format!("[[trunk]]\nname = \"t\"\n{toml}\n");
+        let trunks = crate::trunks::Trunks::new(&crate::config::load_text(&toml, []).unwrap());
+        trunks.all().next().unwrap().as_ref().clone()
+    }
+
     #[test]
     fn the_called_number_is_read_from_every_form_of_uri() {
+        let digits = |r: &Request| trunk("").called(r, false).unwrap().digits().to_owned();
         for uri in [
             "sip:07012345678@gw",
             "sip:+82-70-1234-5678@gw;user=phone",
@@ -163,20 +200,50 @@ mod tests {
             "sips:070-1234-5678:secret@gw",
         ] {
             let r = request(uri, "To: <sip:x@y>\r\nFrom: <sip:a@b>;tag=1\r\n");
-            assert_eq!(
-                called(&r, Country::korea(), false).unwrap().digits(),
-                "827012345678",
-                "{uri}"
-            );
+            assert_eq!(digits(&r), "827012345678", "{uri}");
         }
         let r = request(
             "sip:gw.example",
             "To: <tel:07012345678>\r\nFrom: <sip:a@b>;tag=1\r\n",
         );
-        assert_eq!(
-            called(&r, Country::korea(), false).unwrap().digits(),
-            "827012345678"
+        assert_eq!(digits(&r), "827012345678");
+    }
+
+    #[test]
+    fn the_called_number_stands_where_the_trunk_says() {
+        let all = "To: <sip:07000000002@g>\r\nP-Called-Party-ID: <sip:07000000003@g>\r\nDiversion: <sip:07000000004@g>;reason=unconditional\r\nHistory-Info: <sip:07000000009@g>;index=1, <sip:07000000005@g>;index=1.1\r\nFrom: <sip:a@b>;tag=1\r\n";
+        let r = request("sip:07000000001@gw", all);
+        for (says, last) in [
+            ("", '1'),
+            ("called_from = \"to\"", '2'),
+            ("called_from = [\"called-party\", \"to\"]", '3'),
+            ("called_from = \"diversion\"", '4'),
+            ("called_from = \"history-info,to\"", '5'),
+        ] {
+            let number = trunk(says).called(&r, false).unwrap();
+            assert_eq!(number.digits().chars().last(), Some(last), "{says}");
+        }
+        let account = trunk("").called(&r, true).unwrap();
+        assert_eq!(account.digits(), "827000000003");
+        let bare = request("sip:07000000001@gw", "From: <sip:a@b>;tag=1\r\n");
+        assert!(
+            trunk("called_from = \"diversion\"")
+                .called(&bare, false)
+                .is_none()
         );
+    }
+
+    #[test]
+    fn the_calling_number_stands_where_the_trunk_says() {
+        let all = "P-Asserted-Identity: <sip:01011112222@c>\r\nP-Preferred-Identity: <sip:01033334444@c>\r\nFrom: <sip:01055556666@c>;tag=1\r\n";
+        let headers = request("sip:1@g", all).headers;
+        for (says, shown) in [
+            ("", "01011112222"),
+            ("caller_from = \"preferred\"", "01033334444"),
+            ("caller_from = [\"remote-party\", \"from\"]", "01055556666"),
+        ] {
+            assert_eq!(trunk(says).caller(&headers).shown(), shown, "{says}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Which trunk a call comes in on.
 
 use super::{Trunk, Trunks};
-use omnigate_number::{Country, NumberPattern, PhoneNumber};
+use omnigate_number::{NumberPattern, PhoneNumber};
 use omnigate_sip::{Hop, Peer, Proof};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ pub struct NoTrunk {
 
 impl Trunks {
     /// The trunk for a call by this way to `user`, and the called number in that trunk's plan. `called` reads the number
-    /// from the request for a given plan; of a call to what a trunk has registered it is told so, for then `user` is an
+    /// from the request as a trunk wants it; of a call to what a trunk has registered it is told so, for then `user` is an
     /// account.
     pub fn find(
         &self,
         hop: &Hop,
         user: Option<&str>,
-        called: impl Fn(Country, bool) -> Option<PhoneNumber>,
+        called: impl Fn(&Trunk, bool) -> Option<PhoneNumber>,
     ) -> Result<(&Arc<Trunk>, PhoneNumber), NoTrunk> {
         let source = hop.remote.ip().to_canonical();
         let mut nearest: Option<(u8, &Trunk, String)> = None;
@@ -31,7 +31,7 @@ impl Trunks {
             let registrar = trunk.registrar.as_ref();
             let account = registrar.is_some_and(|registrar| registrar.calls(source, user));
             let from_here = account || trunk.has_proof(hop) || trunk.allows(source);
-            let number = called(trunk.country, account);
+            let number = called(trunk, account);
             match number {
                 Some(number) if from_here && trunk.takes(&number) => return Ok((trunk, number)),
                 _ if nearest
@@ -109,6 +109,7 @@ impl Trunk {
 mod tests {
     use super::*;
     use crate::config::load_text;
+    use omnigate_number::Country;
     use omnigate_sip::ListenerId;
 
     fn by(source: [u8; 4]) -> Hop {
@@ -132,7 +133,9 @@ mod tests {
 
     fn find(source: [u8; 4], number: &str) -> Result<String, NoTrunk> {
         trunks()
-            .find(&by(source), Some(number), |c, _| PhoneNumber::parse(number, c))
+            .find(&by(source), Some(number), |trunk, _| {
+                PhoneNumber::parse(number, trunk.country)
+            })
             .map(|(t, _)| t.name.clone())
     }
 
@@ -154,7 +157,7 @@ mod tests {
         let trunks = Trunks::new(&load_text(toml, []).unwrap());
         let number = PhoneNumber::parse("07012345678", Country::korea()).unwrap();
         let find = |source: [u8; 4], user: &str| {
-            let called = |_, account: bool| account.then(|| number.clone());
+            let called = |_: &Trunk, account: bool| account.then(|| number.clone());
             trunks.find(&by(source), Some(user), called).is_ok()
         };
         assert!(!find([192, 0, 2, 7], "account7"));

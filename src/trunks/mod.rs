@@ -9,6 +9,8 @@
 //! | `media` | where media may go to and come from |
 //! | `rules` | what a trunk and a service say about calls out |
 //! | `outbound` | which trunks a call goes out by, what it shows, and whether it may be made |
+//! | `ping` | what gateways are asked, to see whether they are there |
+//! | `terms` | what its calls want of the other side |
 //! | `usage` | how much is called at the moment, against toll fraud |
 
 mod doorkeeper;
@@ -16,18 +18,21 @@ pub mod identity;
 mod inbound;
 mod media;
 mod outbound;
+mod ping;
 mod registrar;
 mod rules;
+mod terms;
 mod usage;
 
 pub use doorkeeper::Doorkeeper;
 pub use inbound::NoTrunk;
 pub use outbound::Route;
-pub use registrar::Registrar;
+pub use registrar::{Registrar, RegistrationState};
 pub use rules::{Gateway, OutboundLimits};
+pub use terms::Terms;
 pub use usage::{Channel, ServiceCall, Usage};
 
-use crate::config::{self, Language};
+use crate::config::{self, CalledField, CallerField, Language};
 use ipnet::IpNet;
 use omnigate_number::{Country, NumberPattern};
 use omnigate_omnitalk::RecordPolicy;
@@ -59,6 +64,9 @@ pub struct Trunk {
     names_media: bool,
     numbers: Vec<NumberPattern>,
     registrar: Option<Arc<Registrar>>,
+    terms: Terms,
+    called_from: Vec<CalledField>,
+    caller_from: Vec<CallerField>,
     out: Outbound,
 }
 
@@ -67,6 +75,23 @@ pub struct Trunk {
 pub struct Trunks {
     all: Vec<Arc<Trunk>>,
     services: HashMap<String, ServiceRules>,
+}
+
+impl Trunk {
+    /// How many of its calls out there may be at once; `None`: it has no limit of its own.
+    pub fn channels(&self) -> Option<u32> {
+        Some(self.out.channels).filter(|channels| *channels > 0)
+    }
+
+    /// What its calls want of the other side.
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// What has become of its registration; `None`: it does not register.
+    pub fn registration(&self) -> Option<RegistrationState> {
+        self.registrar.as_ref().map(|registrar| registrar.state())
+    }
 }
 
 impl Trunks {
@@ -91,6 +116,9 @@ impl Trunks {
                     .into(),
                 numbers: t.numbers.iter().filter_map(pattern).collect(),
                 registrar: registrar.clone(),
+                terms: Terms::new(t),
+                called_from: t.called_from.clone(),
+                caller_from: t.caller_from.clone(),
                 out: Outbound::new(t, country, registrar.as_ref().and_then(|one| one.credentials())),
             })
         };
@@ -113,6 +141,11 @@ impl Trunks {
             registrar || trunk.gateways().iter().any(Gateway::is_secure)
         };
         self.all.iter().any(secure)
+    }
+
+    /// All of them, in the order of the configuration.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Trunk>> {
+        self.all.iter()
     }
 
     /// All networks that may send, each with the name of its trunk: those of `allow`, and gateways that are called.

@@ -116,10 +116,14 @@ impl Trunk {
 
     /// A number as this trunk writes it.
     pub fn written(&self, number: &PhoneNumber) -> String {
+        self.written_as(number, self.out.format)
+    }
+
+    fn written_as(&self, number: &PhoneNumber, format: NumberFormat) -> String {
         let digits = number.digits();
         let country = self.country;
         let global = digits.len() > *SHORT_DIGITS.end();
-        match self.out.format {
+        match format {
             _ if !global => digits.to_owned(),
             NumberFormat::National => number.national(country),
             NumberFormat::E164 => digits.to_owned(),
@@ -142,7 +146,8 @@ impl Route {
         offer: Vec<u8>,
     ) -> Result<Invitation, omnigate_sip::message::UriError> {
         let out = &self.trunk.out;
-        let (called, caller) = (self.trunk.written(&self.called), self.trunk.written(&self.caller));
+        let called = self.trunk.written(&self.called);
+        let caller = self.trunk.written_as(&self.caller, out.caller_format);
         let theirs = out.domain.as_deref().unwrap_or(&gateway.host);
         let ours = match &out.domain {
             Some(domain) => domain.clone(),
@@ -159,6 +164,9 @@ impl Route {
             };
             headers.push(name, format_args!("<{scheme}:{caller}@{ours}{phone}>"));
         }
+        if self.trunk.terms.says_early_media() {
+            headers.push(Name::PEarlyMedia, "supported");
+        }
         Ok(Invitation {
             uri: format!("{scheme}:{called}@{theirs}{phone}{transport}").parse()?,
             from: format!("<{scheme}:{caller}@{ours}{phone}>"),
@@ -169,6 +177,7 @@ impl Route {
             credentials: out.credentials.clone(),
             headers,
             nat: NatRule::Private,
+            terms: self.trunk.terms.call(),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Trunks;
 use super::rules::Gateway;
+use crate::clock::unix_now;
 use crate::config;
 use crate::sync::lock;
 use omnigate_sip::Own;
@@ -9,6 +10,7 @@ use omnigate_sip::digest::Credentials;
 use omnigate_sip::message::{UriError, unescape};
 use omnigate_sip::registration::Settings;
 use omnigate_sip::resolve::Target;
+use serde::Serialize;
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -31,6 +33,29 @@ pub struct Registrar {
     expires: Duration,
     /// Where it has been found.
     hosts: Mutex<HashSet<IpAddr>>,
+    state: Mutex<RegistrationState>,
+}
+
+/// What has become of a registration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RegistrationState {
+    /// `registering`, `registered`, `retrying`, `failed` (until somebody mends it), `unregistered`.
+    pub state: &'static str,
+    /// Unix seconds since when.
+    pub since: u64,
+    /// Why it is not registered.
+    pub why: Option<String>,
+}
+
+impl RegistrationState {
+    /// From now on.
+    pub fn now(state: &'static str, why: Option<String>) -> RegistrationState {
+        RegistrationState {
+            state,
+            since: unix_now(),
+            why,
+        }
+    }
 }
 
 impl Registrar {
@@ -46,6 +71,7 @@ impl Registrar {
             credentials: password.map(|password| Credentials::new(&meant, password.expose())),
             expires: Duration::from_secs(register.expires_seconds),
             hosts: Mutex::default(),
+            state: Mutex::new(RegistrationState::now("registering", None)),
             at,
             user,
             meant,
@@ -77,6 +103,19 @@ impl Registrar {
         settings.expires = self.expires;
         settings.credentials = self.credentials.iter().cloned().collect();
         Ok(settings)
+    }
+
+    /// What has become of it.
+    pub fn state(&self) -> RegistrationState {
+        lock(&self.state).clone()
+    }
+
+    /// It has come to this.
+    pub fn set_state(&self, state: RegistrationState) {
+        let mut now = lock(&self.state);
+        if now.state != state.state || now.why != state.why {
+            *now = state;
+        }
     }
 
     /// From here on calls to what is registered are taken from this host.

@@ -26,12 +26,15 @@ pub(super) struct Outbound {
     pub(super) credentials: Vec<Credentials>,
     pub(super) domain: Option<String>,
     pub(super) format: NumberFormat,
+    pub(super) caller_format: NumberFormat,
     pub(super) identity: Vec<IdentityField>,
     pub(super) user_phone: bool,
     pub(super) keys: KeyPath,
     pub(super) channels: u32,
     pub(super) calls_per_second: u32,
     pub(super) limits: OutboundLimits,
+    /// How often gateways are asked whether they are there; 0: never.
+    pub(super) options_every: Duration,
     pub(super) emergency: bool,
 }
 
@@ -155,7 +158,13 @@ impl Outbound {
             })
         };
         let own = trunk.user.as_ref().zip(trunk.password.as_ref());
-        let own = own.map(|(user, password)| Credentials::new(user, password.expose()));
+        let own = own.map(|(user, password)| {
+            let credentials = Credentials::new(user, password.expose());
+            match &trunk.realm {
+                Some(realm) => credentials.for_realm(realm),
+                None => credentials,
+            }
+        });
         let credentials = own.or_else(|| registered.cloned());
         Outbound {
             gateways: trunk.gateways.iter().filter_map(|g| Gateway::parse(g)).collect(),
@@ -169,11 +178,13 @@ impl Outbound {
             credentials: credentials.into_iter().collect(),
             domain: trunk.domain.clone(),
             format: trunk.number_format,
+            caller_format: trunk.caller_format.unwrap_or(trunk.number_format),
             identity: trunk.identity.clone(),
             user_phone: trunk.user_phone,
             keys: trunk.keys,
             channels: trunk.channels,
             calls_per_second: trunk.calls_per_second,
+            options_every: Duration::from_secs(trunk.options_seconds),
             limits: OutboundLimits {
                 answer: Duration::from_secs(trunk.answer_seconds),
                 ring: Duration::from_secs(trunk.ring_seconds),

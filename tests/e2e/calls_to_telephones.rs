@@ -330,6 +330,30 @@ fn a_call_with(sdk: Sdk) {
     assert_eq!(service.last_reason(), "callee_hung_up");
 }
 
+/// RFC 5009: the network says whether its side may be heard.
+#[test]
+fn where_the_trunk_obeys_early_media_is_heard_when_the_network_lets_it_be() {
+    let browser = Browser::take();
+    let exchange = Exchange::new();
+    let service = Service::start(&exchange.of("early_media = \"obey\""));
+    let ann = browser.app(&service, Sdk::TypeScript, "ann");
+    ann.run(&format!("await sdk.offerCall('sipcall', '{NUMBER}')"));
+    let mut there = exchange.rings();
+    assert_eq!(there.says_field("P-Early-Media"), Some("supported"));
+    there.respond(180, "");
+    there.respond_with(183, "P-Early-Media: inactive\r\n");
+    there.says(900.0);
+    ann.wait_for_tones(&[440.0, 480.0]);
+    assert_hears("app", &ann.listen(1.0), 48_000, &[440.0, 480.0], 900.0);
+    there.respond(183, "P-Early-Media: sendrecv\r\n");
+    ann.wait_for_tones(&[900.0]);
+    ann.wait_for_silence(480.0);
+    there.answers();
+    ann.event("CONNECTED_EVENT", json!({"user_id": NUMBER}));
+    there.hangs_up();
+    ann.event("LEAVE_EVENT", json!({}));
+}
+
 #[test]
 fn early_media_is_heard_before_the_answer_on_the_typescript_sdk() {
     a_call_with(Sdk::TypeScript);

@@ -166,13 +166,42 @@ impl Ringing<'_> {
 
     /// The same with a session description.
     pub fn respond_with_sdp(&self, status: u16) {
-        let (head, sdp) = (head(&self.invite, status), self.sdp());
         let own = self.exchange.address();
+        self.respond_with(status, &format!("Contact: <sip:there@{own}>\r\n"));
+    }
+
+    /// The same with these header lines.
+    pub fn respond_with(&self, status: u16, more: &str) {
+        let (head, sdp) = (head(&self.invite, status), self.sdp());
         let text = format!(
-            "{head}Contact: <sip:there@{own}>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
+            "{head}{more}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
             sdp.len()
         );
         self.exchange.sip.send_to(text.as_bytes(), self.from).unwrap();
+    }
+
+    /// Waits for a request of the call at this gateway, and takes it.
+    pub fn takes(&self, at: &Exchange, method: &str) -> String {
+        let (from, request) = at.hear(method);
+        let ok = format!("{}Content-Length: 0\r\n\r\n", head(&request, 200));
+        at.sip.send_to(ok.as_bytes(), from).unwrap();
+        request
+    }
+
+    /// Waits for sound.
+    pub fn hears(&self) {
+        self.rtp.set_read_timeout(Some(LIMIT)).unwrap();
+        let mut packet = [0; 2048];
+        self.rtp.recv(&mut packet).expect("sound");
+    }
+
+    /// The first value of a field of the INVITE, or none.
+    pub fn says_field(&self, name: &str) -> Option<&str> {
+        let lines = self.invite.lines().take_while(|line| !line.is_empty());
+        lines
+            .filter_map(|line| line.split_once(": "))
+            .find(|(n, _)| *n == name)
+            .map(|(_, value)| value)
     }
 
     /// Answers, and waits for the ACK.

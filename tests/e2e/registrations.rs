@@ -124,6 +124,17 @@ fn a_wrong_password_is_told_and_is_not_tried_again_and_again() {
     let service = carrier.service("", "Xk3-wrong-q9");
     service.until("it is told", || outcomes(&service, "failed") == 1.0);
     assert!(!is_registered(&service));
+    let (_, status) = service.get("/api/v1/trunks");
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    let registration = &status["trunks"][0]["registration"];
+    assert_eq!(registration["state"], "failed");
+    assert!(
+        registration["why"]
+            .as_str()
+            .unwrap()
+            .contains("credentials were refused"),
+        "{registration}"
+    );
     let log = service.log();
     assert!(log.contains("trunk.register"), "{log}");
     assert!(!log.contains("Xk3-wrong-q9"), "the password is in the log");

@@ -4,8 +4,8 @@
 
 use omnigate_sip::message::{Headers, Transport, Uri};
 use omnigate_sip::{
-    CallEvent, Endpoint, EndpointSettings, Event, Hop, Invitation, Listener, ListenerId, Listeners,
-    LocalMedia, NatRule, Negotiator, Output,
+    CallEvent, CallTerms, Endpoint, EndpointSettings, Event, Hop, Invitation, Listener, ListenerId,
+    Listeners, LocalMedia, NatRule, Negotiator, Output,
 };
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::time::{Duration, Instant};
@@ -46,6 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             credentials: Vec::new(),
             headers: Headers::default(),
             nat: NatRule::default(),
+            terms: CallTerms::default(),
         },
     );
     let mut hang_up_at = None;

@@ -77,8 +77,8 @@ pub mod sdp;
 pub mod transaction;
 
 pub use call::{
-    CallEnd, CallError, CallEvent, CallKey, CallSettings, Cause, Invitation, NatRule, ReferTo, Rejection,
-    SessionSettings,
+    CallEnd, CallError, CallEvent, CallKey, CallSettings, CallTerms, Cause, Invitation, NatRule, ReferTo,
+    RefreshedBy, Rejection, Reliable, SessionSettings, SessionTimers,
 };
 pub use dialog::Dialog;
 pub use endpoint::{Endpoint, EndpointSettings, Event, Incoming, Output, Refused, Screening};

@@ -7,7 +7,7 @@ mod common;
 
 use common::net::{Net, Weather, address};
 use omnigate_sip::message::{Headers, Status, Transport};
-use omnigate_sip::{CallEvent, CallKey, Event, Invitation, NatRule};
+use omnigate_sip::{CallEvent, CallKey, CallTerms, Event, Invitation, NatRule};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -95,6 +95,7 @@ impl Play {
             offer: offer.clone().map(String::into_bytes),
             headers: Headers::default(),
             nat: NatRule::Never,
+            terms: CallTerms::default(),
         };
         let key = self.net.act(end, |e, now| e.invite(now, invitation));
         let view = View {

@@ -8,7 +8,7 @@ mod common;
 use common::net::{Net, Weather, address};
 use common::{ANSWER, OFFER};
 use omnigate_sip::message::{Headers, Status, Transport};
-use omnigate_sip::{CallEvent, CallKey, Endpoint, Event, Invitation, NatRule};
+use omnigate_sip::{CallEvent, CallKey, CallTerms, Endpoint, Event, Invitation, NatRule};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -44,6 +44,7 @@ fn invitation(net: &Net, end: usize, offer: bool) -> Invitation {
         offer: offer.then(|| OFFER.into()),
         headers: Headers::default(),
         nat: NatRule::Never,
+        terms: CallTerms::default(),
     }
 }
 

@@ -192,6 +192,21 @@ fn what_is_no_message_has_its_fault() {
     assert_eq!(fault(invite("Subject: a\rb\r\n").as_bytes()), Fault::Control);
     let fold_first = invite("").replacen("Via:", " Via:", 1);
     assert_eq!(fault(fold_first.as_bytes()), Fault::Field);
+    assert_eq!(fault(b"SIP/2.0 0200 OK\r\n\r\n"), Fault::StatusLine);
+    assert_eq!(fault(b"SIP/3.0 200 OK\r\n\r\n"), Fault::StatusLine);
+    assert_eq!(
+        fault(invite("").replace("INVITE sip", "IN{VITE sip").as_bytes()),
+        Fault::RequestLine
+    );
+    for from in [
+        "\"no end <sip:a@example.com>;tag=1",
+        "<sip:a@example.com",
+        "a > b <sip:a@example.com>",
+    ] {
+        let text = invite("").replace("<sip:a@example.com>;tag=1", from);
+        assert_eq!(fault(text.as_bytes()), Fault::Malformed("From"), "{from}");
+    }
+    assert_eq!(Fault::Scheme.status(), Status::UNSUPPORTED_URI_SCHEME);
 }
 
 #[test]
@@ -331,6 +346,34 @@ fn limits_are_the_largest_that_is_taken() {
     let rest = line(0).0;
     assert_eq!(faults(&line(MAX_LINE - rest).1), None);
     assert_eq!(faults(&line(MAX_LINE - rest + 1).1), Some(Fault::Line));
+    // A folded line is as long as what it becomes.
+    let folded = |n: usize| {
+        invite(&format!(
+            "X-A: {}\r\n {}\r\n",
+            "a".repeat(n - 4001 - 5),
+            "b".repeat(4000)
+        ))
+    };
+    assert_eq!(faults(&folded(MAX_LINE)), None);
+    assert_eq!(faults(&folded(MAX_LINE + 1)), Some(Fault::Line));
+    let head = |n: usize| {
+        let fields = format!("X-A: {}\r\n", "y".repeat(4000)).repeat(7);
+        let rest = invite(&fields).len() + "X-B: \r\n".len();
+        invite(&format!("{fields}X-B: {}\r\n", "y".repeat(n - rest)))
+    };
+    assert_eq!(faults(&head(MAX_HEAD)), None);
+    assert_eq!(faults(&head(MAX_HEAD + 1)), Some(Fault::Head));
+}
+
+#[test]
+fn a_phrase_of_several_lines_is_written_as_one() {
+    let text = invite("");
+    let request = read(text.as_bytes());
+    let mut response = Response::new(&request, Status::OK, None);
+    response.phrase = "Fine\r\nX-Not: a field".into();
+    let bytes = response.to_bytes();
+    let line = bytes.split(|b| *b == b'\r').next().unwrap();
+    assert_eq!(line, b"SIP/2.0 200 Fine  X-Not: a field");
 }
 
 #[test]

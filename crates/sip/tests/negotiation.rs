@@ -237,3 +237,38 @@ fn a_direction_of_the_line_overrides_that_of_the_session_and_no_address_leaves_n
         Direction::Inactive
     );
 }
+
+#[test]
+fn descriptions_are_as_large_as_is_said_and_origins_may_be_cut_short() {
+    let line = "m=audio 4000 RTP/AVP 8\r\n";
+    let sized = |n: usize| {
+        let more = n - offer(line).len() - "a=x:\r\n".len();
+        format!("{}a=x:{}\r\n", offer(line), "y".repeat(more))
+    };
+    assert!(negotiator().answer(sized(16 * 1024).as_bytes()).is_ok());
+    let refused = negotiator().answer(sized(16 * 1024 + 1).as_bytes()).unwrap_err();
+    assert!(refused.to_string().contains("16385 bytes"), "{refused}");
+    for origin in ["o=", "o=-", "o=- 1"] {
+        // Read or refused; nothing more.
+        let _ = negotiator().answer(
+            offer(line)
+                .replace("o=- 1 1 IN IP4 198.51.100.7", origin)
+                .as_bytes(),
+        );
+    }
+}
+
+#[test]
+fn payload_types_have_seven_bits() {
+    let lines = "m=audio 4000 RTP/AVP 128 127\r\na=rtpmap:128 PCMU/8000\r\na=rtpmap:127 PCMA/8000\r\n";
+    let mut ours = negotiator();
+    let (answer, agreed) = ours.answer(offer(lines).as_bytes()).unwrap();
+    assert!(answer.contains("m=audio 20000 RTP/AVP 127\r\n"), "{answer}");
+    assert_eq!(agreed.payload, Payload::Pcma);
+    // What has eight bits does not take the place of a number of seven.
+    assert!(
+        ours.offer().contains("m=audio 20000 RTP/AVP 127 0 "),
+        "{}",
+        ours.offer()
+    );
+}

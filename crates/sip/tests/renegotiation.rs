@@ -188,3 +188,23 @@ fn the_version_grows_by_one_for_each_changed_description_and_for_no_other() {
         .0;
     assert_eq!(version(&held), version(&offer) + 1);
 }
+
+#[test]
+fn a_codec_that_was_left_out_comes_back_under_its_own_number_and_once() {
+    let mut ours = negotiator();
+    let both = "m=audio 4000 RTP/AVP 8 110\r\na=rtpmap:110 PCMU/8000\r\n";
+    ours.answer(description(both).as_bytes()).unwrap();
+    ours.answer(description("m=audio 4000 RTP/AVP 8\r\n").as_bytes())
+        .unwrap();
+    assert_eq!(media_lines(&ours.offer()), ["m=audio 20000 RTP/AVP 8 110 13 101"]);
+}
+
+#[test]
+fn a_number_that_stood_for_something_else_twice_is_still_not_given_to_ours() {
+    let mut ours = negotiator();
+    let lines = "m=audio 4000 RTP/AVP 0 101\r\na=rtpmap:101 opus/48000/2\r\n";
+    for _ in 0..2 {
+        ours.answer(description(lines).as_bytes()).unwrap();
+    }
+    assert!(!ours.offer().contains("101"));
+}

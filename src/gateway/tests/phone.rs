@@ -6,8 +6,8 @@ use omnigate_rtp::RtpPacket;
 use omnigate_rtp::telephone_event::Receiver;
 use omnigate_sip::message::{Headers, Request, Status, Transport};
 use omnigate_sip::{
-    CallEnd, CallEvent, CallKey, Endpoint, EndpointSettings, Event, Hop, Incoming, Invitation, Listener,
-    ListenerId, Listeners, LocalMedia, NatRule, Negotiator, Output,
+    CallEnd, CallEvent, CallKey, CallTerms, Endpoint, EndpointSettings, Event, Hop, Incoming, Invitation,
+    Listener, ListenerId, Listeners, LocalMedia, NatRule, Negotiator, Output,
 };
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -86,6 +86,7 @@ impl Phone {
             credentials: Vec::new(),
             headers: Headers::default(),
             nat: NatRule::Never,
+            terms: CallTerms::default(),
         };
         self.call = Some(self.endpoint.invite(now, invitation));
     }

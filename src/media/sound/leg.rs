@@ -225,7 +225,10 @@ impl Leg {
                 None => noise.then_some(PayloadKind::ComfortNoise),
             };
             if let Some(kind) = kind {
-                self.stand_in = None;
+                // Who may not be heard yet takes nothing's place.
+                if agreed.direction.receives() {
+                    self.stand_in = None;
+                }
                 self.playout.push(now, &packet, kind);
                 let tap = &mut outlet.tap.borrow_mut();
                 self.captured.media(kind.into(), &packet, now, tap, figures);

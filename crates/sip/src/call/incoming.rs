@@ -6,8 +6,9 @@ use super::offer::{NoSession, Offer, Place, SDP, session};
 use super::received::Incoming;
 use super::refresh::{Asked, SessionTimer, asked};
 use super::reliable::{Body, Due, Provisionals};
-use super::settings::{ALLOW, EXTENSIONS, SUPPORTED};
+use super::settings::{ALLOW, EXTENSIONS};
 use super::success::Success;
+use super::terms::CallTerms;
 use super::way::{NatRule, Way};
 use super::{Call, Peer, State};
 use crate::dialog::Dialog;
@@ -48,7 +49,8 @@ impl Call {
             extra.push(Name::Accept, SDP);
             refuse(Status::UNSUPPORTED_MEDIA_TYPE, &extra)
         })?;
-        if asked(&invite.headers, &ctx.settings.session) == Asked::TooSmall {
+        let terms = CallTerms::default();
+        if asked(&invite.headers, terms.session(&ctx.settings.session)) == Asked::TooSmall {
             let mut extra = Headers::default();
             extra.push(Name::MinSe, ctx.settings.session.least);
             return Err(refuse(Status::SESSION_INTERVAL_TOO_SMALL, &extra));
@@ -84,6 +86,7 @@ impl Call {
             hang_up_after_ack: None,
             mark: ctx.mark.clone(),
             authority: None,
+            terms,
             clients: Vec::new(),
         };
         Ok((call, offer))
@@ -195,8 +198,8 @@ impl Call {
     pub(super) fn success_of(&mut self, ctx: &Context<'_>, request: &Request) -> Response {
         let mut response = self.dialog.response(request, Status::OK);
         response.headers.push(Name::Allow, ALLOW);
-        response.headers.push(Name::Supported, SUPPORTED);
-        if let Asked::Agreed(seconds, ours) = asked(&request.headers, &ctx.settings.session) {
+        response.headers.push(Name::Supported, self.terms.supported());
+        if let Asked::Agreed(seconds, ours) = asked(&request.headers, self.session_terms(ctx)) {
             self.timer = Some(SessionTimer::new(ctx.now, seconds, ours));
             let refresher = if ours { Refresher::Uas } else { Refresher::Uac };
             let field = SessionExpires {

@@ -1,5 +1,6 @@
 //! What a call of ours begins with.
 
+use super::terms::CallTerms;
 use super::way::NatRule;
 use crate::digest::Credentials;
 use crate::hop::Hop;
@@ -26,4 +27,6 @@ pub struct Invitation {
     pub headers: Headers,
     /// How requests of the call find a peer behind a NAT.
     pub nat: NatRule,
+    /// What it wants of the other side.
+    pub terms: CallTerms,
 }

@@ -45,6 +45,7 @@ mod refresh;
 mod reliable;
 mod settings;
 mod success;
+mod terms;
 mod way;
 
 pub(crate) use context::{Context, Shared, unsupported};
@@ -52,6 +53,7 @@ pub use event::{CallEnd, CallError, CallEvent, CallKey, Cause, ReferTo, Rejectio
 pub use invitation::Invitation;
 pub(crate) use settings::{ALLOW, EXTENSIONS, SUPPORTED};
 pub use settings::{CallSettings, SessionSettings};
+pub use terms::{CallTerms, RefreshedBy, Reliable, SessionTimers};
 pub use way::NatRule;
 
 use crate::dialog::Dialog;
@@ -107,6 +109,7 @@ pub(crate) struct Call {
     mark: Option<Arc<Headers>>,
     /// What answers challenges, where there are credentials.
     authority: Option<Box<Authority>>,
+    terms: CallTerms,
     /// Our transactions that are not over, and what they are for.
     clients: Vec<(ClientId, Purpose)>,
 }
@@ -175,6 +178,20 @@ impl Call {
 
     pub(crate) fn marks(&self) -> Option<Arc<Headers>> {
         self.mark.clone()
+    }
+
+    /// The session timers that it may have; `None`: none.
+    fn session_terms(&self, ctx: &Context<'_>) -> Option<(SessionSettings, RefreshedBy)> {
+        let usual = &ctx.settings.session;
+        let (settings, by) = self.terms.session(usual)?;
+        // What has come in was taken with the endpoint's least.
+        let least = if self.caller { settings.least } else { usual.least };
+        Some((SessionSettings { least, ..settings }, by))
+    }
+
+    /// What it wants of the other side from now on.
+    pub(crate) fn set_terms(&mut self, terms: CallTerms) {
+        self.terms = terms;
     }
 
     pub(crate) fn set_nat_rule(&mut self, rule: NatRule) {

@@ -5,11 +5,11 @@ use super::event::{CallEnd, CallError, CallEvent};
 use super::modification::{Modification, Stage};
 use super::offer::{NoSession, Offer, Place, SDP, session};
 use super::received::Incoming;
-use super::refresh::{Asked, SessionTimer, asked, granted, min_se};
-use super::settings::{ALLOW, SUPPORTED};
+use super::refresh::{Asked, SessionTimer, ask, asked, granted, min_se};
+use super::settings::ALLOW;
 use super::{Call, Purpose, State};
 use crate::hop::Hop;
-use crate::message::{Headers, Method, Name, Refresher, Request, Response, SessionExpires, Status};
+use crate::message::{Headers, Method, Name, Refresher, Request, Response, Status};
 use crate::transaction::ServerId;
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ impl Call {
             refresh,
             stage: Stage::Waiting(ctx.now),
             glares: 0,
-            least: ctx.settings.session.least,
+            least: self.session_terms(ctx).map_or(0, |(settings, _)| settings.least),
         };
         self.send_modification(ctx, modification);
     }
@@ -70,18 +70,17 @@ impl Call {
         let mut request = self.dialog.request(modification.method.clone());
         let headers = &mut request.headers;
         headers.push(Name::Allow, ALLOW);
-        headers.push(Name::Supported, SUPPORTED);
-        let interval = self
-            .timer
-            .as_ref()
-            .map_or(ctx.settings.session.interval, SessionTimer::seconds);
-        let ours = self.timer.as_ref().is_none_or(SessionTimer::is_ours);
-        let timer = SessionExpires {
-            seconds: interval.max(modification.least),
-            refresher: Some(if ours { Refresher::Uac } else { Refresher::Uas }),
-        };
-        headers.push(Name::SessionExpires, timer);
-        headers.push(Name::MinSe, modification.least);
+        headers.push(Name::Supported, self.terms.supported());
+        if let Some((settings, _)) = self.session_terms(ctx) {
+            let interval = self
+                .timer
+                .as_ref()
+                .map_or(settings.interval, SessionTimer::seconds);
+            let ours = self.timer.as_ref().is_none_or(SessionTimer::is_ours);
+            let refresher = if ours { Refresher::Uac } else { Refresher::Uas };
+            let least = modification.least;
+            ask(headers, interval.max(least), least, Some(refresher));
+        }
         if let Some(offer) = &modification.offer {
             request = request.with_body(SDP, offer.clone());
         }
@@ -165,8 +164,8 @@ impl Call {
     ) {
         self.dialog.refresh_target(&response.headers);
         self.way.moved(hop);
-        let (seconds, ours) = granted(&response.headers, &ctx.settings.session);
-        self.timer = Some(SessionTimer::new(ctx.now, seconds, ours));
+        let granted = granted(&response.headers, self.session_terms(ctx));
+        self.timer = granted.map(|(seconds, ours)| SessionTimer::new(ctx.now, seconds, ours));
         if modification.method == Method::Invite
             && let Some(cseq) = response.headers.cseq()
         {
@@ -278,7 +277,7 @@ impl Call {
     }
 
     fn refused_interval(&mut self, ctx: &mut Context<'_>, id: ServerId, request: &Request) -> bool {
-        let refused = asked(&request.headers, &ctx.settings.session) == Asked::TooSmall;
+        let refused = asked(&request.headers, self.session_terms(ctx)) == Asked::TooSmall;
         if refused {
             let mut extra = Headers::default();
             extra.push(Name::MinSe, ctx.settings.session.least);

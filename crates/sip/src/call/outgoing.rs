@@ -6,14 +6,15 @@ use super::event::{CallEnd, CallEvent, CallKey, Cause, Rejection};
 use super::forks::{Outgoing, SentAck};
 use super::invitation::Invitation;
 use super::offer::{Offer, Place, SDP, session};
-use super::refresh::{SessionTimer, granted, min_se};
-use super::settings::{ALLOW, SUPPORTED};
+use super::refresh::{SessionTimer, ask, granted, min_se};
+use super::settings::ALLOW;
+use super::terms::{RefreshedBy, Reliable};
 use super::way::Way;
 use super::{Call, Peer, Purpose, State};
 use crate::dialog::Dialog;
 use crate::hop::Hop;
 use crate::message::{
-    Headers, Method, Name, NameAddr, Request, Response, SessionExpires, Status, number, seconds,
+    Headers, Method, Name, NameAddr, Refresher, Request, Response, Status, number, seconds,
 };
 
 impl Call {
@@ -40,13 +41,14 @@ impl Call {
         let own = ctx.listeners.own(&invitation.hop).secured(secure);
         headers.push(Name::Contact, own.contact(&ctx.settings.user));
         headers.push(Name::Allow, ALLOW);
-        headers.push(Name::Supported, SUPPORTED);
-        let timer = SessionExpires {
-            seconds: ctx.settings.session.interval,
-            refresher: None,
-        };
-        headers.push(Name::SessionExpires, timer);
-        headers.push(Name::MinSe, ctx.settings.session.least);
+        let terms = invitation.terms;
+        headers.push(Name::Supported, terms.supported());
+        if terms.reliable == Reliable::Required {
+            headers.push(Name::Require, "100rel");
+        }
+        if let Some((settings, by)) = terms.session(&ctx.settings.session) {
+            ask(headers, settings.interval, settings.least, refresher(by));
+        }
         headers.extend(&invitation.headers);
         let offered = invitation.offer.is_some();
         if let Some(offer) = &invitation.offer {
@@ -70,6 +72,7 @@ impl Call {
             peer: Peer::default(),
             local: invitation.offer,
             authority: Authority::new(invitation.credentials),
+            terms,
             hang_up_after_ack: None,
             mark: None,
             clients: Vec::new(),
@@ -255,8 +258,8 @@ impl Call {
         self.way.moved(hop);
         let number = headers.cseq().map_or(0, |c| c.number);
         let (offered, body) = (outgoing.offered, session(headers, &response.body).ok().flatten());
-        let (seconds, ours) = granted(headers, &ctx.settings.session);
-        self.timer = Some(SessionTimer::new(ctx.now, seconds, ours));
+        let granted = granted(headers, self.session_terms(ctx));
+        self.timer = granted.map(|(seconds, ours)| SessionTimer::new(ctx.now, seconds, ours));
         self.state = State::Confirmed;
         ctx.tell(
             self.key,
@@ -362,17 +365,15 @@ impl Call {
     /// 422: the INVITE goes again, once, with the interval that is asked for (RFC 4028 section 7.3).
     fn try_longer_interval(&mut self, ctx: &mut Context<'_>, response: &Response) -> bool {
         let least = min_se(&response.headers);
+        let Some((settings, by)) = self.session_terms(ctx) else {
+            return false;
+        };
         let Some(outgoing) = self.outgoing.as_mut().filter(|o| !o.retried && least > 0) else {
             return false;
         };
         outgoing.retried = true;
         let headers = &mut outgoing.request.headers;
-        let timer = SessionExpires {
-            seconds: least.max(ctx.settings.session.interval),
-            refresher: None,
-        };
-        headers.set(Name::SessionExpires, timer);
-        headers.set(Name::MinSe, least);
+        ask(headers, least.max(settings.interval), least, refresher(by));
         self.invite_again(ctx);
         true
     }
@@ -397,6 +398,15 @@ impl Call {
         if let Some(outgoing) = &mut self.outgoing {
             outgoing.client = client;
         }
+    }
+}
+
+/// Who refreshes, as an INVITE of ours says it; we are its UAC.
+fn refresher(by: RefreshedBy) -> Option<Refresher> {
+    match by {
+        RefreshedBy::Either => None,
+        RefreshedBy::Us => Some(Refresher::Uac),
+        RefreshedBy::Them => Some(Refresher::Uas),
     }
 }
 

@@ -6,6 +6,7 @@
 //! ```
 
 use super::settings::SessionSettings;
+use super::terms::RefreshedBy;
 use crate::message::{Headers, Name, Refresher, SessionExpires, number};
 use std::time::{Duration, Instant};
 
@@ -72,10 +73,15 @@ pub(crate) enum Asked {
     TooSmall,
     /// This many seconds, refreshed by us or by them; the field for the 2xx.
     Agreed(u32, bool),
+    /// No timer.
+    None,
 }
 
 /// Answers the timer of an INVITE or UPDATE that came (RFC 4028 section 9). A peer without timers is refreshed by us.
-pub(crate) fn asked(headers: &Headers, settings: &SessionSettings) -> Asked {
+pub(crate) fn asked(headers: &Headers, terms: Option<(SessionSettings, RefreshedBy)>) -> Asked {
+    let Some((settings, by)) = terms else {
+        return Asked::None;
+    };
     let supported = supports(headers);
     let least = min_se(headers).max(settings.least);
     let Some(wanted) = headers.get(Name::SessionExpires).and_then(SessionExpires::parse) else {
@@ -89,21 +95,33 @@ pub(crate) fn asked(headers: &Headers, settings: &SessionSettings) -> Asked {
     let ours = match wanted.refresher {
         Some(Refresher::Uac) => false,
         Some(Refresher::Uas) => true,
-        None => !supported,
+        None => by == RefreshedBy::Us,
     };
     Asked::Agreed(seconds, ours || !supported)
 }
 
 /// What a 2xx to an INVITE or UPDATE of ours says: seconds, and whether we refresh (RFC 4028 section 7.2). A peer that says
-/// nothing is refreshed by us.
-pub(crate) fn granted(headers: &Headers, settings: &SessionSettings) -> (u32, bool) {
-    match headers.get(Name::SessionExpires).and_then(SessionExpires::parse) {
-        Some(granted) => (
-            granted.seconds.max(settings.least),
-            granted.refresher != Some(Refresher::Uas),
-        ),
-        None => (settings.interval, true),
-    }
+/// nothing is refreshed by us. `None`: nobody does, for we have no timers.
+pub(crate) fn granted(
+    headers: &Headers,
+    terms: Option<(SessionSettings, RefreshedBy)>,
+) -> Option<(u32, bool)> {
+    let (settings, _) = terms?;
+    Some(
+        match headers.get(Name::SessionExpires).and_then(SessionExpires::parse) {
+            Some(granted) => (
+                granted.seconds.max(settings.least),
+                granted.refresher != Some(Refresher::Uas),
+            ),
+            None => (settings.interval, true),
+        },
+    )
+}
+
+/// The fields by which a request of ours asks for a timer (RFC 4028 section 7.1).
+pub(crate) fn ask(headers: &mut Headers, seconds: u32, least: u32, refresher: Option<Refresher>) {
+    headers.set(Name::SessionExpires, SessionExpires { seconds, refresher });
+    headers.set(Name::MinSe, least);
 }
 
 /// Min-SE of a message, 0 without.

@@ -1,7 +1,7 @@
 //! What the one who drives does with a call.
 
 use super::{Endpoint, Marker};
-use crate::call::{Call, CallError, CallKey, Context, Invitation, NatRule};
+use crate::call::{Call, CallError, CallKey, CallTerms, Context, Invitation, NatRule};
 use crate::message::{Headers, Request, Status, Transport};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -167,6 +167,13 @@ impl Endpoint {
     pub fn set_nat_rule(&mut self, call: CallKey, rule: NatRule) {
         if let Some(call) = self.calls.get_mut(&call) {
             call.set_nat_rule(rule);
+        }
+    }
+
+    /// What a call that has come in wants of the other side; to be said before it rings.
+    pub fn set_terms(&mut self, call: CallKey, terms: CallTerms) {
+        if let Some(call) = self.calls.get_mut(&call) {
+            call.set_terms(terms);
         }
     }
 

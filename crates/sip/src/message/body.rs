@@ -152,6 +152,37 @@ mod tests {
     }
 
     #[test]
+    fn what_is_nested_is_read_as_deep_and_as_often_as_is_said() {
+        let wrap = |name: &str, kind: &str, inner: &str, times: usize| {
+            let part = format!("--{name}\r\nContent-Type: {kind}\r\n\r\n{inner}\r\n");
+            format!("{}--{name}--\r\n", part.repeat(times))
+        };
+        let mixed = |name: &str| format!("multipart/mixed; boundary={name}");
+        let deep = |levels: usize| {
+            let start = ("text/plain".to_owned(), "x".to_owned());
+            let (kind, text) = (0..levels).fold(start, |(kind, text), n| {
+                let name = format!("b{n}");
+                (mixed(&name), wrap(&name, &kind, &text, 1))
+            });
+            parts(&headers(&kind), text.as_bytes())[0].content_type.to_owned()
+        };
+        assert_eq!(deep(MAX_DEPTH), "text/plain");
+        assert_eq!(deep(MAX_DEPTH + 1), "multipart/mixed");
+        let inner = wrap("in", "text/plain", "x", MAX_PARTS - 1);
+        let twice = wrap("out", &mixed("in"), &inner, 2);
+        assert_eq!(parts(&headers(&mixed("out")), twice.as_bytes()).len(), MAX_PARTS);
+    }
+
+    #[test]
+    fn a_part_is_as_long_as_its_own_content_length_says() {
+        let body = b"--b\r\nContent-Length: 3\r\n\r\nv=0 and more\r\n--b--\r\n";
+        assert_eq!(
+            parts(&headers("multipart/mixed; boundary=b"), body)[0].content,
+            b"v=0"
+        );
+    }
+
+    #[test]
     fn nesting_has_an_end() {
         let mut body = b"x".to_vec();
         let mut kind = "text/plain".to_owned();

@@ -190,6 +190,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn parameters_begin_behind_the_semicolon() {
+        let (value, params) = value_and_params("refer ;id=1");
+        assert_eq!(
+            (value, params.get("id"), params.has("r")),
+            ("refer", Some("1"), false)
+        );
+        let (_, params) = value_and_params("refer;id=1");
+        assert!(!params.has("r"));
+    }
+
+    #[test]
     fn cseq_is_a_number_below_two_to_the_31_and_a_method() {
         assert_eq!(
             CSeq::parse("0009   INVITE"),

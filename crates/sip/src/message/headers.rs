@@ -104,7 +104,9 @@ impl Headers {
         let at = self.fields.iter().position(|f| f.known == Some(name));
         self.remove(name);
         self.push(name, value);
-        if let (Some(at), Some(field)) = (at, self.fields.pop()) {
+        if let Some(at) = at
+            && let Some(field) = self.fields.pop()
+        {
             self.fields.insert(at, field);
         }
     }
@@ -136,7 +138,7 @@ impl Headers {
         });
     }
 
-    /// Continues the last field by a folded line; its length in bytes, `None` when there is no field yet.
+    /// Continues the last field by a folded line; its length in bytes as one line, `None` when there is no field yet.
     pub(crate) fn fold(&mut self, more: &str) -> Option<usize> {
         let field = self.fields.last_mut()?;
         if !field.value.is_empty() && !more.is_empty() {
@@ -144,7 +146,7 @@ impl Headers {
         }
         self.text.push_str(more);
         field.value.end = self.text.len();
-        Some(field.value.end - field.name.start)
+        Some(field.value.end - field.name.start + ": ".len())
     }
 
     /// Length of all names and values, bytes.
@@ -209,6 +211,23 @@ impl fmt::Debug for Headers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_field_is_set_whether_it_was_there_or_not() {
+        let mut headers = Headers::default();
+        headers.set(Name::Subject, "x");
+        headers.push(Name::To, "b");
+        headers.set(Name::Subject, "y");
+        assert_eq!((headers.get(Name::Subject), headers.len()), (Some("y"), 2));
+    }
+
+    #[test]
+    fn it_is_empty_until_a_field_is_there() {
+        let mut headers = Headers::default();
+        assert!(headers.is_empty());
+        headers.push(Name::Subject, "x");
+        assert!(!headers.is_empty());
+    }
 
     #[test]
     fn no_value_makes_a_second_field() {

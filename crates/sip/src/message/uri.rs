@@ -267,6 +267,13 @@ mod tests {
     }
 
     #[test]
+    fn an_ipv6_address_without_brackets_has_no_port() {
+        let host = Host::Address("2001:db8::1".parse().unwrap());
+        assert_eq!(Host::parse_with_port("2001:db8::1"), Some((host, None)));
+        assert_eq!(Host::parse_with_port("[2001:db8::1]:70"), Some((host, Some(70))));
+    }
+
+    #[test]
     fn parts_of_a_sip_uri_are_read() {
         let uri =
             sip_of("sips:user;par=u%40example.net:secret@[2001:db8::1]:5061;transport=tcp;lr?Subject=x");

@@ -194,3 +194,48 @@ fn one_realm_that_refuses_leaves_the_others() {
         .collect();
     assert_eq!(realms.iter().map(|a| a.realm.as_str()).collect::<Vec<_>>(), ["a"]);
 }
+
+#[test]
+fn credentials_for_a_realm_are_taken_before_those_for_all() {
+    let own = Credentials::new("special", "secret").for_realm("a");
+    let (first, last) = (own.clone(), Credentials::new("general", "secret"));
+    for order in [[first, last.clone()], [last, own]] {
+        let mut client = Client::new(order);
+        let both = unauthorized(&["Digest realm=\"a\",nonce=\"1\""]);
+        client.challenged(&request(), &both, &mut Random::new(1)).unwrap();
+        let mut sent = request();
+        client.authorize(&mut sent);
+        assert_eq!(answer(&sent).user, "special");
+    }
+}
+
+#[test]
+fn of_several_protections_the_one_that_does_not_need_the_body_is_taken() {
+    for (offered, taken) in [
+        ("auth-int,auth", Protection::Auth),
+        ("auth,auth-int", Protection::Auth),
+        ("auth-int", Protection::AuthInt),
+    ] {
+        let mut client = client();
+        let challenge = unauthorized(&[&format!("Digest realm=\"a\",nonce=\"1\",qop=\"{offered}\"")]);
+        client
+            .challenged(&request(), &challenge, &mut Random::new(1))
+            .unwrap();
+        let mut sent = request();
+        client.authorize(&mut sent);
+        assert_eq!(answer(&sent).protection, Some(taken), "{offered}");
+    }
+}
+
+#[test]
+fn as_many_realms_are_answered_as_is_said() {
+    let (mut client, mut random) = (client(), Random::new(1));
+    let mut challenged = |n: usize| {
+        let challenge = unauthorized(&[&format!("Digest realm=\"{n}\",nonce=\"1\"")]);
+        client.challenged(&request(), &challenge, &mut random)
+    };
+    for n in 0..MAX_REALMS {
+        assert_eq!(challenged(n), Ok(()), "{n}");
+    }
+    assert_eq!(challenged(MAX_REALMS), Err(Refused::Realms));
+}

@@ -129,3 +129,14 @@ fn counts_are_hexadecimal_and_go_past_255() {
         assert!(Answer::parse(&text(bad)).is_none(), "{bad}");
     }
 }
+
+#[test]
+fn an_answer_is_one_digest_without_doubts() {
+    let whole = "username=\"u\", realm=\"r\", nonce=\"n\", uri=\"sip:a\", response=\"0\"";
+    assert!(Answer::parse(&format!("Digest {whole}")).is_some());
+    assert!(Answer::parse(&format!("Basic {whole}")).is_none());
+    assert!(Answer::parse(&format!("Digest {whole}, realm=\"other\"")).is_none());
+    // A backslash is one only between quotes.
+    let odd = whole.replace("\"n\"", "n\\");
+    assert_eq!(Answer::parse(&format!("Digest {odd}")).unwrap().nonce, "n\\");
+}

@@ -8,8 +8,8 @@ mod server;
 
 use omnigate_sip::Random;
 use omnigate_sip::digest::{
-    Algorithm, Answer, Asker, Client, Credentials, Denial, MAX_NONCES, Proof, Protection, Refused, Server,
-    Verdict,
+    Algorithm, Answer, Asker, Client, Credentials, Denial, MAX_NONCES, MAX_REALMS, Proof, Protection,
+    Refused, Server, Verdict,
 };
 use omnigate_sip::message::{Method, Name, Request, Response, Status};
 use std::time::{Duration, Instant};

@@ -169,6 +169,26 @@ fn a_full_table_forgets_the_oldest_nonce_and_lets_nobody_use_it_again() {
     assert_eq!(pair.verify(&second), accepted());
     assert_eq!(pair.verify(&second), Verdict::Denied(Denial::Replayed));
     assert_eq!(pair.verify(&first), Verdict::Stale);
+    // A new one is not taken for one that was forgotten.
+    pair.now += Duration::from_millis(1);
+    pair.client = client();
+    pair.challenge(&request(), false).unwrap();
+    let sent = pair.next();
+    assert_eq!(pair.verify(&sent), accepted());
+}
+
+#[test]
+fn a_nonce_from_a_time_that_has_not_come_is_stale() {
+    for ahead in [Duration::from_millis(1), Duration::from_secs(400)] {
+        let mut pair = Pair::new(|s| s);
+        pair.now += Duration::from_secs(100);
+        let before = pair.now;
+        pair.now += ahead;
+        pair.challenge(&request(), false).unwrap();
+        let sent = pair.next();
+        pair.now = before;
+        assert_eq!(pair.verify(&sent), Verdict::Stale, "{ahead:?}");
+    }
 }
 
 #[test]

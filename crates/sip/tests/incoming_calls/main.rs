@@ -11,6 +11,7 @@ mod refusals;
 mod reliable;
 mod screening;
 mod sessions;
+mod terms;
 mod transfers;
 
 use common::wire::{Wire, invite, request};

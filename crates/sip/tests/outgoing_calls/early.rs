@@ -262,3 +262,23 @@ fn a_prack_that_nobody_answers_ends_a_call_that_rings_and_none_that_is_answered(
         }
     }
 }
+
+/// RFC 3891 section 3: `early-only` names a call of ours that has not been answered.
+#[test]
+fn a_call_that_rings_there_may_be_replaced_as_an_early_one() {
+    let mut wire = Wire::udp();
+    let (key, ours) = call(&mut wire, OFFER);
+    wire.send(&respond(&ours, 180, "t1", CONTACT, ""));
+    progress(&mut wire);
+    let (call_id, tag) = (
+        ours.headers.get(Name::CallId).unwrap(),
+        ours.headers.from_tag().unwrap(),
+    );
+    let replaces = format!("Replaces: {call_id};to-tag={tag};from-tag=t1;early-only\r\n");
+    wire.send(&common::wire::invite("9", &replaces, OFFER));
+    assert_eq!(wire.next_status(), 100);
+    let Some(Event::Incoming(incoming)) = wire.events.pop_front() else {
+        panic!("a call")
+    };
+    assert_eq!(incoming.replaces, Some(key));
+}

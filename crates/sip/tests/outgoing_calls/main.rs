@@ -10,13 +10,14 @@ mod challenges;
 mod early;
 mod inviting;
 mod talking;
+mod terms;
 
 use common::wire::{PEER, Wire, request, respond};
 use common::{ANSWER, OFFER};
 use omnigate_sip::digest::Credentials;
 use omnigate_sip::message::{Headers, Name, Request, Status};
 use omnigate_sip::transaction::Failure;
-use omnigate_sip::{CallEnd, CallEvent, CallKey, EndpointSettings, Event, Invitation, NatRule};
+use omnigate_sip::{CallEnd, CallEvent, CallKey, CallTerms, EndpointSettings, Event, Invitation, NatRule};
 use std::time::Duration;
 
 const CONTACT: &str = "Contact: <sip:called@192.0.2.1:5060>\r\n";
@@ -34,7 +35,13 @@ fn call(wire: &mut Wire, offer: &str) -> (CallKey, Request) {
 }
 
 fn call_as(wire: &mut Wire, offer: &str, credentials: Vec<Credentials>) -> (CallKey, Request) {
-    let invitation = Invitation {
+    let invitation = invitation(wire, offer, credentials);
+    let key = wire.act(|e, now| e.invite(now, invitation));
+    (key, wire.next_request())
+}
+
+fn invitation(wire: &Wire, offer: &str, credentials: Vec<Credentials>) -> Invitation {
+    Invitation {
         uri: format!("sip:07012345678@{PEER}").parse().unwrap(),
         from: "<sip:0212345678@192.0.2.2>".into(),
         to: "<sip:07012345678@192.0.2.1>".into(),
@@ -44,9 +51,8 @@ fn call_as(wire: &mut Wire, offer: &str, credentials: Vec<Credentials>) -> (Call
         offer: (!offer.is_empty()).then(|| offer.into()),
         headers: none(),
         nat: NatRule::Never,
-    };
-    let key = wire.act(|e, now| e.invite(now, invitation));
-    (key, wire.next_request())
+        terms: CallTerms::default(),
+    }
 }
 
 #[track_caller]

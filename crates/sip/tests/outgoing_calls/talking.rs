@@ -163,6 +163,23 @@ fn a_transfer_of_ours_is_followed() {
 }
 
 #[test]
+fn a_subscription_that_is_over_without_an_outcome_is_over() {
+    let mut wire = Wire::udp();
+    let (key, invite) = up(&mut wire, "");
+    wire.act(|e, now| e.refer(now, key, "<sip:c@example.com>", &none()))
+        .unwrap();
+    wire.next_request();
+    for (number, status) in [(1, 200), (2, 481)] {
+        let more = "Event: refer\r\nSubscription-State: terminated;reason=giveup\r\nMax-Forwards";
+        let notify = from_called(&invite, "NOTIFY", number, "SIP/2.0 180 Ringing\r\n")
+            .replace("application/sdp", "message/sipfrag")
+            .replace("Max-Forwards", more);
+        wire.send(&notify);
+        assert_eq!(wire.next_status(), status);
+    }
+}
+
+#[test]
 fn a_transfer_that_is_refused_or_not_answered_is_told_and_may_be_tried_again() {
     let refer = |wire: &mut Wire, key| wire.act(|e, now| e.refer(now, key, "<sip:c@example.com>", &none()));
     let mut wire = Wire::udp();

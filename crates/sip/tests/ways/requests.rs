@@ -431,3 +431,29 @@ fn contact_is_sips_where_the_dialog_began_so_and_else_names_its_transport() {
     let by_udp = our_contact(udp("192.0.2.1:5060"), uri);
     assert_eq!(by_udp, "<sip:omnigate@192.0.2.2:5060>");
 }
+
+/// `transport=ws` does not say whether it is secure: the way by which the call came does (RFC 7118 section 5.3).
+#[test]
+fn a_web_socket_stays_as_secure_as_it_was() {
+    let sockets = || {
+        Listeners::new(vec![
+            listener(Transport::Wss, "192.0.2.2:443"),
+            listener(Transport::Ws, "192.0.2.2:80"),
+        ])
+    };
+    for (number, transport, bound, way) in [
+        (0, Transport::Wss, "192.0.2.2:443", "WSS 192.0.2.7:443"),
+        (1, Transport::Ws, "192.0.2.2:80", "WS 192.0.2.7:80"),
+    ] {
+        let hop = Hop::stream(
+            ListenerId(number),
+            transport,
+            ConnectionId(1),
+            at(bound),
+            at("192.0.2.7:40000"),
+        );
+        let mut wire = wire(sockets(), hop);
+        let (call, _) = up(&mut wire, "<sip:a@192.0.2.7;transport=ws>", "");
+        assert_eq!(bye(&mut wire, call).0.to_string(), way);
+    }
+}

@@ -1,0 +1,99 @@
+//! Asks the gateways of trunks, now and then, whether they are there (OPTIONS, RFC 3261 section 11).
+
+use super::line::now;
+use super::reach::{Change, Place};
+use super::shared::Gateway as Calls;
+use crate::supervise::test_point;
+use crate::trunks::{Gateway, Trunk};
+use futures_util::future::join_all;
+use omnigate_sip::Random;
+use omnigate_sip::message::{Name, Response};
+use omnigate_sip::resolve::Candidate;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::{Instrument, info, info_span, warn};
+
+/// Addresses of a gateway that are asked at most.
+const MOST: usize = 16;
+/// How often one is asked that is passed over, at the least: so that it is soon called again.
+const AGAIN: Duration = Duration::from_secs(10);
+
+impl Calls {
+    /// Asks all gateways until the service stops.
+    pub async fn ping_gateways(self: Arc<Self>) {
+        let trunks = self.trunks.all().filter(|trunk| trunk.ping_every().is_some());
+        let all = trunks.map(|trunk| {
+            let span = info_span!("health", trunk = trunk.name);
+            self.ping_trunk(trunk).instrument(span)
+        });
+        self.leaving.run_until_cancelled(join_all(all)).await;
+        // Those of no trunk are done at once; the service goes on.
+        self.leaving.cancelled().await;
+    }
+
+    async fn ping_trunk(&self, trunk: &Trunk) {
+        let Some(every) = trunk.ping_every() else { return };
+        let mut random = Random::new(rand::random());
+        loop {
+            let rounds = trunk.gateways().iter().map(|gateway| (gateway, random.token()));
+            let up = join_all(rounds.map(|(gateway, id)| self.ping(trunk, gateway, id))).await;
+            test_point("pings");
+            let wait = if up.contains(&false) {
+                every.min(AGAIN)
+            } else {
+                every
+            };
+            // Not all trunks at one time.
+            let share = rand::random_range(0.9..1.1);
+            tokio::time::sleep(wait.mul_f64(share)).await;
+        }
+    }
+
+    /// Asks one gateway, at all of its addresses; whether one of them takes calls.
+    async fn ping(&self, trunk: &Trunk, gateway: &Gateway, id: String) -> bool {
+        let found = match self.sip.resolve(std::slice::from_ref(gateway.target())).await {
+            Ok(found) => found,
+            Err(error) => {
+                info!(%gateway, %error, "a gateway is not found");
+                self.metrics.gateway_up(&trunk.name, &gateway.to_string(), false);
+                return false;
+            }
+        };
+        let asked = found.iter().take(MOST).enumerate();
+        join_all(asked.map(|(n, to)| self.ping_address(trunk, gateway, to, format!("{id}{n}")))).await;
+        let up = found
+            .iter()
+            .any(|to| !self.reach.is_down((to.transport, to.address), now()));
+        self.metrics.gateway_up(&trunk.name, &gateway.to_string(), up);
+        up
+    }
+
+    async fn ping_address(&self, trunk: &Trunk, gateway: &Gateway, to: &Candidate, id: String) {
+        let Some(hop) = self.sip.way(to, &trunk.name) else {
+            return;
+        };
+        let own = self.sip.listeners().own(&hop);
+        let Ok(request) = trunk.options(gateway, &own, &id) else {
+            return;
+        };
+        // As patient as with a call.
+        let answer = tokio::time::timeout(trunk.limits().answer, self.sip.ask(request, hop)).await;
+        let answer = answer.ok().flatten();
+        let answer = answer.map(|response| (response.status, retry_after(&response)));
+        let place: Place = (to.transport, to.address);
+        let address = to.address;
+        match self.reach.pinged(place, answer, now()) {
+            Some(Change::Down(time)) => {
+                let status = answer.map(|(status, _)| status.code());
+                warn!(%gateway, %address, status, seconds = time.as_secs(), "a gateway does not answer OPTIONS; it is passed over");
+            }
+            Some(Change::Up) => info!(%gateway, %address, "a gateway answers OPTIONS again"),
+            None => {}
+        }
+    }
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    let text = response.headers.get(Name::RetryAfter)?;
+    omnigate_sip::message::seconds(text).map(|seconds| Duration::from_secs(seconds.into()))
+}

@@ -1,0 +1,129 @@
+//! What single carriers want or do otherwise, as far as it is known: each with the setting that a trunk there has.
+
+use crate::app::App;
+use crate::exchange::{Exchange, Ringing};
+use crate::harness::Service;
+use crate::raw_sip::{Peer, line, status};
+use serde_json::json;
+
+const NUMBER: &str = "02-123-4567";
+
+/// An app whose call has come to the exchange.
+fn call<'a>(service: &Service, exchange: &'a Exchange) -> (App, Ringing<'a>) {
+    let mut app = App::sign_in(service, "ann");
+    let offer = json!({"call_type": "sipcall", "caller": "ann", "callee": NUMBER, "record": false});
+    assert_eq!(app.request("OFFER_CALL", offer)["result"], "success");
+    let there = exchange.rings();
+    (app, there)
+}
+
+fn talks(service: &Service) {
+    service.until("they talk", || service.calls()[0]["state"] == "talking");
+}
+
+/// Deutsche Telekom: the PRACK goes to the Contact of the 183, and the session stands in that alone.
+#[test]
+fn a_prack_goes_to_the_contact_of_the_183_whose_session_is_the_only_one() {
+    let (exchange, contact) = (Exchange::new(), Exchange::new());
+    let service = Service::start(&exchange.of("reliable = \"required\""));
+    let (mut app, there) = call(&service, &exchange);
+    assert_eq!(there.says_field("Require"), Some("100rel"));
+    let of_contact = format!("Contact: <sip:there@{}>\r\n", contact.address());
+    there.respond_with(183, &format!("{of_contact}Require: 100rel\r\nRSeq: 7\r\n"));
+    let prack = there.takes(&contact, "PRACK");
+    assert!(line(&prack, "RAck").contains("RAck: 7 "), "{prack}");
+    there.respond(200, &of_contact);
+    talks(&service);
+    there.hears();
+    app.request("LEAVE", json!({}));
+    there.takes(&contact, "BYE");
+    service.until("it is over", || service.last_reason() == "app_left");
+}
+
+/// An Italian operator requires reliable responses and `user=phone`; another one takes neither.
+#[test]
+fn an_invite_has_what_the_trunk_wants_and_nothing_that_it_does_not() {
+    let exchange = Exchange::new();
+    let service = Service::start(&exchange.of(
+        "reliable = \"never\"\nuser_phone = true\nnumber_format = \"plus\"\ncaller_format = \"e164\"\nidentity = \"preferred\"\nsession = { seconds = 0 }",
+    ));
+    let (_app, there) = call(&service, &exchange);
+    assert_eq!(there.says_field("Supported"), Some("replaces"));
+    for none in ["Require", "Session-Expires", "Min-SE"] {
+        assert_eq!(there.says_field(none), None, "{none}");
+    }
+    let invite = there.invite.lines().next().unwrap();
+    assert!(
+        invite.starts_with("INVITE sip:+8221234567@") && invite.contains(";user=phone"),
+        "{invite}"
+    );
+    // Vonage: E.164 without a plus.
+    let identity = there.says_field("P-Preferred-Identity").unwrap();
+    assert!(identity.starts_with("<sip:827012345678@"), "{identity}");
+    there.refuses(486, "");
+}
+
+/// Deutsche Telekom: half an hour, refreshed by whoever calls, and never less than 15 minutes.
+#[test]
+fn a_carrier_that_wants_longer_session_intervals_gets_them() {
+    let exchange = Exchange::new();
+    let session = "session = { seconds = 600, refresher = \"us\" }";
+    let service = Service::start(&exchange.of(session));
+    let (_app, there) = call(&service, &exchange);
+    assert_eq!(there.says_field("Session-Expires"), Some("600;refresher=uac"));
+    there.refuses(422, "Min-SE: 900\r\n");
+    let again = exchange.rings();
+    assert_eq!(again.says_field("Session-Expires"), Some("900;refresher=uac"));
+    assert_eq!(again.says_field("Min-SE"), Some("900"));
+    again.answers();
+    talks(&service);
+    again.hangs_up();
+    service.until("it is over", || service.last_reason() == "callee_hung_up");
+}
+
+/// The dialled number stands in P-Called-Party-ID, and To names somebody else; the caller's in P-Preferred-Identity.
+#[test]
+fn numbers_of_calls_in_stand_where_the_trunk_says() {
+    let service = Service::start(
+        "[[trunk]]\nname = \"carrier\"\nnumbers = [\"070-1234-5678\"]\ncalled_from = [\"called-party\", \"to\"]\ncaller_from = [\"preferred\", \"from\"]\n",
+    );
+    let peer = Peer::new(service.sip_udp);
+    let fields = "P-Called-Party-ID: <sip:+827012345678@x>\r\nP-Preferred-Identity: <sip:0101112222@x>\r\n";
+    let invite = peer.invite(fields).replace("sip:07012345678@", "sip:account99@");
+    assert_eq!(status(&peer.call(&invite)), 200);
+    let call = service.calls()[0].clone();
+    assert_eq!(call["trunk"], "carrier");
+    assert!(call["caller"].as_str().unwrap().ends_with("22"), "{call}");
+}
+
+/// A caller without an offer, whose numbers have the extra 0 behind the country code (82 0 70), in every usual notation.
+#[test]
+fn a_number_is_the_same_however_the_carrier_writes_it() {
+    let service = Service::start("[[trunk]]\nname = \"carrier\"\nnumbers = [\"070-1234-5678\"]\n");
+    for written in ["827012345678", "8207012345678", "07012345678", "%2B827012345678"] {
+        let peer = Peer::new(service.sip_udp);
+        let invite = peer
+            .invite("")
+            .replace("sip:07012345678@", &format!("sip:{written}@"));
+        assert_eq!(status(&peer.call(&invite)), 200, "{written}");
+    }
+}
+
+/// A gateway that says nothing for a while, then rings and answers although it has been given up: it is hung up.
+#[test]
+fn a_late_answer_of_a_gateway_that_was_given_up_is_hung_up() {
+    let (late, good) = (Exchange::new(), Exchange::new());
+    let gateways = [&late, &good].map(|one| format!("sip:{}", one.address()));
+    let service = Service::start(&Exchange::trunk(&gateways, "answer_seconds = 1"));
+    let (_app, first) = call(&service, &late);
+    let second = good.rings();
+    second.answers();
+    talks(&service);
+    first.respond_with_sdp(200);
+    // ACK and BYE, or the CANCEL that had waited for a response.
+    let gone = first.takes(&late, "BYE");
+    assert!(gone.starts_with("BYE"));
+    assert!(!second.is_at(&late));
+    second.hangs_up();
+    service.until("it is over", || service.last_reason() == "callee_hung_up");
+}
