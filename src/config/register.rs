@@ -9,7 +9,7 @@ use omnigate_sip::message::Uri;
 section! {
     /// `trunk.register`: a carrier that calls where we have registered.
     pub struct Register {
-        /// Where REGISTER goes: `sip:HOST[:PORT][;transport=tcp]`; `None`: nothing is registered.
+        /// Where REGISTER goes: `sip:HOST[:PORT][;transport=tcp]` or `;transport=tls`, or `sips:HOST[:PORT]`; `None`: nothing is registered.
         registrar: Option<String> = None;
         /// Host of the address that is registered; `None`: the registrar's.
         domain: Option<String> = None;

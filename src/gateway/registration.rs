@@ -10,6 +10,7 @@ use omnigate_sip::message::{Request, Response};
 use omnigate_sip::registration::{Event, Output, Registration, Settings};
 use omnigate_sip::resolve::Candidate;
 use omnigate_sip::{Hop, Random};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -42,6 +43,8 @@ struct Keeper<'a> {
     random: Random,
     /// How many hosts of the registrar have not answered: the next one is asked.
     silent: usize,
+    /// Where the last request went.
+    asked: Option<SocketAddr>,
     /// It has been told that it is bound.
     bound: bool,
 }
@@ -57,6 +60,7 @@ impl<'a> Keeper<'a> {
             registrar,
             random: Random::new(rand::random()),
             silent: 0,
+            asked: None,
             bound: false,
         }
     }
@@ -134,6 +138,7 @@ impl<'a> Keeper<'a> {
     async fn ask(&mut self, request: Request) -> Asked {
         let cseq = request.headers.cseq().map_or(0, |cseq| cseq.number);
         let hop = self.way().await;
+        self.asked = hop.as_ref().map(|hop| hop.remote);
         let sip: Sip = self.gateway.sip.clone();
         Box::pin(async move {
             match hop {
@@ -158,15 +163,14 @@ impl<'a> Keeper<'a> {
                 return None;
             }
         };
-        let way = |to: Candidate| sip.listeners().first_route(to.transport, to.address);
-        let ways: Vec<Hop> = found.into_iter().filter_map(way).collect();
-        let Some(hop) = ways.get(self.silent.checked_rem(ways.len()).unwrap_or(0)) else {
+        let reached = |to: &Candidate| sip.listeners().first_route(to.transport, to.address).is_some();
+        let reached: Vec<Candidate> = found.into_iter().filter(reached).collect();
+        let Some(to) = reached.get(self.silent.checked_rem(reached.len()).unwrap_or(0)) else {
             warn!("no listener of ours reaches the registrar");
             return None;
         };
-        sip.expect(hop.remote.ip(), &self.registrar.trunk);
-        self.registrar.found_at(hop.remote.ip());
-        Some(hop.clone())
+        self.registrar.found_at(to.address.ip());
+        sip.way(to, &self.registrar.trunk)
     }
 
     fn tell(&mut self, event: &Event) {
@@ -183,10 +187,15 @@ impl<'a> Keeper<'a> {
             }
             Event::Retrying { at, why } => {
                 let seconds = at.saturating_duration_since(now()).as_secs();
-                warn!(%why, seconds, "not registered now; it is tried again");
+                let trouble = self.asked.and_then(|at| self.gateway.sip.trouble(at));
+                let why = match trouble {
+                    Some(trouble) => format!("{why}: {trouble}"),
+                    None => why.to_string(),
+                };
+                warn!(why, seconds, "not registered now; it is tried again");
                 metrics.registration(trunk, "retrying");
                 if !self.bound {
-                    let state = RegistrationState::now("retrying", Some(why.to_string()));
+                    let state = RegistrationState::now("retrying", Some(why));
                     self.registrar.set_state(state);
                 }
             }

@@ -1,14 +1,16 @@
 //! SIP and its calls, as the gateway and the test caller have them.
 
+use super::dial::{DialFault, Troubles};
 use super::filter::SourceFilter;
 use super::names::Names;
+use super::network::OwnSide;
 use super::order::Order;
 use super::strangers::Stranger;
 use omnigate_room::CallId;
 use omnigate_sip::message::{Headers, Request, Response, Status};
 use omnigate_sip::resolve::{Candidate, ResolveError, Target};
 use omnigate_sip::{CallError, CallEvent, CallKey, CallTerms, Endpoint, Hop, Invitation, Listeners, NatRule};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
@@ -20,6 +22,7 @@ pub struct Sip {
     orders: mpsc::UnboundedSender<Order>,
     addresses: Arc<[(omnigate_sip::message::Transport, SocketAddr)]>,
     listeners: Arc<Listeners>,
+    troubles: Arc<Troubles>,
     names: Arc<Names>,
     filter: Arc<SourceFilter>,
 }
@@ -73,14 +76,15 @@ pub struct IncomingCall {
 impl Sip {
     pub(super) fn new(
         orders: mpsc::UnboundedSender<Order>,
-        (addresses, listeners): (Vec<(omnigate_sip::message::Transport, SocketAddr)>, Listeners),
+        own: OwnSide,
         names: Arc<Names>,
         filter: Arc<SourceFilter>,
     ) -> Sip {
         Sip {
             orders,
-            addresses: addresses.into(),
-            listeners: Arc::new(listeners),
+            addresses: own.addresses.into(),
+            listeners: Arc::new(own.listeners),
+            troubles: own.troubles,
             names,
             filter,
         }
@@ -104,9 +108,21 @@ impl Sip {
         self.names.resolve(targets).await
     }
 
-    /// From here on this host, which a trunk calls, may send.
-    pub fn expect(&self, host: IpAddr, trunk: &str) {
-        self.filter.expect(host, trunk);
+    /// The way for a first request to a gateway or registrar of this trunk, which may send from here on; `None`: no listener
+    /// of ours goes there. By TLS it must prove to be the host that was looked for.
+    pub fn way(&self, to: &Candidate, trunk: &str) -> Option<Hop> {
+        let hop = self.listeners.first_route(to.transport, to.address)?;
+        self.filter.expect(to.address.ip(), trunk);
+        Some(match to.transport.is_secure() {
+            true => hop.certified(trunk, to.server_name.as_str()),
+            false => hop,
+        })
+    }
+
+    /// Why there was no connection to this place, when that was a moment ago.
+    pub fn trouble(&self, remote: SocketAddr) -> Option<DialFault> {
+        self.troubles
+            .lately(remote, tokio::time::Instant::now().into_std())
     }
 
     /// Makes a call; it and its Call-ID. `None` when SIP has ended.

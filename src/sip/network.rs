@@ -1,9 +1,12 @@
 //! What the driver needs of a network.
 
+use super::dial::Troubles;
 use bytes::Bytes;
-use omnigate_sip::message::Unreadable;
+use omnigate_sip::message::{Transport, Unreadable};
 use omnigate_sip::transaction::{Origin, Transmit};
-use omnigate_sip::{ConnectionId, Hop};
+use omnigate_sip::{ConnectionId, Hop, Listeners};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Something that came from the network.
@@ -30,4 +33,15 @@ pub(crate) trait Network: Send + 'static {
 
     /// Lets go of what nobody has used for long; `used` says which connections calls go by.
     fn sweep(&mut self, used: &dyn Fn(ConnectionId) -> bool);
+}
+
+/// Our side of a network.
+#[derive(Debug, Default)]
+pub(crate) struct OwnSide {
+    /// Listening addresses, with the ports that they have got.
+    pub(crate) addresses: Vec<(Transport, SocketAddr)>,
+    /// Our addresses as others see them, those among them by which we only call.
+    pub(crate) listeners: Listeners,
+    /// Why connections could not be made.
+    pub(crate) troubles: Arc<Troubles>,
 }

@@ -1,6 +1,6 @@
 //! Real sockets, and a clock that is turned.
 
-use super::{NewCall, Sip, SipParts, SipSettings, SourceFilter};
+use super::{NewCall, Sip, SipParts, SipSettings, SourceFilter, Tls, TlsSettings};
 use crate::config::{SipListen, SipTransport};
 use crate::observe::{Health, Metrics};
 use crate::supervise::Supervisor;
@@ -39,6 +39,7 @@ async fn a_connection_stays_while_a_call_uses_it_and_one_that_nobody_uses_is_clo
         advertise: [127, 0, 0, 1].into(),
         connections: 8,
         dns: Vec::new(),
+        tls: Arc::new(Tls::load(&TlsSettings::default()).unwrap()),
     };
     let parts = SipParts {
         filter: Arc::new(SourceFilter::new(
@@ -47,6 +48,7 @@ async fn a_connection_stays_while_a_call_uses_it_and_one_that_nobody_uses_is_clo
         )),
         metrics: Arc::new(Metrics::new()),
         health: Arc::new(Health::default()),
+        doorkeeper: None,
     };
     let supervisor = Supervisor::new().0;
     let (sip, mut incoming) = Sip::start(settings, parts, &supervisor).await.unwrap();

@@ -78,6 +78,11 @@ impl Registrar {
         })
     }
 
+    /// Whether it may only be reached by TLS.
+    pub fn is_secure(&self) -> bool {
+        self.at.is_secure()
+    }
+
     /// What is looked for in the DNS.
     pub fn target(&self) -> &Target {
         &self.at.target
@@ -88,10 +93,11 @@ impl Registrar {
     /// # Errors
     /// User and domain make no SIP address.
     pub fn settings(&self, own: &Own) -> Result<Settings, UriError> {
-        let contact = own.contact(&self.user);
+        let scheme = self.at.scheme();
+        let contact = own.secured(scheme == "sips").contact(&self.user);
         let mut settings = Settings::new(
-            format!("sip:{}", self.domain).parse()?,
-            format!("sip:{}@{}", self.user, self.domain).parse()?,
+            format!("{scheme}:{}", self.domain).parse()?,
+            format!("{scheme}:{}@{}", self.user, self.domain).parse()?,
             contact.trim_matches(['<', '>']).parse()?,
         );
         settings.expires = self.expires;

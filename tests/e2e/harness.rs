@@ -17,6 +17,8 @@ pub struct Service {
     pub http: SocketAddr,
     pub sip_udp: SocketAddr,
     pub sip_tcp: SocketAddr,
+    /// Where there is one.
+    pub sip_tls: Option<SocketAddr>,
     pub dir: PathBuf,
     /// What it said when it was ready.
     pub ready: String,
@@ -89,11 +91,13 @@ impl Service {
             rest.split([' ', ',', '\n']).next().unwrap().parse().unwrap()
         };
         let (http, sip_udp, sip_tcp) = (address("http="), address("udp://"), address("tcp://"));
+        let sip_tls = line.contains("tls://").then(|| address("tls://"));
         Service {
             child,
             http,
             sip_udp,
             sip_tcp,
+            sip_tls,
             dir,
             ready: line,
             panic: None,

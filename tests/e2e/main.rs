@@ -6,6 +6,7 @@
 
 mod app;
 mod audio;
+mod authority;
 mod browser;
 mod browser_client;
 mod busy;
@@ -27,6 +28,7 @@ mod owners;
 mod page;
 mod page_recordings;
 mod parts_that_die;
+mod passwords;
 mod pjsip;
 mod proxy;
 mod raw_rtp;
@@ -48,6 +50,8 @@ mod sip_dialogs;
 mod sip_faults;
 mod sip_offers;
 mod sip_races;
+mod sip_tls;
+mod sip_tls_out;
 mod sip_torture;
 mod sip_ways;
 mod sipp;

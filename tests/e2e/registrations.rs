@@ -17,7 +17,7 @@ loadmodule "registrar.so"
 loadmodule "auth.so"
 modparam("registrar", "max_expires", 10)
 "#;
-const BEGIN: &str = r#"
+pub const BEGIN: &str = r#"
     if (is_method("REGISTER")) {
         if (!pv_www_authenticate("carrier.example", "secret", "0")) {
             www_challenge("carrier.example", "0");
