@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use omnigate_audio::codec::Codec;
 use omnigate_audio::dtmf::{Detector, Generator, Key};
 use omnigate_audio::g711::Law;
 use omnigate_audio::mix::{self, Limiter};
@@ -114,7 +115,7 @@ fn playout(c: &mut Criterion) {
                 marker: false,
                 payload: black_box(&codes),
             };
-            playout.push(now, &packet, PayloadKind::G711(Law::A));
+            playout.push(now, &packet, PayloadKind::Speech(Codec::Pcma));
             playout.pull(now, &mut out);
             sequence = sequence.wrapping_add(1);
             timestamp = timestamp.wrapping_add(160);

@@ -9,7 +9,10 @@ mod agreed;
 use omnigate::media::{CaptureId, LegHandle, MediaPlane, MediaSettings};
 use omnigate::observe::Health;
 use omnigate::supervise::Supervisor;
+use omnigate_audio::codec::{Codec, Encoder};
+use omnigate_audio::opus::EncoderSettings;
 use omnigate_room::{ParticipantId, RoomId};
+use omnigate_sip::Agreed;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -18,48 +21,72 @@ use tokio::sync::mpsc;
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
 const FRAME: Duration = Duration::from_millis(20);
-/// What the RTCP reports of three legs may allocate in six seconds: one each 2.5 s or more (RFC 3550 section 6.2),
-/// five blocks each. One block a packet would be 900.
-const REPORT_BLOCKS: u64 = 3 * 3 * 5;
+/// Two telephones with G.711 and one with each other codec, in one room: what they say is resampled to and fro.
+const CODECS: [Codec; 5] = [Codec::Pcma, Codec::Pcma, Codec::G722, Codec::L16, Codec::Opus];
+/// What the RTCP reports of the legs may allocate in six seconds: one each 2.5 s or more (RFC 3550 section 6.2),
+/// five blocks each. One block a packet would be 1 500.
+const REPORT_BLOCKS: u64 = CODECS.len() as u64 * 3 * 5;
+/// Rate of the room, Hz.
+const RATE_HZ: u32 = 16_000;
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// A phone: its socket, where it sends to, and the leg that serves it.
 struct Phone {
     socket: UdpSocket,
     to: SocketAddr,
+    codec: Codec,
+    encoder: Encoder,
     _leg: LegHandle,
 }
 
-fn phone(plane: &std::sync::Arc<MediaPlane>, room: RoomId) -> Phone {
+fn phone(plane: &std::sync::Arc<MediaPlane>, room: RoomId, codec: Codec) -> Phone {
     let socket = UdpSocket::bind((LOCALHOST, 0)).unwrap();
     socket.set_nonblocking(true).unwrap();
     let (events, _) = mpsc::channel(256);
     let leg = plane.open_leg(LOCALHOST, events).unwrap();
-    leg.set_media(agreed::a_law(socket.local_addr().unwrap()))
-        .unwrap();
+    let agreed = agreed::a_law(socket.local_addr().unwrap());
+    leg.set_media(Agreed {
+        codec,
+        payload_type: 96,
+        receive: vec![(96, codec)],
+        ..agreed
+    })
+    .unwrap();
     plane.enter(&leg.seat(), room, ParticipantId(leg.id().0)).unwrap();
     Phone {
         to: SocketAddr::new(LOCALHOST, leg.local().port),
         socket,
+        codec,
+        encoder: codec.encoder(RATE_HZ, EncoderSettings::default()).unwrap(),
         _leg: leg,
     }
 }
 
+impl Phone {
+    /// A frame of noise.
+    fn speak(&mut self, sequence: u16, pcm: &mut [i16; 320], packet: &mut [u8; 1_400]) {
+        for (i, sample) in pcm.iter_mut().enumerate() {
+            *sample = (i as i16).wrapping_mul(3_701) ^ (sequence as i16).wrapping_mul(257);
+        }
+        packet[..2].copy_from_slice(&[0x80, 96]);
+        packet[2..4].copy_from_slice(&sequence.to_be_bytes());
+        let timestamp = u32::from(sequence) * (self.codec.clock_hz() / 50);
+        packet[4..8].copy_from_slice(&timestamp.to_be_bytes());
+        packet[8..12].copy_from_slice(&u32::from(self.to.port()).to_be_bytes());
+        let samples = self.codec.rate_hz(RATE_HZ) as usize / 50;
+        let length = self.encoder.encode(&pcm[..samples], &mut packet[12..]).unwrap();
+        self.socket.send_to(&packet[..12 + length], self.to).unwrap();
+    }
+}
+
 /// Each phone sends a frame each 20 ms and reads what it gets; the number of packets read.
-fn talk(phones: &[Phone], sequence: &mut u16, frames: u32) -> u32 {
+fn talk(phones: &mut [Phone], sequence: &mut u16, frames: u32) -> u32 {
     let (mut next, mut read) = (Instant::now(), 0);
-    let (mut packet, mut buffer) = ([0u8; 172], [0u8; 2048]);
+    let (mut pcm, mut packet, mut buffer) = ([0; 320], [0u8; 1_400], [0u8; 2048]);
     for _ in 0..frames {
         *sequence += 1;
-        packet[..2].copy_from_slice(&[0x80, 8]);
-        packet[2..4].copy_from_slice(&sequence.to_be_bytes());
-        packet[4..8].copy_from_slice(&(u32::from(*sequence) * 160).to_be_bytes());
-        for (i, code) in packet[12..].iter_mut().enumerate() {
-            *code = (i as u8).wrapping_mul(37) ^ *sequence as u8;
-        }
-        for phone in phones {
-            packet[8..12].copy_from_slice(&u32::from(phone.to.port()).to_be_bytes());
-            phone.socket.send_to(&packet, phone.to).unwrap();
+        for phone in &mut *phones {
+            phone.speak(*sequence, &mut pcm, &mut packet);
             while phone.socket.recv(&mut buffer).is_ok() {
                 read += 1;
             }
@@ -85,20 +112,20 @@ fn a_packet_from_phone_to_phone_allocates_nothing() {
     let (events, _peers) = mpsc::unbounded_channel();
     let (supervisor, _deaths) = Supervisor::new();
     let plane = MediaPlane::start(settings, events, &supervisor, &Health::default()).unwrap();
-    let phones: Vec<Phone> = (0..3).map(|_| phone(&plane, RoomId(1))).collect();
+    let mut phones: Vec<Phone> = CODECS.map(|codec| phone(&plane, RoomId(1), codec)).into();
     // Recorded too: nobody empties the ring, which has room for all of it.
     plane.capture(RoomId(1), CaptureId(1), Instant::now()).unwrap();
     let mut sequence = 0;
     // Buffers grow, the jitter buffers learn, the first RTCP reports go out.
-    talk(&phones, &mut sequence, 500);
+    talk(&mut phones, &mut sequence, 500);
 
     let profiler = dhat::Profiler::builder().testing().build();
     let before = dhat::HeapStats::get().total_blocks;
-    let read = talk(&phones, &mut sequence, 300);
+    let read = talk(&mut phones, &mut sequence, 300);
     let allocated = dhat::HeapStats::get().total_blocks - before;
     drop(profiler);
 
-    assert!(read > 800, "only {read} of 900 packets came back");
+    assert!(read > 1_400, "only {read} of 1 500 packets came back");
     assert!(
         allocated <= REPORT_BLOCKS,
         "{allocated} heap blocks for {read} packets in and as many out"

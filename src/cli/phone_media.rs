@@ -1,9 +1,11 @@
 //! Audio of the test phone: a 20 ms clock, digits, a file to say, a file to keep.
 
 use super::phone_report::Report;
-use crate::media::{law, ntp};
+use crate::media::ntp;
+use omnigate_audio::codec::Encoder;
 use omnigate_audio::dtmf::Key;
 use omnigate_audio::level;
+use omnigate_audio::opus::EncoderSettings;
 use omnigate_rtp::playout::{PayloadKind, Playout, PlayoutSettings};
 use omnigate_rtp::session::RtcpSession;
 use omnigate_rtp::telephone_event::{DEFAULT_PRESS, Sender};
@@ -16,6 +18,7 @@ use tokio::net::UdpSocket;
 
 const TICK: Duration = Duration::from_millis(20);
 const FRAME: usize = 160;
+const RATE_HZ: u32 = 8_000;
 /// Ticks between two keys.
 const GAP_TICKS: i32 = 5;
 /// Ticks of a comma.
@@ -25,6 +28,7 @@ pub(super) struct PhoneMedia {
     rtp: UdpSocket,
     rtcp: UdpSocket,
     agreed: Agreed,
+    encoder: Encoder,
     sender: RtpSender,
     session: RtcpSession,
     playout: Playout,
@@ -63,6 +67,7 @@ impl PhoneMedia {
             rtp,
             rtcp,
             keys: Sender::new(agreed.telephone_event_sent.unwrap_or(101), 8_000),
+            encoder: encoder(&agreed)?,
             agreed,
             sender: RtpSender::new(ssrc, rand::random::<u16>() >> 1, rand::random()),
             session: RtcpSession::new(Instant::now(), u64::from(ssrc)),
@@ -80,6 +85,9 @@ impl PhoneMedia {
     }
 
     pub(super) fn set_agreed(&mut self, agreed: Agreed) {
+        if let Ok(encoder) = encoder(&agreed) {
+            self.encoder = encoder;
+        }
         self.agreed = agreed;
     }
 
@@ -115,15 +123,15 @@ impl PhoneMedia {
         let now = Instant::now();
         self.session
             .on_rtp(packet.ssrc, packet.sequence, packet.timestamp, now, 8_000);
-        if Some(packet.payload_type) == self.agreed.telephone_event {
+        if self.agreed.telephone_events.contains(&packet.payload_type) {
             self.playout.skip(packet.sequence);
-        } else if let Some((_, p)) = self
+        } else if let Some((_, codec)) = self
             .agreed
             .receive
             .iter()
             .find(|(pt, _)| *pt == packet.payload_type)
         {
-            self.playout.push(now, &packet, PayloadKind::G711(law(*p)));
+            self.playout.push(now, &packet, PayloadKind::Speech(*codec));
         }
     }
 
@@ -148,9 +156,10 @@ impl PhoneMedia {
                 }
             }
             let mut codes = [0u8; FRAME];
-            law(self.agreed.payload).encode(&pcm, &mut codes);
+            let length = self.encoder.encode(&pcm, &mut codes).unwrap_or(0);
+            let codes = codes.get(..length).unwrap_or_default();
             self.sender
-                .write(self.agreed.payload_type, self.ticks == 1, &codes, &mut packet);
+                .write(self.agreed.payload_type, self.ticks == 1, codes, &mut packet);
             self.sender.advance(FRAME as u32);
         }
         if self.agreed.direction.sends() {
@@ -203,6 +212,11 @@ impl PhoneMedia {
         report.mos =
             (s.received > 0).then(|| quality::mos(s.loss_fraction, jitter, s.rtt, quality::Codec::G711));
     }
+}
+
+/// Of the codec that is agreed on: G.711, for the phone offers nothing else.
+fn encoder(agreed: &Agreed) -> Result<Encoder, omnigate_audio::Error> {
+    agreed.codec.encoder(RATE_HZ, EncoderSettings::default())
 }
 
 pub(super) fn clock() -> tokio::time::Interval {

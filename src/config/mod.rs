@@ -4,6 +4,7 @@
 //! the rest of it). `config/omnigate.toml` documents the same for operators; a test holds the two together.
 
 mod api;
+mod codec;
 mod directory;
 #[cfg(test)]
 mod example;
@@ -35,6 +36,7 @@ mod warnings;
 mod webhook;
 
 pub use api::Api;
+pub use codec::TrunkCodec;
 pub use directory::Directory;
 pub use faults::{Fault, Faults};
 pub use http::{Http, HttpLimits};

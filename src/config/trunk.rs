@@ -1,5 +1,6 @@
 //! `[[trunk]]`
 
+use super::codec::{TrunkCodec, check_codecs};
 use super::faults::Faults;
 use super::ivr::Language;
 use super::outbound::{CallerNumber, IdentityField, KeyPath, NumberFormat, gateway_fault, is_destination};
@@ -10,6 +11,7 @@ use super::sip::{Sip, SipTransport};
 use super::terms::{CalledField, CallerField, EarlyMediaRule, ReliableRule, Session};
 use super::tls::TrunkTls;
 use ipnet::IpNet;
+use omnigate_audio::codec::Codec;
 use omnigate_number::{Country, NumberPattern, PhoneNumber};
 use omnigate_omnitalk::RecordPolicy;
 use omnigate_room::Secret;
@@ -26,6 +28,8 @@ section! {
         /// Networks that media may come from though SDP names another address, beside the host that SDP names and the one
         /// that the call's SIP comes from; empty: those of `allow`.
         media: Vec<IpNet> = Vec::new();
+        /// Codecs, the preferred one first.
+        codecs: Vec<TrunkCodec> = vec![TrunkCodec(Codec::Pcma), TrunkCodec(Codec::Pcmu)];
         /// Numbers that may be dialled; a trailing `*` stands for any rest; empty: any number.
         numbers: Vec<String> = Vec::new();
         /// Numbering plan, ISO code.
@@ -151,6 +155,7 @@ impl Check for Trunk {
                 check_outbound(self, path, country, faults);
             }
         }
+        check_codecs(&self.codecs, &join(path, "codecs"), faults);
         if self.allow.is_empty()
             && self.register.registrar.is_none()
             && self.tls.peer.is_empty()

@@ -95,9 +95,9 @@ impl Session {
     fn new(trunk: Arc<Trunk>, peer: IpAddr, local: LocalMedia, called: bool) -> Session {
         Session {
             early: trunk.terms().takes_early_media(&Headers::default(), false),
+            negotiator: negotiator(local, &trunk),
             trunk,
             peer,
-            negotiator: Negotiator::new(local, rand::random::<u32>().into()),
             agreed: None,
             called,
             confirmed: false,
@@ -457,10 +457,10 @@ impl Line {
             return;
         }
         debug!(
-            codec = agreed.payload.name(),
+            codec = agreed.codec.name(),
             ptime = agreed.ptime_ms,
             held = agreed.held(),
-            events = agreed.telephone_event.is_some(),
+            events = !agreed.telephone_events.is_empty(),
             "media agreed"
         );
         self.ping_at = agreed.held().then(|| now() + HELD_PING);
@@ -546,6 +546,11 @@ impl Line {
             self.confirm();
         }
     }
+}
+
+/// Of a new session, by the trunk's terms.
+fn negotiator(local: LocalMedia, trunk: &Trunk) -> Negotiator {
+    Negotiator::new(local, rand::random::<u32>().into(), trunk.media_terms())
 }
 
 /// What happens in a dialog next; nothing without one.

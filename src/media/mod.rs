@@ -41,8 +41,6 @@ mod stats;
 mod tap;
 mod video;
 
-pub(crate) use sound::g711_out::law;
-
 pub use error::MediaError;
 pub use event::{LegEvent, LegFigures, PeerEvent};
 pub use ids::{LegId, PlaybackId};

@@ -293,7 +293,7 @@ impl Shard {
                     leg.end(now, &self.outlet.figures);
                 }
             }
-            LegOrder::SetMedia(agreed) => self.with_leg(id, |leg| leg.set_media(*agreed, now)),
+            LegOrder::SetMedia(agreed) => self.rooms.set_media(id, *agreed, now),
             LegOrder::Play(playback_id, playback) => self.with_leg(id, |leg| leg.play(playback_id, playback)),
             LegOrder::StopPlayback => self.with_leg(id, Leg::stop_playback),
             LegOrder::SetSources(sources) => self.with_leg(id, |leg| leg.set_sources(sources)),

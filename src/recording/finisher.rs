@@ -148,7 +148,7 @@ impl Finisher {
         let read =
             || -> Result<_, FinishError> { Ok(CaptureReader::new(BufReader::new(File::open(&capture)?))?) };
         let timeline = survey(read()?, span)?;
-        let rate_hz = if timeline.members.values().any(|member| member.opus) {
+        let rate_hz = if timeline.members.values().any(|member| member.wide) {
             WIDE_HZ
         } else {
             NARROW_HZ

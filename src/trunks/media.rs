@@ -1,7 +1,8 @@
-//! Where a trunk's media may go to and come from.
+//! What a trunk's media are: codecs, and where they may go to and come from.
 
 use super::Trunk;
 use crate::media::MediaSources;
+use omnigate_sip::Terms;
 use std::net::{IpAddr, Ipv4Addr};
 
 impl Trunk {
@@ -24,6 +25,13 @@ impl Trunk {
             return Err(format!("media address {address} cannot be meant for this side"));
         }
         Ok(())
+    }
+
+    /// What is wanted of a session by this trunk.
+    pub fn media_terms(&self) -> Terms {
+        Terms {
+            codecs: self.codecs.clone(),
+        }
     }
 
     /// Who may send the media of a call whose INVITE came from `peer`, beside the host that SDP names.

@@ -6,7 +6,7 @@
 //! | `doorkeeper` | who is asked for a password before a call comes in |
 //! | `identity` | who calls and who is called, from an INVITE |
 //! | `registrar` | where a trunk registers, so that calls come in by there |
-//! | `media` | where media may go to and come from |
+//! | `media` | codecs, and where media may go to and come from |
 //! | `rules` | what a trunk and a service say about calls out |
 //! | `outbound` | which trunks a call goes out by, what it shows, and whether it may be made |
 //! | `ping` | what gateways are asked, to see whether they are there |
@@ -34,6 +34,7 @@ pub use usage::{Channel, ServiceCall, Usage};
 
 use crate::config::{self, CalledField, CallerField, Language};
 use ipnet::IpNet;
+use omnigate_audio::codec::Codec;
 use omnigate_number::{Country, NumberPattern};
 use omnigate_omnitalk::RecordPolicy;
 use omnigate_room::Secret;
@@ -62,6 +63,8 @@ pub struct Trunk {
     media: Arc<[IpNet]>,
     /// They are named, and not those that may send SIP.
     names_media: bool,
+    /// The preferred one first.
+    codecs: Arc<[Codec]>,
     numbers: Vec<NumberPattern>,
     registrar: Option<Arc<Registrar>>,
     terms: Terms,
@@ -120,6 +123,7 @@ impl Trunks {
                 media: if t.media.is_empty() { &t.allow } else { &t.media }
                     .as_slice()
                     .into(),
+                codecs: t.codecs.iter().map(|codec| codec.0).collect(),
                 numbers: t.numbers.iter().filter_map(pattern).collect(),
                 registrar: registrar.clone(),
                 terms: Terms::new(t),

@@ -8,10 +8,17 @@ use std::process::Command;
 
 /// A sine of a quarter of full scale, at 8 kHz.
 pub fn tone(hertz: f64, seconds: f64) -> Vec<i16> {
-    let samples = (seconds * 8_000.0) as usize;
-    (0..samples)
-        .map(|n| (8_192.0 * (TAU * hertz * n as f64 / 8_000.0).sin()) as i16)
-        .collect()
+    tones(&[hertz], seconds, 8_000)
+}
+
+/// Sines that are together a quarter of full scale.
+pub fn tones(hertz: &[f64], seconds: f64, rate_hz: u32) -> Vec<i16> {
+    let each = 8_192.0 / hertz.len() as f64;
+    let at = |n: usize| {
+        let turns = n as f64 / f64::from(rate_hz);
+        hertz.iter().map(|f| each * (TAU * f * turns).sin()).sum::<f64>() as i16
+    };
+    (0..(seconds * f64::from(rate_hz)) as usize).map(at).collect()
 }
 
 /// Level of one frequency, dB below a full-scale sine.

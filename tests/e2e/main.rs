@@ -59,4 +59,5 @@ mod softphone;
 mod transfers;
 mod trunk_status;
 mod turn;
+mod wideband;
 mod wire;

@@ -98,6 +98,51 @@ fn media_that_cannot_be_reached_or_cannot_be_meant_is_refused_with_488() {
     }
 }
 
+/// A fax: what a gateway offers when it has heard one.
+const T38: &str = "m=image 49174 udptl t38\r\na=T38FaxVersion:0\r\n";
+
+#[test]
+fn fax_is_refused_beside_sound_and_alone_and_the_call_stays() {
+    let service = Service::start("");
+    let peer = Peer::new(service.sip_udp);
+    let beside = format!("{SDP}{T38}");
+    let invite = request(
+        "INVITE sip:07012345678@127.0.0.1 SIP/2.0",
+        "INVITE",
+        &peer.via(),
+        "Content-Type: application/sdp\r\n",
+        &beside,
+    );
+    let ok = peer.call(&invite);
+    assert_eq!(media(&ok)[1..], ["m=image 0 udptl t38"], "{ok}");
+    let alone = SDP.replace("m=audio 49170 RTP/AVP 0\r\n", T38);
+    let fields = format!("{}\r\nContent-Type: application/sdp\r\n", peer.contact());
+    let refused = peer.ask(&within(&ok, &peer.via(), "INVITE", 9, &fields, &alone));
+    assert_eq!(status(&refused), 488, "{refused}");
+    assert!(
+        line(&refused, "Warning:").starts_with("Warning: 304 "),
+        "{refused}"
+    );
+    peer.send(within(&refused, &peer.via(), "ACK", 9, "", "").as_bytes());
+    let bye = peer.ask(&within(&ok, &peer.via(), "BYE", 10, "", ""));
+    assert_eq!(status(&bye), 200, "{bye}");
+    assert_eq!(service.last_reason(), "caller_hung_up");
+}
+
+#[test]
+fn a_codec_that_the_trunk_does_not_have_gets_488_that_names_both_sides() {
+    let service = Service::start("[[trunk]]\ncodecs = [\"g722\", \"pcma\"]\n");
+    let peer = Peer::new(service.sip_udp);
+    let refused = offered(&peer, &SDP.replace("RTP/AVP 0", "RTP/AVP 18"));
+    assert_eq!(status(&refused), 488, "{refused}");
+    let warning = line(&refused, "Warning:");
+    assert!(
+        warning.contains("offered G729/8000; allowed G722/8000, PCMA/8000"),
+        "{refused}"
+    );
+    peer.send(within(&refused, &peer.via(), "ACK", 8, "", "").as_bytes());
+}
+
 #[test]
 fn an_offer_beside_isup_is_taken() {
     let service = Service::start("");

@@ -10,9 +10,30 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+/// In which codec a phone speaks, and what it says.
+pub struct Voice {
+    /// As baresip names it: name, rate of the sound and channels.
+    pub codec: &'static str,
+    /// What it says, at `rate_hz`.
+    pub says: Vec<i16>,
+    pub rate_hz: u32,
+}
+
+impl Voice {
+    /// A tone in G.711.
+    fn narrow(hertz: f64) -> Voice {
+        Voice {
+            codec: "PCMA/8000/1",
+            says: tone(hertz, 60.0),
+            rate_hz: 8_000,
+        }
+    }
+}
+
 /// Ends the call when dropped.
 pub struct Softphone {
     child: Child,
+    rate_hz: u32,
     says: Lines,
     dir: PathBuf,
     address: SocketAddr,
@@ -84,10 +105,15 @@ impl Softphone {
 
     /// The same by any SIP address on this machine, over its transport and family.
     pub fn dial_uri(service: &Service, from: &str, uri: &str, hertz: f64) -> Softphone {
+        Softphone::dial_saying(service, from, uri, &Voice::narrow(hertz))
+    }
+
+    /// The same in another codec.
+    pub fn dial_saying(service: &Service, from: &str, uri: &str, voice: &Voice) -> Softphone {
         let host = if uri.contains('[') { "[::1]" } else { "127.0.0.1" };
         let dir = service.dir.join("baresip");
         let any: SocketAddr = format!("{host}:0").parse().unwrap();
-        let phone = Softphone::start(dir, any, from, hertz, "", &["-e", &format!("/dial {uri}")]);
+        let phone = Softphone::start(dir, any, from, voice, "", &["-e", &format!("/dial {uri}")]);
         phone.says.wait_for("Call established");
         phone
     }
@@ -102,7 +128,7 @@ impl Softphone {
         let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let dial = ["-e", &format!("/dial {uri}")];
         let from = format!("01012345678;auth_user={user};auth_pass={password}");
-        let phone = Softphone::start(dir, any, &from, 440.0, "", &dial);
+        let phone = Softphone::start(dir, any, &from, &Voice::narrow(440.0), "", &dial);
         let up = phone.says.within("Call established", Duration::from_secs(5));
         up.map(|_| phone)
     }
@@ -112,27 +138,32 @@ impl Softphone {
         let dir = service.dir.join("baresip");
         let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let dial = ["-e", &format!("/dial {uri}")];
-        let phone = Softphone::start(dir, any, from, 440.0, &trust.settings(), &dial);
+        let phone = Softphone::start(dir, any, from, &Voice::narrow(440.0), &trust.settings(), &dial);
         phone.says.wait_for("Call established");
         phone
     }
 
     /// Like [`Softphone::waits`], for calls by TLS too: those come to the port after [`Softphone::address`].
     pub fn waits_for_tls(number: &str, hertz: f64, trust: &Trust) -> Softphone {
-        Softphone::wait(number, hertz, &trust.settings())
+        Softphone::wait(number, &Voice::narrow(hertz), &trust.settings())
     }
 
     /// One with this number that waits for a call, and will say a tone.
     pub fn waits(number: &str, hertz: f64) -> Softphone {
-        Softphone::wait(number, hertz, "")
+        Softphone::waits_saying(number, &Voice::narrow(hertz))
     }
 
-    fn wait(number: &str, hertz: f64, settings: &str) -> Softphone {
+    /// The same in another codec.
+    pub fn waits_saying(number: &str, voice: &Voice) -> Softphone {
+        Softphone::wait(number, voice, "")
+    }
+
+    fn wait(number: &str, voice: &Voice, settings: &str) -> Softphone {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("omnigate-e2e-phone-{}-{n}", std::process::id()));
         let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let phone = Softphone::start(dir, free, number, hertz, settings, &[]);
+        let phone = Softphone::start(dir, free, number, voice, settings, &[]);
         phone.says.wait_for("baresip is ready");
         phone
     }
@@ -141,7 +172,7 @@ impl Softphone {
         dir: PathBuf,
         listen: SocketAddr,
         from: &str,
-        hertz: f64,
+        voice: &Voice,
         settings: &str,
         more: &[&str],
     ) -> Softphone {
@@ -149,20 +180,24 @@ impl Softphone {
         let host = if ip.is_ipv6() { "[::1]" } else { "127.0.0.1" };
         std::fs::create_dir_all(&dir).unwrap();
         let microphone = dir.join("says.wav");
-        omnigate_audio::wav::write(&microphone, &tone(hertz, 60.0), 8_000).unwrap();
+        let rate_hz = voice.rate_hz;
+        omnigate_audio::wav::write(&microphone, &voice.says, rate_hz).unwrap();
         let modules = ["/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules"]
             .into_iter()
             .find(|p| std::path::Path::new(p).is_dir())
             .expect("baresip; scripts/test installs it");
         let config = format!(
-            "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule aubridge.so\nmodule_app account.so\nmodule_app menu.so\nnet_interface {ip}\nsip_listen {listen}\nrtp_ports 46000-47000\naudio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,ear\nausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nsnd_path {}\n{settings}",
+            "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule g722.so\nmodule opus.so\nmodule l16.so\nmodule aufile.so\nmodule sndfile.so\nmodule aubridge.so\nmodule_app account.so\nmodule_app menu.so\nnet_interface {ip}\nsip_listen {listen}\nrtp_ports 46000-47000\naudio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,ear\nausrc_srate {rate_hz}\nauplay_srate {rate_hz}\nausrc_channels 1\nauplay_channels 1\nsnd_path {}\n{settings}",
             microphone.display(),
             dir.display()
         );
         std::fs::write(dir.join("config"), config).unwrap();
         // What follows the number are parameters of the account.
         let (number, account) = from.split_once(';').unwrap_or((from, ""));
-        let account = format!("<sip:{number}@{host}>;regint=0;audio_codecs=PCMA/8000/1;{account}\n");
+        let account = format!(
+            "<sip:{number}@{host}>;regint=0;audio_codecs={};{account}\n",
+            voice.codec
+        );
         std::fs::write(dir.join("accounts"), account).unwrap();
         std::fs::write(dir.join("contacts"), "").unwrap();
         let mut child = Command::new("baresip")
@@ -178,6 +213,7 @@ impl Softphone {
         Softphone {
             child,
             says,
+            rate_hz,
             dir,
             address: listen,
         }
@@ -195,7 +231,7 @@ impl Softphone {
         self.says.wait_for("Call established");
     }
 
-    /// Waits for the other side to hang up a call of more than a second; what it heard, at 8 kHz.
+    /// Waits for the other side to hang up a call of more than a second; what it heard, at the rate of what it says.
     pub fn until_hung_up(mut self) -> Vec<i16> {
         self.says.wait_for("terminated (duration");
         self.quit()
@@ -211,7 +247,7 @@ impl Softphone {
         }
     }
 
-    /// Hangs up; what it heard, at 8 kHz.
+    /// Hangs up; what it heard, at the rate of what it says.
     pub fn hang_up(mut self) -> Vec<i16> {
         self.child.stdin.as_mut().unwrap().write_all(b"b").unwrap();
         // The end of a call of less than a second is not told; its BYE goes out with this line.
@@ -232,7 +268,7 @@ impl Softphone {
             .map(|entry| entry.unwrap().path())
             .find(|path| path.to_string_lossy().ends_with("-dec.wav"))
             .expect("baresip kept what it heard");
-        omnigate_audio::wav::read(heard, 8_000).unwrap()
+        omnigate_audio::wav::read(heard, self.rate_hz).unwrap()
     }
 }
 

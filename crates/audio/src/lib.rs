@@ -6,10 +6,12 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod codec;
 pub mod comfort_noise;
 pub mod dtmf;
 pub mod error;
 pub mod g711;
+pub mod g722;
 pub mod level;
 pub mod mix;
 pub mod opus;

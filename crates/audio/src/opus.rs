@@ -11,6 +11,9 @@ pub const MAX_PACKET_SAMPLES_48K: usize = 5_760;
 /// A safe size for one encoded 20 ms packet, in bytes (RFC 6716 section 3.2.1: a frame has at most 1 275).
 pub const MAX_PACKET_BYTES: usize = 1_276;
 
+/// Lengths of a frame in steps of 10 ms (RFC 6716 section 2.1.4); shorter ones are not for speech.
+const FRAMES_10_MS: [usize; 4] = [1, 2, 4, 6];
+
 /// Below this complexity libopus counts the bitrate as 4/5 of itself and needs a higher declared loss to code LBRR.
 const LOW_COMPLEXITY: u8 = 1;
 const LOW_COMPLEXITY_MIN_LOSS: u8 = 10;
@@ -51,7 +54,7 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// An encoder of 20 ms frames at `rate_hz` (8 000, 12 000, 16 000, 24 000 or 48 000).
+    /// An encoder of frames at `rate_hz` (8 000, 12 000, 16 000, 24 000 or 48 000).
     pub fn new(rate_hz: u32, settings: EncoderSettings) -> Result<Self> {
         check_rate(rate_hz)?;
         let mut inner = ::opus::Encoder::new(rate_hz, ::opus::Channels::Mono, ::opus::Application::Voip)?;
@@ -83,10 +86,10 @@ impl Encoder {
         Ok(())
     }
 
-    /// Encodes exactly 20 ms into `out` and returns the packet's length in bytes.
+    /// Encodes a frame of exactly 10, 20, 40 or 60 ms into `out` and returns the packet's length in bytes.
     pub fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> Result<usize> {
         let expected = frame_samples(self.rate_hz);
-        if pcm.len() != expected {
+        if !FRAMES_10_MS.iter().any(|tens| expected * tens / 2 == pcm.len()) {
             return Err(Error::WrongLength {
                 expected,
                 actual: pcm.len(),

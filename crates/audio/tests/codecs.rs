@@ -67,10 +67,10 @@ fn wrong_rates_and_lengths_are_errors() {
     assert!(matches!(Decoder::new(0), Err(Error::UnsupportedRate(0))));
     let mut encoder = Encoder::new(8_000, EncoderSettings::default()).unwrap();
     assert!(matches!(
-        encoder.encode(&[0; 80], &mut [0; 100]),
+        encoder.encode(&[0; 81], &mut [0; 100]),
         Err(Error::WrongLength {
             expected: 160,
-            actual: 80
+            actual: 81
         })
     ));
     let mut decoder = Decoder::new(8_000).unwrap();

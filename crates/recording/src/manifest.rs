@@ -138,8 +138,11 @@ pub struct MemberTimeline {
     pub packets: u64,
     /// Sequence numbers that never came.
     pub lost: u64,
-    /// Whether it speaks Opus, and not G.711.
+    /// Whether it speaks Opus.
     pub opus: bool,
+    /// Whether it speaks a codec of more than the telephone band.
+    #[serde(default)]
+    pub wide: bool,
     /// RTP sources in their order, each with the moment of its first packet.
     pub sources: Vec<(u32, u64)>,
     /// Pauses between two packets of over a second: hold, discontinuous transmission, or a broken way.

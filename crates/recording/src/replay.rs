@@ -7,6 +7,7 @@ use crate::{FRAME_US, Result, Span};
 use omnigate_audio::frame_samples;
 use omnigate_audio::level::TalkDetector;
 use omnigate_audio::mix::{self, Limiter};
+use omnigate_rtp::playout::PayloadKind;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{Read, Seek};
 
@@ -35,6 +36,8 @@ struct Member {
     changes: VecDeque<(u64, Change)>,
     /// Made with the first packet, which tells the codec.
     voice: Option<Voice>,
+    /// That of the codec before, until it has been heard to its end.
+    before: Option<Voice>,
     present: bool,
     muted: bool,
     held: bool,
@@ -192,6 +195,7 @@ impl Member {
             events: VecDeque::new(),
             changes: VecDeque::new(),
             voice: None,
+            before: None,
             present: false,
             muted: false,
             held: false,
@@ -211,9 +215,15 @@ impl Member {
             }
         }
         while let Some((place_us, packet)) = self.straight.pop(at_us + AHEAD_US) {
-            let voice = match &mut self.voice {
-                Some(voice) => voice,
-                none => none.insert(Voice::new(packet.kind.into(), rate_hz, at_us)?),
+            let voice = match (&mut self.voice, PayloadKind::from(packet.kind)) {
+                (Some(voice), kind) if voice.speaks(kind) => voice,
+                (voice, PayloadKind::Speech(codec)) => {
+                    let new = Voice::new(codec, rate_hz, at_us)?;
+                    self.before = voice.take();
+                    voice.insert(new)
+                }
+                // Noise before any speech.
+                (_, PayloadKind::ComfortNoise) => continue,
             };
             while let Some((_, sequence)) = self.events.pop_front_if(|(when, _)| *when <= place_us) {
                 voice.skip(sequence);
@@ -223,6 +233,14 @@ impl Member {
         match &mut self.voice {
             Some(voice) => voice.pull(&mut self.frame)?,
             None => self.frame.fill(0),
+        }
+        if let Some(before) = &mut self.before {
+            let mut rest = vec![0; self.frame.len()];
+            before.pull(&mut rest)?;
+            for (sample, rest) in self.frame.iter_mut().zip(rest) {
+                *sample = sample.saturating_add(rest);
+            }
+            self.before.take_if(|before| before.is_silent());
         }
         if paused || self.muted || self.held || !self.present {
             self.frame.fill(0);

@@ -6,6 +6,7 @@
 //! followed. Live, half of this is unknown: what comes later.
 
 use crate::capture::MediaKind;
+use omnigate_rtp::playout::PayloadKind;
 use std::collections::VecDeque;
 
 /// Packets this long before and after count, microseconds.
@@ -52,13 +53,6 @@ struct Last {
     arrival_us: u64,
 }
 
-fn clock(kind: MediaKind) -> u32 {
-    match kind {
-        MediaKind::Opus => 48_000,
-        MediaKind::Pcmu | MediaKind::Pcma | MediaKind::ComfortNoise => 8_000,
-    }
-}
-
 impl Straightener {
     /// Takes the next packet, in order of arrival.
     pub(crate) fn push(&mut self, arrival_us: u64, packet: Packet) {
@@ -84,7 +78,7 @@ impl Straightener {
 
     /// The media time of a packet on the current time line, or on a new one that begins with it.
     fn media_us(&mut self, arrival_us: u64, packet: &Packet) -> i64 {
-        let rate = clock(packet.kind);
+        let rate = PayloadKind::from(packet.kind).clock_rate();
         let on_line = self
             .last
             .filter(|last| last.ssrc == packet.ssrc && last.clock == rate);

@@ -3,6 +3,8 @@
 use crate::capture::{CaptureReader, MediaKind, RecordKind};
 use crate::manifest::{Interval, MemberTimeline, Timeline};
 use crate::{Result, Span};
+use omnigate_audio::codec::Band;
+use omnigate_rtp::playout::PayloadKind;
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 
@@ -74,6 +76,7 @@ pub fn survey<R: Read + Seek>(mut reader: CaptureReader<R>, span: Span) -> Resul
             RecordKind::Media(media) if inside => {
                 one.line.packets += 1;
                 one.line.opus |= media.kind == MediaKind::Opus;
+                one.line.wide |= is_wide(media.kind);
                 if one
                     .line
                     .sources
@@ -103,6 +106,14 @@ pub fn survey<R: Read + Seek>(mut reader: CaptureReader<R>, span: Span) -> Resul
         .filter(|(_, line)| !line.present.is_empty() || line.packets > 0)
         .collect();
     Ok(timeline)
+}
+
+/// Whether it carries more than the telephone band.
+fn is_wide(kind: MediaKind) -> bool {
+    match PayloadKind::from(kind) {
+        PayloadKind::Speech(codec) => codec.band() > Band::Narrow,
+        PayloadKind::ComfortNoise => false,
+    }
 }
 
 impl Seen {

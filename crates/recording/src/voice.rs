@@ -6,6 +6,7 @@
 
 use crate::Result;
 use crate::straighten::Packet;
+use omnigate_audio::codec::{Codec, Decoder};
 use omnigate_audio::comfort_noise::ComfortNoise;
 use omnigate_audio::plc::Concealer;
 use omnigate_audio::resample::Resampler;
@@ -25,9 +26,7 @@ const TAIL_US: i64 = 30_000;
 const NOISE_US: i64 = 1_000_000;
 /// Opus packets of at most this many bytes are pauses (DTX).
 const DTX_BYTES: usize = 2;
-/// Rate of G.711, Hz.
-const NARROW_HZ: u32 = 8_000;
-/// What the resampler adds, microseconds: telephones in a wider recording are that much earlier.
+/// What the resampler adds, microseconds: whoever comes at another rate than the recording's is that much earlier.
 const RESAMPLER_US: i64 = 5_000;
 
 /// What sounds in a hole after the last packet.
@@ -44,6 +43,9 @@ enum After {
 }
 
 pub(crate) struct Voice {
+    codec: Codec,
+    decoder: Decoder,
+    /// The codec's own rate, Hz.
     rate_hz: u32,
     /// Made and not taken yet.
     ready: VecDeque<i16>,
@@ -52,40 +54,57 @@ pub(crate) struct Voice {
     write: i64,
     last: Option<(u32, u16)>,
     after: After,
-    opus: Option<opus::Decoder>,
     concealer: Concealer,
     noise: ComfortNoise,
-    /// For telephones in a wider recording.
-    up: Option<(Resampler, Vec<i16>)>,
+    /// To the recording's rate, where that is another one.
+    converter: Option<(Resampler, Vec<i16>)>,
 }
 
 impl Voice {
-    /// The voice of a member whose first packet is of this kind, in a recording at `rate_hz`, from `start_us` on.
-    pub(crate) fn new(kind: PayloadKind, rate_hz: u32, start_us: u64) -> Result<Voice> {
-        let narrow = kind != PayloadKind::Opus && rate_hz != NARROW_HZ;
-        let own_hz = if narrow { NARROW_HZ } else { rate_hz };
-        let up = narrow
+    /// The voice of a member who speaks in `codec`, in a recording at `rate_hz`, from `start_us` on.
+    pub(crate) fn new(codec: Codec, rate_hz: u32, start_us: u64) -> Result<Voice> {
+        let own_hz = codec.rate_hz(rate_hz);
+        let converter = (own_hz != rate_hz)
             .then(|| Resampler::new(own_hz, rate_hz))
             .transpose()?
-            .map(|up| (up, vec![0; frame_samples(own_hz)]));
-        let delay_us = if up.is_some() { RESAMPLER_US } else { 0 };
+            .map(|converter| (converter, vec![0; frame_samples(own_hz)]));
+        let delay_us = if converter.is_some() { RESAMPLER_US } else { 0 };
         let mut voice = Voice {
+            codec,
+            decoder: codec.decoder(rate_hz)?,
             rate_hz: own_hz,
             ready: VecDeque::new(),
             read: 0,
             write: 0,
             last: None,
             after: After::Silence,
-            opus: (kind == PayloadKind::Opus)
-                .then(|| opus::Decoder::new(own_hz))
-                .transpose()?,
-            concealer: Concealer::new(),
+            concealer: Concealer::new(own_hz),
             noise: ComfortNoise::new(1),
-            up,
+            converter,
         };
         voice.read = voice.samples(start_us as i64 + delay_us);
         voice.write = voice.read;
         Ok(voice)
+    }
+
+    /// Whether a packet of this kind is for it, and not for the voice of another codec.
+    pub(crate) fn speaks(&self, kind: PayloadKind) -> bool {
+        match kind {
+            PayloadKind::ComfortNoise => true,
+            PayloadKind::Speech(codec) => codec == self.codec,
+        }
+    }
+
+    /// Nothing is heard of it any more, unless something comes.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.after == After::Silence && self.ready.is_empty()
+    }
+
+    fn opus(&mut self) -> Option<&mut opus::Decoder> {
+        match &mut self.decoder {
+            Decoder::Opus(decoder) => Some(decoder),
+            _ => None,
+        }
     }
 
     fn samples(&self, us: i64) -> i64 {
@@ -151,9 +170,9 @@ impl Voice {
     /// A lost stretch: the copy in the packet after it for its end, the rest made up.
     fn make_up(&mut self, samples: i64, next: &Packet) {
         let frame = frame_samples(self.rate_hz) as i64;
-        let copy = self.opus.is_some() && samples >= frame && opus::has_fec(&next.payload);
+        let copy = self.codec == Codec::Opus && samples >= frame && opus::has_fec(&next.payload);
         self.conceal(if copy { samples - frame } else { samples });
-        if let Some(decoder) = self.opus.as_mut().filter(|_| copy) {
+        if let Some(decoder) = self.opus().filter(|_| copy) {
             let mut pcm = vec![0; frame as usize];
             if decoder.decode_fec(&next.payload, &mut pcm).is_ok() {
                 self.put(&pcm);
@@ -166,8 +185,8 @@ impl Voice {
         let Ok(mut left) = usize::try_from(samples) else {
             return;
         };
-        if let Some(decoder) = &mut self.opus {
-            let step = self.rate_hz as usize / 100;
+        let step = self.rate_hz as usize / 100;
+        if let Some(decoder) = self.opus() {
             let mut all = Vec::new();
             left = left / step * step;
             while left > 0 {
@@ -233,27 +252,24 @@ impl Voice {
                 self.noise.update(&packet.payload);
                 self.after = After::ComfortNoise;
             }
-            PayloadKind::G711(law) => {
-                let mut pcm = vec![0; packet.payload.len()];
-                law.decode(&packet.payload, &mut pcm);
-                self.concealer.good(&mut pcm);
-                self.put(&pcm);
-                self.after = After::Speech;
-            }
-            PayloadKind::Opus => {
-                let Some(samples) = opus::packet_samples(&packet.payload, self.rate_hz) else {
+            PayloadKind::Speech(codec) => {
+                let Some(units) = codec.units(&packet.payload) else {
                     return;
                 };
-                let mut pcm = vec![0; samples];
-                let decoder = self.opus.as_mut();
-                let decoded = decoder.and_then(|decoder| decoder.decode(&packet.payload, &mut pcm).ok());
-                pcm.truncate(decoded.unwrap_or(samples));
-                self.put(&pcm);
-                self.after = if packet.payload.len() <= DTX_BYTES {
+                let samples = u64::from(units) * u64::from(self.rate_hz) / u64::from(codec.clock_hz());
+                let mut pcm = vec![0; samples as usize];
+                if let Ok(decoded) = self.decoder.decode(&packet.payload, &mut pcm) {
+                    pcm.truncate(decoded);
+                }
+                self.after = if codec == Codec::Opus && packet.payload.len() <= DTX_BYTES {
                     After::Dtx
                 } else {
                     After::Speech
                 };
+                if codec != Codec::Opus {
+                    self.concealer.good(&mut pcm);
+                }
+                self.put(&pcm);
             }
         }
     }
@@ -271,10 +287,10 @@ impl Voice {
             }
         }
         let mut taken = self.ready.drain(..wanted.min(self.ready.len()));
-        match &mut self.up {
-            Some((resampler, narrow)) => {
-                narrow.fill_with(|| taken.next().unwrap_or(0));
-                resampler.process(narrow, frame)?;
+        match &mut self.converter {
+            Some((converter, own)) => {
+                own.fill_with(|| taken.next().unwrap_or(0));
+                converter.process(own, frame)?;
             }
             None => frame.fill_with(|| taken.next().unwrap_or(0)),
         }

@@ -212,6 +212,7 @@ fn check(sides: &[Side], seconds: u64, rate: u32) {
         let line = &timeline.members[&side.member];
         assert_eq!(line.sources.len(), 1);
         assert_eq!(line.opus, side.kind == MediaKind::Opus);
+        assert_eq!(line.wide, side.kind == MediaKind::Opus);
         let lost = line.lost as f64 / (seconds as f64 * 50.0);
         assert!(side.dtx || (lost - side.loss).abs() < 0.005, "{lost}");
     }

@@ -15,7 +15,7 @@ mod output;
 
 use std::time::{Duration, Instant};
 
-use omnigate_audio::g711;
+use omnigate_audio::codec::Codec;
 
 use crate::RtpPacket;
 use crate::delay::DelayStatistic;
@@ -24,10 +24,8 @@ use crate::unwrap::Unwrapper;
 /// What a packet carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PayloadKind {
-    /// G.711, clock 8 000 Hz.
-    G711(g711::Law),
-    /// Opus, clock 48 000 Hz (RFC 7587).
-    Opus,
+    /// Speech in this codec.
+    Speech(Codec),
     /// Comfort noise of RFC 3389, clock 8 000 Hz: silence follows.
     ComfortNoise,
 }
@@ -36,8 +34,8 @@ impl PayloadKind {
     /// Units of the timestamp in a second.
     pub const fn clock_rate(self) -> u32 {
         match self {
-            PayloadKind::G711(_) | PayloadKind::ComfortNoise => 8_000,
-            PayloadKind::Opus => 48_000,
+            PayloadKind::Speech(codec) => codec.clock_hz(),
+            PayloadKind::ComfortNoise => 8_000,
         }
     }
 }

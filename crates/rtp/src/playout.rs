@@ -1,21 +1,22 @@
 //! Packets in, 20 ms of audio out: jitter buffer, decoders, concealment and changes of the delay for one inbound leg.
 //!
 //! The caller pulls with its own clock, so the difference to the far end's clock is absorbed here, by whole pitch
-//! periods. G.711 is decoded sample by sample, without a resampler; while nothing is lost and the delay fits, what was
-//! encoded comes out unchanged.
+//! periods. A codec is decoded at its own rate, and Opus at that of the output, so there is no resampler as long as a leg's
+//! rate suits its codec; while nothing is lost and the delay fits, what G.711 has encoded comes out unchanged. What a far end
+//! sends in another codec than that of its leg is brought to the leg's rate.
 
 use std::time::{Duration, Instant};
 
+use omnigate_audio::codec::{Codec, Decoder};
 use omnigate_audio::comfort_noise::ComfortNoise;
 use omnigate_audio::plc::Concealer;
+use omnigate_audio::resample::Resampler;
 use omnigate_audio::{frame_samples, level, opus, time_scale};
 
 pub use crate::jitter::PayloadKind;
 use crate::jitter::{JitterBuffer, Next};
 use crate::{Result, RtpPacket};
 
-/// G.711 packets of more than 120 ms, in bytes, are refused.
-const MAX_G711_BYTES: usize = 960;
 /// Decoded audio that waits with packets of 20 ms: one, a concealed one, what is left and a stretch. In frames of 20 ms;
 /// longer packets make room for themselves once.
 const READY_FRAMES: usize = 4;
@@ -23,6 +24,8 @@ const READY_FRAMES: usize = 4;
 const STRETCH_PAUSE_FRAMES: u32 = 5;
 /// Below this level, in dBov, changes are not heard.
 const QUIET_DBOV: f32 = -50.0;
+/// What is pulled, milliseconds.
+const PULLED_MS: usize = 20;
 /// Audio that is looked at for shortening: two of the longest periods, in milliseconds.
 const SHORTEN_MS: usize = 30;
 /// The delay may exceed the target by this, or by a quarter, before it is shortened.
@@ -41,7 +44,7 @@ const MAX_ROUNDS: usize = 64;
 /// How to play one leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlayoutSettings {
-    /// Sample rate of what is pulled, Hz: 8 000, 12 000, 16 000, 24 000 or 48 000; G.711 has 8 000 only.
+    /// Sample rate of what is pulled, Hz: 8 000, 12 000, 16 000, 24 000 or 48 000.
     pub output_rate_hz: u32,
     /// Lower limit of the target delay.
     pub min_delay: Duration,
@@ -127,19 +130,40 @@ enum Pause {
     Dtx(u32),
 }
 
+/// A codec and its decoder.
+#[derive(Debug)]
+struct Stream {
+    codec: Codec,
+    decoder: Decoder,
+}
+
+impl Stream {
+    /// The one that conceals by itself.
+    fn opus(&mut self) -> Option<&mut opus::Decoder> {
+        match &mut self.decoder {
+            Decoder::Opus(decoder) => Some(decoder),
+            _ => None,
+        }
+    }
+}
+
 /// Plays one inbound leg.
 #[derive(Debug)]
 pub struct Playout {
+    /// Rate of what is pulled, Hz.
+    output_hz: u32,
+    /// Rate at which sound is made: that of the codec, Hz.
     rate_hz: u32,
+    /// Between the two, where they differ.
+    converter: Option<Resampler>,
     jitter: JitterBuffer,
-    opus: Option<opus::Decoder>,
+    /// That of what was played last.
+    stream: Option<Stream>,
     concealer: Concealer,
     noise: ComfortNoise,
-    /// Codec of what was played last.
-    kind: Option<PayloadKind>,
     pause: Pause,
     payload: Vec<u8>,
-    /// Decoded and not pulled yet.
+    /// Decoded and not pulled yet, at `rate_hz`.
     ready: Vec<i16>,
     pulled: Pulled,
     /// What was made last: what stays in `ready` after a pull is that.
@@ -155,12 +179,13 @@ impl Playout {
     pub fn new(settings: PlayoutSettings) -> Result<Self> {
         check_rate(settings.output_rate_hz)?;
         Ok(Self {
+            output_hz: settings.output_rate_hz,
             rate_hz: settings.output_rate_hz,
+            converter: None,
             jitter: JitterBuffer::new(settings.min_delay, settings.max_delay),
-            opus: None,
-            concealer: Concealer::new(),
+            stream: None,
+            concealer: Concealer::new(settings.output_rate_hz),
             noise: ComfortNoise::new(1),
-            kind: None,
             pause: Pause::Silent,
             payload: Vec::new(),
             ready: Vec::with_capacity(READY_FRAMES * frame_samples(settings.output_rate_hz)),
@@ -175,26 +200,16 @@ impl Playout {
     /// Takes a packet that arrived `now`. Whatever is wrong with it, it is counted and does no harm.
     pub fn push(&mut self, now: Instant, packet: &RtpPacket<'_>, kind: PayloadKind) {
         let duration = match kind {
-            PayloadKind::G711(_) => {
-                let bytes = packet.payload.len();
-                if bytes <= MAX_G711_BYTES {
-                    Some(bytes as u32)
-                } else {
-                    None
-                }
-            }
             PayloadKind::ComfortNoise => Some(0),
-            PayloadKind::Opus if packet.payload.is_empty() => {
+            PayloadKind::Speech(Codec::Opus) if packet.payload.is_empty() => {
                 // A pause of a sender that sends empty packets: nothing is missing.
                 self.jitter.skip(packet.sequence);
                 return;
             }
-            PayloadKind::Opus => {
-                opus::packet_samples(packet.payload, kind.clock_rate()).map(|units| units as u32)
-            }
+            PayloadKind::Speech(codec) => codec.units(packet.payload),
         };
-        if kind == PayloadKind::Opus && duration.is_some() {
-            self.prepare_opus(packet.payload);
+        if kind == PayloadKind::Speech(Codec::Opus) && packet.payload.len() > MAX_DTX_BYTES {
+            self.jitter.set_copies(opus::has_fec(packet.payload));
         }
         // A duration of 0 is what the buffer refuses and counts.
         self.jitter.insert(now, packet, kind, duration.unwrap_or(0));
@@ -207,36 +222,72 @@ impl Playout {
 
     /// Fills `out`, exactly 20 ms at the output rate, with what is due `now`. Call it once each 20 ms.
     pub fn pull(&mut self, now: Instant, out: &mut [i16]) -> Pulled {
-        let wanted = out.len().min(frame_samples(self.rate_hz));
         let leftover = (!self.ready.is_empty()).then_some(self.tail);
         self.pulled = Pulled::Silence;
         self.measure(now);
-        self.fill(now, wanted);
+        self.fill(now, PULLED_MS);
         self.stretch(now);
-        self.fill(now, wanted);
+        self.fill(now, PULLED_MS);
         if let Some(leftover) = leftover {
             self.mix_in(leftover);
         }
-        let (audio, rest) = out.split_at_mut(wanted.min(self.ready.len()));
-        audio.copy_from_slice(&self.ready[..audio.len()]);
-        rest.fill(0);
-        let taken = audio.len();
-        self.ready.drain(..taken);
+        self.hand_out(out);
         self.pulled
     }
 
-    /// Changes the rate of what is pulled, between two frames; of Opus only. Allocates.
+    /// Moves a frame out, at the output rate.
+    fn hand_out(&mut self, out: &mut [i16]) {
+        let taken = frame_samples(self.rate_hz).min(self.ready.len());
+        let wanted = out.len().min(frame_samples(self.output_hz));
+        let (audio, rest) = out.split_at_mut(wanted);
+        rest.fill(0);
+        match &mut self.converter {
+            Some(converter) => {
+                if converter.process(&self.ready[..taken], audio).is_err() {
+                    audio.fill(0);
+                }
+            }
+            // Before anything is played there is no other rate.
+            None => {
+                let (audio, rest) = audio.split_at_mut(wanted.min(taken));
+                audio.copy_from_slice(&self.ready[..audio.len()]);
+                rest.fill(0);
+            }
+        }
+        self.ready.drain(..taken);
+    }
+
+    /// Changes the rate of what is pulled, between two frames. Allocates.
     pub fn set_output_rate(&mut self, hz: u32) -> Result<()> {
         check_rate(hz)?;
-        if hz == self.rate_hz {
+        if hz == self.output_hz {
             return Ok(());
         }
-        if self.opus.is_some() {
-            self.opus = Some(opus::Decoder::new(hz)?);
+        self.output_hz = hz;
+        match self.stream.take() {
+            Some(stream) => self.begin(stream.codec),
+            None => self.set_rate(hz),
         }
-        self.rate_hz = hz;
-        self.ready = Vec::with_capacity(READY_FRAMES * frame_samples(hz));
         Ok(())
+    }
+
+    /// Decodes this codec from now on. Allocates.
+    fn begin(&mut self, codec: Codec) {
+        let decoder = codec.decoder(self.output_hz);
+        // It cannot fail, for the output's rate is one of Opus; if it did, nothing would be heard.
+        self.stream = decoder.ok().map(|decoder| Stream { codec, decoder });
+        self.set_rate(codec.rate_hz(self.output_hz));
+    }
+
+    /// Makes sound at this rate from now on. Allocates where it is another one than before.
+    fn set_rate(&mut self, hz: u32) {
+        let differs = hz != self.output_hz;
+        self.converter = differs.then(|| Resampler::new(hz, self.output_hz).ok()).flatten();
+        self.concealer = Concealer::new(hz);
+        if hz != self.rate_hz {
+            self.rate_hz = hz;
+            self.ready = Vec::with_capacity(READY_FRAMES * frame_samples(hz));
+        }
     }
 
     /// The figures so far.
@@ -259,28 +310,21 @@ impl Playout {
             drift_ppm: self.jitter.drift_ppm().unwrap_or(0.0),
         }
     }
-
-    fn prepare_opus(&mut self, packet: &[u8]) {
-        if self.opus.is_none() {
-            self.opus = opus::Decoder::new(self.rate_hz).ok();
-        }
-        if packet.len() > MAX_DTX_BYTES {
-            self.jitter.set_copies(opus::has_fec(packet));
-        }
-    }
 }
 
 /// Making audio.
 impl Playout {
-    /// Decodes or makes up until `wanted` samples are ready.
-    fn fill(&mut self, now: Instant, wanted: usize) {
+    /// Decodes or makes up until `ms` milliseconds are ready.
+    fn fill(&mut self, now: Instant, ms: usize) {
         for _ in 0..MAX_ROUNDS {
+            // A packet of another codec may change the rate.
+            let wanted = self.rate_hz as usize * ms / 1_000;
             if self.ready.len() >= wanted {
                 return;
             }
             self.fetch(now, wanted - self.ready.len());
         }
-        self.ready.resize(wanted, 0);
+        self.ready.resize(self.rate_hz as usize * ms / 1_000, 0);
     }
 
     /// One round: at most one packet; `needed` samples where nothing is known of the length.
@@ -294,13 +338,13 @@ impl Playout {
                 self.pause = Pause::Noise;
             }
             Next::Packet {
-                kind,
+                kind: PayloadKind::Speech(codec),
                 duration,
                 jumped,
-            } => self.play(kind, duration, jumped),
+            } => self.play(codec, duration, jumped),
             Next::Lost { duration, copy } => {
                 let samples = self.samples(duration);
-                if copy && self.kind == Some(PayloadKind::Opus) && opus::has_fec(&self.payload) {
+                if copy && self.is_opus() && opus::has_fec(&self.payload) {
                     self.recover(samples);
                 } else {
                     self.conceal(samples);
@@ -322,67 +366,48 @@ impl Playout {
         }
     }
 
-    fn play(&mut self, kind: PayloadKind, duration: u32, jumped: bool) {
-        if self.kind != Some(kind) {
-            self.change_codec(kind);
+    fn play(&mut self, codec: Codec, duration: u32, jumped: bool) {
+        if self.stream.as_ref().is_none_or(|stream| stream.codec != codec) {
+            self.begin(codec);
         }
         let (start, samples) = (self.ready.len(), self.samples(duration));
         self.ready.resize(start + samples, 0);
         let out = &mut self.ready[start..];
-        let pause = match kind {
-            PayloadKind::G711(law) => {
-                // At another rate than 8 kHz G.711 is silent: it is not resampled.
-                if self.rate_hz == PayloadKind::G711(law).clock_rate() {
-                    law.decode(&self.payload, out);
-                    if jumped {
-                        self.concealer.conceal(&mut [0]);
-                    }
-                    self.concealer.good(out);
-                }
-                Pause::Fade
-            }
-            _ => {
-                let decoder = self.opus.as_mut();
-                let decoded = decoder.and_then(|decoder| decoder.decode(&self.payload, out).ok());
-                let Some(decoded) = decoded else {
-                    self.ready.truncate(start);
-                    self.conceal(samples);
-                    return;
-                };
-                self.ready.truncate(start + decoded);
-                if self.payload.len() <= MAX_DTX_BYTES {
-                    Pause::Dtx(MAX_DTX_FRAMES)
-                } else {
-                    Pause::Fade
-                }
-            }
+        let stream = self.stream.as_mut();
+        let decoded = stream.and_then(|stream| stream.decoder.decode(&self.payload, out).ok());
+        let Some(decoded) = decoded else {
+            self.ready.truncate(start);
+            self.conceal(samples);
+            return;
         };
-        self.pause = pause;
-        self.heard(if matches!(pause, Pause::Dtx(_)) {
-            Pulled::ComfortNoise
-        } else {
-            Pulled::Audio
-        });
+        self.ready.truncate(start + decoded);
+        if !self.is_opus() {
+            if jumped {
+                self.concealer.conceal(&mut [0]);
+            }
+            self.concealer.good(&mut self.ready[start..]);
+        } else if self.payload.len() <= MAX_DTX_BYTES {
+            self.pause = Pause::Dtx(MAX_DTX_FRAMES);
+            return self.heard(Pulled::ComfortNoise);
+        }
+        self.pause = Pause::Fade;
+        self.heard(Pulled::Audio);
     }
 
-    fn change_codec(&mut self, kind: PayloadKind) {
-        self.kind = Some(kind);
-        self.concealer = Concealer::new();
-        if let Some(decoder) = &mut self.opus {
-            // Cannot fail on a decoder that exists; if it did, the old state would fade out.
-            let _ = decoder.reset();
-        }
+    fn is_opus(&self) -> bool {
+        self.stream
+            .as_ref()
+            .is_some_and(|stream| stream.codec == Codec::Opus)
     }
 
     /// Makes up about `samples` and returns how many. Opus rounds up to 10 ms.
     fn conceal(&mut self, samples: usize) -> usize {
         let start = self.ready.len();
-        let samples = match self.kind {
-            Some(PayloadKind::Opus) => {
-                let step = self.rate_hz as usize / OPUS_STEPS;
-                samples.div_ceil(step) * step
-            }
-            _ => samples,
+        let samples = if self.is_opus() {
+            let step = self.rate_hz as usize / OPUS_STEPS;
+            samples.div_ceil(step) * step
+        } else {
+            samples
         };
         self.ready.resize(start + samples, 0);
         self.continue_at(start);
@@ -394,17 +419,19 @@ impl Playout {
     /// Overwrites what is ready from `start` on with the continuation of what was heard.
     fn continue_at(&mut self, start: usize) {
         let out = &mut self.ready[start..];
-        match self.kind {
-            Some(PayloadKind::G711(_)) if self.rate_hz == 8_000 => self.concealer.conceal(out),
-            Some(PayloadKind::Opus) => {
-                // More than 120 ms at once is refused.
-                let longest = self.rate_hz as usize * 120 / 1_000;
-                for out in out.chunks_mut(longest) {
-                    let made = self.opus.as_mut().and_then(|decoder| decoder.conceal(out).ok());
-                    out[made.unwrap_or(0)..].fill(0);
+        match &mut self.stream {
+            None => out.fill(0),
+            Some(stream) => match stream.opus() {
+                None => self.concealer.conceal(out),
+                Some(decoder) => {
+                    // More than 120 ms at once is refused.
+                    let longest = self.rate_hz as usize * 120 / 1_000;
+                    for out in out.chunks_mut(longest) {
+                        let made = decoder.conceal(out).unwrap_or(0);
+                        out[made..].fill(0);
+                    }
                 }
-            }
-            _ => out.fill(0),
+            },
         }
     }
 
@@ -416,7 +443,7 @@ impl Playout {
         let samples = samples.div_ceil(step) * step;
         self.ready.resize(start + samples, 0);
         let out = &mut self.ready[start..];
-        let decoder = self.opus.as_mut();
+        let decoder = self.stream.as_mut().and_then(Stream::opus);
         match decoder.and_then(|decoder| decoder.decode_fec(&self.payload, out).ok()) {
             Some(made) => {
                 self.ready.truncate(start + made);
@@ -443,7 +470,7 @@ impl Playout {
                 for (i, sample) in self.ready[start..].iter_mut().enumerate() {
                     *sample = (i32::from(*sample) * (needed - i) as i32 / (needed as i32 + 1)) as i16;
                 }
-                self.concealer = Concealer::new();
+                self.concealer = Concealer::new(self.rate_hz);
                 Pause::Silent
             }
             Pause::Noise => {
@@ -539,7 +566,7 @@ impl Playout {
     }
 
     fn shorten(&mut self, now: Instant) -> bool {
-        self.fill(now, self.rate_hz as usize * SHORTEN_MS / 1_000);
+        self.fill(now, SHORTEN_MS);
         let Some(gone) = time_scale::remove_period(&mut self.ready, 0, self.rate_hz) else {
             return false;
         };

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use omnigate_audio::codec::Codec;
 use omnigate_audio::level::dbov;
 use omnigate_audio::opus::{Encoder, EncoderSettings};
 use omnigate_rtp::RtpPacket;
@@ -52,7 +53,7 @@ fn play(packets: &[Vec<u8>], rate: u32, arrives: impl Fn(usize) -> bool) -> (Pla
                 marker: false,
                 payload,
             };
-            playout.push(now, &packet, PayloadKind::Opus);
+            playout.push(now, &packet, PayloadKind::Speech(Codec::Opus));
         }
         kinds.push(playout.pull(now + Duration::from_millis(8), &mut out));
         heard.extend_from_slice(&out);
@@ -163,7 +164,7 @@ fn a_pause_by_discontinuous_transmission_is_noise_and_not_loss() {
                 marker: false,
                 payload,
             };
-            playout.push(now, &packet, PayloadKind::Opus);
+            playout.push(now, &packet, PayloadKind::Speech(Codec::Opus));
             number = number.wrapping_add(1);
         }
         concealed += usize::from(playout.pull(now + Duration::from_millis(8), &mut out) == Pulled::Concealed);
@@ -204,7 +205,7 @@ fn the_rate_changes_between_two_frames() {
             marker: false,
             payload,
         };
-        playout.push(now, &packet, PayloadKind::Opus);
+        playout.push(now, &packet, PayloadKind::Speech(Codec::Opus));
         let mut out = vec![0; rate as usize / 50];
         audio += usize::from(playout.pull(now + Duration::from_millis(8), &mut out) == Pulled::Audio);
     }

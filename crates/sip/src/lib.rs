@@ -55,7 +55,7 @@
 //! | [`digest`] | 7616, 8760 |
 //! | [`resolve`] | 3263 |
 //! | [`registration`] | 3261 section 10, 3327 Path, 3608 Service-Route, 5626 keep-alives and back-off |
-//! | [`negotiation`], [`sdp`] | 3264, 3551, 8866 for one audio stream |
+//! | [`negotiation`], [`sdp`] | 3264, 3551, 4733, 7587, 8866 for one audio stream |
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -84,6 +84,6 @@ pub use dialog::Dialog;
 pub use endpoint::{Endpoint, EndpointSettings, Event, Incoming, Output, Refused, Screening};
 pub use hop::{ConnectionId, Hop, ListenerId, Peer, Proof};
 pub use listeners::{Listener, Listeners, Own};
-pub use negotiation::{Agreed, LocalMedia, Negotiator, Refusal};
+pub use negotiation::{Agreed, LocalMedia, Negotiator, Refusal, Terms};
 pub use random::Random;
-pub use sdp::{Direction, Payload};
+pub use sdp::Direction;

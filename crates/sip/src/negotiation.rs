@@ -2,9 +2,11 @@
 
 mod numbers;
 
-use crate::sdp::{self, AudioLine, Description, Direction, MediaLine, Payload, Profile, SdpError};
+use crate::sdp::{self, AudioLine, Description, Direction, MediaLine, Profile, SdpError};
 use numbers::Numbers;
+use omnigate_audio::codec::Codec;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 /// Packet time used when the other side states none that we can send, milliseconds.
 pub const DEFAULT_PTIME_MS: u32 = 20;
@@ -18,6 +20,22 @@ pub struct LocalMedia {
     pub port: u16,
 }
 
+/// What this side wants of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// Codecs that may be used, the preferred one first: our order decides, not that of the other side's offer.
+    pub codecs: Arc<[Codec]>,
+}
+
+impl Default for Terms {
+    /// G.711.
+    fn default() -> Terms {
+        Terms {
+            codecs: [Codec::Pcma, Codec::Pcmu].into(),
+        }
+    }
+}
+
 /// What both sides agreed on. What we send has the numbers of the other side's description, what we receive those of ours
 /// (RFC 3264 sections 5.1 and 6.1); they differ only when the other side answered our offer with numbers of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,18 +45,20 @@ pub struct Agreed {
     /// Where the other side wants RTCP.
     pub remote_rtcp: Option<SocketAddr>,
     /// Codec that we send.
-    pub payload: Payload,
+    pub codec: Codec,
     /// Payload type number of that codec.
     pub payload_type: u8,
+    /// Bits a second that the other side wants at most (`maxaveragebitrate`, RFC 7587 section 6.1).
+    pub max_bitrate: Option<u32>,
     /// Every speech payload type that the other side may send.
-    pub receive: Vec<(u8, Payload)>,
-    /// Payload type of telephone-event (RFC 4733) that the other side sends, when both have it.
-    pub telephone_event: Option<u8>,
-    /// Payload type of telephone-event that we send, when both have it.
+    pub receive: Vec<(u8, Codec)>,
+    /// Payload types of telephone-event (RFC 4733) that the other side sends, when both have it.
+    pub telephone_events: Vec<u8>,
+    /// Payload type of telephone-event that we send, when both have it with the clock of the codec that we send.
     pub telephone_event_sent: Option<u8>,
     /// Payload type of comfort noise (RFC 3389) that the other side sends, when both have it.
     pub comfort_noise: Option<u8>,
-    /// Packet time that we send, milliseconds: a multiple of 10 from 10 to 60.
+    /// Packet time that we send, milliseconds: a multiple of 10 from 10 to 60 that the codec has.
     pub ptime_ms: u32,
     /// Direction from our side.
     pub direction: Direction,
@@ -58,12 +78,14 @@ pub enum Refusal {
     #[error("{0}")]
     Malformed(#[from] SdpError),
     /// No usable media line: 488 with warn-code 304 or 305.
-    #[error("offered {offered}; allowed PCMU/8000 or PCMA/8000 over RTP/AVP or RTP/AVPF")]
+    #[error("offered {offered}; allowed {allowed} over RTP/AVP or RTP/AVPF")]
     NotAcceptable {
         /// Warn-code: 304 media type not available, 305 incompatible media format.
         code: u16,
         /// What was offered.
         offered: String,
+        /// What may be.
+        allowed: String,
     },
     /// The media of the other side is at an address that ours cannot reach: 488 with warn-code 301, incompatible network
     /// address formats.
@@ -78,6 +100,7 @@ pub enum Refusal {
 #[derive(Debug, Clone)]
 pub struct Negotiator {
     local: LocalMedia,
+    terms: Terms,
     session_id: u64,
     version: u64,
     last_written: Option<String>,
@@ -100,9 +123,10 @@ struct Session {
 
 impl Negotiator {
     /// `session_id` is any number unlikely to repeat (RFC 8866 section 5.2).
-    pub fn new(local: LocalMedia, session_id: u64) -> Negotiator {
+    pub fn new(local: LocalMedia, session_id: u64, terms: Terms) -> Negotiator {
         Negotiator {
             local,
+            terms,
             session_id,
             version: 1,
             last_written: None,
@@ -119,20 +143,21 @@ impl Negotiator {
         let description = Description::parse(offer)?;
         let (index, line, theirs) = self.choose(&description)?;
         // An answer has the numbers of its offer in both directions (RFC 3264 section 6.1).
-        let agreed = agree(line, &theirs, &theirs)?;
+        let answered = theirs.answered(&self.terms.codecs);
+        let agreed = self.agree(line, &answered, &theirs)?;
         let profile = line.profile;
-        self.session.numbers.learn(line, &theirs);
+        self.session.numbers.learn(line, &theirs, agreed.codec);
         self.session.lines = description.media;
         self.session.audio = index;
         self.session.profile = profile;
         self.offered = None;
-        let answer = self.write(&theirs, agreed.ptime_ms, agreed.direction);
+        let answer = self.write(&answered, agreed.ptime_ms, agreed.direction);
         Ok((answer, agreed))
     }
 
     /// Our own offer: everything that we can do, under the numbers that it has in this session.
     pub fn offer(&mut self) -> String {
-        let numbers = self.session.numbers.all();
+        let numbers = self.session.numbers.all(&self.terms.codecs);
         let offer = self.write(&numbers, DEFAULT_PTIME_MS, Direction::SendRecv);
         self.offered = Some(numbers);
         offer
@@ -144,10 +169,11 @@ impl Negotiator {
     /// [`Refusal`]
     pub fn accept(&mut self, answer: &[u8]) -> Result<Agreed, Refusal> {
         let description = Description::parse(answer)?;
-        let ours = self.offered.take().unwrap_or_else(|| self.session.numbers.all());
+        let offered = self.offered.take();
+        let ours = offered.unwrap_or_else(|| self.session.numbers.all(&self.terms.codecs));
         let (index, line, theirs) = self.choose(&description)?;
-        let agreed = agree(line, &theirs, &ours)?;
-        self.session.numbers.learn(line, &ours);
+        let agreed = self.agree(line, &theirs, &ours)?;
+        self.session.numbers.learn(line, &ours, agreed.codec);
         self.session.profile = line.profile;
         // The lines are those of our offer: an answer that lost some does not change them.
         match self.session.lines.get_mut(self.session.audio) {
@@ -170,7 +196,7 @@ impl Negotiator {
             let Some(line) = description.media.get(index).filter(usable) else {
                 continue;
             };
-            let theirs = Numbers::of(line);
+            let theirs = Numbers::of(line, &self.terms.codecs);
             if !theirs.speech.is_empty() {
                 return Ok((index, line, theirs));
             }
@@ -193,10 +219,45 @@ impl Negotiator {
             return Refusal::AddressFamily { offered: rtp.ip() };
         }
         let offered: Vec<String> = description.media.iter().map(MediaLine::describe).collect();
+        let code = if audio().next().is_some() { 305 } else { 304 };
+        self.not_acceptable(code, offered.join("; "))
+    }
+
+    fn not_acceptable(&self, code: u16, offered: String) -> Refusal {
+        let codecs = self.terms.codecs.iter();
+        let allowed: Vec<String> = codecs
+            .map(|codec| format!("{}/{}", codec.name(), codec.clock_hz()))
+            .collect();
         Refusal::NotAcceptable {
-            code: if audio().next().is_some() { 305 } else { 304 },
-            offered: offered.join("; "),
+            code,
+            offered,
+            allowed: allowed.join(", "),
         }
+    }
+
+    /// What is agreed on by a line of the other side, whose numbers are `theirs`, and ours with the numbers `ours`.
+    fn agree(&self, line: &MediaLine, theirs: &Numbers, ours: &Numbers) -> Result<Agreed, Refusal> {
+        let both = |codec: Codec| ours.speech.iter().any(|(_, known)| *known == codec);
+        let sent = theirs.speech.iter().find(|(_, codec)| both(*codec));
+        let (Some((payload_type, codec)), Some(remote_rtp)) = (sent.copied(), line.rtp) else {
+            return Err(self.not_acceptable(305, line.describe()));
+        };
+        let format = line.formats.iter().find(|one| one.payload_type == payload_type);
+        let events = |(number, clock): &(u8, u32)| theirs.event(*clock).map(|_| *number);
+        let sent_events = theirs.event(codec.clock_hz());
+        Ok(Agreed {
+            remote_rtp,
+            remote_rtcp: line.rtcp,
+            codec,
+            payload_type,
+            max_bitrate: format.and_then(|format| format.parameter("maxaveragebitrate")),
+            receive: ours.speech.clone(),
+            telephone_events: ours.events.iter().filter_map(events).collect(),
+            telephone_event_sent: sent_events.filter(|_| ours.event(codec.clock_hz()).is_some()),
+            comfort_noise: ours.comfort_noise.filter(|_| theirs.comfort_noise.is_some()),
+            ptime_ms: codec.packet_ms(packet_time(line.ptime_ms, line.maxptime_ms)),
+            direction: local_direction(line),
+        })
     }
 
     /// Writes our description of the session. RFC 3264 section 8: the version grows when, and only when, it changes.
@@ -205,7 +266,7 @@ impl Negotiator {
             local: SocketAddr::new(self.local.ip, self.local.port),
             profile: self.session.profile,
             speech: &numbers.speech,
-            telephone_event: numbers.telephone_event,
+            events: &numbers.events,
             comfort_noise: numbers.comfort_noise,
             ptime_ms,
             direction,
@@ -233,31 +294,6 @@ impl Negotiator {
         self.last_written = Some(text.clone());
         text
     }
-}
-
-/// What is agreed on by a line of the other side, whose numbers are `theirs`, and ours with the numbers `ours`.
-fn agree(line: &MediaLine, theirs: &Numbers, ours: &Numbers) -> Result<Agreed, Refusal> {
-    let both = |payload: Payload| ours.speech.iter().any(|(_, known)| *known == payload);
-    let sent = theirs.speech.iter().find(|(_, payload)| both(*payload));
-    let (Some((payload_type, payload)), Some(remote_rtp)) = (sent.copied(), line.rtp) else {
-        return Err(Refusal::NotAcceptable {
-            code: 305,
-            offered: line.describe(),
-        });
-    };
-    let events = theirs.telephone_event.filter(|_| ours.telephone_event.is_some());
-    Ok(Agreed {
-        remote_rtp,
-        remote_rtcp: line.rtcp,
-        payload,
-        payload_type,
-        receive: ours.speech.clone(),
-        telephone_event: ours.telephone_event.filter(|_| events.is_some()),
-        telephone_event_sent: events,
-        comfort_noise: ours.comfort_noise.filter(|_| theirs.comfort_noise.is_some()),
-        ptime_ms: packet_time(line.ptime_ms, line.maxptime_ms),
-        direction: local_direction(line),
-    })
 }
 
 fn local_direction(line: &MediaLine) -> Direction {

@@ -1,5 +1,6 @@
 //! Reading and writing the parts of SDP (RFC 8866) that a telephone leg needs.
 
+use omnigate_audio::codec::Codec;
 use sdp_types::{Attribute, Connection, Media, Origin, RtpMap, Session, Time};
 use std::net::{IpAddr, SocketAddr};
 
@@ -51,33 +52,6 @@ impl Direction {
     }
 }
 
-/// A speech codec of the trunk side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Payload {
-    /// G.711 mu-law, static payload type 0 (RFC 3551).
-    Pcmu,
-    /// G.711 A-law, static payload type 8 (RFC 3551).
-    Pcma,
-}
-
-impl Payload {
-    /// Encoding name (RFC 3551).
-    pub fn name(self) -> &'static str {
-        match self {
-            Payload::Pcmu => "PCMU",
-            Payload::Pcma => "PCMA",
-        }
-    }
-
-    /// Static payload type number.
-    pub fn static_type(self) -> u8 {
-        match self {
-            Payload::Pcmu => 0,
-            Payload::Pcma => 8,
-        }
-    }
-}
-
 /// The RTP profile of an audio line, which an answer repeats (RFC 4585 section 4.2, RFC 3264 section 6.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Profile {
@@ -113,6 +87,19 @@ pub struct Format {
     pub name: String,
     /// Clock rate, Hz.
     pub clock_rate: u32,
+    /// Channels, 1 where none are said.
+    pub channels: u32,
+    /// Its `fmtp`, as `maxaveragebitrate=32000;useinbandfec=1`; empty without one.
+    pub parameters: String,
+}
+
+impl Format {
+    /// The value of a parameter that is a number.
+    pub fn parameter(&self, name: &str) -> Option<u32> {
+        let mut all = self.parameters.split(';').filter_map(|one| one.split_once('='));
+        let (_, value) = all.find(|(key, _)| key.trim().eq_ignore_ascii_case(name))?;
+        value.trim().parse().ok()
+    }
 }
 
 /// One media line of a description.
@@ -277,27 +264,36 @@ fn media_line(m: &Media, session: Option<&Connection>, default: Option<Direction
 
 fn formats(m: &Media) -> Vec<Format> {
     let maps: Vec<RtpMap> = m.attributes_typed::<RtpMap>().filter_map(Result::ok).collect();
-    m.fmt
-        .split_whitespace()
-        .filter_map(|f| f.parse::<u8>().ok().filter(|pt| *pt < 128))
-        .map(
-            |payload_type| match maps.iter().find(|r| r.payload_type == payload_type) {
-                Some(r) => Format {
-                    payload_type,
-                    name: r.encoding_name.clone(),
-                    clock_rate: r.clock_rate,
-                },
-                None => {
-                    let (name, clock_rate) = static_format(payload_type);
-                    Format {
-                        payload_type,
-                        name: name.to_owned(),
-                        clock_rate,
-                    }
-                }
-            },
-        )
-        .collect()
+    let format = |payload_type: u8| {
+        let map = maps.iter().find(|map| map.payload_type == payload_type);
+        let (name, clock_rate) = match map {
+            Some(map) => (map.encoding_name.clone(), map.clock_rate),
+            None => {
+                let (name, clock_rate) = static_format(payload_type);
+                (name.to_owned(), clock_rate)
+            }
+        };
+        let channels = map.and_then(|map| map.encoding_params.as_ref()?.trim().parse().ok());
+        Format {
+            payload_type,
+            name,
+            clock_rate,
+            channels: channels.unwrap_or(1),
+            parameters: parameters(m, payload_type),
+        }
+    };
+    let numbers = m.fmt.split_whitespace().filter_map(|f| f.parse().ok());
+    numbers.filter(|number| *number < 128).map(format).collect()
+}
+
+/// What `a=fmtp` says of a payload type.
+fn parameters(m: &Media, payload_type: u8) -> String {
+    let of = |a: &Attribute| {
+        let (number, rest) = a.value.as_deref()?.trim().split_once(char::is_whitespace)?;
+        let its = a.attribute.eq_ignore_ascii_case("fmtp") && number.parse() == Ok(payload_type);
+        its.then(|| rest.trim().to_owned())
+    };
+    m.attributes.iter().find_map(of).unwrap_or_default()
 }
 
 /// RFC 3551 table 4, as far as telephones use it.
@@ -322,9 +318,9 @@ pub struct AudioLine<'a> {
     /// Profile of the session.
     pub profile: Profile,
     /// Speech formats, payload type and codec.
-    pub speech: &'a [(u8, Payload)],
-    /// Payload type of telephone-event at 8000 Hz.
-    pub telephone_event: Option<u8>,
+    pub speech: &'a [(u8, Codec)],
+    /// Payload types of telephone-event, each with its clock, Hz.
+    pub events: &'a [(u8, u32)],
     /// Payload type of comfort noise.
     pub comfort_noise: Option<u8>,
     /// Packet time, milliseconds.
@@ -372,7 +368,7 @@ pub fn write(
 fn audio_media(audio: &AudioLine<'_>) -> Media {
     let mut types: Vec<String> = audio.speech.iter().map(|(pt, _)| pt.to_string()).collect();
     types.extend(audio.comfort_noise.map(|pt| pt.to_string()));
-    types.extend(audio.telephone_event.map(|pt| pt.to_string()));
+    types.extend(audio.events.iter().map(|(pt, _)| pt.to_string()));
     let mut m = Media::new(
         sdp_types::MediaType::Audio,
         audio.local.port(),
@@ -380,14 +376,22 @@ fn audio_media(audio: &AudioLine<'_>) -> Media {
         types.join(" "),
     );
     m.proto = audio.profile.name().to_owned();
-    for (pt, payload) in audio.speech {
-        m.add_attribute_with_value("rtpmap", format!("{pt} {}/8000", payload.name()));
+    for (pt, codec) in audio.speech {
+        let (name, clock) = (codec.name(), codec.clock_hz());
+        let channels = match codec.channels() {
+            1 => String::new(),
+            more => format!("/{more}"),
+        };
+        m.add_attribute_with_value("rtpmap", format!("{pt} {name}/{clock}{channels}"));
+        if *codec == Codec::Opus {
+            m.add_attribute_with_value("fmtp", format!("{pt} useinbandfec=1"));
+        }
     }
     if let Some(pt) = audio.comfort_noise {
         m.add_attribute_with_value("rtpmap", format!("{pt} CN/8000"));
     }
-    if let Some(pt) = audio.telephone_event {
-        m.add_attribute_with_value("rtpmap", format!("{pt} telephone-event/8000"));
+    for (pt, clock) in audio.events {
+        m.add_attribute_with_value("rtpmap", format!("{pt} telephone-event/{clock}"));
         m.add_attribute_with_value("fmtp", format!("{pt} 0-15"));
     }
     m.add_attribute_with_value("ptime", audio.ptime_ms);

@@ -1,7 +1,8 @@
 //! Offer and answer as carriers write them.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
-use omnigate_sip::{Direction, LocalMedia, Negotiator, Payload, Refusal};
+use omnigate_audio::codec::Codec;
+use omnigate_sip::{Direction, LocalMedia, Negotiator, Refusal, Terms};
 use std::net::IpAddr;
 
 fn negotiator() -> Negotiator {
@@ -11,6 +12,7 @@ fn negotiator() -> Negotiator {
             port: 20_000,
         },
         42,
+        Terms::default(),
     )
 }
 
@@ -22,10 +24,14 @@ fn offer(lines: &str) -> String {
 fn a_carrier_offer_is_answered_with_its_first_codec_its_events_and_its_packet_time() {
     let lines = "m=audio 4000 RTP/AVP 18 8 0 96 13\r\na=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-15\r\na=ptime:30\r\n";
     let (answer, agreed) = negotiator().answer(offer(lines).as_bytes()).unwrap();
-    assert_eq!((agreed.payload, agreed.payload_type), (Payload::Pcma, 8));
+    assert_eq!((agreed.codec, agreed.payload_type), (Codec::Pcma, 8));
     assert_eq!(
-        (agreed.telephone_event, agreed.comfort_noise, agreed.ptime_ms),
-        (Some(96), Some(13), 30)
+        (
+            &agreed.telephone_events[..],
+            agreed.comfort_noise,
+            agreed.ptime_ms
+        ),
+        (&[96][..], Some(13), 30)
     );
     assert_eq!(agreed.remote_rtp.to_string(), "198.51.100.7:4000");
     assert_eq!(agreed.remote_rtcp.unwrap().port(), 4001);
@@ -45,7 +51,10 @@ fn static_payload_types_need_no_rtpmap_and_dynamic_ones_are_kept() {
     let (_, agreed) = negotiator()
         .answer(offer("m=audio 4000 RTP/AVP 0\r\n").as_bytes())
         .unwrap();
-    assert_eq!((agreed.payload, agreed.telephone_event), (Payload::Pcmu, None));
+    assert_eq!(
+        (agreed.codec, &agreed.telephone_events[..]),
+        (Codec::Pcmu, &[][..])
+    );
     let lines = "m=audio 4000 RTP/AVP 110\r\na=rtpmap:110 PCMU/8000\r\n";
     let (answer, agreed) = negotiator().answer(offer(lines).as_bytes()).unwrap();
     assert_eq!(agreed.payload_type, 110);
@@ -112,6 +121,7 @@ fn an_ipv6_offer_is_understood() {
             port: 20_000,
         },
         1,
+        Terms::default(),
     );
     let (answer, agreed) = ours.answer(text.as_bytes()).unwrap();
     assert_eq!(agreed.remote_rtp.to_string(), "[2001:db8::1]:4000");
@@ -121,7 +131,8 @@ fn an_ipv6_offer_is_understood() {
 #[test]
 fn a_refusal_names_what_was_offered_and_what_is_allowed() {
     let lines = "m=audio 4000 RTP/AVP 18 9\r\n";
-    let Err(Refusal::NotAcceptable { code, offered }) = negotiator().answer(offer(lines).as_bytes()) else {
+    let Err(Refusal::NotAcceptable { code, offered, .. }) = negotiator().answer(offer(lines).as_bytes())
+    else {
         panic!()
     };
     assert_eq!((code, offered.as_str()), (305, "G729/8000, G722/8000"));

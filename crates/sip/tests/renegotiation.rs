@@ -1,7 +1,8 @@
 //! Offers and answers after the first (RFC 3264 section 8), and answers that differ from their offer.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
-use omnigate_sip::{Direction, LocalMedia, Negotiator, Payload, Refusal};
+use omnigate_audio::codec::Codec;
+use omnigate_sip::{Direction, LocalMedia, Negotiator, Refusal, Terms};
 use std::net::IpAddr;
 
 fn negotiator() -> Negotiator {
@@ -9,7 +10,7 @@ fn negotiator() -> Negotiator {
         ip: IpAddr::from([192, 0, 2, 9]),
         port: 20_000,
     };
-    Negotiator::new(local, 42)
+    Negotiator::new(local, 42, Terms::default())
 }
 
 fn description(lines: &str) -> String {
@@ -44,8 +45,8 @@ fn an_offer_of_ours_keeps_all_lines_and_the_numbers_that_were_agreed_on() {
     let answer = "m=video 0 RTP/AVP 97\r\nm=audio 4000 RTP/AVP 8 98\r\na=rtpmap:98 telephone-event/8000\r\n";
     let agreed = ours.accept(description(answer).as_bytes()).unwrap();
     assert_eq!(
-        (agreed.payload, agreed.telephone_event),
-        (Payload::Pcma, Some(98))
+        (agreed.codec, &agreed.telephone_events[..]),
+        (Codec::Pcma, &[98][..])
     );
     // What was dropped keeps its number.
     let again = ours.offer();
@@ -93,10 +94,10 @@ fn an_answer_with_numbers_of_its_own_says_what_is_sent_and_the_offer_what_is_rec
     let lines =
         "m=audio 4000 RTP/AVP 110 96\r\na=rtpmap:110 PCMA/8000\r\na=rtpmap:96 telephone-event/8000\r\n";
     let agreed = ours.accept(description(lines).as_bytes()).unwrap();
-    assert_eq!((agreed.payload, agreed.payload_type), (Payload::Pcma, 110));
-    assert!(agreed.receive.contains(&(8, Payload::Pcma)));
+    assert_eq!((agreed.codec, agreed.payload_type), (Codec::Pcma, 110));
+    assert!(agreed.receive.contains(&(8, Codec::Pcma)));
     assert!(agreed.receive.iter().all(|(number, _)| *number != 110));
-    assert_eq!(agreed.telephone_event, Some(101));
+    assert_eq!(agreed.telephone_events, [101]);
     assert_eq!(agreed.telephone_event_sent, Some(96));
 }
 
@@ -126,7 +127,7 @@ fn an_address_of_the_other_family_is_refused_with_its_reason() {
     };
     let ipv4 = description("m=audio 4000 RTP/AVP 0\r\n");
     assert!(matches!(
-        Negotiator::new(local, 1).answer(ipv4.as_bytes()),
+        Negotiator::new(local, 1, Terms::default()).answer(ipv4.as_bytes()),
         Err(Refusal::AddressFamily { .. })
     ));
     // The same address in another notation, another line that we can reach, and a hold in the manner of RFC 2543.

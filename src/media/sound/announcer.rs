@@ -2,7 +2,7 @@
 
 use crate::media::ids::PlaybackId;
 use crate::media::playback::{Announcement, Playback};
-use crate::media::sound::g711_out::TICK_8K;
+use crate::media::sound::phone_out::TICK_8K;
 use crate::media::sound::player::Player;
 use omnigate_audio::tone::Tone;
 

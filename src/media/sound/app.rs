@@ -4,6 +4,7 @@ use crate::media::event::PeerEvent;
 use crate::media::outlet::Outlet;
 use crate::media::sound::opus_out::OpusOut;
 use crate::media::tap::{Capture, Captured, Tap};
+use omnigate_audio::codec::Codec;
 use omnigate_audio::level::TalkDetector;
 use omnigate_audio::mix::Limiter;
 use omnigate_recording::capture::MediaKind;
@@ -201,7 +202,8 @@ impl AudioSink for AppSink<'_> {
             marker: p.marker,
             payload: p.payload,
         };
-        self.playout.push(self.now, &packet, PayloadKind::Opus);
+        self.playout
+            .push(self.now, &packet, PayloadKind::Speech(Codec::Opus));
         let tap = &mut self.outlet.tap.borrow_mut();
         self.captured
             .media(MediaKind::Opus, &packet, self.now, tap, &self.outlet.figures);

@@ -9,14 +9,16 @@ use crate::media::net::sources::MediaSources;
 use crate::media::net::stream::Stream;
 use crate::media::outlet::Outlet;
 use crate::media::playback::Playback;
-use crate::media::sound::g711_out::{Outbound, TICK_8K, law};
+use crate::media::sound::phone_out::Outbound;
 use crate::media::sound::player::Player;
 use crate::media::sound::reports::Reports;
 use crate::media::sound::silence::Silence;
 use crate::media::sound::tones::Tones;
 use crate::media::stats::ShardFigures;
 use crate::media::tap::{Capture, Captured, Tap};
+use omnigate_audio::codec::Band;
 use omnigate_audio::dtmf::Key;
+use omnigate_audio::frame_samples;
 use omnigate_audio::level::TalkDetector;
 use omnigate_audio::mix::Limiter;
 use omnigate_room::ParticipantId;
@@ -30,6 +32,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
+
+/// Rate of a telephone with G.711, Hz.
+const NARROW_HZ: u32 = 8_000;
 
 /// A caller's media.
 pub(crate) struct Leg {
@@ -54,8 +59,10 @@ pub(crate) struct Leg {
     stand_in: Option<Player>,
     talk: TalkDetector,
     pub(crate) limiter: Limiter,
-    /// This tick's audio from the caller, 8 kHz.
-    pub(crate) frame: [i16; TICK_8K],
+    /// Rate at which it speaks and hears, Hz.
+    rate_hz: u32,
+    /// This tick's audio from the caller.
+    pub(crate) frame: Vec<i16>,
     /// The caller is heard in this tick.
     pub(crate) talking: bool,
     silence: Silence,
@@ -100,9 +107,10 @@ impl Leg {
             tones: Tones::default(),
             player: None,
             stand_in: None,
-            talk: TalkDetector::new(8_000),
+            talk: TalkDetector::new(NARROW_HZ),
             limiter: Limiter::default(),
-            frame: [0; TICK_8K],
+            rate_hz: NARROW_HZ,
+            frame: vec![0; frame_samples(NARROW_HZ)],
             talking: false,
             silence: Silence::new(seed.silence_timeout, now),
             heard: false,
@@ -136,12 +144,33 @@ impl Leg {
             }
         }
         self.reports.latch.renew(agreed.remote_rtcp);
-        self.outbound
-            .configure(law(agreed.payload), agreed.payload_type, agreed.ptime_ms);
-        self.outbound.send_events_as(agreed.telephone_event_sent);
-        self.tones.agree(agreed.telephone_event.is_some());
+        self.outbound.configure(&agreed);
+        self.tones.agree(!agreed.telephone_events.is_empty());
         self.silence.broken(now);
         self.agreed = Some(agreed);
+    }
+
+    /// How much of a voice goes to and fro.
+    pub(crate) fn band(&self) -> Band {
+        self.agreed
+            .as_ref()
+            .map_or(Band::Narrow, |agreed| agreed.codec.band())
+    }
+
+    /// Follows its codec, and the rate of the room's bus where that has a say. Allocates when it changes.
+    pub(crate) fn follow(&mut self, bus_hz: u32) {
+        let codec = self.agreed.as_ref().map(|agreed| agreed.codec);
+        let rate_hz = codec.map_or(NARROW_HZ, |codec| codec.rate_hz(bus_hz));
+        self.outbound.set_rate(rate_hz);
+        if rate_hz == self.rate_hz {
+            return;
+        }
+        self.rate_hz = rate_hz;
+        let _ = self.playout.set_output_rate(rate_hz);
+        self.tones.set_rate(rate_hz);
+        self.talk = TalkDetector::new(rate_hz);
+        self.frame.clear();
+        self.frame.resize(frame_samples(rate_hz), 0);
     }
 
     pub(crate) fn play(&mut self, id: PlaybackId, playback: Playback) {
@@ -201,8 +230,11 @@ impl Leg {
         }
         ShardFigures::count(&figures.rtp_received);
         self.silence.broken(now);
-        self.reports.on_rtp(&packet, now);
-        if agreed.telephone_event == Some(packet.payload_type) {
+        let known = agreed.receive.iter().find(|(pt, _)| *pt == packet.payload_type);
+        let known = known.map(|(_, codec)| *codec);
+        self.reports
+            .on_rtp(&packet, known.unwrap_or(agreed.codec).clock_hz(), now);
+        if agreed.telephone_events.contains(&packet.payload_type) {
             self.playout.skip(packet.sequence);
             self.captured
                 .event(packet.sequence, now, &mut outlet.tap.borrow_mut());
@@ -218,10 +250,9 @@ impl Leg {
                 self.tell(LegEvent::Digit(key, Source::TelephoneEvent), figures);
             }
         } else {
-            let known = agreed.receive.iter().find(|(pt, _)| *pt == packet.payload_type);
             let noise = agreed.comfort_noise == Some(packet.payload_type) || packet.payload_type == 13;
             let kind = match known {
-                Some((_, payload)) => Some(PayloadKind::G711(law(*payload))),
+                Some(codec) => Some(PayloadKind::Speech(codec)),
                 None => noise.then_some(PayloadKind::ComfortNoise),
             };
             if let Some(kind) = kind {
@@ -257,7 +288,7 @@ impl Leg {
         self.talking = false;
         if let Some(player) = &mut self.stand_in {
             self.frame.fill(0);
-            if !player.fill(&mut self.frame) {
+            if !player.add(&mut self.frame, self.rate_hz) {
                 self.stand_in = None;
             }
             self.talking = true;
@@ -284,9 +315,9 @@ impl Leg {
     }
 
     /// Sends this tick's mix with what is played on top.
-    pub(crate) fn push(&mut self, mix: &mut [i16; TICK_8K], figures: &ShardFigures) {
+    pub(crate) fn push(&mut self, mix: &mut [i16], figures: &ShardFigures) {
         if let Some(player) = &mut self.player
-            && !player.fill(mix)
+            && !player.add(mix, self.rate_hz)
         {
             let id = player.id;
             self.player = None;

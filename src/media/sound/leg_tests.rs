@@ -3,11 +3,13 @@
 use super::*;
 use crate::media::net::made::{Net, Port};
 use crate::media::plane::made::MadeShards;
+use crate::media::sound::phone_out::TICK_8K;
 use crate::media::{LegHandle, MediaPlane, MediaSettings};
+use omnigate_audio::codec::Codec;
 use omnigate_audio::dtmf::{Generator, Key};
 use omnigate_audio::g711::Law;
 use omnigate_rtp::digits::DigitMerger;
-use omnigate_sip::{Direction, Payload};
+use omnigate_sip::Direction;
 use std::net::{IpAddr, Ipv4Addr};
 use tokio::sync::mpsc;
 
@@ -69,10 +71,11 @@ impl Bench {
         let agreed = Agreed {
             remote_rtp: at,
             remote_rtcp: None,
-            payload: Payload::Pcma,
+            codec: Codec::Pcma,
             payload_type: 8,
-            receive: vec![(8, Payload::Pcma)],
-            telephone_event: Some(EVENT_TYPE),
+            max_bitrate: None,
+            receive: vec![(8, Codec::Pcma)],
+            telephone_events: vec![EVENT_TYPE],
             telephone_event_sent: Some(EVENT_TYPE),
             comfort_noise: None,
             ptime_ms: 20,

@@ -3,9 +3,9 @@
 pub(super) mod announcer;
 pub(super) mod app;
 mod bus;
-pub(crate) mod g711_out;
 pub(super) mod leg;
 pub(super) mod opus_out;
+pub(crate) mod phone_out;
 pub(super) mod player;
 mod reports;
 pub(super) mod room;

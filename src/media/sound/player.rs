@@ -2,7 +2,8 @@
 
 use crate::media::ids::PlaybackId;
 use crate::media::playback::Playback;
-use crate::media::sound::g711_out::TICK_8K;
+use crate::media::sound::phone_out::TICK_8K;
+use omnigate_audio::resample::Resampler;
 use omnigate_audio::tone::Cadence;
 use std::sync::Arc;
 
@@ -10,6 +11,25 @@ use std::sync::Arc;
 pub(crate) struct Player {
     pub(crate) id: PlaybackId,
     kind: Kind,
+    /// To the rate of a listener who hears more than the telephone band.
+    up: Option<Up>,
+}
+
+/// What is played is at 8 kHz.
+struct Up {
+    rate_hz: u32,
+    resampler: Resampler,
+    frame: Vec<i16>,
+}
+
+impl Up {
+    fn new(rate_hz: u32) -> Option<Up> {
+        Some(Up {
+            rate_hz,
+            resampler: Resampler::new(8_000, rate_hz).ok()?,
+            frame: vec![0; omnigate_audio::frame_samples(rate_hz)],
+        })
+    }
 }
 
 enum Kind {
@@ -39,7 +59,28 @@ impl Player {
             }
             Playback::Tone(tone) => Kind::Tone(Cadence::new(tone, 8_000)),
         };
-        Player { id, kind }
+        Player { id, kind, up: None }
+    }
+
+    /// Adds the next 20 ms to what a listener at any rate hears; false when this was the end. Allocates where the rate is
+    /// another one than before.
+    pub(crate) fn add(&mut self, mix: &mut [i16], rate_hz: u32) -> bool {
+        if let Some(mix) = mix.as_mut_array::<TICK_8K>() {
+            return self.fill(mix);
+        }
+        let mut frame = [0; TICK_8K];
+        let more = self.fill(&mut frame);
+        if self.up.as_ref().is_none_or(|up| up.rate_hz != rate_hz) {
+            self.up = Up::new(rate_hz);
+        }
+        if let Some(up) = &mut self.up
+            && up.resampler.process(&frame, &mut up.frame).is_ok()
+        {
+            for (sample, played) in mix.iter_mut().zip(&up.frame) {
+                *sample = sample.saturating_add(*played);
+            }
+        }
+        more
     }
 
     /// Adds the next 20 ms; false when this was the end.

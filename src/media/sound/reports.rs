@@ -13,8 +13,6 @@ use std::time::Instant;
 const CNAME: &str = "omnigate";
 /// RTCP is read after so many ticks without: each 200 ms, within the time that the kernel's arrival times are believed.
 const READ_EACH: u8 = 9;
-/// Clock of G.711 and telephone events, Hz.
-const CLOCK_HZ: u32 = 8_000;
 
 /// The reports beside the caller's packets.
 pub(super) struct Reports {
@@ -48,11 +46,11 @@ impl Reports {
         turn
     }
 
-    /// Takes the header of a packet that was accepted.
-    pub(super) fn on_rtp(&mut self, packet: &RtpPacket<'_>, now: Instant) {
+    /// Takes the header of a packet that was accepted, whose timestamps are of this clock (Hz).
+    pub(super) fn on_rtp(&mut self, packet: &RtpPacket<'_>, clock_hz: u32, now: Instant) {
         let (ssrc, sequence) = (packet.ssrc, packet.sequence);
         self.session
-            .on_rtp(ssrc, sequence, packet.timestamp, now, CLOCK_HZ);
+            .on_rtp(ssrc, sequence, packet.timestamp, now, clock_hz);
     }
 
     /// Takes a report if it comes from the right source; whether it did.

@@ -6,10 +6,11 @@ use crate::media::outlet::Outlet;
 use crate::media::playback::Announcement;
 use crate::media::sound::announcer::Announcer;
 use crate::media::sound::app::App;
-use crate::media::sound::bus::Bus;
-use crate::media::sound::g711_out::TICK_8K;
+use crate::media::sound::bus::{Bus, Members};
 use crate::media::sound::leg::Leg;
+use crate::media::sound::phone_out::TICK_8K;
 use crate::media::tap::{Capture, Captured};
+use omnigate_audio::codec::Band;
 use omnigate_audio::mix;
 use omnigate_room::{PeerId, RoomId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -93,10 +94,20 @@ impl Room {
         self.legs.is_empty() && self.apps.is_empty()
     }
 
-    /// To be called when members came or went.
+    /// To be called when members came or went, or speak another codec.
     pub(crate) fn members_changed(&mut self) {
         let announced = self.announcer.is_some();
-        let rate = self.bus.follow(self.legs.len(), self.apps.len(), announced);
+        let legs = |band| self.legs.iter().filter(|leg| leg.band() == band).count();
+        let members = Members {
+            narrow: legs(Band::Narrow),
+            wide: legs(Band::Wide),
+            full: legs(Band::Full),
+            apps: self.apps.len(),
+        };
+        let rate = self.bus.follow(members, announced);
+        for leg in &mut self.legs {
+            leg.follow(rate);
+        }
         for app in &mut self.apps {
             app.set_rate(rate);
         }
@@ -113,8 +124,8 @@ impl Room {
         let now = moment.now;
         self.pull(moment, outlet, batch);
         self.sum();
-        self.send_to_legs(now, outlet, ntp);
-        self.send_to_apps(now, outlet);
+        self.send_to_phones(now, outlet, ntp);
+        self.send_to_others(now, outlet, ntp);
     }
 
     fn pull(&mut self, moment: &Moment, outlet: &Outlet, batch: &mut Batch) {
@@ -138,10 +149,13 @@ impl Room {
     fn sum(&mut self) {
         self.bus.clear();
         for leg in self.legs.iter().filter(|l| l.talking) {
-            self.bus.add_phone(&leg.frame);
+            match leg.band() {
+                Band::Narrow => self.bus.add_phone(&leg.frame),
+                Band::Wide | Band::Full => self.bus.add_other(&leg.frame),
+            }
         }
         for app in self.apps.iter().filter(|a| a.talking) {
-            self.bus.add_app(&app.frame);
+            self.bus.add_other(&app.frame);
         }
         let mut frame = [0; TICK_8K];
         self.announced = self.announcer.as_mut().is_some_and(|one| one.fill(&mut frame));
@@ -150,15 +164,21 @@ impl Room {
         }
     }
 
-    fn send_to_legs(&mut self, now: Instant, outlet: &Outlet, ntp: &dyn Fn() -> u64) {
-        let apps_talk = self.apps.iter().any(|a| a.talking);
-        let all = self.bus.for_phones(apps_talk);
-        for leg in &mut self.legs {
-            let own = leg.frame;
-            let talking = leg.talking;
+    /// So many members of the bus talk: all but the narrow phones.
+    fn others_talking(&self) -> usize {
+        let wide = self.legs.iter().filter(|leg| leg.band() > Band::Narrow);
+        let wide = wide.filter(|leg| leg.talking).count();
+        self.apps.iter().filter(|app| app.talking).count() + wide
+    }
+
+    fn send_to_phones(&mut self, now: Instant, outlet: &Outlet, ntp: &dyn Fn() -> u64) {
+        let others_talk = self.others_talking() > 0;
+        let all = self.bus.for_phones(others_talk);
+        for leg in self.legs.iter_mut().filter(|leg| leg.band() == Band::Narrow) {
             let step = AssertUnwindSafe(|| {
                 let mut mix = [0i16; TICK_8K];
-                mix::minus_self(&all, talking.then_some(&own[..]), &mut mix, &mut leg.limiter);
+                let own = leg.talking.then_some(&leg.frame[..]);
+                mix::minus_self(&all, own, &mut mix, &mut leg.limiter);
                 leg.push(&mut mix, &outlet.figures);
                 leg.report(now, ntp);
             });
@@ -168,16 +188,38 @@ impl Room {
         }
     }
 
-    fn send_to_apps(&mut self, now: Instant, outlet: &Outlet) {
-        if self.apps.is_empty() {
+    fn send_to_others(&mut self, now: Instant, outlet: &Outlet, ntp: &dyn Fn() -> u64) {
+        let wide = self.legs.iter().any(|leg| leg.band() > Band::Narrow);
+        if self.apps.is_empty() && !wide {
             return;
         }
-        let phones_talk = self.announced || self.legs.iter().any(|l| l.talking);
-        let phones_audible = self.bus.for_apps(phones_talk);
-        let talkers = self.apps.iter().filter(|a| a.talking).count();
+        let mut narrow = self.legs.iter().filter(|leg| leg.band() == Band::Narrow);
+        let phones_talk = self.announced || narrow.any(|leg| leg.talking);
+        let phones_audible = self.bus.for_others(phones_talk);
+        self.send_to_wide(now, outlet, ntp);
+        self.send_to_apps(phones_audible, now, outlet);
+    }
+
+    fn send_to_wide(&mut self, now: Instant, outlet: &Outlet, ntp: &dyn Fn() -> u64) {
+        for leg in self.legs.iter_mut().filter(|leg| leg.band() > Band::Narrow) {
+            let step = AssertUnwindSafe(|| {
+                let own = leg.talking.then_some(&leg.frame[..]);
+                let mix = self.bus.without(own, &mut leg.limiter);
+                leg.push(mix, &outlet.figures);
+                leg.report(now, ntp);
+            });
+            if catch_unwind(step).is_err() {
+                self.dead_legs.push(leg.id);
+            }
+        }
+    }
+
+    fn send_to_apps(&mut self, phones_audible: bool, now: Instant, outlet: &Outlet) {
+        let talkers = self.others_talking();
+        let listeners = self.apps.iter().filter(|app| !app.talking).count();
         let mut shared = None;
         // Listeners who do not talk hear the same: encode once. A lone app keeps its own encoder.
-        if self.apps.len() > 1 && talkers < self.apps.len() {
+        if self.apps.len() > 1 && listeners > 0 {
             let silent = talkers == 0 && !phones_audible;
             shared = self.bus.shared(silent);
         }

@@ -15,6 +15,7 @@ use crate::media::sound::room::{Room, RoomKey};
 use crate::media::stats::ShardFigures;
 use crate::media::tap::Capture;
 use omnigate_room::{PeerId, RoomId};
+use omnigate_sip::Agreed;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -186,6 +187,20 @@ impl Rooms {
         };
         let room = self.rooms.get_mut(&key)?;
         room.legs.iter_mut().find(|l| l.id == id).map(|l| &mut **l)
+    }
+
+    /// What a leg has agreed on is new.
+    pub(crate) fn set_media(&mut self, id: LegId, agreed: Agreed, now: Instant) {
+        let Some(Seat::Here(key)) = self.seat(id) else {
+            return;
+        };
+        if let Some(leg) = self.leg(id) {
+            leg.set_media(agreed, now);
+        }
+        // It may speak another codec, which the room follows.
+        if let Some(room) = self.rooms.get_mut(&key) {
+            room.members_changed();
+        }
     }
 
     pub(crate) fn app(&mut self, id: PeerId) -> Option<&mut App> {

@@ -1,6 +1,8 @@
 //! Keys that a caller sends as tones in the audio.
 
+use super::phone_out::TICK_8K;
 use omnigate_audio::dtmf::{Detector, Key};
+use omnigate_audio::resample::Resampler;
 
 /// Looks for tones until the caller has shown to send events: there are carriers that agree on events and send tones all
 /// the same. A first key that comes both ways counts once, for the call's merger knows it from either; after it each key
@@ -9,6 +11,8 @@ use omnigate_audio::dtmf::{Detector, Key};
 #[derive(Default)]
 pub(super) struct Tones {
     detector: Option<Box<Detector>>,
+    /// To the detector's rate, for a caller who is heard at a higher one.
+    down: Option<Resampler>,
     /// A key has come as an event.
     by_event: bool,
 }
@@ -29,10 +33,25 @@ impl Tones {
         self.detector = None;
     }
 
-    /// Takes audio at 8 kHz.
+    /// Hears at this rate from now on.
+    pub(super) fn set_rate(&mut self, rate_hz: u32) {
+        let wide = rate_hz != 8_000;
+        self.down = wide.then(|| Resampler::new(rate_hz, 8_000).ok()).flatten();
+    }
+
+    /// Takes 20 ms.
     pub(super) fn hear(&mut self, pcm: &[i16], on_key: impl FnMut(Key)) {
-        if let Some(detector) = &mut self.detector {
-            detector.push(pcm, on_key);
+        let Some(detector) = &mut self.detector else {
+            return;
+        };
+        match &mut self.down {
+            None => detector.push(pcm, on_key),
+            Some(down) => {
+                let mut narrow = [0; TICK_8K];
+                if down.process(pcm, &mut narrow).is_ok() {
+                    detector.push(&narrow, on_key);
+                }
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One thing that happened, with its time.
 
-use omnigate_audio::g711::Law;
+use omnigate_audio::codec::Codec;
 use omnigate_rtp::playout::PayloadKind;
 
 /// What happened to whom and when.
@@ -63,15 +63,21 @@ pub enum MediaKind {
     ComfortNoise,
     /// Opus.
     Opus,
+    /// G.722.
+    G722,
+    /// Samples of 16 bits at 16 kHz.
+    L16,
 }
 
 impl From<PayloadKind> for MediaKind {
     fn from(kind: PayloadKind) -> Self {
         match kind {
-            PayloadKind::G711(Law::Mu) => Self::Pcmu,
-            PayloadKind::G711(Law::A) => Self::Pcma,
+            PayloadKind::Speech(Codec::Pcmu) => Self::Pcmu,
+            PayloadKind::Speech(Codec::Pcma) => Self::Pcma,
             PayloadKind::ComfortNoise => Self::ComfortNoise,
-            PayloadKind::Opus => Self::Opus,
+            PayloadKind::Speech(Codec::Opus) => Self::Opus,
+            PayloadKind::Speech(Codec::G722) => Self::G722,
+            PayloadKind::Speech(Codec::L16) => Self::L16,
         }
     }
 }
@@ -79,10 +85,12 @@ impl From<PayloadKind> for MediaKind {
 impl From<MediaKind> for PayloadKind {
     fn from(kind: MediaKind) -> Self {
         match kind {
-            MediaKind::Pcmu => Self::G711(Law::Mu),
-            MediaKind::Pcma => Self::G711(Law::A),
+            MediaKind::Pcmu => Self::Speech(Codec::Pcmu),
+            MediaKind::Pcma => Self::Speech(Codec::Pcma),
             MediaKind::ComfortNoise => Self::ComfortNoise,
-            MediaKind::Opus => Self::Opus,
+            MediaKind::Opus => Self::Speech(Codec::Opus),
+            MediaKind::G722 => Self::Speech(Codec::G722),
+            MediaKind::L16 => Self::Speech(Codec::L16),
         }
     }
 }
@@ -171,6 +179,8 @@ impl<'a> Media<'a> {
                 1 => MediaKind::Pcma,
                 2 => MediaKind::ComfortNoise,
                 3 => MediaKind::Opus,
+                4 => MediaKind::G722,
+                5 => MediaKind::L16,
                 _ => return None,
             },
             sequence: u16::from_le_bytes(head[1..3].try_into().ok()?),

@@ -1,8 +1,8 @@
-use omnigate_audio::g711::Law;
+use omnigate_audio::codec::Codec;
 
 use super::*;
 
-const G711: PayloadKind = PayloadKind::G711(Law::A);
+const G711: PayloadKind = PayloadKind::Speech(Codec::Pcma);
 
 struct Rig {
     start: Instant,

@@ -1,4 +1,5 @@
 use super::*;
+use omnigate_audio::codec::Codec;
 use omnigate_audio::g711::Law;
 
 const MS: Duration = Duration::from_millis(1);
@@ -41,7 +42,7 @@ fn a_clean_path_is_sample_exact_and_one_frame_late() {
                 payload: &codes,
             };
             let now = start + i * 20 * MS;
-            playout.push(now, &packet, PayloadKind::G711(Law::A));
+            playout.push(now, &packet, PayloadKind::Speech(Codec::Pcma));
             let mut out = [1; 160];
             playout.pull(now + phase * MS, &mut out);
             got.extend(out);
@@ -102,7 +103,7 @@ impl Leg {
     fn push_voice(&mut self) {
         let mut codes = [0; 160];
         Law::Mu.encode(&voice(self.tick as usize * 160, 160), &mut codes);
-        self.push(PayloadKind::G711(Law::Mu), &codes);
+        self.push(PayloadKind::Speech(Codec::Pcmu), &codes);
     }
 
     fn push_event(&mut self) {
@@ -258,6 +259,66 @@ fn g711_at_another_rate_is_silent_and_the_wrong_length_of_a_frame_is_no_panic() 
     }
 }
 
+/// 440 Hz of half a second in this codec, what a playout at `output_hz` makes of them.
+fn heard_in(codec: Codec, output_hz: u32) -> Vec<i16> {
+    let settings = PlayoutSettings {
+        output_rate_hz: output_hz,
+        ..PlayoutSettings::default()
+    };
+    let mut playout = Playout::new(settings).unwrap();
+    let rate_hz = codec.rate_hz(output_hz);
+    let mut encoder = codec.encoder(output_hz, Default::default()).unwrap();
+    let (start, mut heard) = (Instant::now(), Vec::new());
+    for i in 0..25u32 {
+        let samples = frame_samples(rate_hz);
+        let sample = |n| {
+            let phase = std::f32::consts::TAU * 440.0 * (i as usize * samples + n) as f32 / rate_hz as f32;
+            (8_000.0 * phase.sin()) as i16
+        };
+        let pcm: Vec<i16> = (0..samples).map(sample).collect();
+        let mut payload = [0; 1_400];
+        let length = encoder.encode(&pcm, &mut payload).unwrap();
+        let packet = RtpPacket {
+            ssrc: 1,
+            sequence: i as u16,
+            timestamp: i * codec.clock_hz() / 50,
+            payload_type: 96,
+            marker: i == 0,
+            payload: &payload[..length],
+        };
+        playout.push(start + i * 20 * MS, &packet, PayloadKind::Speech(codec));
+        let mut out = vec![0; frame_samples(output_hz)];
+        playout.pull(start + i * 20 * MS + 5 * MS, &mut out);
+        heard.extend(out);
+    }
+    heard
+}
+
+#[test]
+fn every_codec_is_heard_at_every_rate_of_a_room() {
+    for codec in Codec::ALL {
+        for output_hz in [8_000, 16_000, 48_000] {
+            let heard = heard_in(codec, output_hz);
+            let settled = &heard[heard.len() / 2..];
+            let level = level::dbov(settled);
+            assert!(
+                (level + 15.2).abs() < 0.7,
+                "{codec:?} at {output_hz} Hz: {level} dBov"
+            );
+            let crossings = settled
+                .windows(2)
+                .filter(|pair| (pair[0] < 0) != (pair[1] < 0))
+                .count();
+            let seconds = settled.len() as f32 / output_hz as f32;
+            let hertz = crossings as f32 / 2.0 / seconds;
+            assert!(
+                (hertz - 440.0).abs() < 8.0,
+                "{codec:?} at {output_hz} Hz: {hertz} Hz"
+            );
+        }
+    }
+}
+
 #[test]
 fn anything_at_all_is_survived() {
     let mut leg = Leg::new();
@@ -272,11 +333,9 @@ fn anything_at_all_is_survived() {
         us += below(60_000);
         let now = start + Duration::from_micros(us.saturating_sub(below(100_000)));
         let payload: Vec<u8> = (0..below(40) * below(40)).map(|_| below(256) as u8).collect();
-        let kind = match below(4) {
-            0 => PayloadKind::G711(Law::A),
-            1 => PayloadKind::G711(Law::Mu),
-            2 => PayloadKind::Opus,
-            _ => PayloadKind::ComfortNoise,
+        let kind = match below(6) {
+            5 => PayloadKind::ComfortNoise,
+            codec => PayloadKind::Speech(Codec::ALL[codec as usize]),
         };
         let wild = below(3) == 0;
         let packet = RtpPacket {

@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use omnigate_audio::codec::Codec;
 use omnigate_audio::g711::Law;
 use omnigate_rtp::RtpPacket;
 use omnigate_rtp::playout::{PayloadKind, Playout, PlayoutSettings, PlayoutStats, Pulled};
@@ -73,7 +74,7 @@ pub fn stream(count: i64, ptime_ms: i64, base_us: i64) -> Vec<Sent> {
                 ssrc: 1,
                 marker: i == 0,
                 payload,
-                kind: PayloadKind::G711(Law::A),
+                kind: PayloadKind::Speech(Codec::Pcma),
             }
         })
         .collect()
