@@ -150,7 +150,7 @@ impl Check for Trunk {
             }
         }
         if self.allow.is_empty()
-            && self.register.registrar.is_none()
+            && self.register.registrar.is_empty()
             && self.tls.peer.is_empty()
             && self.users.is_empty()
         {
