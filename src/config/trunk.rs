@@ -157,7 +157,7 @@ impl Check for Trunk {
         }
         check_codecs(&self.codecs, &join(path, "codecs"), faults);
         if self.allow.is_empty()
-            && self.register.registrar.is_none()
+            && self.register.registrar.is_empty()
             && self.tls.peer.is_empty()
             && self.users.is_empty()
         {

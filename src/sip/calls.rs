@@ -12,8 +12,11 @@ use omnigate_sip::resolve::{Candidate, ResolveError, Target};
 use omnigate_sip::{CallError, CallEvent, CallKey, CallTerms, Endpoint, Hop, Invitation, Listeners, NatRule};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
+
+/// Patience with the answer to a keep-alive (RFC 5626 section 4.4.1).
+const PONG: Duration = Duration::from_secs(10);
 
 /// All of SIP.
 #[derive(Debug, Clone)]
@@ -149,6 +152,28 @@ impl Sip {
     /// Who has sent though no trunk allows it, the latest first.
     pub fn strangers(&self) -> Vec<Stranger> {
         self.filter.strangers()
+    }
+
+    /// Asks the other side of a way whether it is there; false: there is no connection, or no answer for as long as one has
+    /// patience (RFC 5626 section 4.4.1).
+    pub async fn keep_alive(&self, hop: Hop) -> bool {
+        let (pong, ponged) = oneshot::channel();
+        let sent = self.orders.send(Order::KeepAlive(hop, pong)).is_ok();
+        sent && matches!(tokio::time::timeout(PONG, ponged).await, Ok(Ok(())))
+    }
+
+    /// Keeps the connection of a way until this is dropped; it ends when the connection has.
+    pub fn watch(&self, hop: Hop) -> impl Future<Output = ()> + Send + use<> {
+        let (gone, watched) = oneshot::channel();
+        let _ = self.orders.send(Order::Watch(hop, gone));
+        async move {
+            let _ = watched.await;
+        }
+    }
+
+    /// Ends the connection of a way: it leads nowhere.
+    pub fn cut(&self, hop: Hop) {
+        let _ = self.orders.send(Order::Cut(hop));
     }
 
     /// Ends all of SIP: sockets close.

@@ -164,6 +164,9 @@ impl<N: Network> Driver<N> {
                 let id = self.endpoint.send(now(), *request, hop);
                 self.asked.insert(id, reply);
             }
+            Order::KeepAlive(hop, pong) => self.network.keep_alive(&hop, pong),
+            Order::Watch(hop, gone) => self.network.watch(&hop, gone),
+            Order::Cut(hop) => self.network.cut(&hop),
             Order::Resolved(call, uri, transport, address) => {
                 self.endpoint.resolved(call, &uri, transport, address);
             }

@@ -8,6 +8,7 @@ use omnigate_sip::{ConnectionId, Hop, Listeners};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use tokio::sync::oneshot;
 
 /// Something that came from the network.
 #[derive(Debug)]
@@ -30,6 +31,16 @@ pub(crate) trait Network: Send + 'static {
 
     /// The end of a turn: what was to be sent goes out together.
     fn flush(&mut self);
+
+    /// Asks the other side whether it is there (RFC 5626 section 3.5.1); `pong` is told when it is, and dropped where there is
+    /// no connection. Over datagrams nobody answers: it keeps what lies between open, and is told at once.
+    fn keep_alive(&mut self, hop: &Hop, pong: oneshot::Sender<()>);
+
+    /// Keeps a connection, though no call uses it; `gone` is dropped when it is gone.
+    fn watch(&mut self, hop: &Hop, gone: oneshot::Sender<()>);
+
+    /// Ends a connection.
+    fn cut(&mut self, hop: &Hop);
 
     /// Lets go of what nobody has used for long; `used` says which connections calls go by.
     fn sweep(&mut self, used: &dyn Fn(ConnectionId) -> bool);

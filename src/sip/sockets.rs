@@ -9,6 +9,7 @@ use crate::config::SipTransport;
 use crate::observe::Metrics;
 use crate::supervise::Supervisor;
 use bytes::Bytes;
+use omnigate_sip::framing::PING;
 use omnigate_sip::message::Transport;
 use omnigate_sip::transaction::{Origin, Transmit};
 use omnigate_sip::{ConnectionId, Hop, Listener, ListenerId, Listeners};
@@ -22,6 +23,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 use tokio::io::{Interest, ReadBuf};
 use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::oneshot;
 
 /// Largest datagram read, bytes.
 const MAX_DATAGRAM: usize = 65_535;
@@ -321,6 +323,26 @@ impl Network for Sockets {
 
     fn flush(&mut self) {
         self.send_waiting();
+    }
+
+    fn keep_alive(&mut self, hop: &Hop, pong: oneshot::Sender<()>) {
+        if hop.transport != Transport::Udp {
+            return self.streams.keep_alive(hop, pong);
+        }
+        self.put(Transmit {
+            hop: hop.clone(),
+            bytes: Bytes::from_static(PING),
+            origin: Origin::Nobody,
+        });
+        let _ = pong.send(());
+    }
+
+    fn watch(&mut self, hop: &Hop, gone: oneshot::Sender<()>) {
+        self.streams.watch(hop, gone);
+    }
+
+    fn cut(&mut self, hop: &Hop) {
+        self.streams.cut(hop);
     }
 
     fn sweep(&mut self, used: &dyn Fn(ConnectionId) -> bool) {

@@ -6,13 +6,14 @@ use super::link::Link;
 use super::places::Place;
 use crate::tls::HandshakeFault;
 use bytes::Bytes;
-use omnigate_sip::framing::{Frame, Framer};
+use omnigate_sip::framing::{Frame, Framer, PING};
 use omnigate_sip::message::Unreadable;
 use omnigate_sip::transaction::Origin;
 use omnigate_sip::{ConnectionId, ListenerId, Peer};
 use socket2::{SockRef, TcpKeepalive};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -32,6 +33,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 pub(super) enum Heard {
     Message(Bytes),
     Ping,
+    /// The answer to a keep-alive of ours.
+    Pong,
     Unreadable(Box<Unreadable>),
     /// The end, and what TLS says of it: of version 1.3, who refuses our certificate says so after the handshake.
     End(Option<HandshakeFault>),
@@ -65,10 +68,18 @@ pub(super) struct Permit {
 /// Where to put what is to be sent. When it is dropped, what waits is still written, and the connection ends.
 pub(super) struct Writer {
     messages: mpsc::Sender<(Bytes, Origin)>,
+    /// Keep-alives that the reader does not know of yet.
+    pings: Arc<AtomicU32>,
     _reading: DropGuard,
 }
 
 impl Writer {
+    /// Asks the peer whether it is there; false when it does not keep up, or has gone.
+    pub(super) fn ping(&self) -> bool {
+        self.pings.fetch_add(1, Ordering::Relaxed);
+        self.write(Bytes::from_static(PING), Origin::Nobody)
+    }
+
     /// False when the peer does not keep up, or has gone.
     pub(super) fn write(&self, bytes: Bytes, origin: Origin) -> bool {
         self.messages.try_send((bytes, origin)).is_ok()
@@ -110,10 +121,12 @@ where
     let (outbox, messages) = mpsc::channel(OUTBOX);
     let reading = CancellationToken::new();
     let (let_go, to_driver) = (reading.clone(), tell.clone());
+    let pings = Arc::new(AtomicU32::new(0));
+    let pinged = pings.clone();
     tokio::spawn(async move {
         let guest = permit.as_ref().is_some_and(|permit| permit.guest.is_some());
         let _permit = permit;
-        let read = read(id, reader, (peer, guest), &filter, &to_driver);
+        let read = read(id, reader, (peer, guest), &filter, &pinged, &to_driver);
         if let Some(fault) = let_go.run_until_cancelled(read).await {
             let _ = to_driver.send(News::Heard(id, Heard::End(fault))).await;
         }
@@ -121,6 +134,7 @@ where
     tokio::spawn(write(id, writer, messages, tell));
     Writer {
         messages: outbox,
+        pings,
         _reading: reading.drop_guard(),
     }
 }
@@ -130,6 +144,7 @@ async fn read(
     mut reader: impl AsyncRead + Unpin,
     (peer, guest): (IpAddr, bool),
     filter: &SourceFilter,
+    pings: &AtomicU32,
     tell: &mpsc::Sender<News>,
 ) -> Option<HandshakeFault> {
     let mut framer = Framer::default();
@@ -141,6 +156,9 @@ async fn read(
             Ok(n) => n,
             Err(error) => return Some(HandshakeFault::of(&error)),
         };
+        for _ in 0..pings.swap(0, Ordering::Relaxed) {
+            framer.ping_sent();
+        }
         let framed = framer.feed(buffer.get(..n).unwrap_or_default(), &mut frames);
         for frame in frames.drain(..) {
             // Whoever sends too fast is read more slowly: on a stream nothing may be lost.
@@ -150,6 +168,7 @@ async fn read(
             let heard = match frame {
                 Frame::Message(bytes) => Heard::Message(bytes),
                 Frame::Ping => Heard::Ping,
+                Frame::Pong => Heard::Pong,
                 _ => continue,
             };
             if tell.send(News::Heard(id, heard)).await.is_err() {

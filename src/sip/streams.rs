@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
 /// A connection that no call uses is closed after this time without a message.
@@ -62,9 +62,16 @@ struct Connection {
     made: Option<Destination>,
     /// What was sent before anything was heard; `None` from then on.
     unheard: Option<Vec<Origin>>,
+    /// Who waits for the answer to a keep-alive, and who wants to have it kept.
+    pongs: Vec<oneshot::Sender<()>>,
+    watchers: Vec<oneshot::Sender<()>>,
 }
 
 impl Connection {
+    fn is_watched(&self) -> bool {
+        self.watchers.iter().any(|watcher| !watcher.is_closed())
+    }
+
     fn send(&mut self, transmit: Transmit) -> Result<(), Origin> {
         self.used = Instant::now();
         if !self.writer.write(transmit.bytes, transmit.origin) {
@@ -187,6 +194,12 @@ impl Streams {
                 connection.writer.write(Bytes::from_static(PONG), Origin::Nobody);
                 None
             }
+            Heard::Pong => {
+                for pong in connection.pongs.drain(..) {
+                    let _ = pong.send(());
+                }
+                None
+            }
             Heard::Unreadable(unreadable) => {
                 self.doors.metrics.sip_dropped("framing");
                 Some(Arrival::Unreadable(hop, unreadable))
@@ -238,6 +251,8 @@ impl Streams {
             idle: if guest { IDLE_GUEST } else { IDLE },
             made: None,
             unheard: Some(Vec::new()),
+            pongs: Vec::new(),
+            watchers: Vec::new(),
         };
         self.connections.insert(id, connection);
         Some(id)
@@ -249,15 +264,42 @@ impl Streams {
         self.made.retain(|_, made| *made != id);
     }
 
+    /// The connection that a way goes by now.
+    fn of(&mut self, hop: &Hop) -> Option<(ConnectionId, &mut Connection)> {
+        let named = hop.connection.filter(|id| self.connections.contains_key(id));
+        let id = named.or_else(|| self.made.get(&Destination::of(hop)).copied())?;
+        Some((id, self.connections.get_mut(&id)?))
+    }
+
+    pub(super) fn keep_alive(&mut self, hop: &Hop, pong: oneshot::Sender<()>) {
+        let Some((_, connection)) = self.of(hop) else {
+            return;
+        };
+        connection.pongs.retain(|pong| !pong.is_closed());
+        if connection.writer.ping() {
+            connection.pongs.push(pong);
+        }
+    }
+
+    pub(super) fn watch(&mut self, hop: &Hop, gone: oneshot::Sender<()>) {
+        if let Some((_, connection)) = self.of(hop) {
+            connection.watchers.retain(|watcher| !watcher.is_closed());
+            connection.watchers.push(gone);
+        }
+    }
+
+    pub(super) fn cut(&mut self, hop: &Hop) {
+        if let Some((id, _)) = self.of(hop) {
+            self.close(id);
+        }
+    }
+
     /// Sends by the hop's connection, by one that we have made to the same place, or by a new one.
     pub(super) fn send(&mut self, transmit: Transmit) -> Result<(), Origin> {
-        let to = Destination::of(&transmit.hop);
-        let made = self.made.get(&to).copied();
-        let known = transmit.hop.connection;
-        let known = known.filter(|id| self.connections.contains_key(id)).or(made);
-        if let Some(connection) = known.and_then(|id| self.connections.get_mut(&id)) {
+        if let Some((_, connection)) = self.of(&transmit.hop) {
             return connection.send(transmit);
         }
+        let to = Destination::of(&transmit.hop);
         if let Some(waiting) = self.dialling.get_mut(&to) {
             if waiting.len() >= UNDIALLED {
                 return Err(transmit.origin);
@@ -310,8 +352,9 @@ impl Streams {
 
     /// Closes what no call uses and nobody has used for long.
     pub(super) fn sweep(&mut self, used: &dyn Fn(ConnectionId) -> bool) {
-        let idle =
-            |(id, c): (&ConnectionId, &Connection)| (c.used.elapsed() >= c.idle && !used(*id)).then_some(*id);
+        let idle = |(id, c): (&ConnectionId, &Connection)| {
+            (c.used.elapsed() >= c.idle && !c.is_watched() && !used(*id)).then_some(*id)
+        };
         let idle: Vec<ConnectionId> = self.connections.iter().filter_map(idle).collect();
         for id in idle {
             self.close(id);

@@ -157,3 +157,42 @@ fn a_registrar_that_has_gone_does_not_keep_the_service_from_stopping() {
         service.log()
     );
 }
+
+/// An edge that says in Path that it is in the way (RFC 3327), and by which connection its clients are reached.
+const EDGE: &str = r#"
+loadmodule "path.so"
+modparam("path", "use_received", 1)
+loadmodule "nathelper.so"
+#!define FLOWS
+onreply_route { if (is_present_hf("Contact")) { set_contact_alias(); } return 1; }
+"#;
+
+#[test]
+fn calls_come_in_through_an_edge_before_the_registrar_by_the_connection_that_was_registered_by() {
+    let mut carrier = Carrier::start();
+    carrier.kamailio = None;
+    let with_path = format!(
+        "{MODULES}modparam(\"registrar\", \"use_path\", 1)\nmodparam(\"registrar\", \"path_mode\", 2)\n"
+    );
+    carrier.kamailio = Some(Kamailio::with(&carrier.dir, carrier.address, &with_path, BEGIN));
+    let begin = format!(
+        r#"
+    if (is_method("REGISTER")) {{ add_path_received(); $du = "sip:{}"; t_relay(); exit; }}
+    if (loose_route()) {{ record_route(); t_relay(); exit; }}
+    sl_send_reply("404", "Not Here");
+"#,
+        carrier.address
+    );
+    let edge = Kamailio::with(&carrier.dir.join("edge"), free_port(), EDGE, &begin);
+    let service = Service::start(&format!(
+        "[[trunk]]\nname = \"carrier\"\nallow = []\nmedia = [\"127.0.0.0/8\"]\n[trunk.register]\nregistrar = [\"sip:{};transport=tcp\", \"sip:{};transport=tcp\"]\ndomain = \"carrier.example\"\nuser = \"{NUMBER}\"\npassword = \"secret\"\n",
+        // Nobody is at the first one: the next one is asked at once.
+        free_port(),
+        edge.address
+    ));
+    service.until("it is registered", || is_registered(&service));
+    sipp(&service, "proxied").through(carrier.address).passes();
+    assert_eq!(service.last_reason(), "caller_hung_up");
+    // One that the edge had made to us would come from another port of it.
+    assert_eq!(service.calls()[0]["source"], edge.address.to_string());
+}

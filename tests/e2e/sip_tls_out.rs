@@ -134,7 +134,16 @@ fn a_telephone_is_called_by_tls_and_by_the_name_that_the_trunk_says() {
 
 /// A registrar by TLS that wants a certificate of `authority` from everybody, and knows who is behind which connection.
 fn registrar(authority: &Authority, shown: &Pair, dir: &std::path::Path) -> (Kamailio, SocketAddr) {
-    let (plain, secure) = (free_port(), free_port());
+    let ports = (free_port(), free_port());
+    (registrar_at(authority, shown, dir, ports), ports.1)
+}
+
+fn registrar_at(
+    authority: &Authority,
+    shown: &Pair,
+    dir: &std::path::Path,
+    (plain, secure): (SocketAddr, SocketAddr),
+) -> Kamailio {
     let modules = format!(
         r#"
 #!define FLOWS
@@ -151,7 +160,7 @@ loadmodule "usrloc.so"
 loadmodule "registrar.so"
 loadmodule "auth.so"
 loadmodule "nathelper.so"
-modparam("registrar", "max_expires", 20)
+modparam("registrar", "max_expires", 3600)
 modparam("nathelper|registrar", "received_avp", "$avp(received)")
 onreply_route {{ if (is_present_hf("Contact")) {{ set_contact_alias(); }} return 1; }}
 "#,
@@ -160,7 +169,7 @@ onreply_route {{ if (is_present_hf("Contact")) {{ set_contact_alias(); }} return
         authority.file().display(),
     );
     let begin = BEGIN.replace("save(", "fix_nated_register(); save(");
-    (Kamailio::with(dir, plain, &modules, &begin), secure)
+    Kamailio::with(dir, plain, &modules, &begin)
 }
 
 /// A service that registers there.
@@ -217,4 +226,29 @@ fn a_registrar_that_does_not_take_our_certificate_or_shows_a_wrong_one_is_told()
         };
         service.until("the outcome says it", told);
     }
+}
+
+#[test]
+fn a_connection_to_the_registrar_that_ends_is_made_anew() {
+    let authority = Authority::new();
+    let dir = authority.dir.join("kamailio");
+    let shown = authority.signs("sip.carrier.example");
+    let ports = (free_port(), free_port());
+    let kamailio = registrar_at(&authority, &shown, &dir, ports);
+    let service = registering(&authority, ports.1, &authority.signs("us.example"));
+    let registered = || service.metric("omnigate_trunk_registered{trunk=\"carrier\"}") == 1.0;
+    service.until("it is registered", registered);
+    drop(kamailio);
+    let kamailio = registrar_at(&authority, &shown, &dir, ports);
+    let limit = Duration::from_secs(100);
+    service.until_within("there is a new one", limit, || {
+        handshakes(&service, "dial", "ok") == 2.0
+    });
+    let known = || {
+        kamailio
+            .asked_for("07012345678", "")
+            .is_some_and(|line| line.contains("200"))
+    };
+    service.until("it is registered there", known);
+    sipp(&service, "proxied").through(kamailio.address).passes();
 }

@@ -4,10 +4,11 @@ mod arrivals;
 mod calls;
 mod event;
 mod outside;
+mod screen;
 mod screening;
 
 pub use event::{Event, Incoming, Output, Refused};
-pub use screening::Screening;
+pub use screen::Screening;
 
 use crate::call::{Call, CallEvent, CallKey, CallSettings, Context, Shared};
 use crate::deadlines::Deadlines;
@@ -35,7 +36,7 @@ pub struct Endpoint {
     deadlines: Deadlines<CallKey>,
     out: VecDeque<Output>,
     marker: Option<Marker>,
-    screen: Option<screening::Screen>,
+    screen: Option<screen::Screen>,
     alive: usize,
     last: u64,
 }

@@ -1,32 +1,10 @@
 //! Requests that begin something are looked at before anything is kept of them.
 
 use super::Endpoint;
-use crate::hop::{Hop, Peer};
-use crate::message::{Headers, Method, Request, Status};
-use std::fmt;
+use super::screen::{Screen, Screening};
+use crate::hop::Hop;
+use crate::message::{Method, Request};
 use std::time::Instant;
-
-/// What is to be done with a request that begins something.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Screening {
-    /// Serve it.
-    Take,
-    /// Serve it: it is of this neighbour.
-    TakeFrom(Peer),
-    /// Answer it with this status and these fields, and keep nothing of it (RFC 3261 section 8.2.7).
-    TurnAway(Status, Headers),
-    /// Say nothing.
-    Ignore,
-}
-
-/// Decides about a request that came by this way.
-pub(super) struct Screen(Box<dyn FnMut(Instant, &Request, &Hop) -> Screening + Send>);
-
-impl fmt::Debug for Screen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Screen")
-    }
-}
 
 impl Endpoint {
     /// From here on `screen` sees every request that belongs to no transaction and no call of ours, ACK and CANCEL among
