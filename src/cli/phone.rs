@@ -11,7 +11,7 @@ use clap::Args;
 use omnigate_audio::dtmf::Key;
 use omnigate_sip::message::{Headers, Host, Status, Transport, Uri};
 use omnigate_sip::{
-    CallEnd, CallEvent, CallTerms, Cause, Invitation, LocalMedia, NatRule, Negotiator, Terms,
+    CallEnd, CallEvent, CallTerms, Cause, Invitation, LocalMedia, MediaTerms, NatRule, Negotiator,
 };
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -113,7 +113,7 @@ async fn call(a: &PhoneArguments, script: Script, report: &mut Report) -> Result
         ip: local,
         port: rtp.local_addr()?.port(),
     };
-    let mut negotiator = Negotiator::new(media, rand::random::<u32>().into(), Terms::default());
+    let mut negotiator = Negotiator::new(media, rand::random::<u32>().into(), MediaTerms::default());
     let hop = sip
         .listeners()
         .first_route(transport, target)

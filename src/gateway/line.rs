@@ -95,7 +95,7 @@ impl Session {
     fn new(trunk: Arc<Trunk>, peer: IpAddr, local: LocalMedia, called: bool) -> Session {
         Session {
             early: trunk.terms().takes_early_media(&Headers::default(), false),
-            negotiator: negotiator(local, &trunk),
+            negotiator: Negotiator::new(local, rand::random::<u32>().into(), trunk.media_terms()),
             trunk,
             peer,
             agreed: None,
@@ -546,11 +546,6 @@ impl Line {
             self.confirm();
         }
     }
-}
-
-/// Of a new session, by the trunk's terms.
-fn negotiator(local: LocalMedia, trunk: &Trunk) -> Negotiator {
-    Negotiator::new(local, rand::random::<u32>().into(), trunk.media_terms())
 }
 
 /// What happens in a dialog next; nothing without one.

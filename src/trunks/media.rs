@@ -2,7 +2,7 @@
 
 use super::Trunk;
 use crate::media::MediaSources;
-use omnigate_sip::Terms;
+use omnigate_sip::MediaTerms;
 use std::net::{IpAddr, Ipv4Addr};
 
 impl Trunk {
@@ -28,8 +28,8 @@ impl Trunk {
     }
 
     /// What is wanted of a session by this trunk.
-    pub fn media_terms(&self) -> Terms {
-        Terms {
+    pub fn media_terms(&self) -> MediaTerms {
+        MediaTerms {
             codecs: self.codecs.clone(),
         }
     }

@@ -5,7 +5,7 @@
 use omnigate_sip::message::{Headers, Transport, Uri};
 use omnigate_sip::{
     CallEvent, CallTerms, Endpoint, EndpointSettings, Event, Hop, Invitation, Listener, ListenerId,
-    Listeners, LocalMedia, NatRule, Negotiator, Output, Terms,
+    Listeners, LocalMedia, MediaTerms, NatRule, Negotiator, Output,
 };
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::time::{Duration, Instant};
@@ -42,7 +42,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             uri,
             hop: Hop::datagram(ListenerId(0), bound, remote),
             routes: Vec::new(),
-            offer: Some(Negotiator::new(local, 1, Terms::default()).offer().into_bytes()),
+            offer: Some(
+                Negotiator::new(local, 1, MediaTerms::default())
+                    .offer()
+                    .into_bytes(),
+            ),
             credentials: Vec::new(),
             headers: Headers::default(),
             nat: NatRule::default(),

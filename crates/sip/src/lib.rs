@@ -84,6 +84,6 @@ pub use dialog::Dialog;
 pub use endpoint::{Endpoint, EndpointSettings, Event, Incoming, Output, Refused, Screening};
 pub use hop::{ConnectionId, Hop, ListenerId, Peer, Proof};
 pub use listeners::{Listener, Listeners, Own};
-pub use negotiation::{Agreed, LocalMedia, Negotiator, Refusal, Terms};
+pub use negotiation::{Agreed, LocalMedia, MediaTerms, Negotiator, Refusal};
 pub use random::Random;
 pub use sdp::Direction;

@@ -22,15 +22,15 @@ pub struct LocalMedia {
 
 /// What this side wants of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Terms {
+pub struct MediaTerms {
     /// Codecs that may be used, the preferred one first: our order decides, not that of the other side's offer.
     pub codecs: Arc<[Codec]>,
 }
 
-impl Default for Terms {
+impl Default for MediaTerms {
     /// G.711.
-    fn default() -> Terms {
-        Terms {
+    fn default() -> MediaTerms {
+        MediaTerms {
             codecs: [Codec::Pcma, Codec::Pcmu].into(),
         }
     }
@@ -100,7 +100,7 @@ pub enum Refusal {
 #[derive(Debug, Clone)]
 pub struct Negotiator {
     local: LocalMedia,
-    terms: Terms,
+    terms: MediaTerms,
     session_id: u64,
     version: u64,
     last_written: Option<String>,
@@ -123,7 +123,7 @@ struct Session {
 
 impl Negotiator {
     /// `session_id` is any number unlikely to repeat (RFC 8866 section 5.2).
-    pub fn new(local: LocalMedia, session_id: u64, terms: Terms) -> Negotiator {
+    pub fn new(local: LocalMedia, session_id: u64, terms: MediaTerms) -> Negotiator {
         Negotiator {
             local,
             terms,

@@ -1,7 +1,7 @@
 //! Two sides that offer and answer in any order always agree.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
-use omnigate_sip::{Agreed, Direction, LocalMedia, Negotiator, Terms};
+use omnigate_sip::{Agreed, Direction, LocalMedia, MediaTerms, Negotiator};
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 use std::collections::HashMap;
@@ -95,7 +95,7 @@ impl Side {
             port: 20_000,
         };
         Side {
-            negotiator: Negotiator::new(local, u64::from(host), Terms::default()),
+            negotiator: Negotiator::new(local, u64::from(host), MediaTerms::default()),
             address: format!("c=IN IP4 192.0.2.{host}"),
             last: None,
         }

@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use omnigate_audio::codec::Codec;
-use omnigate_sip::{Agreed, LocalMedia, Negotiator, Refusal, Terms};
+use omnigate_sip::{Agreed, LocalMedia, MediaTerms, Negotiator, Refusal};
 use std::net::IpAddr;
 
 fn trunk(codecs: &[Codec]) -> Negotiator {
@@ -10,7 +10,7 @@ fn trunk(codecs: &[Codec]) -> Negotiator {
         ip: IpAddr::from([192, 0, 2, 9]),
         port: 20_000,
     };
-    let terms = Terms {
+    let terms = MediaTerms {
         codecs: codecs.into(),
     };
     Negotiator::new(local, 42, terms)

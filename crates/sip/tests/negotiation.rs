@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use omnigate_audio::codec::Codec;
-use omnigate_sip::{Direction, LocalMedia, Negotiator, Refusal, Terms};
+use omnigate_sip::{Direction, LocalMedia, MediaTerms, Negotiator, Refusal};
 use std::net::IpAddr;
 
 fn negotiator() -> Negotiator {
@@ -12,7 +12,7 @@ fn negotiator() -> Negotiator {
             port: 20_000,
         },
         42,
-        Terms::default(),
+        MediaTerms::default(),
     )
 }
 
@@ -121,7 +121,7 @@ fn an_ipv6_offer_is_understood() {
             port: 20_000,
         },
         1,
-        Terms::default(),
+        MediaTerms::default(),
     );
     let (answer, agreed) = ours.answer(text.as_bytes()).unwrap();
     assert_eq!(agreed.remote_rtp.to_string(), "[2001:db8::1]:4000");

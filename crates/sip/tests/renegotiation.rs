@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use omnigate_audio::codec::Codec;
-use omnigate_sip::{Direction, LocalMedia, Negotiator, Refusal, Terms};
+use omnigate_sip::{Direction, LocalMedia, MediaTerms, Negotiator, Refusal};
 use std::net::IpAddr;
 
 fn negotiator() -> Negotiator {
@@ -10,7 +10,7 @@ fn negotiator() -> Negotiator {
         ip: IpAddr::from([192, 0, 2, 9]),
         port: 20_000,
     };
-    Negotiator::new(local, 42, Terms::default())
+    Negotiator::new(local, 42, MediaTerms::default())
 }
 
 fn description(lines: &str) -> String {
@@ -127,7 +127,7 @@ fn an_address_of_the_other_family_is_refused_with_its_reason() {
     };
     let ipv4 = description("m=audio 4000 RTP/AVP 0\r\n");
     assert!(matches!(
-        Negotiator::new(local, 1, Terms::default()).answer(ipv4.as_bytes()),
+        Negotiator::new(local, 1, MediaTerms::default()).answer(ipv4.as_bytes()),
         Err(Refusal::AddressFamily { .. })
     ));
     // The same address in another notation, another line that we can reach, and a hold in the manner of RFC 2543.

@@ -7,7 +7,7 @@ use omnigate_rtp::telephone_event::Receiver;
 use omnigate_sip::message::{Headers, Request, Status, Transport};
 use omnigate_sip::{
     CallEnd, CallEvent, CallKey, CallTerms, Endpoint, EndpointSettings, Event, Hop, Incoming, Invitation,
-    Listener, ListenerId, Listeners, LocalMedia, NatRule, Negotiator, Output, Terms,
+    Listener, ListenerId, Listeners, LocalMedia, MediaTerms, NatRule, Negotiator, Output,
 };
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -57,7 +57,7 @@ impl Phone {
                 ..EndpointSettings::default()
             }),
             call: None,
-            negotiator: Negotiator::new(local, 1, Terms::default()),
+            negotiator: Negotiator::new(local, 1, MediaTerms::default()),
             rtp,
             to: None,
             statuses: Vec::new(),
