@@ -20,5 +20,6 @@ pub mod sip;
 pub mod store;
 pub mod supervise;
 mod sync;
+pub mod tls;
 pub mod trunks;
 pub mod webhook;

@@ -83,6 +83,10 @@ pub enum CallEvent<'a> {
         /// Our Call-ID.
         sip_call_id: String,
     },
+    /// Another telephone is called, which is to take this one's place; its number, masked.
+    Transfer(&'a str),
+    /// It has, or not, because of this.
+    Transferred(Option<CallEnd>),
     /// The network gave this cause of Q.850.
     Cause(u16),
     /// The 200 goes out, or has come, so long after the INVITE.
@@ -150,6 +154,8 @@ impl CallTeller {
                 gateway,
                 sip_call_id,
             } => self.tried(trunk, gateway, sip_call_id),
+            CallEvent::Transfer(to) => info!(%to, "a transfer begins"),
+            CallEvent::Transferred(failed) => self.transferred(failed),
             CallEvent::Cause(cause) => self.calls.update(self.id, |r| r.q850 = Some(cause)),
             CallEvent::Answered(after) => {
                 self.metrics.answered(after);
@@ -240,6 +246,15 @@ impl CallTeller {
         self.metrics.dial(trunk);
         info!(trunk, %gateway, sip_call_id, "INVITE to a gateway");
         self.calls.tried(self.id, trunk, gateway, sip_call_id);
+    }
+
+    fn transferred(&self, failed: Option<CallEnd>) {
+        self.metrics
+            .transfer(failed.map_or("transferred", CallEnd::reason));
+        match failed {
+            None => info!("the call is transferred"),
+            Some(end) => info!(reason = end.reason(), "a transfer has failed"),
+        }
     }
 
     fn reached(&self, stage: Stage) {

@@ -1,9 +1,11 @@
 //! `omnigate check`
 
 use super::output::{Failure, complain, say};
+use super::translate::tls_settings;
 use crate::config;
 use crate::gateway::Prompts;
-use crate::http::Certificates;
+use crate::http::certificates;
+use crate::sip::Tls;
 use std::path::Path;
 
 /// Reads configuration, prompts, certificate and key; every fault is an error. Says what will hurt, and what will run.
@@ -16,8 +18,14 @@ pub(super) fn run(path: Option<&Path>) -> Result<(), Failure> {
         faults.push(error.to_string());
     }
     if !found.has_below("http.tls")
-        && let Err(error) = Certificates::load(&settings.http.tls)
+        && let Err(error) = certificates(&settings.http.tls)
     {
+        faults.push(error.to_string());
+    }
+    let is_read = ["sip.tls", "trunk"]
+        .iter()
+        .all(|section| !found.has_below(section));
+    if is_read && let Err(error) = Tls::load(&tls_settings(&settings)) {
         faults.push(error.to_string());
     }
     if !faults.is_empty() {

@@ -5,7 +5,7 @@ use super::phone_media::{PhoneMedia, Script, clock};
 use super::phone_report::Report;
 use crate::config::{SipListen, SipTransport};
 use crate::observe::{Health, Metrics};
-use crate::sip::{NewCall, Sip, SipCall, SipParts, SipSettings, SourceFilter};
+use crate::sip::{NewCall, Sip, SipCall, SipParts, SipSettings, SourceFilter, Tls, TlsSettings};
 use crate::supervise::Supervisor;
 use clap::Args;
 use omnigate_audio::dtmf::Key;
@@ -288,6 +288,7 @@ async fn open_sip(local: IpAddr, transport: Transport) -> Result<(Sip, mpsc::Rec
         advertise: local,
         connections: 16,
         dns: Vec::new(),
+        tls: Arc::new(Tls::load(&TlsSettings::default())?),
     };
     let everywhere = ["0.0.0.0/0", "::/0"].map(|net| net.parse().map(|net| (net, "all".into())));
     let everywhere = everywhere.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -295,6 +296,7 @@ async fn open_sip(local: IpAddr, transport: Transport) -> Result<(Sip, mpsc::Rec
         filter: Arc::new(SourceFilter::new(everywhere, 100_000)),
         metrics: Arc::new(Metrics::new()),
         health: Arc::new(Health::default()),
+        doorkeeper: None,
     };
     // A test caller needs nobody to look after its parts: it ends with its call.
     Ok(Sip::start(settings, parts, &Supervisor::new().0).await?)

@@ -3,10 +3,10 @@
 use super::output::{Failure, say};
 use super::service::Service;
 use crate::config;
-use crate::http::Certificates;
 use crate::observe::{self, Health, Notify};
 use crate::store::Owner;
 use crate::supervise::Supervisor;
+use crate::tls::{self, Reload};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -68,15 +68,15 @@ async fn watch(health: Arc<Health>, interval: Duration) {
     }
 }
 
-/// Reads the certificate again on SIGHUP, and when its files change.
-async fn reload(mut hang_up: Signal, certificates: Option<Arc<Certificates>>) {
-    if let Some(certificates) = &certificates {
-        tokio::spawn(certificates.clone().watch());
-    }
+/// Reads the certificates again on SIGHUP, and when its files change.
+async fn reload(mut hang_up: Signal, certificates: Vec<Arc<dyn Reload>>) {
+    tokio::spawn(tls::watch(certificates.clone()));
     while hang_up.recv().await.is_some() {
-        match &certificates {
-            Some(certificates) => certificates.reload(),
-            None => info!("SIGHUP: there is no certificate to read again"),
+        if certificates.is_empty() {
+            info!("SIGHUP: there is no certificate to read again");
+        }
+        for one in &certificates {
+            one.reload();
         }
     }
 }

@@ -1,20 +1,23 @@
 //! The service: all parts put together, and taken apart in order.
 
 use super::output::Failure;
-use super::translate::{announcement, hub_settings, media_settings, own_address, public_url, services};
+use super::translate::{
+    announcement, hub_settings, media_settings, own_address, public_url, services, tls_settings,
+};
 use crate::calls::CallRegistry;
 use crate::config::Settings;
 use crate::directory::{Directory, EmbeddedDirectory, HttpDirectory};
 use crate::gateway::{Gateway, GatewayParts, Prompts};
-use crate::http::{AppState, Certificates, HttpServer, Limits, Listening, Proxies};
+use crate::http::{AppState, Certificates, HttpServer, Limits, Listening, Proxies, certificates};
 use crate::media::MediaPlane;
 use crate::observe::{Health, Metrics, Notify};
 use crate::recording::{Index, Recorder, RecorderParts};
 use crate::rooms::{Rooms, RoomsParts};
-use crate::sip::{Sip, SipParts, SipSettings, SourceFilter};
+use crate::sip::{Sip, SipParts, SipSettings, SourceFilter, Tls};
 use crate::store::Store;
 use crate::supervise::{Death, Supervisor};
-use crate::trunks::Trunks;
+use crate::tls::Reload;
+use crate::trunks::{Doorkeeper, Trunks};
 use crate::webhook::{Deliverer, EventSink, Outbox, Targets, WebhookFigures};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -32,6 +35,7 @@ const LAST_WEBHOOKS: Duration = Duration::from_secs(3);
 pub(super) struct Service {
     http: HttpServer,
     certificates: Option<Arc<Certificates>>,
+    sip_tls: Arc<Tls>,
     sip: Sip,
     gateway: Arc<Gateway>,
     rooms: Rooms,
@@ -52,7 +56,8 @@ struct Webhooks {
 impl Service {
     pub(super) async fn start(settings: &Settings, supervisor: &Supervisor) -> Result<Service, Failure> {
         let prompts = Prompts::load(settings.ivr.prompts.as_deref())?;
-        let certificates = Certificates::load(&settings.http.tls)?.map(Arc::new);
+        let certificates = certificates(&settings.http.tls)?.map(Arc::new);
+        let sip_tls = Arc::new(Tls::load(&tls_settings(settings))?);
         let (metrics, health) = (Arc::new(Metrics::new()), Arc::new(Health::default()));
         let calls = Arc::new(CallRegistry::default());
         let advertise = settings.sip.advertise.unwrap_or_else(own_address);
@@ -79,7 +84,8 @@ impl Service {
         };
         let rooms = Rooms::start(rooms, supervisor)?;
         let parts = sip_parts(settings, metrics.clone(), health.clone());
-        let (sip, incoming) = Sip::start(sip_settings(settings, advertise), parts, supervisor).await?;
+        let sip_settings = sip_settings(settings, advertise, sip_tls.clone());
+        let (sip, incoming) = Sip::start(sip_settings, parts, supervisor).await?;
         let parts = GatewayParts {
             media: media.clone(),
             directory: directory(settings, numbers.clone())?,
@@ -123,6 +129,7 @@ impl Service {
         Ok(Service {
             http,
             certificates,
+            sip_tls,
             sip,
             gateway,
             rooms,
@@ -133,8 +140,11 @@ impl Service {
         })
     }
 
-    pub(super) fn certificates(&self) -> Option<Arc<Certificates>> {
-        self.certificates.clone()
+    /// What is read again when its files change.
+    pub(super) fn certificates(&self) -> Vec<Arc<dyn Reload>> {
+        let https = self.certificates.clone();
+        let https = https.into_iter().map(|one| one as Arc<dyn Reload>);
+        https.chain(self.sip_tls.watched()).collect()
     }
 
     pub(super) fn health(&self) -> Arc<Health> {
@@ -191,21 +201,32 @@ impl Service {
     }
 }
 
-fn sip_settings(settings: &Settings, advertise: IpAddr) -> SipSettings {
+fn sip_settings(settings: &Settings, advertise: IpAddr, tls: Arc<Tls>) -> SipSettings {
     SipSettings {
         listen: settings.sip.listen.clone(),
         advertise,
         connections: settings.sip.connections,
+        tls,
         dns: settings.sip.dns.clone(),
     }
 }
 
 fn sip_parts(settings: &Settings, metrics: Arc<Metrics>, health: Arc<Health>) -> SipParts {
-    let filter = SourceFilter::new(Trunks::new(settings).networks(), settings.sip.packets_per_second);
+    let (trunks, now) = (Trunks::new(settings), tokio::time::Instant::now().into_std());
+    let filter = SourceFilter::new(trunks.networks(), settings.sip.packets_per_second);
+    let filter = match trunks.are_open() {
+        true => filter.open(now),
+        false => filter,
+    };
+    let seed = (rand::random(), rand::random());
+    let algorithms: Vec<_> = settings.sip.digest.iter().map(|one| one.0).collect();
+    let asked_by = (settings.sip.realm.as_str(), algorithms.as_slice());
+    let doorkeeper = Doorkeeper::new(trunks, asked_by, seed, metrics.clone(), now);
     SipParts {
         filter: Arc::new(filter),
         metrics,
         health,
+        doorkeeper,
     }
 }
 

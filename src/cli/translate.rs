@@ -3,6 +3,9 @@
 use crate::config::{self, Settings};
 use crate::gateway::{Phrase, Prompts};
 use crate::media::{Announcement, MediaSettings};
+use crate::sip::{TlsOfTrunk, TlsSettings};
+use crate::tls::IdentityFiles;
+use crate::trunks::Trunks;
 use omnigate_omnitalk::{HubSettings, Service, TurnSettings};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -37,6 +40,28 @@ pub(super) fn public_url(settings: &Settings) -> String {
         listen.set_ip(own_address());
     }
     format!("{scheme}://{listen}")
+}
+
+/// What SIP shows by TLS, and whom it believes.
+pub(super) fn tls_settings(settings: &Settings) -> TlsSettings {
+    let own = &settings.sip.tls;
+    let trunk = |trunk: &config::Trunk| {
+        let tls = &trunk.tls;
+        TlsOfTrunk {
+            trunk: trunk.name.as_str().into(),
+            peers: tls.peer.clone(),
+            server_name: tls.name.clone(),
+            identity: IdentityFiles::of("trunk.tls", tls.certificate.as_ref(), tls.key.as_ref()),
+            ca: tls.ca.clone(),
+        }
+    };
+    let listens = |listen: &config::SipListen| listen.transport == config::SipTransport::Tls;
+    TlsSettings {
+        identity: IdentityFiles::of("sip.tls", own.certificate.as_ref(), own.key.as_ref()),
+        ca: own.ca.clone(),
+        trunks: settings.trunk.iter().map(trunk).collect(),
+        dials: settings.sip.listen.iter().any(listens) || Trunks::new(settings).call_by_tls(),
+    }
 }
 
 pub(super) fn media_settings(settings: &Settings, advertise: IpAddr) -> MediaSettings {

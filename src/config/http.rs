@@ -3,9 +3,9 @@
 use super::faults::Faults;
 use super::origin::OriginPattern;
 use super::section::{Check, parsed, section, values, web_address, words};
+use super::tls::Tls;
 use ipnet::IpNet;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 parsed! { OriginPattern }
 values! { words; Vec<OriginPattern> }
@@ -37,32 +37,6 @@ impl Check for Http {
                 "http.public_url",
                 "has a path; it is scheme and host, as https://rooms.example.com",
             );
-        }
-    }
-}
-
-section! {
-    /// `http.tls.*`: both or neither.
-    pub struct Tls {
-        /// PEM file: the certificate, then those of the authorities between.
-        certificate: Option<PathBuf> = None;
-        /// PEM file: its private key.
-        key: Option<PathBuf> = None;
-    }
-}
-
-impl Check for Tls {
-    fn check(&self, _: &str, faults: &mut Faults) {
-        match (&self.certificate, &self.key) {
-            (Some(_), None) => faults.add(
-                "http.tls.key",
-                "is missing: http.tls.certificate needs its private key beside it",
-            ),
-            (None, Some(_)) => faults.add(
-                "http.tls.certificate",
-                "is missing: http.tls.key needs its certificate beside it",
-            ),
-            _ => {}
         }
     }
 }

@@ -124,12 +124,10 @@ pub(super) fn gateway_fault(text: &str) -> Result<(), String> {
     let uri: Uri = text
         .parse()
         .map_err(|error| format!("is no SIP address: {error}"))?;
-    let parts = uri.sip().ok_or("does not begin with sip:")?;
-    if parts.secure {
-        return Err("begins with sips:; write sip: and the transport".to_owned());
-    }
+    let parts = uri.sip().ok_or("does not begin with sip: or sips:")?;
     match parts.params.get("transport").map(Transport::from_name) {
-        None | Some(Some(Transport::Udp | Transport::Tcp)) => Ok(()),
-        Some(_) => Err("names a transport that is neither udp nor tcp".to_owned()),
+        Some(Some(Transport::Udp)) if parts.secure => Err("asks for TLS over UDP".to_owned()),
+        None | Some(Some(Transport::Udp | Transport::Tcp | Transport::Tls)) => Ok(()),
+        Some(_) => Err("names a transport that is neither udp nor tcp nor tls".to_owned()),
     }
 }

@@ -74,8 +74,13 @@ fn all(settings: &Settings) -> Vec<Stretch> {
         )
     };
     let mut all = vec![Stretch::one("http.listen", "HTTP", Tcp, settings.http.listen)];
-    let sip =
-        |listen: &super::sip::SipListen| Stretch::one("sip.listen", "SIP", listen.transport, listen.address);
+    let sip = |listen: &super::sip::SipListen| {
+        let transport = match listen.transport {
+            Udp => Udp,
+            Tcp | SipTransport::Tls => Tcp,
+        };
+        Stretch::one("sip.listen", "SIP", transport, listen.address)
+    };
     all.extend(settings.sip.listen.iter().map(sip));
     all.push(of_media(
         "media.rtp_ports",
@@ -105,7 +110,7 @@ pub(super) fn warn(settings: &Settings, warnings: &mut Faults) {
             };
             let transport = match one.transport {
                 SipTransport::Udp => "UDP",
-                SipTransport::Tcp => "TCP",
+                SipTransport::Tcp | SipTransport::Tls => "TCP",
             };
             warnings.add(
                 one.key,

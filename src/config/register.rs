@@ -9,8 +9,10 @@ use omnigate_sip::message::Uri;
 section! {
     /// `trunk.register`: a carrier that calls where we have registered.
     pub struct Register {
-        /// Where REGISTER goes: `sip:HOST[:PORT][;transport=tcp]`; `None`: nothing is registered.
-        registrar: Option<String> = None;
+        /// Where REGISTER goes: `sip:HOST[:PORT][;transport=tcp]` or `;transport=tls`, or `sips:HOST[:PORT]`; of
+        /// several, which all go by one transport, the next when one cannot be reached or does not answer; none: nothing is
+        /// registered.
+        registrar: Vec<String> = Vec::new();
         /// Host of the address that is registered; `None`: the registrar's.
         domain: Option<String> = None;
         /// User of that address, and the one that answers challenges.
@@ -24,7 +26,7 @@ section! {
 
 impl Check for Register {
     fn check(&self, path: &str, faults: &mut Faults) {
-        let Some(registrar) = &self.registrar else {
+        if self.registrar.is_empty() {
             if self.user.is_some() || self.password.is_some() || self.domain.is_some() {
                 faults.add(
                     &join(path, "registrar"),
@@ -32,9 +34,32 @@ impl Check for Register {
                 );
             }
             return;
+        }
+        for registrar in &self.registrar {
+            if let Err(why) = gateway_fault(registrar) {
+                return faults.add(&join(path, "registrar"), format!("`{registrar}` {why}"));
+            }
+        }
+        // What is registered is an address of ours, which is that of one transport.
+        let way = |registrar: &String| {
+            let uri: Option<Uri> = registrar.parse().ok();
+            let parts = uri.as_ref().and_then(Uri::sip);
+            parts.map(|parts| {
+                (
+                    parts.secure,
+                    parts.params.get("transport").map(str::to_ascii_lowercase),
+                )
+            })
         };
-        if let Err(why) = gateway_fault(registrar) {
-            return faults.add(&join(path, "registrar"), format!("`{registrar}` {why}"));
+        if self
+            .registrar
+            .iter()
+            .any(|one| Some(way(one)) != self.registrar.first().map(way))
+        {
+            return faults.add(
+                &join(path, "registrar"),
+                "has several transports; write one for all",
+            );
         }
         let Some(user) = &self.user else {
             return faults.add(

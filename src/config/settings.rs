@@ -56,6 +56,6 @@ section! {
 
 impl Check for Settings {
     fn check(&self, _: &str, faults: &mut Faults) {
-        trunk::check_all(&self.trunk, &self.service, faults);
+        trunk::check_all(&self.trunk, &self.service, &self.sip, faults);
     }
 }

@@ -118,9 +118,21 @@ fn trunk(trunk: &Trunk) -> String {
         true => String::new(),
         false => format!("from {}", list(&trunk.allow)),
     };
-    if let Some(registrar) = &trunk.register.registrar {
+    let certified = !trunk.tls.peer.is_empty();
+    if certified {
+        source = format!("by a certificate of {}", list(&trunk.tls.peer));
+    } else if !trunk.users.is_empty() {
+        let anywhere = if source.is_empty() {
+            "from anywhere"
+        } else {
+            &source
+        };
+        source = format!("{anywhere} with one of {} passwords", trunk.users.len());
+    }
+    if !trunk.register.registrar.is_empty() {
         let and = if source.is_empty() { "" } else { ", and " };
-        source += &format!("{and}from {registrar}, where it registers");
+        let registrars = list(&trunk.register.registrar);
+        source += &format!("{and}from {registrars}, where it registers");
     }
     let service = trunk.service.as_ref().map(|id| format!("for service {id}"));
     let out = match (trunk.gateways.len(), trunk.destinations.len()) {

@@ -7,8 +7,10 @@ use super::outbound::{CallerNumber, IdentityField, KeyPath, NumberFormat, gatewa
 use super::register::Register;
 use super::section::{Check, join, section, sections};
 use super::service::Service;
+use super::sip::{Sip, SipTransport};
 use super::srtp::Srtp;
 use super::terms::{CalledField, CallerField, EarlyMediaRule, ReliableRule, Session};
+use super::tls::TrunkTls;
 use ipnet::IpNet;
 use omnigate_audio::codec::Codec;
 use omnigate_number::{Country, NumberPattern, PhoneNumber};
@@ -22,6 +24,8 @@ section! {
         name: String = "local".into();
         /// Networks that may send.
         allow: Vec<IpNet> = ["127.0.0.0/8", "::1/128"].iter().filter_map(|net| net.parse().ok()).collect();
+        /// Who may call with a name and a password, from the networks of `allow`, or from anywhere when that is empty.
+        users: Vec<TrunkUser> = Vec::new();
         /// Networks that media may come from though SDP names another address, beside the host that SDP names and the one
         /// that the call's SIP comes from; empty: those of `allow`.
         media: Vec<IpNet> = Vec::new();
@@ -39,7 +43,8 @@ section! {
         service: Option<String> = None;
         /// What is recorded because a caller comes by this trunk.
         record: RecordPolicy = RecordPolicy::default();
-        /// Where calls out go, in order: `sip:HOST[:PORT][;transport=tcp]`. A name is resolved by NAPTR, SRV, A and AAAA.
+        /// Where calls out go, in order: `sip:HOST[:PORT][;transport=tcp]` or `;transport=tls`, or
+        /// `sips:HOST[:PORT]`. A name is resolved by NAPTR, SRV, A and AAAA.
         gateways: Vec<String> = Vec::new();
         /// Numbers that may be called by it; a trailing `*` stands for any rest, `*` alone for all; empty: none.
         destinations: Vec<String> = Vec::new();
@@ -90,11 +95,47 @@ section! {
         caller_from: Vec<CallerField> = Vec::new();
         /// Where it registers, so that calls come in by there.
         register: Register = Register::default();
+        /// Its telephones may transfer calls (REFER).
+        transfer: bool = false;
+        /// Certificates of its calls by TLS.
+        tls: TrunkTls = TrunkTls::default();
         /// Emergency numbers may be called by it.
         emergency: bool = false;
     }
 }
 sections! { Trunk }
+
+section! {
+    /// One of `trunk.users`.
+    pub struct TrunkUser {
+        /// Its name; no other one has it, in any trunk.
+        user: Option<String> = None;
+        /// Its password.
+        password: Option<Secret> = None;
+    }
+}
+sections! { TrunkUser }
+
+impl Check for TrunkUser {
+    fn check(&self, path: &str, faults: &mut Faults) {
+        let is_empty = |password: &Secret| password.expose().is_empty();
+        if self.user.as_deref().is_none_or(str::is_empty) {
+            faults.add(&join(path, "user"), "is missing: who may call with this password");
+        } else if self.password.as_ref().is_none_or(is_empty) {
+            faults.add(
+                &join(path, "password"),
+                "is missing: everybody could call with this name",
+            );
+        }
+    }
+}
+
+impl TrunkUser {
+    /// Name and password.
+    pub fn both(&self) -> Option<(String, Secret)> {
+        Some((self.user.clone()?, self.password.clone()?))
+    }
+}
 
 impl Check for Trunk {
     fn check(&self, path: &str, faults: &mut Faults) {
@@ -118,7 +159,11 @@ impl Check for Trunk {
             }
         }
         check_codecs(&self.codecs, &join(path, "codecs"), faults);
-        if self.allow.is_empty() && self.register.registrar.is_none() {
+        if self.allow.is_empty()
+            && self.register.registrar.is_empty()
+            && self.tls.peer.is_empty()
+            && self.users.is_empty()
+        {
             faults.add(
                 &join(path, "allow"),
                 "is empty: nobody could call; name networks, as [\"203.0.113.0/28\"]",
@@ -170,7 +215,7 @@ fn check_outbound(trunk: &Trunk, path: &str, country: Country, faults: &mut Faul
 }
 
 /// What a trunk does not know by itself.
-pub(super) fn check_all(trunks: &[Trunk], services: &[Service], faults: &mut Faults) {
+pub(super) fn check_all(trunks: &[Trunk], services: &[Service], sip: &Sip, faults: &mut Faults) {
     if trunks.is_empty() {
         faults.add("trunk", "no trunk: nobody can call in; add [[trunk]]");
     }
@@ -186,6 +231,8 @@ pub(super) fn check_all(trunks: &[Trunk], services: &[Service], faults: &mut Fau
                 format!("`{service}` is no [[service]] id"),
             );
         }
+        check_peer(i, trunk, sip, faults);
+        check_users(i, trunks, faults);
         if trunks.iter().take(i).any(|other| other.name == trunk.name) {
             faults.add(
                 &format!("trunk[{i}].name"),
@@ -195,11 +242,41 @@ pub(super) fn check_all(trunks: &[Trunk], services: &[Service], faults: &mut Fau
     }
 }
 
+/// Who comes with a certificate needs a listener that asks for it, and an authority that is believed.
+fn check_peer(i: usize, trunk: &Trunk, sip: &Sip, faults: &mut Faults) {
+    if trunk.tls.peer.is_empty() {
+        return;
+    }
+    let key = format!("trunk[{i}].tls.peer");
+    if !sip.listen.iter().any(|one| one.transport == SipTransport::Tls) {
+        faults.add(
+            &key,
+            "needs a tls://ADDRESS:PORT in sip.listen: nobody could show a certificate",
+        );
+    } else if sip.tls.ca.is_none() {
+        faults.add(&key, "needs sip.tls.ca: whose certificates are believed");
+    }
+}
+
+/// The name says which trunk it is.
+fn check_users(i: usize, trunks: &[Trunk], faults: &mut Faults) {
+    let names =
+        |trunk: &Trunk| -> Vec<String> { trunk.users.iter().filter_map(|one| one.user.clone()).collect() };
+    let Some(trunk) = trunks.get(i) else { return };
+    let mut known: Vec<String> = trunks.iter().take(i).flat_map(names).collect();
+    for name in names(trunk) {
+        if known.contains(&name) {
+            faults.add(&format!("trunk[{i}].users"), format!("`{name}` occurs twice"));
+        }
+        known.push(name);
+    }
+}
+
 impl Trunk {
     /// Whether others than this machine may send.
     pub(super) fn is_real(&self) -> bool {
         let loopback = |net: &IpNet| net.network().is_loopback() && net.broadcast().is_loopback();
-        !self.allow.iter().all(loopback)
+        !self.allow.iter().all(loopback) || !self.users.is_empty() && self.allow.is_empty()
     }
 
     /// Networks from which a call to some number fits both.

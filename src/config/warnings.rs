@@ -4,7 +4,7 @@ use super::faults::{Fault, Faults};
 use super::service::BUILT_IN;
 use super::settings::Settings;
 use super::trunk::Trunk;
-use super::{ports, srtp, trunk};
+use super::{keys_in_clear, ports, trunk};
 use omnigate_number::{Country, PhoneNumber};
 use tracing::warn;
 
@@ -14,7 +14,7 @@ pub fn warnings(settings: &Settings) -> Vec<Fault> {
     known_keys(settings, &mut warnings);
     open_without_token(settings, &mut warnings);
     trunk::warn(&settings.trunk, &mut warnings);
-    srtp::warn(&settings.trunk, &settings.sip.listen, &mut warnings);
+    keys_in_clear::warn(&settings.trunk, &settings.sip.listen, &mut warnings);
     calls_out(settings, &mut warnings);
     ports::warn(settings, &mut warnings);
     warnings.0

@@ -101,7 +101,8 @@ impl Gateway {
             let _ = rooms.dialled(call, Err(DialRefusal::Unavailable)).await;
             let _ = rooms.failed(call, CallEnd::Fault.over()).await;
         };
-        let run = outgoing::run(gateway, call, routes, place, teller.clone());
+        let service = order.dialling.service_id.clone();
+        let run = outgoing::run(gateway, call, routes, (service, place), teller.clone());
         self.begin(teller, span, run, let_go);
     }
 }

@@ -1,8 +1,10 @@
 //! The task of a call that comes in: carries out what the menu decides, on its line, the directory and the rooms.
 
+use super::control::{Control, TransferOrder};
 use super::ivr::{Ivr, IvrEffect, IvrEvent};
 use super::line::{Line, LineEvent, ended_by_sip, now, sleep_until};
 use super::shared::{Ended, Gateway, Screened};
+use super::side::{Side, SideEvent, Who};
 use crate::calls::{CallEnd, CallEvent, Stage};
 use crate::media::Playback;
 use crate::rooms::{Destination, Telephone, ToTelephone};
@@ -10,6 +12,7 @@ use crate::sip::IncomingCall;
 use crate::sync::lock;
 use omnigate_audio::dtmf::Key;
 use omnigate_omnitalk::{CallNumber, LookUp};
+use omnigate_sip::message::Status;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc;
@@ -25,7 +28,8 @@ struct Sources {
 struct Caller {
     gateway: Arc<Gateway>,
     screened: Screened,
-    line: Line,
+    side: Side,
+    control: Control,
     ivr: Ivr,
     look_ups: mpsc::Sender<Option<LookUp>>,
     /// Where the rooms tell what becomes of the call; a handful of notices.
@@ -48,13 +52,14 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: IncomingCall, screened:
     while caller.over.is_none() {
         let timer = sleep_until(caller.ivr.deadline());
         tokio::select! {
-            event = caller.line.event() => caller.line_event(event),
-            Some(answer) = sources.directory.recv() => caller.feed(IvrEvent::LookedUp(answer)),
+            event = caller.side.event() => caller.side_event(event).await,
+            order = caller.control.order() => caller.ordered(order).await,
+            Some(answer) = sources.directory.recv() => caller.looked_up(answer),
             Some(word) = sources.rooms.recv() => caller.rooms_say(word),
             () = timer => caller.ivr.timeout(now()),
             () = hang_up_all.cancelled(), if !stopping => {
                 stopping = true;
-                caller.line.hang_up(CallEnd::Shutdown);
+                caller.side.line.hang_up(CallEnd::Shutdown);
             }
         }
         caller.settle().await;
@@ -75,9 +80,10 @@ impl Caller {
         let line = Line::answer(&gateway.media, incoming, trunk, teller)?;
         let caller = Caller {
             ivr: Ivr::new(gateway.ivr, screened.trunk.service.clone()),
+            control: gateway.controls.of(screened.teller.id()),
+            side: Side::new(gateway.clone(), screened.teller.clone(), line),
             gateway,
             screened,
-            line,
             look_ups,
             notices,
             answered: now(),
@@ -98,7 +104,7 @@ impl Caller {
             end: self.over.unwrap_or(CallEnd::Fault),
             talked: Some(now() - self.answered),
         };
-        self.line.close().await;
+        self.side.close().await;
         ended
     }
 
@@ -121,6 +127,44 @@ impl Caller {
         self.ivr.handle(event, now());
     }
 
+    async fn side_event(&mut self, event: SideEvent) {
+        match event {
+            SideEvent::Next(event) => self.side.go_on(event).await,
+            SideEvent::Line(LineEvent::Over(_)) if self.side.outlives().await => {}
+            SideEvent::Line(LineEvent::Refer(refer)) => {
+                let elsewhere = self.side.refer(&refer, self.who()).await;
+                self.go_elsewhere(elsewhere);
+            }
+            SideEvent::Line(event) => self.line_event(event),
+        }
+    }
+
+    async fn ordered(&mut self, order: TransferOrder) {
+        let elsewhere = self.side.ordered(order, self.who()).await;
+        self.go_elsewhere(elsewhere);
+    }
+
+    fn who(&self) -> Who {
+        if self.ivr.is_talking() {
+            Who::Caller
+        } else {
+            Who::Waits
+        }
+    }
+
+    fn go_elsewhere(&mut self, to: Option<CallNumber>) {
+        if let Some(number) = to {
+            self.feed(IvrEvent::Elsewhere(number));
+        }
+    }
+
+    fn looked_up(&mut self, answer: Option<LookUp>) {
+        if let Some(LookUp::Found(target)) = &answer {
+            self.side.service = Some(target.service_id.clone());
+        }
+        self.feed(IvrEvent::LookedUp(answer));
+    }
+
     fn line_event(&mut self, event: LineEvent) {
         match event {
             LineEvent::Up => self.start(),
@@ -128,11 +172,11 @@ impl Caller {
             LineEvent::Key(key) => self.key(key),
             LineEvent::Played => self.feed(IvrEvent::Played),
             LineEvent::Over(sip) => {
-                let end = self.line.ours().or(sip.as_ref().map(ended_by_sip));
+                let end = self.side.line.ours().or(sip.as_ref().map(ended_by_sip));
                 self.over = Some(end.unwrap_or(CallEnd::Fault));
             }
-            // These are of telephones that are called.
-            LineEvent::Progress | LineEvent::Early => {}
+            // These are of telephones that are called, and of transfers.
+            LineEvent::Progress | LineEvent::Early | LineEvent::Refer(_) => {}
         }
     }
 
@@ -159,7 +203,7 @@ impl Caller {
             ToTelephone::Press(keys) => keys
                 .chars()
                 .filter_map(Key::from_char)
-                .for_each(|key| self.line.press(key)),
+                .for_each(|key| self.side.line.press(key)),
         }
     }
 
@@ -169,22 +213,28 @@ impl Caller {
         match effect {
             IvrEffect::Play(phrases) => {
                 let recordings = prompts.of(language, &phrases);
-                self.line.play(Playback::Prompts(recordings));
+                self.side.line.play(Playback::Prompts(recordings));
             }
             IvrEffect::Repeat(phrases, pause) => {
                 let recordings = prompts.of(language, &phrases);
-                self.line.play(Playback::Repeat(recordings, pause));
+                self.side.line.play(Playback::Repeat(recordings, pause));
             }
-            IvrEffect::Tone(tone) => self.line.play(Playback::Tone(tone)),
-            IvrEffect::Silence => self.line.silence(),
+            IvrEffect::Tone(tone) => self.side.line.play(Playback::Tone(tone)),
+            IvrEffect::Silence => self.side.line.silence(),
             IvrEffect::LookUp(number) => self.look_up(number),
             IvrEffect::Wrong => self.wrong(),
+            IvrEffect::Leave => {
+                if let Err(error) = self.gateway.rooms.hang_up(self.screened.teller.id()).await {
+                    warn!(%error, "the rooms do not let a call go");
+                }
+            }
             IvrEffect::Connect(to) => self.connect(to).await,
             IvrEffect::Joined(room) => {
                 let waited = self.last_digit.map(|d| now() - d).unwrap_or_default();
                 self.tell(CallEvent::Joined(room, waited));
+                self.side.line.refer_progress(Status::OK);
             }
-            IvrEffect::HangUp(end) => self.line.hang_up(end),
+            IvrEffect::HangUp(end) => self.side.line.hang_up(end),
         }
     }
 
@@ -203,7 +253,7 @@ impl Caller {
         let telephone = Telephone {
             number: self.screened.caller.shown().to_owned(),
             record: self.screened.trunk.record,
-            leg: self.line.seat(),
+            leg: self.side.line.seat(),
             notices: self.notices.clone(),
         };
         let id = self.screened.teller.id();

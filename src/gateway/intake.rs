@@ -51,7 +51,7 @@ impl Gateway {
             return self.turn_away(incoming);
         }
         let found = self.trunks.find(
-            source.ip(),
+            &incoming.hop,
             identity::user(invite).as_deref(),
             |trunk, account| trunk.called(invite, account),
         );

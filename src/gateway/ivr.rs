@@ -9,6 +9,8 @@
 //!                                       └─▶ Done
 //! ```
 //!
+//! Who talks may be sent elsewhere: back to LookingUp, with another number.
+//!
 //! The first digit stops the prompt; digits keyed before or during it count.
 
 use super::guesses::Allowance;
@@ -81,6 +83,8 @@ pub enum IvrEvent {
     LookedUp(Option<LookUp>),
     /// From the rooms. Its audio is in the room already when a notice says so.
     Notice(TelephoneNotice),
+    /// The caller is sent to where this number leads, as if it were keyed.
+    Elsewhere(CallNumber),
     /// The rooms do not take the call, or have ended.
     NoRooms,
 }
@@ -100,6 +104,8 @@ pub enum IvrEffect {
     LookUp(CallNumber),
     /// Count a wrong entry.
     Wrong,
+    /// Leave whoever the caller talks to.
+    Leave,
     /// Connect the call.
     Connect(Destination),
     /// The caller's audio is in this room.
@@ -186,6 +192,7 @@ impl Ivr {
             IvrEvent::Played => self.played(now),
             IvrEvent::LookedUp(answer) => self.looked_up(answer, now),
             IvrEvent::Notice(notice) => self.notice(notice, now),
+            IvrEvent::Elsewhere(number) => self.elsewhere(number, now),
             IvrEvent::NoRooms => self.no_rooms(now),
         }
     }
@@ -285,14 +292,31 @@ impl Ivr {
         }
         let text: String = self.digits.iter().map(|d| char::from(b'0' + d)).collect();
         if let Ok(number) = CallNumber::parse(&text) {
-            self.state = State::LookingUp {
-                since: now,
-                wrong: false,
-                held: false,
-            };
-            self.deadline = Some(now + HOLD_AFTER);
-            self.out.push_back(IvrEffect::LookUp(number));
+            self.look_up(number, now);
         }
+    }
+
+    fn look_up(&mut self, number: CallNumber, now: Instant) {
+        self.state = State::LookingUp {
+            since: now,
+            wrong: false,
+            held: false,
+        };
+        self.deadline = Some(now + HOLD_AFTER);
+        self.out.push_back(IvrEffect::LookUp(number));
+    }
+
+    fn elsewhere(&mut self, number: CallNumber, now: Instant) {
+        if self.state == State::Talking {
+            self.count = 0;
+            self.out.push_back(IvrEffect::Leave);
+            self.look_up(number, now);
+        }
+    }
+
+    /// Whether it can be sent elsewhere.
+    pub fn is_talking(&self) -> bool {
+        self.state == State::Talking
     }
 
     fn played(&mut self, now: Instant) {

@@ -13,7 +13,7 @@ use omnigate_audio::dtmf::Key;
 use omnigate_rtp::digits::{DigitMerger, Source};
 use omnigate_sip::message::{Headers, Status};
 use omnigate_sip::{
-    Agreed, CallEnd as SipEnd, CallEvent as SipEvent, Direction, LocalMedia, Negotiator, info,
+    Agreed, CallEnd as SipEnd, CallEvent as SipEvent, Direction, LocalMedia, Negotiator, ReferTo, info,
 };
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -44,6 +44,8 @@ pub(super) enum LineEvent {
     Progress,
     /// The side of a telephone that is called may be heard before it answers.
     Early,
+    /// The telephone asks to be transferred; [`Line::refer_answer`] within ten seconds.
+    Refer(ReferTo),
     /// The dialog is over, as SIP says; `None`: SIP itself is. Nothing follows but of another dialog.
     Over(Option<SipEnd>),
 }
@@ -255,6 +257,25 @@ impl Line {
         self.teller.tell(CallEvent::KeySent);
     }
 
+    /// Answers a [`LineEvent::Refer`].
+    pub(super) fn refer_answer(&self, status: Status) {
+        if let Some(sip) = &self.sip {
+            sip.refer_answer(status);
+        }
+    }
+
+    /// Tells the telephone how far its transfer is, if it wants to know.
+    pub(super) fn refer_progress(&self, status: Status) {
+        if let Some(sip) = &self.sip {
+            sip.refer_progress(status);
+        }
+    }
+
+    /// The trunk by which it goes.
+    pub(super) fn trunk(&self) -> &Trunk {
+        &self.session.trunk
+    }
+
     /// Its leg, for whoever moves it between rooms.
     pub(super) fn seat(&self) -> LegSeat {
         self.ear.leg.seat()
@@ -362,7 +383,7 @@ impl Line {
                     self.key(key, Source::SipInfo);
                 }
             }
-            SipEvent::Refer(_) => debug!("a REFER is not taken"),
+            SipEvent::Refer(refer) => self.tell(LineEvent::Refer(refer)),
             SipEvent::Ended(end) => self.over(Some(end)),
             other => debug!(?other, "passed over"),
         }

@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | `intake` | takes new calls, screens them, and gives each its task |
 //! | `line` | what every call has: a dialog, a leg, the session of both |
+//! | `side`, `transfer` | the telephone's side of a call, where another one may take its place; where to |
+//! | `control` | how others reach the task of a call |
 //! | `ivr` | what a caller goes through: a pure state machine |
 //! | `incoming` | the task of a call that comes in: carries out what `ivr` decides |
 //! | `dialler` | takes the calls that apps want to telephones, looks whether they may be made, and gives each its task |
@@ -15,6 +17,7 @@
 //! | `registration` | keeps what trunks have registered, so that calls come in by there |
 //! | `guesses`, `prompts`, `refusal` | the budget for wrong numbers; recordings; refusals as SIP says them |
 
+mod control;
 mod dial;
 mod dialler;
 mod dialling;
@@ -30,11 +33,14 @@ mod reach;
 mod refusal;
 mod registration;
 mod shared;
+mod side;
 mod status;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod ways;
 
+pub use control::TransferRefusal;
 pub use dial::{Dial, DialEffect, DialEvent};
 pub use guesses::{Allowance, GuessBudget};
 pub use ivr::{Ivr, IvrEffect, IvrEvent, IvrSettings, Phrase};

@@ -1,8 +1,10 @@
 //! The task of a call to a telephone: carries out what `dial` decides, on its line and the rooms.
 
+use super::control::Control;
 use super::dialling::{Dialling, Outcome};
-use super::line::{Line, now, sleep_until};
+use super::line::{Line, LineEvent, now, sleep_until};
 use super::shared::{Ended, Gateway};
+use super::side::{Side, SideEvent, Who};
 use super::ways::Ways;
 use crate::calls::{CallEnd, CallEvent, CallTeller, Stage};
 use crate::rooms::{Telephone, ToTelephone};
@@ -22,9 +24,9 @@ struct Callee {
     gateway: Arc<Gateway>,
     call: CallId,
     teller: CallTeller,
-    line: Line,
+    side: Side,
+    control: Control,
     dialling: Dialling,
-    place: ServiceCall,
     began: Instant,
     answered: Option<Instant>,
     stage: Stage,
@@ -36,7 +38,7 @@ pub(super) async fn run(
     gateway: Arc<Gateway>,
     call: CallId,
     routes: Vec<Route>,
-    place: ServiceCall,
+    (service, place): (String, ServiceCall),
     teller: CallTeller,
 ) -> Ended {
     let refused = |end| Ended { end, talked: None };
@@ -73,11 +75,11 @@ pub(super) async fn run(
     }
     let mut callee = Callee {
         dialling: Dialling::new(Ways::new(&gateway, family, routes), place.left, teller.clone()),
+        control: gateway.controls.of(call),
+        side: Side::of_service(gateway.clone(), teller.clone(), line, service, place),
         gateway,
         call,
         teller,
-        line,
-        place,
         began: now(),
         answered: None,
         stage: Stage::Dialling,
@@ -89,7 +91,11 @@ pub(super) async fn run(
     while callee.over.is_none() {
         let timer = sleep_until(callee.dialling.deadline());
         tokio::select! {
-            event = callee.line.event() => callee.dialling.line_event(&callee.line, event),
+            event = callee.side.event() => callee.side_event(event).await,
+            order = callee.control.order() => {
+                let who = callee.who();
+                callee.side.ordered(order, who).await;
+            }
             word = rooms.recv() => callee.rooms_say(word),
             () = timer => callee.dialling.timeout(),
             () = hang_up_all.cancelled(), if !stopping => {
@@ -103,6 +109,24 @@ pub(super) async fn run(
 }
 
 impl Callee {
+    async fn side_event(&mut self, event: SideEvent) {
+        match event {
+            SideEvent::Next(event) => self.side.go_on(event).await,
+            SideEvent::Line(LineEvent::Over(_)) if self.side.outlives().await => {}
+            SideEvent::Line(LineEvent::Refer(refer)) => {
+                self.side.refer(&refer, self.who()).await;
+            }
+            SideEvent::Line(event) => self.dialling.line_event(&self.side.line, event),
+        }
+    }
+
+    fn who(&self) -> Who {
+        match self.dialling.stage() {
+            Some(Stage::Talking) => Who::Called,
+            _ => Who::Waits,
+        }
+    }
+
     fn rooms_say(&mut self, word: Option<ToTelephone>) {
         match word {
             Some(ToTelephone::Notice(notice)) => {
@@ -117,7 +141,7 @@ impl Callee {
             }
             Some(ToTelephone::Press(keys)) => {
                 for key in keys.chars().filter_map(Key::from_char) {
-                    self.line.press(key);
+                    self.side.line.press(key);
                 }
             }
             None => self.dialling.leave(CallEnd::Shutdown),
@@ -125,7 +149,7 @@ impl Callee {
     }
 
     async fn settle(&mut self) {
-        while let Some(outcome) = self.dialling.settle(&mut self.line).await {
+        while let Some(outcome) = self.dialling.settle(&mut self.side.line).await {
             match outcome {
                 Outcome::Answered => self.connect().await,
                 Outcome::Over(end) => self.over = Some(end),
@@ -140,7 +164,7 @@ impl Callee {
     /// Tells the app that the telephone has answered.
     async fn connect(&mut self) {
         self.answered = Some(now());
-        self.place.answered(now());
+        self.side.answered();
         self.teller.tell(CallEvent::Answered(now() - self.began));
         if let Err(error) = self.gateway.rooms.answered(self.call).await {
             warn!(%error, "the rooms were not told that the telephone has answered");
@@ -154,8 +178,7 @@ impl Callee {
         if let Err(error) = self.gateway.rooms.failed(self.call, end.over()).await {
             warn!(%error, "the rooms were not told that the call is over");
         }
-        self.place.end(now());
-        self.line.close().await;
+        self.side.close().await;
         Ended {
             end,
             talked: self.answered.map(|at| now() - at),

@@ -69,10 +69,9 @@ impl Calls {
     }
 
     async fn ping_address(&self, trunk: &Trunk, gateway: &Gateway, to: &Candidate, id: String) {
-        let Some(hop) = self.sip.listeners().first_route(to.transport, to.address) else {
+        let Some(hop) = self.sip.way(to, &trunk.name) else {
             return;
         };
-        self.sip.expect(hop.remote.ip(), &trunk.name);
         let own = self.sip.listeners().own(&hop);
         let Ok(request) = trunk.options(gateway, &own, &id) else {
             return;

@@ -5,6 +5,7 @@ use super::shared::Gateway;
 use crate::sip::Sip;
 use crate::supervise::test_point;
 use crate::trunks::{Registrar, RegistrationState};
+use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, OptionFuture, join_all};
 use omnigate_sip::message::{Request, Response};
 use omnigate_sip::registration::{Event, Output, Registration, Settings};
@@ -35,15 +36,52 @@ impl Gateway {
     }
 }
 
+/// A connection that ends sooner is not made anew before this time is over: some registrars close every one.
+const STEADY: Duration = Duration::from_secs(30);
+
 /// Keeps the binding of one trunk.
 struct Keeper<'a> {
     gateway: &'a Gateway,
     registrar: &'a Registrar,
     random: Random,
-    /// How many hosts of the registrar have not answered: the next one is asked.
+    /// How many hosts of the registrars have not answered: the next one is asked.
     silent: usize,
+    /// How many there are.
+    hosts: usize,
+    /// What was asked last.
+    request: Option<Request>,
+    /// Which way the last request went.
+    asked: Option<Hop>,
     /// It has been told that it is bound.
     bound: bool,
+}
+
+/// The connection that calls come in by.
+struct Flow {
+    /// Ends when it has.
+    gone: OptionFuture<BoxFuture<'static, ()>>,
+    watched: bool,
+    /// A keep-alive, and whether it was answered.
+    asked: OptionFuture<BoxFuture<'static, bool>>,
+    /// The registrar has said that it answers those.
+    answers: bool,
+    /// When it was made.
+    since: Instant,
+    /// It is gone: when the binding is to be made anew.
+    anew: Option<Instant>,
+}
+
+impl Flow {
+    fn new() -> Flow {
+        Flow {
+            gone: None.into(),
+            watched: false,
+            asked: None.into(),
+            answers: false,
+            since: now(),
+            anew: None,
+        }
+    }
 }
 
 /// The answer to a request, by its CSeq.
@@ -57,6 +95,9 @@ impl<'a> Keeper<'a> {
             registrar,
             random: Random::new(rand::random()),
             silent: 0,
+            hosts: 0,
+            request: None,
+            asked: None,
             bound: false,
         }
     }
@@ -74,7 +115,7 @@ impl<'a> Keeper<'a> {
             return;
         };
         let own = self.gateway.sip.listeners().own(&hop);
-        match self.registrar.settings(&own) {
+        match self.registrar.settings(&own, hop.transport) {
             Ok(settings) => self.keep(settings, leaving).await,
             Err(error) => error!(%error, "what is to be registered is no SIP address"),
         }
@@ -85,6 +126,7 @@ impl<'a> Keeper<'a> {
         let mut asked: OptionFuture<Asked> = None.into();
         let mut again: Option<Instant> = None;
         let mut goodbye: Option<Instant> = None;
+        let mut flow = Flow::new();
         machine.start(now());
         loop {
             while let Some(output) = machine.poll() {
@@ -94,21 +136,49 @@ impl<'a> Keeper<'a> {
                     Output::Event(event) => {
                         again = matches!(event, Event::Failed(_)).then(|| now() + ASK_AGAIN);
                         self.tell(&event);
+                        if let Event::Registered(granted) = event {
+                            flow.answers = granted.outbound || granted.flow_timer.is_some();
+                            self.watch(&mut flow);
+                        }
                     }
-                    // None is asked for: a refresh comes often enough for what lies between us.
+                    Output::KeepAlive => {
+                        let hop = self.asked.clone();
+                        let sip = self.gateway.sip.clone();
+                        flow.asked = hop
+                            .map(|hop| async move { sip.keep_alive(hop).await }.boxed())
+                            .into();
+                    }
                     _ => {}
                 }
             }
-            let due = machine.deadline().into_iter().chain(again).chain(goodbye).min();
+            let due = machine
+                .deadline()
+                .into_iter()
+                .chain(again)
+                .chain(goodbye)
+                .chain(flow.anew)
+                .min();
             tokio::select! {
                 Some((cseq, answer)) = &mut asked => {
                     asked = None.into();
                     match answer {
                         Some(response) => machine.response(&response, now(), &mut self.random),
-                        None => {
-                            self.silent += 1;
-                            machine.failed(cseq, now(), &mut self.random);
-                        }
+                        None => match self.elsewhere() {
+                            Some(request) => asked = Some(self.ask(request).await).into(),
+                            None => machine.failed(cseq, now(), &mut self.random),
+                        },
+                    }
+                }
+                Some(()) = &mut flow.gone => {
+                    (flow.gone, flow.watched) = (None.into(), false);
+                    info!("the connection to the registrar has ended; it is made anew");
+                    flow.anew = Some(now().max(flow.since + STEADY));
+                }
+                Some(answered) = &mut flow.asked => {
+                    flow.asked = None.into();
+                    // RFC 5626 section 4.4.1: its end is told by `gone`.
+                    if let Some(hop) = self.asked.clone().filter(|_| !answered && flow.answers) {
+                        self.gateway.sip.cut(hop);
                     }
                 }
                 () = sleep_until(due) => {
@@ -116,6 +186,10 @@ impl<'a> Keeper<'a> {
                         return self.left(false);
                     }
                     machine.timeout(now(), &mut self.random);
+                    if flow.anew.is_some_and(|at| at <= now()) {
+                        flow.anew = None;
+                        machine.flow_lost(now());
+                    }
                     if again.is_some_and(|at| at <= now()) {
                         again = None;
                         machine.start(now());
@@ -130,10 +204,22 @@ impl<'a> Keeper<'a> {
         }
     }
 
+    /// Calls come in by the connection that was registered by: it is kept, and its end is noticed.
+    fn watch(&self, flow: &mut Flow) {
+        let hop = self.asked.clone().filter(|hop| hop.transport.is_reliable());
+        if hop.is_none() || flow.watched {
+            return;
+        }
+        (flow.since, flow.anew, flow.watched) = (now(), None, true);
+        flow.gone = hop.map(|hop| self.gateway.sip.watch(hop).boxed()).into();
+    }
+
     /// Sends a request to the host whose turn it is.
     async fn ask(&mut self, request: Request) -> Asked {
         let cseq = request.headers.cseq().map_or(0, |cseq| cseq.number);
         let hop = self.way().await;
+        self.asked.clone_from(&hop);
+        self.request = Some(request.clone());
         let sip: Sip = self.gateway.sip.clone();
         Box::pin(async move {
             match hop {
@@ -143,10 +229,17 @@ impl<'a> Keeper<'a> {
         })
     }
 
+    /// Nobody has answered: the request for the next host (RFC 3263 section 4.3), unless all have had their turn.
+    fn elsewhere(&mut self) -> Option<Request> {
+        self.silent += 1;
+        let all = self.silent.is_multiple_of(self.hosts.max(1));
+        self.request.clone().filter(|_| !all)
+    }
+
     /// The way to the host whose turn it is.
-    async fn way(&self) -> Option<Hop> {
+    async fn way(&mut self) -> Option<Hop> {
         let sip = &self.gateway.sip;
-        let found = match sip.resolve(std::slice::from_ref(self.registrar.target())).await {
+        let found = match sip.resolve(self.registrar.targets()).await {
             Ok(found) => found,
             Err(error) => {
                 warn!(%error, "the registrar is not found");
@@ -158,15 +251,15 @@ impl<'a> Keeper<'a> {
                 return None;
             }
         };
-        let way = |to: Candidate| sip.listeners().first_route(to.transport, to.address);
-        let ways: Vec<Hop> = found.into_iter().filter_map(way).collect();
-        let Some(hop) = ways.get(self.silent.checked_rem(ways.len()).unwrap_or(0)) else {
+        let reached = |to: &Candidate| sip.listeners().first_route(to.transport, to.address).is_some();
+        let reached: Vec<Candidate> = found.into_iter().filter(reached).collect();
+        self.hosts = reached.len();
+        let Some(to) = reached.get(self.silent.checked_rem(reached.len()).unwrap_or(0)) else {
             warn!("no listener of ours reaches the registrar");
             return None;
         };
-        sip.expect(hop.remote.ip(), &self.registrar.trunk);
-        self.registrar.found_at(hop.remote.ip());
-        Some(hop.clone())
+        self.registrar.found_at(to.address.ip());
+        sip.way(to, &self.registrar.trunk)
     }
 
     fn tell(&mut self, event: &Event) {
@@ -183,10 +276,16 @@ impl<'a> Keeper<'a> {
             }
             Event::Retrying { at, why } => {
                 let seconds = at.saturating_duration_since(now()).as_secs();
-                warn!(%why, seconds, "not registered now; it is tried again");
+                let trouble = self.asked.as_ref();
+                let trouble = trouble.and_then(|hop| self.gateway.sip.trouble(hop.remote));
+                let why = match trouble {
+                    Some(trouble) => format!("{why}: {trouble}"),
+                    None => why.to_string(),
+                };
+                warn!(why, seconds, "not registered now; it is tried again");
                 metrics.registration(trunk, "retrying");
                 if !self.bound {
-                    let state = RegistrationState::now("retrying", Some(why.to_string()));
+                    let state = RegistrationState::now("retrying", Some(why));
                     self.registrar.set_state(state);
                 }
             }

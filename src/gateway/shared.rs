@@ -1,5 +1,6 @@
 //! What calls share.
 
+use super::control::Controls;
 use super::guesses::GuessBudget;
 use super::ivr::IvrSettings;
 use super::prompts::Prompts;
@@ -39,6 +40,7 @@ pub struct Gateway {
     pub(super) trunks: Trunks,
     pub(super) usage: Arc<Usage>,
     pub(super) reach: Arc<Reach>,
+    pub(super) controls: Controls,
     pub(super) sip: Sip,
     pub(super) health: Arc<Health>,
     pub(super) most_calls: usize,
@@ -102,6 +104,7 @@ impl Gateway {
             trunks: Trunks::new(settings),
             usage: Arc::default(),
             reach: Arc::default(),
+            controls: Controls::default(),
             sip: parts.sip,
             health: parts.health,
             most_calls: settings.sip.calls,

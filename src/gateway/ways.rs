@@ -136,7 +136,9 @@ impl Ways {
             return;
         };
         if let Some(time) = self.reach.fails(gateway, retry_after, now()) {
-            warn!(gateway = %gateway.1, seconds = time.as_secs(), "a gateway takes no calls; it is passed over");
+            let trouble = self.sip.trouble(gateway.1).map(tracing::field::display);
+            let seconds = time.as_secs();
+            warn!(gateway = %gateway.1, seconds, trouble, "a gateway takes no calls; it is passed over");
         }
     }
 
@@ -169,14 +171,12 @@ impl Ways {
             return None;
         }
         let listeners = self.sip.listeners();
-        let hop = listeners.first_route(candidate.transport, candidate.address);
-        let Some(hop) = hop else {
+        let Some(hop) = self.sip.way(candidate, &route.trunk.name) else {
             info!(%gateway, "no listener of ours reaches a gateway");
             return None;
         };
         let own = listeners.own(&hop);
         let host = candidate.address.ip();
-        self.sip.expect(host, &route.trunk.name);
         let offer = line.redial(route.trunk.clone(), host, self.media.advertised(host));
         let invitation = match route.invitation(gateway, hop, &own, offer) {
             Ok(invitation) => invitation,

@@ -3,13 +3,16 @@
 use super::app::AppState;
 use super::problem::problem;
 use super::requester::Requester;
+use crate::gateway::TransferRefusal;
 use axum::Json;
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use omnigate_omnitalk::{CallNumber, LookUp, TargetKind};
 use omnigate_room::CallId;
+use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -77,6 +80,42 @@ pub(super) async fn call_number(State(app): State<Arc<AppState>>, Path(number): 
 
 pub(super) async fn calls(State(app): State<Arc<AppState>>) -> Response {
     Json(json!({ "calls": app.calls.all() })).into_response()
+}
+
+/// What a transfer is asked for with.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TransferBody {
+    /// A telephone number in any usual notation, or a call number.
+    to: String,
+}
+
+pub(super) async fn transfer(
+    State(app): State<Arc<AppState>>,
+    Path(id): Path<String>,
+    body: Result<Json<TransferBody>, JsonRejection>,
+) -> Response {
+    let Ok(Json(body)) = body else {
+        let detail = "to: a telephone number or a call number is expected, as {\"to\": \"02-123-4567\"}";
+        return problem(StatusCode::BAD_REQUEST, "Bad Request", detail);
+    };
+    let answer = match CallId::parse(&id) {
+        Some(call) => app.gateway.transfer(call, &body.to).await,
+        None => Err(TransferRefusal::NoCall),
+    };
+    let Err(refusal) = answer else {
+        return StatusCode::ACCEPTED.into_response();
+    };
+    let (status, title) = match refusal {
+        TransferRefusal::NoCall => (StatusCode::NOT_FOUND, "Not Found"),
+        TransferRefusal::NotTalking | TransferRefusal::Pending => (StatusCode::CONFLICT, "Conflict"),
+        TransferRefusal::Target => (StatusCode::UNPROCESSABLE_ENTITY, "Unprocessable Content"),
+        TransferRefusal::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+        TransferRefusal::NotAllowed | TransferRefusal::Called | TransferRefusal::Rule(_) => {
+            (StatusCode::FORBIDDEN, "Forbidden")
+        }
+    };
+    problem(status, title, &refusal.to_string())
 }
 
 pub(super) async fn call(State(app): State<Arc<AppState>>, Path(id): Path<String>) -> Response {

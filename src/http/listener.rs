@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 use tracing::{debug, warn};
@@ -75,7 +76,8 @@ impl Serving {
         let Some(certificates) = &self.certificates else {
             return self.http(stream, peer, place).await;
         };
-        match timeout(HANDSHAKE, certificates.acceptor().accept(stream)).await {
+        let acceptor = TlsAcceptor::from(certificates.get());
+        match timeout(HANDSHAKE, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => self.http(stream, peer, place).await,
             Ok(Err(fault)) => {
                 self.metrics.http_refused("tls");

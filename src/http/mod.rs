@@ -17,4 +17,4 @@ pub use app::AppState;
 pub use limits::Limits;
 pub use requester::Proxies;
 pub use server::{HttpError, HttpServer, Listening};
-pub use tls::{Certificates, TlsError};
+pub use tls::{Certificates, certificates};

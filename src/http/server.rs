@@ -134,6 +134,7 @@ fn routes(app: Arc<AppState>) -> Router {
         .route("/api/v1/call-numbers/{number}", get(api::call_number))
         .route("/api/v1/calls", get(api::calls))
         .route("/api/v1/calls/{id}", get(api::call))
+        .route("/api/v1/calls/{id}/transfer", post(api::transfer))
         .route("/api/v1/trunks", get(trunks::list))
         .route("/api/v1/recordings", get(recordings::list))
         .route(

@@ -31,6 +31,12 @@ struct RegistrationLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HandshakeLabels {
+    side: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct GatewayLabels {
     trunk: String,
     gateway: String,
@@ -48,6 +54,8 @@ pub struct Metrics {
     digits: Family<Label, Counter>,
     lookups: Family<Label, Counter>,
     sip_dropped: Family<Label, Counter>,
+    tls_handshakes: Family<HandshakeLabels, Counter>,
+    sip_digest: Family<Label, Counter>,
     http_refused: Family<Label, Counter>,
     loss: Histogram,
     jitter: Histogram,
@@ -58,6 +66,7 @@ pub struct Metrics {
     registered: Family<TrunkLabel, Gauge>,
     registrations: Family<RegistrationLabels, Counter>,
     gateways_up: Family<GatewayLabels, Gauge>,
+    transfers: Family<Label, Counter>,
 }
 
 impl Default for Metrics {
@@ -114,6 +123,16 @@ impl Metrics {
             digits: counted(&mut all, "digits", "Key presses by source"),
             lookups: counted(&mut all, "lookups", "Call number look-ups by result"),
             sip_dropped: counted(&mut all, "sip_dropped", "SIP messages not handed on, by reason"),
+            sip_digest: counted(
+                &mut all,
+                "sip_digest",
+                "INVITEs of callers that are asked for a password, by outcome",
+            ),
+            tls_handshakes: counted(
+                &mut all,
+                "sip_tls_handshakes",
+                "TLS handshakes of SIP: accepted and dialled, by outcome",
+            ),
             http_refused: counted(
                 &mut all,
                 "http_refused",
@@ -137,6 +156,11 @@ impl Metrics {
                 &mut all,
                 "trunk_registered",
                 "Whether a trunk is registered at its registrar",
+            ),
+            transfers: counted(
+                &mut all,
+                "transfers",
+                "Transfers of telephone calls: transferred, or why not",
             ),
             gateways_up: counted(
                 &mut all,
@@ -225,6 +249,11 @@ impl Metrics {
             .set(now.into());
     }
 
+    /// A transfer has come about, or not: why.
+    pub fn transfer(&self, outcome: &str) {
+        self.transfers.get_or_create(&label(outcome)).inc();
+    }
+
     /// Whether a gateway of a trunk takes calls.
     pub fn gateway_up(&self, trunk: &str, gateway: &str, now: bool) {
         let labels = GatewayLabels {
@@ -255,6 +284,18 @@ impl Metrics {
     /// A SIP message not handed on.
     pub fn sip_dropped(&self, reason: &str) {
         self.sip_dropped.get_or_create(&label(reason)).inc();
+    }
+
+    /// What came of asking a caller for a password.
+    pub fn sip_digest(&self, outcome: &str) {
+        self.sip_digest.get_or_create(&label(outcome)).inc();
+    }
+
+    /// A TLS handshake of SIP: with who calls us (`accept`), or whom we call (`dial`).
+    pub fn tls_handshake(&self, side: &'static str, outcome: &'static str) {
+        self.tls_handshakes
+            .get_or_create(&HandshakeLabels { side, outcome })
+            .inc();
     }
 
     /// A connection or WebSocket not served.

@@ -3,14 +3,14 @@
 use super::media_port::{MediaNews, OpenError, RoomMedia};
 use super::numbers::{Assigned, Wish};
 use super::port::{Destination, DialOrder, Telephone, ToTelephone};
-use crate::media::{Announcement, PeerEvent};
+use crate::media::{Announcement, LegSeat, PeerEvent};
 use crate::recording::{Beginning, Recorder, RecordingNews};
 use crate::webhook::EventSink;
 use omnigate_omnitalk::{
     ClientId, DialRefusal, Effect, Figures, Now, SocketId, TelephoneCaller, TelephoneEnd, TelephoneNotice,
     Tenants,
 };
-use omnigate_room::{CallId, CallOver, Ending, RecordingAbout, RecordingId, RoomId};
+use omnigate_room::{CallId, CallOver, Ending, ParticipantId, RecordingAbout, RecordingId, RoomId};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
@@ -46,7 +46,20 @@ pub(super) struct HostParts {
 pub(super) struct Host {
     parts: HostParts,
     sockets: HashMap<SocketId, Sender<ToSocket>>,
-    telephones: HashMap<CallId, Telephone>,
+    telephones: HashMap<CallId, Seated>,
+}
+
+/// A telephone, and where it is.
+struct Seated {
+    telephone: Telephone,
+    /// As which participant of which room it is heard.
+    at: Option<(RoomId, ParticipantId)>,
+}
+
+impl From<Telephone> for Seated {
+    fn from(telephone: Telephone) -> Seated {
+        Seated { telephone, at: None }
+    }
 }
 
 /// What follows from an answer comes before what was queued behind it.
@@ -113,14 +126,31 @@ impl Host {
             Destination::User { service, user } => tenants.ring(call, &service, &user, caller, now),
             Destination::Room(room) => tenants.admit(call, room, caller, now),
         };
-        self.telephones.insert(call, telephone);
+        self.telephones.insert(call, telephone.into());
         self.carry_out(effects, now);
+    }
+
+    /// Another telephone takes the place of this one, where that is.
+    pub(super) fn reseat(&mut self, call: CallId, leg: LegSeat, now: Now) {
+        let Some(seated) = self.telephones.get_mut(&call) else {
+            return;
+        };
+        let media = &self.parts.media;
+        media.leave(&seated.telephone.leg);
+        seated.telephone.leg = leg;
+        if let Some((room, participant)) = seated.at
+            && let Err(error) = media.enter(&seated.telephone.leg, room, participant)
+        {
+            warn!(%call, %error, "a telephone cannot enter its room");
+            let effects = self.parts.tenants.hung_up(call, now);
+            self.carry_out(effects, now);
+        }
     }
 
     /// Whether a telephone is called for an app.
     pub(super) fn dialled(&mut self, call: CallId, answer: Result<Telephone, DialRefusal>, now: Now) {
         let answer = answer.map(|telephone| {
-            self.telephones.insert(call, telephone);
+            self.telephones.insert(call, telephone.into());
         });
         let effects = self.parts.tenants.dialled(call, answer, now);
         self.carry_out(effects, now);
@@ -141,7 +171,9 @@ impl Host {
     }
 
     pub(super) fn hung_up(&mut self, call: CallId, now: Now) {
-        self.telephones.remove(&call);
+        if let Some(seated) = self.telephones.remove(&call) {
+            self.parts.media.leave(&seated.telephone.leg);
+        }
         let effects = self.parts.tenants.hung_up(call, now);
         self.carry_out(effects, now);
     }
@@ -223,8 +255,8 @@ impl Host {
                     let _ = self.parts.dials.send(DialOrder { call, dialling });
                 }
                 Effect::Press { call, keys } => {
-                    if let Some(telephone) = self.telephones.get(&call) {
-                        let _ = telephone.notices.send(ToTelephone::Press(keys));
+                    if let Some(seated) = self.telephones.get(&call) {
+                        let _ = seated.telephone.notices.send(ToTelephone::Press(keys));
                     }
                 }
                 Effect::AssignNumber { .. } | Effect::ReleaseNumber { .. } => self.wish(effect),
@@ -373,14 +405,16 @@ impl Host {
 
     /// Moves a telephone's leg to where the notice says that it is, then tells the call.
     fn notify(&mut self, call: CallId, mut notice: TelephoneNotice, queue: &mut VecDeque<Effect>, now: Now) {
-        let Some(telephone) = self.telephones.get(&call) else {
+        let Some(seated) = self.telephones.get_mut(&call) else {
             return;
         };
+        let telephone = &seated.telephone;
         let media = &self.parts.media;
         match notice {
             TelephoneNotice::Dialled { room, participant }
             | TelephoneNotice::Bridged { room, participant }
             | TelephoneNotice::Admitted { room, participant } => {
+                seated.at = Some((room, participant));
                 if let Err(error) = media.enter(&telephone.leg, room, participant) {
                     warn!(%call, %error, "a telephone cannot enter its room");
                     notice = TelephoneNotice::Ended(TelephoneEnd::NoAudio);

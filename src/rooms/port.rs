@@ -77,6 +77,9 @@ pub trait RoomPort: Send + Sync {
     async fn answered(&self, call: CallId) -> Result<(), RoomsError>;
     /// The call to a telephone is over, because of this.
     async fn failed(&self, call: CallId, why: CallOver) -> Result<(), RoomsError>;
+    /// The telephone of a call is another one from now on, with this leg: it takes the place of the old one, which hears
+    /// nothing more.
+    async fn reseat(&self, call: CallId, leg: LegSeat) -> Result<(), RoomsError>;
     /// The telephone's side is over, in any state.
     async fn hang_up(&self, call: CallId) -> Result<(), RoomsError>;
 }

@@ -6,7 +6,7 @@ use super::numbers;
 use super::port::{Destination, DialOrder, PATIENCE, RoomPort, RoomsError, Telephone};
 use crate::clock::unix_micros;
 use crate::directory::Numbers;
-use crate::media::{Announcement, MediaPlane, PeerEvent};
+use crate::media::{Announcement, LegSeat, MediaPlane, PeerEvent};
 use crate::observe::Beat;
 use crate::recording::Recorder;
 use crate::supervise::{Supervisor, test_point};
@@ -38,6 +38,7 @@ enum Command {
     Dialled(CallId, Box<Result<Telephone, DialRefusal>>, oneshot::Sender<()>),
     Answered(CallId, oneshot::Sender<()>),
     Failed(CallId, CallOver, oneshot::Sender<()>),
+    Reseat(CallId, LegSeat, oneshot::Sender<()>),
     HungUp(CallId, oneshot::Sender<()>),
     Pause(RecordingId, bool, oneshot::Sender<bool>),
     Recordings(oneshot::Sender<HashMap<RecordingId, bool>>),
@@ -187,6 +188,10 @@ impl RoomPort for Rooms {
         self.ask(|done| Command::Failed(call, why, done)).await
     }
 
+    async fn reseat(&self, call: CallId, leg: LegSeat) -> Result<(), RoomsError> {
+        self.ask(|done| Command::Reseat(call, leg, done)).await
+    }
+
     async fn hang_up(&self, call: CallId) -> Result<(), RoomsError> {
         self.ask(|done| Command::HungUp(call, done)).await
     }
@@ -259,6 +264,10 @@ fn carry_out(host: &mut Host, command: Command) {
         }
         Command::Failed(call, why, done) => {
             host.failed(call, why, now());
+            let _ = done.send(());
+        }
+        Command::Reseat(call, leg, done) => {
+            host.reseat(call, leg, now());
             let _ = done.send(());
         }
         Command::HungUp(call, done) => {

@@ -1,17 +1,22 @@
 //! SIP and its calls, as the gateway and the test caller have them.
 
+use super::dial::{DialFault, Troubles};
 use super::filter::SourceFilter;
 use super::names::Names;
+use super::network::OwnSide;
 use super::order::Order;
 use super::strangers::Stranger;
 use omnigate_room::CallId;
 use omnigate_sip::message::{Headers, Request, Response, Status};
 use omnigate_sip::resolve::{Candidate, ResolveError, Target};
 use omnigate_sip::{CallError, CallEvent, CallKey, CallTerms, Endpoint, Hop, Invitation, Listeners, NatRule};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
+
+/// Patience with the answer to a keep-alive (RFC 5626 section 4.4.1).
+const PONG: Duration = Duration::from_secs(10);
 
 /// All of SIP.
 #[derive(Debug, Clone)]
@@ -20,6 +25,7 @@ pub struct Sip {
     orders: mpsc::UnboundedSender<Order>,
     addresses: Arc<[(omnigate_sip::message::Transport, SocketAddr)]>,
     listeners: Arc<Listeners>,
+    troubles: Arc<Troubles>,
     names: Arc<Names>,
     filter: Arc<SourceFilter>,
 }
@@ -73,14 +79,15 @@ pub struct IncomingCall {
 impl Sip {
     pub(super) fn new(
         orders: mpsc::UnboundedSender<Order>,
-        (addresses, listeners): (Vec<(omnigate_sip::message::Transport, SocketAddr)>, Listeners),
+        own: OwnSide,
         names: Arc<Names>,
         filter: Arc<SourceFilter>,
     ) -> Sip {
         Sip {
             orders,
-            addresses: addresses.into(),
-            listeners: Arc::new(listeners),
+            addresses: own.addresses.into(),
+            listeners: Arc::new(own.listeners),
+            troubles: own.troubles,
             names,
             filter,
         }
@@ -104,9 +111,21 @@ impl Sip {
         self.names.resolve(targets).await
     }
 
-    /// From here on this host, which a trunk calls, may send.
-    pub fn expect(&self, host: IpAddr, trunk: &str) {
-        self.filter.expect(host, trunk);
+    /// The way for a first request to a gateway or registrar of this trunk, which may send from here on; `None`: no listener
+    /// of ours goes there. By TLS it must prove to be the host that was looked for.
+    pub fn way(&self, to: &Candidate, trunk: &str) -> Option<Hop> {
+        let hop = self.listeners.first_route(to.transport, to.address)?;
+        self.filter.expect(to.address.ip(), trunk);
+        Some(match to.transport.is_secure() {
+            true => hop.certified(trunk, to.server_name.as_str()),
+            false => hop,
+        })
+    }
+
+    /// Why there was no connection to this place, when that was a moment ago.
+    pub fn trouble(&self, remote: SocketAddr) -> Option<DialFault> {
+        self.troubles
+            .lately(remote, tokio::time::Instant::now().into_std())
     }
 
     /// Makes a call; it and its Call-ID. `None` when SIP has ended.
@@ -133,6 +152,28 @@ impl Sip {
     /// Who has sent though no trunk allows it, the latest first.
     pub fn strangers(&self) -> Vec<Stranger> {
         self.filter.strangers()
+    }
+
+    /// Asks the other side of a way whether it is there; false: there is no connection, or no answer for as long as one has
+    /// patience (RFC 5626 section 4.4.1).
+    pub async fn keep_alive(&self, hop: Hop) -> bool {
+        let (pong, ponged) = oneshot::channel();
+        let sent = self.orders.send(Order::KeepAlive(hop, pong)).is_ok();
+        sent && matches!(tokio::time::timeout(PONG, ponged).await, Ok(Ok(())))
+    }
+
+    /// Keeps the connection of a way until this is dropped; it ends when the connection has.
+    pub fn watch(&self, hop: Hop) -> impl Future<Output = ()> + Send + use<> {
+        let (gone, watched) = oneshot::channel();
+        let _ = self.orders.send(Order::Watch(hop, gone));
+        async move {
+            let _ = watched.await;
+        }
+    }
+
+    /// Ends the connection of a way: it leads nowhere.
+    pub fn cut(&self, hop: Hop) {
+        let _ = self.orders.send(Order::Cut(hop));
     }
 
     /// Ends all of SIP: sockets close.
@@ -208,6 +249,16 @@ impl SipCall {
             e.set_nat_rule(call, rule);
             Ok(())
         });
+    }
+
+    /// Answers a REFER; see [`Endpoint::refer_answer`].
+    pub fn refer_answer(&self, status: Status) {
+        self.order(move |e, now, call| e.refer_answer(now, call, status));
+    }
+
+    /// Tells whoever sent a REFER how far that is; see [`Endpoint::refer_progress`].
+    pub fn refer_progress(&self, status: Status) {
+        self.order(move |e, now, call| e.refer_progress(now, call, status));
     }
 
     /// What it wants of the other side; before it rings.

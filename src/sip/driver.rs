@@ -3,15 +3,16 @@
 use super::calls::{IncomingCall, NewCall, RefusedCall, Sip, SipCall};
 use super::marked;
 use super::names::Names;
-use super::network::{Arrival, Network};
+use super::network::{Arrival, Network, OwnSide};
 use super::order::Order;
 use super::settings::{SipError, SipParts, SipSettings};
 use super::sockets::Sockets;
 use crate::supervise::{Supervisor, test_point};
+use crate::trunks::Doorkeeper;
 use omnigate_sip::message::{Headers, Method, Name, Request, Response, Status, Transport, Uri};
 use omnigate_sip::transaction::ClientId;
 use omnigate_sip::{
-    CallEvent, CallKey, CallSettings, Endpoint, EndpointSettings, Event, Incoming, Listeners, Output,
+    CallEvent, CallKey, CallSettings, Endpoint, EndpointSettings, Event, Incoming, Output, Screening,
 };
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -57,24 +58,28 @@ impl Sip {
     ) -> Result<(Sip, mpsc::Receiver<NewCall>), SipError> {
         let (filter, metrics) = (parts.filter.clone(), parts.metrics.clone());
         let sockets = Sockets::open(&settings, filter, metrics, supervisor).await?;
-        let ways = (sockets.addresses(), sockets.listeners(settings.advertise));
+        let own = OwnSide {
+            addresses: sockets.addresses(),
+            listeners: sockets.listeners(settings.advertise),
+            troubles: sockets.troubles(),
+        };
         let seed = rand::random();
-        Ok(Sip::run(sockets, ways, settings.dns, seed, parts, supervisor))
+        Ok(Sip::run(sockets, own, settings.dns, seed, parts, supervisor))
     }
 
     /// Runs on this network.
     pub(crate) fn run(
         network: impl Network,
-        (addresses, listeners): (Vec<(Transport, SocketAddr)>, Listeners),
+        own: OwnSide,
         dns: Vec<SocketAddr>,
         seed: u64,
-        parts: SipParts,
+        mut parts: SipParts,
         supervisor: &Supervisor,
     ) -> (Sip, mpsc::Receiver<NewCall>) {
         let (own_orders, orders) = mpsc::unbounded_channel();
         let (new_calls, incoming) = mpsc::channel(NEW_CALLS);
         let mut endpoint = Endpoint::new(EndpointSettings {
-            listeners: listeners.clone(),
+            listeners: own.listeners.clone(),
             calls: CallSettings {
                 agent: AGENT.into(),
                 ..CallSettings::default()
@@ -83,6 +88,9 @@ impl Sip {
             ..EndpointSettings::default()
         });
         endpoint.mark_calls(|_| marked::mark());
+        if let Some(doorkeeper) = parts.doorkeeper.take() {
+            screen(&mut endpoint, doorkeeper, &parts);
+        }
         let filter = parts.filter.clone();
         let driver = Driver {
             endpoint,
@@ -96,11 +104,8 @@ impl Sip {
             look_ups: Arc::new(tokio::sync::Semaphore::new(LOOK_UPS)),
         };
         supervisor.task("sip", driver.run());
-        let names = Arc::new(Names::new(dns, &addresses, seed));
-        (
-            Sip::new(own_orders, (addresses, listeners), names, filter),
-            incoming,
-        )
+        let names = Arc::new(Names::new(dns, &own.listeners, seed));
+        (Sip::new(own_orders, own, names, filter), incoming)
     }
 }
 
@@ -159,6 +164,9 @@ impl<N: Network> Driver<N> {
                 let id = self.endpoint.send(now(), *request, hop);
                 self.asked.insert(id, reply);
             }
+            Order::KeepAlive(hop, pong) => self.network.keep_alive(&hop, pong),
+            Order::Watch(hop, gone) => self.network.watch(&hop, gone),
+            Order::Cut(hop) => self.network.cut(&hop),
             Order::Resolved(call, uri, transport, address) => {
                 self.endpoint.resolved(call, &uri, transport, address);
             }
@@ -267,6 +275,23 @@ impl<N: Network> Driver<N> {
             }
         });
     }
+}
+
+/// Callers are asked for passwords before anything is kept of them; who knows one may send from where it is.
+fn screen(endpoint: &mut Endpoint, mut doorkeeper: Doorkeeper, parts: &SipParts) {
+    let (filter, metrics) = (parts.filter.clone(), parts.metrics.clone());
+    endpoint.screen(move |now, request, hop| {
+        let screening = doorkeeper.screen(now, request, hop);
+        match &screening {
+            Screening::TakeFrom(peer) => filter.expect(hop.remote.ip(), &peer.name),
+            Screening::Ignore => {
+                filter.stranger(hop.remote.ip(), now);
+                metrics.sip_dropped("unknown_source");
+            }
+            _ => {}
+        }
+        screening
+    });
 }
 
 /// Where the host of a URI is.

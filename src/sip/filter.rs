@@ -4,6 +4,7 @@ use super::strangers::{Stranger, Strangers};
 use crate::budget::{Bucket, Pace};
 use crate::sync::lock;
 use ipnet::IpNet;
+use omnigate_sip::{Peer, Proof};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -15,7 +16,18 @@ const MAX_SOURCES: usize = 10_000;
 /// Most hosts that are expected because they are called.
 const MAX_EXPECTED: usize = 1_000;
 
-/// Admits packets by source network and rate. Unknown sources get no answer at all.
+/// What guests may send: each one, and all together, so that 401s to forged addresses harm nobody.
+const GUEST: Pace = Pace {
+    rate: 10.0,
+    burst: 20.0,
+};
+const GUESTS: Pace = Pace {
+    rate: 100.0,
+    burst: 200.0,
+};
+
+/// Admits packets by source network and rate. Unknown sources get no answer at all, unless there is a trunk that may be
+/// called from anywhere with a password: then they are guests.
 #[derive(Debug)]
 pub struct SourceFilter {
     allowed: Vec<(IpNet, Arc<str>)>,
@@ -24,6 +36,32 @@ pub struct SourceFilter {
     /// Hosts that are called, and by which trunk: what a gateway's name has led to.
     expected: Mutex<HashMap<IpAddr, Arc<str>>>,
     strangers: Strangers,
+    /// `None`: there are none.
+    guests: Option<Mutex<Guests>>,
+}
+
+#[derive(Debug)]
+struct Guests {
+    all: Bucket,
+    each: HashMap<IpAddr, Bucket>,
+}
+
+impl Guests {
+    /// Judges one packet of a guest.
+    fn pace(&mut self, source: IpAddr, now: Instant) -> Result<(), Duration> {
+        if self.each.len() >= MAX_SOURCES && !self.each.contains_key(&source) {
+            self.each.retain(|_, bucket| !bucket.is_full(GUEST, now));
+            if self.each.len() >= MAX_SOURCES {
+                return Err(Duration::from_secs(1));
+            }
+        }
+        let bucket = self
+            .each
+            .entry(source)
+            .or_insert_with(|| Bucket::full(GUEST, now));
+        bucket.take(GUEST, now)?;
+        self.all.take(GUESTS, now)
+    }
 }
 
 /// Why a packet is not admitted.
@@ -48,7 +86,25 @@ impl SourceFilter {
             buckets: Mutex::new(HashMap::new()),
             expected: Mutex::new(HashMap::new()),
             strangers: Strangers::default(),
+            guests: None,
         }
+    }
+
+    /// Guests are admitted, at their pace.
+    pub fn open(self, now: Instant) -> SourceFilter {
+        let guests = Guests {
+            all: Bucket::full(GUESTS, now),
+            each: HashMap::new(),
+        };
+        SourceFilter {
+            guests: Some(Mutex::new(guests)),
+            ..self
+        }
+    }
+
+    /// Whether guests are admitted.
+    pub(super) fn is_open(&self) -> bool {
+        self.guests.is_some()
     }
 
     /// From here on this host, which a trunk calls, may send: its responses must be heard.
@@ -82,20 +138,34 @@ impl SourceFilter {
     }
 
     /// Whose source it is: the first trunk that allows it.
-    pub fn peer(&self, source: IpAddr) -> Option<Arc<str>> {
+    pub fn peer(&self, source: IpAddr) -> Option<Peer> {
         let source = source.to_canonical();
         let found = self.allowed.iter().find(|(net, _)| net.contains(&source));
-        found
-            .map(|(_, trunk)| trunk.clone())
-            .or_else(|| lock(&self.expected).get(&source).cloned())
+        let trunk = match found {
+            Some((_, trunk)) => trunk.clone(),
+            None => lock(&self.expected).get(&source)?.clone(),
+        };
+        Some(Peer::new(trunk, Proof::Address))
     }
 
-    /// Judges one packet; whose it is.
+    /// Judges one packet; whose it is, `None`: that of a guest.
     ///
     /// # Errors
     /// Refused: the source is unknown, or sends too many.
-    pub fn admit(&self, source: IpAddr, now: Instant) -> Result<Arc<str>, Refused> {
-        let peer = self.peer(source).ok_or(Refused::Unknown)?;
+    pub fn admit(&self, source: IpAddr, now: Instant) -> Result<Option<Peer>, Refused> {
+        let peer = self.peer(source);
+        if peer.is_none() && !self.is_open() {
+            return Err(Refused::Unknown);
+        }
+        self.pace(source, peer.is_none(), now).map_err(Refused::TooMany)?;
+        Ok(peer)
+    }
+
+    /// Judges the pace of one packet, from wherever it comes; how long to wait where there were too many.
+    pub(super) fn pace(&self, source: IpAddr, guest: bool, now: Instant) -> Result<(), Duration> {
+        if let Some(guests) = self.guests.as_ref().filter(|_| guest) {
+            return lock(guests).pace(source, now);
+        }
         let mut buckets = lock(&self.buckets);
         if buckets.len() >= MAX_SOURCES && !buckets.contains_key(&source) {
             // Full again: the source has been quiet for two seconds.
@@ -104,8 +174,7 @@ impl SourceFilter {
         let bucket = buckets
             .entry(source)
             .or_insert_with(|| Bucket::full(self.pace, now));
-        bucket.take(self.pace, now).map_err(Refused::TooMany)?;
-        Ok(peer)
+        bucket.take(self.pace, now)
     }
 }
 
@@ -127,5 +196,22 @@ mod tests {
         assert_eq!(admitted, 20);
         assert!(filter.admit(friend, now + Duration::from_millis(150)).is_ok());
         assert!(filter.admit("::ffff:192.0.2.9".parse().unwrap(), now).is_ok());
+    }
+
+    #[test]
+    fn guests_have_a_pace_of_their_own_and_take_nothing_from_others() {
+        let now = Instant::now();
+        let allowed = vec![("192.0.2.0/24".parse().unwrap(), "carrier".into())];
+        let filter = SourceFilter::new(allowed, 10).open(now);
+        let guest = |n: u32| IpAddr::from((0x0a00_0000 + n).to_be_bytes());
+        assert_eq!(filter.admit(guest(1), now), Ok(None));
+        let of_one = (0..100).filter(|_| filter.admit(guest(1), now).is_ok()).count();
+        assert_eq!(of_one, 19);
+        let of_all = (2..50_000)
+            .filter(|n| filter.admit(guest(*n), now).is_ok())
+            .count();
+        assert_eq!(of_all, 180);
+        assert!(lock(filter.guests.as_ref().unwrap()).each.len() <= MAX_SOURCES);
+        assert!(filter.admit(IpAddr::from([192, 0, 2, 7]), now).unwrap().is_some());
     }
 }

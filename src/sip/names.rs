@@ -7,12 +7,12 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{RData, RecordType};
-use omnigate_sip::Random;
 use omnigate_sip::message::Transport;
 use omnigate_sip::resolve::{
     Candidate, Failure, Families, Found, Lookup, Naptr, Question, Records, ResolveError, Srv, Step, Target,
     Ways,
 };
+use omnigate_sip::{Listeners, Random};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -32,15 +32,15 @@ pub(super) struct Names {
 
 impl Names {
     /// `listeners` say by which transports and address families we can send.
-    pub(super) fn new(servers: Vec<SocketAddr>, listeners: &[(Transport, SocketAddr)], seed: u64) -> Names {
-        let speaks = |transport| listeners.iter().any(|(one, _)| *one == transport);
-        let any = |wanted: fn(&IpAddr) -> bool| listeners.iter().any(|(_, at)| wanted(&at.ip()));
+    pub(super) fn new(servers: Vec<SocketAddr>, listeners: &Listeners, seed: u64) -> Names {
+        let speaks = |transport| listeners.iter().any(|one| one.transport == transport);
+        let any = |wanted: fn(&IpAddr) -> bool| listeners.iter().any(|one| wanted(&one.bound.ip()));
         let families = match (any(IpAddr::is_ipv4), any(IpAddr::is_ipv6)) {
             (false, true) => Families::V6,
             (true, true) => Families::V4First,
             _ => Families::V4,
         };
-        let transports = [Transport::Udp, Transport::Tcp];
+        let transports = [Transport::Udp, Transport::Tcp, Transport::Tls];
         let transports = transports.into_iter().filter(|one| speaks(*one)).collect();
         Names {
             servers,

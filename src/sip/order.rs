@@ -13,6 +13,12 @@ pub(super) enum Order {
     Invite(Box<Invitation>, Begun),
     /// Sends a request outside of calls; a dropped sender is no answer.
     Ask(Box<Request>, Hop, oneshot::Sender<Box<Response>>),
+    /// Asks the other side of a way whether it is there; a dropped sender: there is no connection.
+    KeepAlive(Hop, oneshot::Sender<()>),
+    /// Keeps the connection of a way; the sender is dropped when it is gone.
+    Watch(Hop, oneshot::Sender<()>),
+    /// Ends the connection of a way.
+    Cut(Hop),
     Resolved(CallKey, String, Transport, SocketAddr),
     Stop,
 }
@@ -28,6 +34,9 @@ impl fmt::Debug for Order {
             Order::Act(..) => "Act",
             Order::Invite(..) => "Invite",
             Order::Ask(..) => "Ask",
+            Order::KeepAlive(..) => "KeepAlive",
+            Order::Watch(..) => "Watch",
+            Order::Cut(..) => "Cut",
             Order::Resolved(..) => "Resolved",
             Order::Stop => "Stop",
         })

@@ -1,8 +1,10 @@
 //! What SIP is started with.
 
 use super::filter::SourceFilter;
+use super::tls::Tls;
 use crate::config::SipListen;
 use crate::observe::{Health, Metrics};
+use crate::trunks::Doorkeeper;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -27,6 +29,8 @@ pub struct SipSettings {
     pub advertise: IpAddr,
     /// Most connections of streams.
     pub connections: usize,
+    /// Certificates.
+    pub tls: Arc<Tls>,
     /// Name servers to ask; none: the system's.
     pub dns: Vec<SocketAddr>,
 }
@@ -39,4 +43,6 @@ pub struct SipParts {
     pub metrics: Arc<Metrics>,
     /// Whether new calls are taken.
     pub health: Arc<Health>,
+    /// Who asks callers for passwords.
+    pub doorkeeper: Option<Doorkeeper>,
 }

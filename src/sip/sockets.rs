@@ -1,5 +1,6 @@
 //! UDP sockets, and the streams beside them.
 
+use super::dial::Troubles;
 use super::filter::{Refused, SourceFilter};
 use super::network::{Arrival, Network};
 use super::settings::{SipError, SipSettings};
@@ -8,6 +9,7 @@ use crate::config::SipTransport;
 use crate::observe::Metrics;
 use crate::supervise::Supervisor;
 use bytes::Bytes;
+use omnigate_sip::framing::PING;
 use omnigate_sip::message::Transport;
 use omnigate_sip::transaction::{Origin, Transmit};
 use omnigate_sip::{ConnectionId, Hop, Listener, ListenerId, Listeners};
@@ -15,12 +17,13 @@ use rustix::net::addr::SocketAddrArg;
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, sendmmsg};
 use std::collections::{HashMap, VecDeque};
 use std::io::{ErrorKind, IoSlice};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 use tokio::io::{Interest, ReadBuf};
 use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::oneshot;
 
 /// Largest datagram read, bytes.
 const MAX_DATAGRAM: usize = 65_535;
@@ -58,7 +61,30 @@ struct Datagram {
 struct Bound {
     transport: Transport,
     address: SocketAddr,
+    /// Somebody may call us by it; else it is only for connections that we make.
+    listens: bool,
     udp: Option<UdpSocket>,
+}
+
+/// For connections by TLS that we make, where nothing listens for it: one of each address family. What registers somewhere
+/// needs no certificate of its own, for calls come by the connection that it has made.
+fn dialling(listeners: &[Bound]) -> Vec<Bound> {
+    if listeners.iter().any(|one| one.transport == Transport::Tls) {
+        return Vec::new();
+    }
+    let of_family = |ip: IpAddr| Bound {
+        transport: Transport::Tls,
+        address: SocketAddr::new(ip, Transport::Tls.default_port()),
+        listens: false,
+        udp: None,
+    };
+    let any = |ip: IpAddr| listeners.iter().any(|one| one.address.is_ipv4() == ip.is_ipv4());
+    let families = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+    families
+        .into_iter()
+        .filter(|ip| any(*ip))
+        .map(of_family)
+        .collect()
 }
 
 impl Sockets {
@@ -68,7 +94,8 @@ impl Sockets {
         metrics: Arc<Metrics>,
         supervisor: &Supervisor,
     ) -> Result<Sockets, SipError> {
-        let mut streams = Streams::new(settings.connections, filter.clone(), metrics.clone());
+        let tls = settings.tls.clone();
+        let mut streams = Streams::new(settings.connections, tls, filter.clone(), metrics.clone());
         let mut listeners = Vec::new();
         for (at, listen) in settings.listen.iter().enumerate() {
             let failed = |source| SipError::Listen {
@@ -82,21 +109,30 @@ impl Sockets {
                     Bound {
                         transport: Transport::Udp,
                         address: socket.local_addr().map_err(failed)?,
+                        listens: true,
                         udp: Some(socket),
                     }
                 }
-                SipTransport::Tcp => {
+                SipTransport::Tcp | SipTransport::Tls => {
+                    let transport = match listen.transport {
+                        SipTransport::Tls => Transport::Tls,
+                        _ => Transport::Tcp,
+                    };
                     let listener = TcpListener::bind(listen.address).await.map_err(failed)?;
                     let address = listener.local_addr().map_err(failed)?;
-                    streams.listen(id, listener, supervisor);
+                    streams.listen(id, transport, listener, supervisor);
                     Bound {
-                        transport: Transport::Tcp,
+                        transport,
                         address,
+                        listens: true,
                         udp: None,
                     }
                 }
             };
             listeners.push(bound);
+        }
+        if settings.tls.dials() {
+            listeners.extend(dialling(&listeners));
         }
         Ok(Sockets {
             listeners,
@@ -113,7 +149,13 @@ impl Sockets {
 
     /// Transports and addresses of the listeners.
     pub(super) fn addresses(&self) -> Vec<(Transport, SocketAddr)> {
-        self.listeners.iter().map(|l| (l.transport, l.address)).collect()
+        let listening = self.listeners.iter().filter(|l| l.listens);
+        listening.map(|l| (l.transport, l.address)).collect()
+    }
+
+    /// Why connections could not be made.
+    pub(super) fn troubles(&self) -> Arc<Troubles> {
+        self.streams.troubles()
     }
 
     /// The listeners as the endpoint has them.
@@ -153,7 +195,7 @@ impl Sockets {
             };
             let local = self.side(at, source);
             let mut hop = Hop::datagram(ListenerId(at as u16), local, source);
-            hop.peer = Some(peer);
+            hop.peer = peer;
             return Poll::Ready(Arrival::Message(hop, datagram));
         }
     }
@@ -281,6 +323,26 @@ impl Network for Sockets {
 
     fn flush(&mut self) {
         self.send_waiting();
+    }
+
+    fn keep_alive(&mut self, hop: &Hop, pong: oneshot::Sender<()>) {
+        if hop.transport != Transport::Udp {
+            return self.streams.keep_alive(hop, pong);
+        }
+        self.put(Transmit {
+            hop: hop.clone(),
+            bytes: Bytes::from_static(PING),
+            origin: Origin::Nobody,
+        });
+        let _ = pong.send(());
+    }
+
+    fn watch(&mut self, hop: &Hop, gone: oneshot::Sender<()>) {
+        self.streams.watch(hop, gone);
+    }
+
+    fn cut(&mut self, hop: &Hop) {
+        self.streams.cut(hop);
     }
 
     fn sweep(&mut self, used: &dyn Fn(ConnectionId) -> bool) {

@@ -1,15 +1,17 @@
 //! Real sockets, and a clock that is turned.
 
-use super::{NewCall, Sip, SipParts, SipSettings, SourceFilter};
+use super::{NewCall, Sip, SipParts, SipSettings, SourceFilter, Tls, TlsSettings};
 use crate::config::{SipListen, SipTransport};
 use crate::observe::{Health, Metrics};
 use crate::supervise::Supervisor;
 use omnigate_sip::CallEvent;
-use omnigate_sip::message::Headers;
+use omnigate_sip::message::{Headers, Method, Request, Transport};
+use omnigate_sip::resolve::Candidate;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 
 /// Reads until there is a whole message without a body, or with one whose last line ends so.
 async fn read(stream: &mut TcpStream, end: &str) -> String {
@@ -29,8 +31,8 @@ fn request(method: &str, to: &str) -> String {
     )
 }
 
-#[tokio::test]
-async fn a_connection_stays_while_a_call_uses_it_and_one_that_nobody_uses_is_closed() {
+/// One listener of TCP, for everybody on this machine.
+async fn started() -> (Sip, mpsc::Receiver<NewCall>) {
     let settings = SipSettings {
         listen: vec![SipListen {
             transport: SipTransport::Tcp,
@@ -39,6 +41,7 @@ async fn a_connection_stays_while_a_call_uses_it_and_one_that_nobody_uses_is_clo
         advertise: [127, 0, 0, 1].into(),
         connections: 8,
         dns: Vec::new(),
+        tls: Arc::new(Tls::load(&TlsSettings::default()).unwrap()),
     };
     let parts = SipParts {
         filter: Arc::new(SourceFilter::new(
@@ -47,9 +50,15 @@ async fn a_connection_stays_while_a_call_uses_it_and_one_that_nobody_uses_is_clo
         )),
         metrics: Arc::new(Metrics::new()),
         health: Arc::new(Health::default()),
+        doorkeeper: None,
     };
     let supervisor = Supervisor::new().0;
-    let (sip, mut incoming) = Sip::start(settings, parts, &supervisor).await.unwrap();
+    Sip::start(settings, parts, &supervisor).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_connection_stays_while_a_call_uses_it_and_one_that_nobody_uses_is_closed() {
+    let (sip, mut incoming) = started().await;
     let to = sip.addresses()[0].1;
     let (mut used, mut unused) = (
         TcpStream::connect(to).await.unwrap(),
@@ -85,4 +94,43 @@ async fn a_connection_stays_while_a_call_uses_it_and_one_that_nobody_uses_is_clo
     call.call.hang_up(Headers::default());
     let bye = read(&mut used, "\r\n\r\n").await;
     assert!(bye.starts_with("BYE "), "{bye}");
+}
+
+#[tokio::test]
+async fn a_connection_that_we_have_made_is_asked_whether_it_lives_and_its_end_is_noticed() {
+    let (sip, _incoming) = started().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let to = Candidate {
+        transport: Transport::Tcp,
+        address: listener.local_addr().unwrap(),
+        server_name: "127.0.0.1".into(),
+    };
+    let hop = sip.way(&to, "carrier").unwrap();
+    assert!(!sip.keep_alive(hop.clone()).await, "there is no connection");
+    sip.watch(hop.clone()).await;
+
+    let options = Request::new(Method::Options, "sip:127.0.0.1".parse().unwrap());
+    let asked = tokio::spawn({
+        let (sip, hop) = (sip.clone(), hop.clone());
+        async move { sip.ask(options, hop).await }
+    });
+    let mut peer = listener.accept().await.unwrap().0;
+    read(&mut peer, "\r\n\r\n").await;
+    let mut gone = Box::pin(sip.watch(hop.clone()));
+    let alive = tokio::spawn({
+        let (sip, hop) = (sip.clone(), hop.clone());
+        async move { sip.keep_alive(hop).await }
+    });
+    assert_eq!(read(&mut peer, "\r\n\r\n").await, "\r\n\r\n");
+    peer.write_all(b"\r\n").await.unwrap();
+    assert!(alive.await.unwrap());
+    assert!(
+        tokio::time::timeout(Duration::from_millis(50), &mut gone)
+            .await
+            .is_err()
+    );
+    sip.cut(hop);
+    gone.await;
+    assert_eq!(peer.read(&mut [0; 16]).await.unwrap(), 0);
+    drop(asked);
 }

@@ -3,6 +3,7 @@
 //! | file | what it knows |
 //! | --- | --- |
 //! | `inbound` | which trunk a call comes in on |
+//! | `doorkeeper` | who is asked for a password before a call comes in |
 //! | `identity` | who calls and who is called, from an INVITE |
 //! | `registrar` | where a trunk registers, so that calls come in by there |
 //! | `media` | codecs, and where media may go to and come from |
@@ -12,6 +13,7 @@
 //! | `terms` | what its calls want of the other side |
 //! | `usage` | how much is called at the moment, against toll fraud |
 
+mod doorkeeper;
 pub mod identity;
 mod inbound;
 mod media;
@@ -22,6 +24,7 @@ mod rules;
 mod terms;
 mod usage;
 
+pub use doorkeeper::Doorkeeper;
 pub use inbound::NoTrunk;
 pub use outbound::Route;
 pub use registrar::{Registrar, RegistrationState};
@@ -34,6 +37,7 @@ use ipnet::IpNet;
 use omnigate_audio::codec::Codec;
 use omnigate_number::{Country, NumberPattern};
 use omnigate_omnitalk::RecordPolicy;
+use omnigate_room::Secret;
 use omnigate_sip::sdes::Secrecy;
 use rules::{Outbound, ServiceRules};
 use std::collections::HashMap;
@@ -53,6 +57,10 @@ pub struct Trunk {
     /// What is recorded because a caller comes by it.
     pub record: RecordPolicy,
     allow: Vec<IpNet>,
+    /// Who calls shows a certificate; where it sends from says nothing.
+    certified: bool,
+    /// Who calls has one of these names and passwords.
+    users: Vec<(String, Secret)>,
     media: Arc<[IpNet]>,
     /// They are named, and not those that may send SIP.
     names_media: bool,
@@ -62,6 +70,7 @@ pub struct Trunk {
     numbers: Vec<NumberPattern>,
     registrar: Option<Arc<Registrar>>,
     terms: Terms,
+    transfers: bool,
     called_from: Vec<CalledField>,
     caller_from: Vec<CallerField>,
     out: Outbound,
@@ -78,6 +87,11 @@ impl Trunk {
     /// How many of its calls out there may be at once; `None`: it has no limit of its own.
     pub fn channels(&self) -> Option<u32> {
         Some(self.out.channels).filter(|channels| *channels > 0)
+    }
+
+    /// Whether its telephones may transfer calls.
+    pub fn transfers(&self) -> bool {
+        self.transfers
     }
 
     /// What its calls want of the other side.
@@ -105,6 +119,8 @@ impl Trunks {
                 service: t.service.clone(),
                 record: t.record,
                 allow: t.allow.clone(),
+                certified: !t.tls.peer.is_empty(),
+                users: t.users.iter().filter_map(config::TrunkUser::both).collect(),
                 names_media: !t.media.is_empty(),
                 media: if t.media.is_empty() { &t.allow } else { &t.media }
                     .as_slice()
@@ -114,6 +130,7 @@ impl Trunks {
                 numbers: t.numbers.iter().filter_map(pattern).collect(),
                 registrar: registrar.clone(),
                 terms: Terms::new(t),
+                transfers: t.transfer,
                 called_from: t.called_from.clone(),
                 caller_from: t.caller_from.clone(),
                 out: Outbound::new(t, country, registrar.as_ref().and_then(|one| one.credentials())),
@@ -123,6 +140,21 @@ impl Trunks {
             all: settings.trunk.iter().map(build).collect(),
             services: ServiceRules::all(settings),
         }
+    }
+
+    /// Whether one may be called from anywhere, with a password.
+    pub fn are_open(&self) -> bool {
+        let open = |trunk: &Arc<Trunk>| !trunk.users.is_empty() && trunk.allow.is_empty();
+        self.all.iter().any(open)
+    }
+
+    /// Whether somebody is to be called by TLS and by nothing else.
+    pub fn call_by_tls(&self) -> bool {
+        let secure = |trunk: &Arc<Trunk>| {
+            let registrar = trunk.registrar.as_ref().is_some_and(|one| one.is_secure());
+            registrar || trunk.gateways().iter().any(Gateway::is_secure)
+        };
+        self.all.iter().any(secure)
     }
 
     /// All of them, in the order of the configuration.
@@ -135,8 +167,8 @@ impl Trunks {
         let of = |t: &Arc<Trunk>| {
             let name: Arc<str> = t.name.as_str().into();
             let gateways = t.out.addresses().map(IpNet::from);
-            t.allow
-                .iter()
+            let allow = t.allow.iter().filter(|_| !t.certified);
+            allow
                 .copied()
                 .chain(gateways)
                 .map(move |net| (net, name.clone()))

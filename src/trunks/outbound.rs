@@ -6,7 +6,7 @@ use crate::config::{IdentityField, KeyPath, NumberFormat};
 use chrono::NaiveDate;
 use omnigate_number::PhoneNumber;
 use omnigate_omnitalk::DialRefusal;
-use omnigate_sip::message::{Headers, Name, Transport};
+use omnigate_sip::message::{Headers, Name};
 use omnigate_sip::{Hop, Invitation, NatRule, Own};
 use std::sync::Arc;
 
@@ -154,10 +154,7 @@ impl Route {
             None => own.to_string(),
         };
         let phone = if out.user_phone { ";user=phone" } else { "" };
-        let transport = match gateway.transport {
-            Some(Transport::Tcp) => ";transport=tcp",
-            _ => "",
-        };
+        let (scheme, transport) = (gateway.scheme(), gateway.parameter());
         let mut headers = Headers::default();
         for field in &out.identity {
             let name = match field {
@@ -165,15 +162,15 @@ impl Route {
                 IdentityField::Preferred => Name::PPreferredIdentity,
                 IdentityField::RemoteParty => Name::RemotePartyId,
             };
-            headers.push(name, format_args!("<sip:{caller}@{ours}{phone}>"));
+            headers.push(name, format_args!("<{scheme}:{caller}@{ours}{phone}>"));
         }
         if self.trunk.terms.says_early_media() {
             headers.push(Name::PEarlyMedia, "supported");
         }
         Ok(Invitation {
-            uri: format!("sip:{called}@{theirs}{phone}{transport}").parse()?,
-            from: format!("<sip:{caller}@{ours}{phone}>"),
-            to: format!("<sip:{called}@{theirs}{phone}>"),
+            uri: format!("{scheme}:{called}@{theirs}{phone}{transport}").parse()?,
+            from: format!("<{scheme}:{caller}@{ours}{phone}>"),
+            to: format!("<{scheme}:{called}@{theirs}{phone}>"),
             hop,
             routes: Vec::new(),
             offer: Some(offer),
@@ -189,6 +186,7 @@ impl Route {
 mod tests {
     use super::*;
     use crate::config::load_text;
+    use omnigate_sip::message::Transport;
 
     const TOML: &str = r#"
         [[trunk]]

@@ -2,7 +2,7 @@
 
 use super::{Gateway, Trunk};
 use omnigate_sip::Own;
-use omnigate_sip::message::{Method, Name, Request, Transport, UriError};
+use omnigate_sip::message::{Method, Name, Request, UriError};
 use std::time::Duration;
 
 /// User in From and Contact: nobody is called by it.
@@ -22,18 +22,15 @@ impl Trunk {
     pub fn options(&self, gateway: &Gateway, own: &Own, id: &str) -> Result<Request, UriError> {
         let theirs = self.out.domain.as_deref().unwrap_or(&gateway.host);
         let ours = self.out.domain.clone().unwrap_or_else(|| own.to_string());
-        let transport = match gateway.transport {
-            Some(Transport::Tcp) => ";transport=tcp",
-            _ => "",
-        };
-        let mut request = Request::new(Method::Options, format!("sip:{theirs}{transport}").parse()?);
+        let (scheme, transport) = (gateway.scheme(), gateway.parameter());
+        let mut request = Request::new(Method::Options, format!("{scheme}:{theirs}{transport}").parse()?);
         let headers = &mut request.headers;
         headers.push(Name::MaxForwards, 70);
-        headers.push(Name::From, format_args!("<sip:{USER}@{ours}>;tag={id}"));
-        headers.push(Name::To, format_args!("<sip:{theirs}>"));
+        headers.push(Name::From, format_args!("<{scheme}:{USER}@{ours}>;tag={id}"));
+        headers.push(Name::To, format_args!("<{scheme}:{theirs}>"));
         headers.push(Name::CallId, format_args!("options-{id}"));
         headers.push(Name::CSeq, "1 OPTIONS");
-        headers.push(Name::Contact, own.contact(USER));
+        headers.push(Name::Contact, own.secured(scheme == "sips").contact(USER));
         headers.push(Name::Accept, "application/sdp");
         Ok(request)
     }

@@ -7,10 +7,11 @@ use crate::config;
 use crate::sync::lock;
 use omnigate_sip::Own;
 use omnigate_sip::digest::Credentials;
-use omnigate_sip::message::{UriError, unescape};
-use omnigate_sip::registration::Settings;
+use omnigate_sip::message::{Transport, UriError, unescape};
+use omnigate_sip::registration::{KEEP_ALIVE_DATAGRAM, KEEP_ALIVE_STREAM, Settings};
 use omnigate_sip::resolve::Target;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -24,7 +25,10 @@ const HOSTS: usize = 256;
 pub struct Registrar {
     /// Name of the trunk.
     pub trunk: String,
+    /// The first of them.
     at: Gateway,
+    /// In the order in which they are asked.
+    targets: Vec<Target>,
     domain: String,
     /// As it stands in a URI, and what that means.
     user: String,
@@ -61,7 +65,10 @@ impl RegistrationState {
 impl Registrar {
     pub(super) fn new(trunk: &config::Trunk) -> Option<Registrar> {
         let register = &trunk.register;
-        let at = Gateway::parse(register.registrar.as_deref()?)?;
+        let mut all = register.registrar.iter().filter_map(|one| Gateway::parse(one));
+        let at = all.next()?;
+        let others = all.map(|other| other.target);
+        let targets = [at.target.clone()].into_iter().chain(others).collect();
         let user = register.user.clone()?;
         let meant = unescape(&user);
         let password = register.password.as_ref();
@@ -73,28 +80,43 @@ impl Registrar {
             hosts: Mutex::default(),
             state: Mutex::new(RegistrationState::now("registering", None)),
             at,
+            targets,
             user,
             meant,
         })
     }
 
+    /// Whether it may only be reached by TLS.
+    pub fn is_secure(&self) -> bool {
+        self.at.is_secure()
+    }
+
     /// What is looked for in the DNS.
-    pub fn target(&self) -> &Target {
-        &self.at.target
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
     }
 
     /// What is registered by this way; `own` is our address there.
     ///
     /// # Errors
     /// User and domain make no SIP address.
-    pub fn settings(&self, own: &Own) -> Result<Settings, UriError> {
-        let contact = own.contact(&self.user);
+    pub fn settings(&self, own: &Own, transport: Transport) -> Result<Settings, UriError> {
+        let scheme = self.at.scheme();
+        let contact = own.secured(scheme == "sips").contact(&self.user);
         let mut settings = Settings::new(
-            format!("sip:{}", self.domain).parse()?,
-            format!("sip:{}@{}", self.user, self.domain).parse()?,
+            format!("{scheme}:{}", self.domain).parse()?,
+            format!("{scheme}:{}@{}", self.user, self.domain).parse()?,
             contact.trim_matches(['<', '>']).parse()?,
         );
         settings.expires = self.expires;
+        if transport.is_reliable() {
+            // Where the registrar has outbound (RFC 5626), it sends calls by the connection that was registered by.
+            settings.instance = Some(instance(&self.trunk, &self.user, &self.domain));
+            settings.reg_id = Some(1);
+            settings.keep_alive = Some(KEEP_ALIVE_STREAM);
+        } else {
+            settings.keep_alive = Some(KEEP_ALIVE_DATAGRAM);
+        }
         settings.credentials = self.credentials.iter().cloned().collect();
         Ok(settings)
     }
@@ -130,9 +152,66 @@ impl Registrar {
     }
 }
 
+/// A URN that stays the same over restarts, and is another one on another machine (RFC 5626 section 4.1): a UUID of the kind
+/// that its maker defines (RFC 9562 section 5.8).
+fn instance(trunk: &str, user: &str, domain: &str) -> String {
+    let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    let system = rustix::system::uname();
+    let mut sum = Sha256::new();
+    for part in [
+        machine.trim().as_bytes(),
+        system.nodename().to_bytes(),
+        trunk.as_bytes(),
+        user.as_bytes(),
+        domain.as_bytes(),
+    ] {
+        sum.update(part);
+        sum.update([0]);
+    }
+    let mut id = sum
+        .finalize()
+        .iter()
+        .take(16)
+        .fold(0, |id: u128, byte| id << 8 | u128::from(*byte));
+    id = id & !(0xf << 76) & !(0b11 << 62) | 8 << 76 | 0b10 << 62;
+    let text = format!("{id:032x}");
+    let part = |range: std::ops::Range<usize>| text.get(range).unwrap_or_default();
+    format!(
+        "urn:uuid:{}-{}-{}-{}-{}",
+        part(0..8),
+        part(8..12),
+        part(12..16),
+        part(16..20),
+        part(20..32)
+    )
+}
+
 impl Trunks {
     /// All registrars.
     pub fn registrars(&self) -> impl Iterator<Item = &Arc<Registrar>> {
         self.all.iter().filter_map(|trunk| trunk.registrar.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_stays_the_same_and_is_that_of_one_account() {
+        let one = instance("carrier", "070", "carrier.example");
+        assert_eq!(one, instance("carrier", "070", "carrier.example"));
+        for other in [("other", "070"), ("carrier", "071"), ("carrier0", "70")] {
+            assert_ne!(one, instance(other.0, other.1, "carrier.example"));
+        }
+        let digits: Vec<&str> = one.strip_prefix("urn:uuid:").unwrap().split('-').collect();
+        assert_eq!(
+            digits.iter().map(|part| part.len()).collect::<Vec<_>>(),
+            [8, 4, 4, 4, 12]
+        );
+        assert!(
+            digits[2].starts_with('8') && digits[3].starts_with(['8', '9', 'a', 'b']),
+            "{one}"
+        );
     }
 }

@@ -55,7 +55,8 @@ pub struct Gateway {
     /// Host and port as they are written, for addresses in a request.
     pub(super) host: String,
     pub(super) target: Target,
-    pub(super) transport: Option<Transport>,
+    transport: Option<Transport>,
+    secure: bool,
 }
 
 /// Numbers that may be called.
@@ -112,7 +113,27 @@ impl Gateway {
             host: format!("{}{port}", parts.host),
             target: Target::of_uri(&parts)?,
             transport: parts.params.get("transport").and_then(Transport::from_name),
+            secure: parts.secure,
         })
+    }
+
+    /// Whether it may only be reached by TLS.
+    pub fn is_secure(&self) -> bool {
+        self.secure || self.transport == Some(Transport::Tls)
+    }
+
+    /// Scheme of addresses there.
+    pub(super) fn scheme(&self) -> &'static str {
+        if self.secure { "sips" } else { "sip" }
+    }
+
+    /// Parameter of addresses there.
+    pub(super) fn parameter(&self) -> &'static str {
+        match self.transport {
+            Some(Transport::Tcp) if !self.secure => ";transport=tcp",
+            Some(Transport::Tls) if !self.secure => ";transport=tls",
+            _ => "",
+        }
     }
 
     /// What is looked for in the DNS.

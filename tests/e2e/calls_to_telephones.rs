@@ -82,6 +82,7 @@ fn an_app_that_leaves_or_is_lost_in_any_state_lets_the_telephone_go() {
             let (mut app, there, _) = ringing(&service, &exchange);
             if answered {
                 there.answers();
+                service.until("they talk", || service.calls()[0]["state"] == "talking");
             }
             if lost {
                 drop(app);

@@ -2,6 +2,7 @@
 
 use crate::audio::tone;
 use omnigate_audio::g711::Law;
+use std::cell::Cell;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +23,8 @@ pub struct Ringing<'a> {
     pub invite: String,
     rtp: UdpSocket,
     says: Option<Voice>,
+    /// CSeq of its last request.
+    number: Cell<u32>,
 }
 
 /// A tone that is sent until it is dropped.
@@ -84,6 +87,7 @@ impl Exchange {
             invite,
             rtp,
             says: None,
+            number: Cell::new(6),
         };
         ringing.respond(100, "");
         ringing
@@ -94,7 +98,9 @@ impl Exchange {
         let until = Instant::now() + time;
         let mut buffer = [0; 8192];
         while Instant::now() < until {
-            if self.sip.recv_from(&mut buffer).is_ok() {
+            let heard = self.sip.recv_from(&mut buffer);
+            // It is asked now and then whether it is there.
+            if heard.is_ok() && !buffer.starts_with(b"OPTIONS") {
                 return false;
             }
         }
@@ -281,8 +287,36 @@ impl Ringing<'_> {
         field(&bye, "Reason:").to_owned()
     }
 
+    /// Waits for BYE, and says so.
+    pub fn is_gone(&self) {
+        self.takes(self.exchange, "BYE");
+    }
+
+    /// Waits for the next NOTIFY, and takes it; its body.
+    pub fn notified(&self) -> String {
+        let notify = self.takes(self.exchange, "NOTIFY");
+        notify.split_once("\r\n\r\n").unwrap().1.to_owned()
+    }
+
+    /// Asks to be transferred; the status of the answer.
+    pub fn refers(&self, to: &str) -> u16 {
+        self.ask("REFER", &format!("Refer-To: <{to}>\r\n"));
+        loop {
+            let (_, response) = self.exchange.hear("SIP/2.0");
+            if field(&response, "CSeq:").ends_with("REFER") {
+                return response.split(' ').nth(1).unwrap().parse().unwrap();
+            }
+        }
+    }
+
     /// Hangs up.
     pub fn hangs_up(&self) {
+        self.ask("BYE", "");
+        self.exchange.hear("SIP/2.0 200");
+    }
+
+    /// A request of the telephone; `more` are header lines.
+    fn ask(&self, method: &str, more: &str) {
         let contact = field(&self.invite, "Contact:");
         let uri = contact.split(['<', '>']).nth(1).unwrap();
         let turned = |name: &str, other: &str| {
@@ -290,13 +324,15 @@ impl Ringing<'_> {
             format!("{other}:{value}")
         };
         let own = self.exchange.address();
-        let bye = format!(
-            "BYE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bKbye\r\n{};tag=there\r\n{}\r\n{}\r\nCSeq: 7 BYE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+        let number = self.number.get() + 1;
+        self.number.set(number);
+        let request = format!(
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{method}{number}.{}\r\n{};tag=there\r\n{}\r\n{}\r\nCSeq: {number} {method}\r\nContact: <sip:there@{own}>\r\n{more}Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+            self.rtp.local_addr().unwrap().port(),
             turned("To:", "From"),
             turned("From:", "To"),
             field(&self.invite, "Call-ID:"),
         );
-        self.exchange.sip.send_to(bye.as_bytes(), self.from).unwrap();
-        self.exchange.hear("SIP/2.0 200");
+        self.exchange.sip.send_to(request.as_bytes(), self.from).unwrap();
     }
 }

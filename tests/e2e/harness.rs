@@ -17,6 +17,8 @@ pub struct Service {
     pub http: SocketAddr,
     pub sip_udp: SocketAddr,
     pub sip_tcp: SocketAddr,
+    /// Where there is one.
+    pub sip_tls: Option<SocketAddr>,
     pub dir: PathBuf,
     /// What it said when it was ready.
     pub ready: String,
@@ -89,11 +91,13 @@ impl Service {
             rest.split([' ', ',', '\n']).next().unwrap().parse().unwrap()
         };
         let (http, sip_udp, sip_tcp) = (address("http="), address("udp://"), address("tcp://"));
+        let sip_tls = line.contains("tls://").then(|| address("tls://"));
         Service {
             child,
             http,
             sip_udp,
             sip_tcp,
+            sip_tls,
             dir,
             ready: line,
             panic: None,
@@ -362,6 +366,22 @@ pub fn http_get(to: SocketAddr, path: &str, headers: &[(&str, &str)]) -> (u16, S
         request.push_str(&format!("{name}: {value}\r\n"));
     }
     stream.write_all(format!("{request}\r\n").as_bytes()).unwrap();
+    answered(stream)
+}
+
+/// A POST of JSON; status and body of the answer.
+pub fn http_post(to: SocketAddr, path: &str, json: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{json}",
+        json.len()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    answered(stream)
+}
+
+fn answered(mut stream: TcpStream) -> (u16, String) {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let status = answer.split(' ').nth(1).unwrap().parse().unwrap();

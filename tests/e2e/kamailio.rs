@@ -26,6 +26,7 @@ impl Kamailio {
         Kamailio::with(&service.dir.join("kamailio"), free_port(), more, &hand_on)
     }
 
+    /// With `FLOWS` defined, requests of a call go by the connection that its Contact came by, when an alias in it says so.
     /// Works in `dir` at `address`; `begin` is what it does with a request that begins something.
     pub fn with(dir: &Path, address: SocketAddr, more: &str, begin: &str) -> Kamailio {
         std::fs::create_dir_all(dir).unwrap();
@@ -52,7 +53,13 @@ request_route {{
     if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
     if (is_method("CANCEL")) {{ if (t_check_trans()) {{ t_relay(); }} exit; }}
     if (has_totag()) {{
-        if (loose_route()) {{ t_relay(); exit; }}
+        if (loose_route()) {{
+#!ifdef FLOWS
+            handle_ruri_alias();
+#!endif
+            t_relay();
+            exit;
+        }}
         if (is_method("ACK") && t_check_trans()) {{ t_relay(); exit; }}
         sl_send_reply("404", "Not Here");
         exit;

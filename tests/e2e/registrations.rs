@@ -17,7 +17,7 @@ loadmodule "registrar.so"
 loadmodule "auth.so"
 modparam("registrar", "max_expires", 10)
 "#;
-const BEGIN: &str = r#"
+pub const BEGIN: &str = r#"
     if (is_method("REGISTER")) {
         if (!pv_www_authenticate("carrier.example", "secret", "0")) {
             www_challenge("carrier.example", "0");
@@ -156,4 +156,18 @@ fn a_registrar_that_has_gone_does_not_keep_the_service_from_stopping() {
         "{}",
         service.log()
     );
+}
+
+#[test]
+fn of_several_registrars_the_next_is_asked_when_one_is_not_there() {
+    let carrier = Carrier::start();
+    let service = Service::start(&format!(
+        "[[trunk]]\nname = \"carrier\"\nallow = []\nmedia = [\"127.0.0.0/8\"]\n[trunk.register]\nregistrar = [\"sip:{};transport=tcp\", \"sip:{};transport=tcp\"]\ndomain = \"carrier.example\"\nuser = \"{NUMBER}\"\npassword = \"secret\"\n",
+        // Nobody is at the first one.
+        free_port(),
+        carrier.address
+    ));
+    service.until("it is registered", || is_registered(&service));
+    sipp(&service, "proxied").through(carrier.address).passes();
+    assert_eq!(service.last_reason(), "caller_hung_up");
 }

@@ -5,33 +5,57 @@ use crate::audio::level_at;
 use crate::exchange::Exchange;
 use crate::harness::Service;
 use crate::raw_sip::{Peer, SDP, line, request, status, within};
-use crate::softphone::{Softphone, Voice, is_spoken_to};
+use crate::softphone::{Lines, Softphone, Voice, is_spoken_to};
 use serde_json::json;
+use std::net::UdpSocket;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-/// A capture of all datagrams on this machine, ended on drop.
-struct Capture(Child);
+/// A capture of all datagrams on this machine.
+struct Capture {
+    child: Child,
+    says: Lines,
+    /// What is sent to be seen, where nobody listens.
+    marker: UdpSocket,
+}
 
 impl Capture {
+    /// Returns when packets are seen.
     fn start(file: &Path) -> Capture {
-        let child = Command::new("tshark")
-            .args(["-q", "-i", "lo", "-f", "udp", "-w"])
+        let mut child = Command::new("tshark")
+            .args(["-i", "lo", "-P", "-l", "-f", "udp", "-w"])
             .arg(file)
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("tshark; scripts/test installs it");
-        std::thread::sleep(std::time::Duration::from_secs(2));
-        Capture(child)
+        let says = Lines::of(child.stdout.take().unwrap());
+        let marker = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let capture = Capture { child, says, marker };
+        capture.sees(1_111);
+        capture
     }
-}
 
-impl Drop for Capture {
-    fn drop(&mut self) {
-        std::thread::sleep(std::time::Duration::from_secs(1));
-        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
-        let _ = self.0.wait();
+    /// Sends datagrams of this many bytes until one is seen: what came before it is seen too.
+    fn sees(&self, bytes: usize) {
+        let to = self.marker.local_addr().unwrap();
+        for _ in 0..75 {
+            self.marker.send_to(&vec![0; bytes], to).unwrap();
+            let seen = format!("Len={bytes}");
+            if self.says.within(&seen, Duration::from_millis(200)).is_ok() {
+                return;
+            }
+        }
+        panic!("tshark sees nothing");
+    }
+
+    /// Ends it.
+    fn ends(mut self) {
+        self.sees(1_222);
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-INT", &pid]).status().unwrap();
+        self.child.wait().unwrap();
     }
 }
 
@@ -93,7 +117,7 @@ fn call_in(srtp: &str, mediaenc: &'static str) -> Vec<Vec<u8>> {
     is_spoken_to(mediaenc, &phone.hang_up());
     assert_eq!(service.last_reason(), "caller_hung_up");
     assert!(!service.log().contains("inline:"));
-    drop(capture);
+    capture.ends();
     payloads(&file)
 }
 
@@ -130,7 +154,7 @@ fn a_telephone_that_is_called_is_heard_and_hears() {
             json!({"call_type": "sipcall", "caller": "ann", "callee": "02-123-4567", "record": false});
         assert_eq!(app.request("OFFER_CALL", asked)["result"], "success");
         phone.answers();
-        app.wait_for("WS_CONNECTED_NOTI");
+        service.until("they talk", || service.calls()[0]["state"] == "talking");
         let heard = || service.metric("omnigate_rtp_received_packets_total");
         service.until("a second of it has come", || heard() > 50.0);
         assert_eq!(

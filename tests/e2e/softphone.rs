@@ -42,6 +42,25 @@ pub struct Softphone {
     address: SocketAddr,
 }
 
+/// Whom a phone believes by TLS, and what it shows.
+pub struct Trust {
+    pub authority: PathBuf,
+    /// Certificate and key in one file.
+    pub shown: Option<PathBuf>,
+}
+
+impl Trust {
+    fn settings(&self) -> String {
+        let shown = self.shown.as_ref();
+        let shown = shown.map(|file| format!("sip_certificate {}\n", file.display()));
+        format!(
+            "sip_cafile {}\n{}",
+            self.authority.display(),
+            shown.unwrap_or_default()
+        )
+    }
+}
+
 /// What a program prints, line by line.
 pub struct Lines(Receiver<String>);
 
@@ -97,9 +116,39 @@ impl Softphone {
         let host = if uri.contains('[') { "[::1]" } else { "127.0.0.1" };
         let dir = service.dir.join("baresip");
         let any: SocketAddr = format!("{host}:0").parse().unwrap();
-        let phone = Softphone::start(dir, any, from, voice, &["-e", &format!("/dial {uri}")]);
+        let phone = Softphone::start(dir, any, from, voice, "", &["-e", &format!("/dial {uri}")]);
         phone.says.wait_for("Call established");
         phone
+    }
+
+    /// The same with a name and a password; where it is not let in, what it says instead.
+    pub fn dial_with_password(
+        service: &Service,
+        uri: &str,
+        (user, password): (&str, &str),
+    ) -> Result<Softphone, Vec<String>> {
+        let dir = service.dir.join(format!("baresip-{password}"));
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let dial = ["-e", &format!("/dial {uri}")];
+        let from = format!("01012345678;auth_user={user};auth_pass={password}");
+        let phone = Softphone::start(dir, any, &from, &Voice::narrow(440.0), "", &dial);
+        let up = phone.says.within("Call established", Duration::from_secs(5));
+        up.map(|_| phone)
+    }
+
+    /// The same by TLS.
+    pub fn dial_by_tls(service: &Service, from: &str, uri: &str, trust: &Trust) -> Softphone {
+        let dir = service.dir.join("baresip");
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let dial = ["-e", &format!("/dial {uri}")];
+        let phone = Softphone::start(dir, any, from, &Voice::narrow(440.0), &trust.settings(), &dial);
+        phone.says.wait_for("Call established");
+        phone
+    }
+
+    /// Like [`Softphone::waits`], for calls by TLS too: those come to the port after [`Softphone::address`].
+    pub fn waits_for_tls(number: &str, hertz: f64, trust: &Trust) -> Softphone {
+        Softphone::wait(number, &Voice::narrow(hertz), &trust.settings())
     }
 
     /// One with this number that waits for a call, and will say a tone.
@@ -109,16 +158,27 @@ impl Softphone {
 
     /// The same in another codec.
     pub fn waits_saying(number: &str, voice: &Voice) -> Softphone {
+        Softphone::wait(number, voice, "")
+    }
+
+    fn wait(number: &str, voice: &Voice, settings: &str) -> Softphone {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("omnigate-e2e-phone-{}-{n}", std::process::id()));
         let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let phone = Softphone::start(dir, free, number, voice, &[]);
+        let phone = Softphone::start(dir, free, number, voice, settings, &[]);
         phone.says.wait_for("baresip is ready");
         phone
     }
 
-    fn start(dir: PathBuf, listen: SocketAddr, from: &str, voice: &Voice, more: &[&str]) -> Softphone {
+    fn start(
+        dir: PathBuf,
+        listen: SocketAddr,
+        from: &str,
+        voice: &Voice,
+        settings: &str,
+        more: &[&str],
+    ) -> Softphone {
         let ip = listen.ip();
         let host = if ip.is_ipv6() { "[::1]" } else { "127.0.0.1" };
         std::fs::create_dir_all(&dir).unwrap();
@@ -130,17 +190,19 @@ impl Softphone {
             .find(|p| std::path::Path::new(p).is_dir())
             .expect("baresip; scripts/test installs it");
         let config = format!(
-            "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule g722.so\nmodule opus.so\nmodule l16.so\nmodule srtp.so\nmodule aufile.so\nmodule sndfile.so\nmodule aubridge.so\nmodule_app account.so\nmodule_app menu.so\nnet_interface {ip}\nsip_listen {listen}\nrtp_ports 46000-47000\naudio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,ear\nausrc_srate {rate_hz}\nauplay_srate {rate_hz}\nausrc_channels 1\nauplay_channels 1\nsnd_path {}\n",
+            "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule g722.so\nmodule opus.so\nmodule l16.so\nmodule srtp.so\nmodule aufile.so\nmodule sndfile.so\nmodule aubridge.so\nmodule_app account.so\nmodule_app menu.so\nnet_interface {ip}\nsip_listen {listen}\nrtp_ports 46000-47000\naudio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,ear\nausrc_srate {rate_hz}\nauplay_srate {rate_hz}\nausrc_channels 1\nauplay_channels 1\nsnd_path {}\n{settings}",
             microphone.display(),
             dir.display()
         );
         std::fs::write(dir.join("config"), config).unwrap();
+        // What follows the number are parameters of the account.
+        let (number, account) = from.split_once(';').unwrap_or((from, ""));
         let mediaenc = match voice.mediaenc {
             "" => String::new(),
             kind => format!(";mediaenc={kind}"),
         };
         let account = format!(
-            "<sip:{from}@{host}>;regint=0;audio_codecs={}{mediaenc}\n",
+            "<sip:{number}@{host}>;regint=0;audio_codecs={}{mediaenc};{account}\n",
             voice.codec
         );
         std::fs::write(dir.join("accounts"), account).unwrap();

@@ -29,8 +29,47 @@ pub struct Hop {
     pub remote: SocketAddr,
     /// The connection of a stream.
     pub connection: Option<ConnectionId>,
-    /// Who the neighbour has proved to be: the name in its certificate.
-    pub peer: Option<Arc<str>>,
+    /// Who the neighbour has proved to be; of a way that is to be made, who it must prove to be.
+    pub peer: Option<Peer>,
+    /// What the neighbour's certificate must name when a connection by TLS is made: the host that was looked for, never one
+    /// that the DNS brought (RFC 5922 section 4).
+    pub server_name: Option<Arc<str>>,
+}
+
+/// A neighbour that is known.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Peer {
+    /// The driver's name of it.
+    pub name: Arc<str>,
+    /// What says that it is the one.
+    pub proof: Proof,
+}
+
+/// What says who a neighbour is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Proof {
+    /// The address that it sends from.
+    Address,
+    /// The certificate that it has shown.
+    Certificate,
+    /// The password that it knows.
+    Password,
+}
+
+impl Peer {
+    /// A neighbour of this name.
+    pub fn new(name: impl Into<Arc<str>>, proof: Proof) -> Peer {
+        Peer {
+            name: name.into(),
+            proof,
+        }
+    }
+
+    /// Whether what came from `other` may be of the same neighbour. One that has shown a certificate must show it again.
+    pub(crate) fn may_be(&self, other: &Peer) -> bool {
+        let certified = |peer: &Peer| peer.proof == Proof::Certificate;
+        self.name == other.name && (certified(other) || !certified(self))
+    }
 }
 
 impl Hop {
@@ -43,6 +82,7 @@ impl Hop {
             remote: canonical(remote),
             connection: None,
             peer: None,
+            server_name: None,
         }
     }
 
@@ -61,17 +101,16 @@ impl Hop {
             remote: canonical(remote),
             connection: Some(connection),
             peer: None,
+            server_name: None,
         }
     }
 
-    /// The same socket to another neighbour.
-    pub fn to(&self, remote: SocketAddr) -> Hop {
-        let same = remote == self.remote;
+    /// This way, by TLS, to a neighbour that must be `peer` and name itself `server_name`.
+    pub fn certified(self, peer: impl Into<Arc<str>>, server_name: impl Into<Arc<str>>) -> Hop {
         Hop {
-            remote,
-            connection: self.connection.filter(|_| same),
-            peer: self.peer.clone().filter(|_| same),
-            ..self.clone()
+            peer: Some(Peer::new(peer, Proof::Certificate)),
+            server_name: Some(server_name.into()),
+            ..self
         }
     }
 }

@@ -82,8 +82,8 @@ pub use call::{
     RefreshedBy, Rejection, Reliable, SessionSettings, SessionTimers,
 };
 pub use dialog::Dialog;
-pub use endpoint::{Endpoint, EndpointSettings, Event, Incoming, Output, Refused};
-pub use hop::{ConnectionId, Hop, ListenerId};
+pub use endpoint::{Endpoint, EndpointSettings, Event, Incoming, Output, Refused, Screening};
+pub use hop::{ConnectionId, Hop, ListenerId, Peer, Proof};
 pub use listeners::{Listener, Listeners, Own};
 pub use negotiation::{Agreed, LocalMedia, MediaTerms, Negotiator, Refusal};
 pub use random::Random;

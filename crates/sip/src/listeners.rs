@@ -1,6 +1,6 @@
 //! Our own addresses, as the other side is to see them.
 
-use crate::hop::{Hop, ListenerId};
+use crate::hop::{Hop, ListenerId, Peer};
 use crate::message::{Host, Transport};
 use std::fmt::{self, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -26,12 +26,19 @@ pub struct Own {
     ip: IpAddr,
     port: u16,
     transport: Transport,
+    /// The other side has asked for TLS on all of the way.
+    secure: bool,
 }
 
 impl Listeners {
     /// These listeners.
     pub fn new(listeners: Vec<Listener>) -> Listeners {
         Listeners(listeners)
+    }
+
+    /// All of them, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &Listener> {
+        self.0.iter()
     }
 
     /// Where the other side of `hop` reaches us: at the listener that the hop uses (RFC 3261 section 18.1.1).
@@ -53,6 +60,7 @@ impl Listeners {
             ip: ip.unwrap_or(hop.local.ip()),
             port,
             transport: hop.transport,
+            secure: false,
         }
     }
 
@@ -67,10 +75,12 @@ impl Listeners {
         if is_near {
             // Its connection is used for its own neighbour, at whichever port that listens.
             let connection = near.connection.filter(|_| near.remote.ip() == remote.ip());
+            // By TLS it proves itself again.
+            let stays = |_: &Peer| connection.is_some() || transport.is_secure();
             return Some(Hop {
                 remote,
                 connection,
-                peer: near.peer.clone().filter(|_| connection.is_some()),
+                peer: near.peer.clone().filter(stays),
                 ..near.clone()
             });
         }
@@ -83,6 +93,7 @@ impl Listeners {
             remote,
             connection: None,
             peer: None,
+            server_name: None,
         })
     }
 
@@ -103,13 +114,23 @@ impl Listeners {
 }
 
 impl Own {
+    /// For a dialog that has begun with `sips:`, whose Contact must be one, too (RFC 3261 sections 8.1.1.8 and 12.1.1).
+    /// Where this is no way by TLS, nobody could reach such a Contact.
+    pub fn secured(self, secure: bool) -> Own {
+        let secure = secure && self.transport.is_secure();
+        Own { secure, ..self }
+    }
+
     /// Our Contact in angle brackets, for `user`.
     pub fn contact(&self, user: &str) -> String {
         let mut contact = String::with_capacity(user.len() + 80);
+        let scheme = if self.secure { "sips" } else { "sip" };
         // Writing into a String does not fail.
-        let _ = write!(contact, "<sip:{user}@{self}");
+        let _ = write!(contact, "<{scheme}:{user}@{self}");
         let _ = match self.transport {
             Transport::Udp => write!(contact, ">"),
+            // `sips:` says so already (RFC 3261 section 19.1).
+            Transport::Tls if self.secure => write!(contact, ">"),
             // `sips:` would bind every hop of the way, also those that are not ours to see.
             Transport::Wss => write!(contact, ";transport=ws>"),
             other => write!(contact, ";transport={}>", other.param()),

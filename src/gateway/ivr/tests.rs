@@ -310,3 +310,31 @@ fn an_announcement_that_never_ends_does_not_keep_the_call() {
         vec![IvrEffect::HangUp(CallEnd::TooManyGuesses)]
     );
 }
+
+#[test]
+fn who_talks_may_be_sent_elsewhere_as_if_the_number_were_keyed() {
+    let mut caller = Caller::answered();
+    let to = || IvrEvent::Elsewhere(number("654321"));
+    assert_eq!(caller.feed(to()), [], "who does not talk stays where he is");
+    caller.wait(MEDIA_WAIT);
+    caller.keys("123456");
+    caller.feed(found("demo", TargetKind::Room(RoomId(7))));
+    let admitted = |room| TelephoneNotice::Admitted {
+        room: RoomId(room),
+        participant: ParticipantId(1),
+    };
+    caller.feed(IvrEvent::Notice(admitted(7)));
+    assert!(caller.ivr.is_talking());
+    assert_eq!(
+        caller.feed(to()),
+        [IvrEffect::Leave, IvrEffect::LookUp(number("654321"))]
+    );
+    let connect = caller.feed(found("demo", TargetKind::Room(RoomId(8))));
+    assert_eq!(connect, [IvrEffect::Connect(Destination::Room(RoomId(8)))]);
+    let joined = caller.feed(IvrEvent::Notice(admitted(8)));
+    assert!(joined.contains(&IvrEffect::Joined(RoomId(8))));
+    // One that leads nowhere: another try.
+    caller.feed(to());
+    caller.feed(IvrEvent::LookedUp(Some(LookUp::Unknown)));
+    assert!(plays(&caller.wait(Duration::from_secs(1)), Phrase::WrongNumber));
+}

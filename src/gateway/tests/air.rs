@@ -8,6 +8,7 @@ use omnigate_sip::{ConnectionId, Hop};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+use tokio::sync::oneshot;
 
 /// Messages on their way. The carrier's side is the test's.
 #[derive(Clone, Default)]
@@ -67,6 +68,14 @@ impl Network for Air {
     }
 
     fn flush(&mut self) {}
+
+    fn keep_alive(&mut self, _: &Hop, pong: oneshot::Sender<()>) {
+        let _ = pong.send(());
+    }
+
+    fn watch(&mut self, _: &Hop, _: oneshot::Sender<()>) {}
+
+    fn cut(&mut self, _: &Hop) {}
 
     fn sweep(&mut self, _: &dyn Fn(ConnectionId) -> bool) {}
 }

@@ -1,6 +1,7 @@
 //! Rooms and numbers as the gateway asks for them: what was asked is noted, and the test says what becomes of it.
 
 use crate::directory::{Directory, LookUpError};
+use crate::media::LegSeat;
 use crate::rooms::{Destination, RoomPort, RoomsError, Telephone, ToTelephone};
 use crate::sync::lock;
 use omnigate_omnitalk::{CallNumber, DialRefusal, LookUp, TelephoneNotice};
@@ -106,6 +107,10 @@ impl RoomPort for Desk {
 
     async fn failed(&self, _: CallId, why: CallOver) -> Result<(), RoomsError> {
         lock(&self.0).failed.push(why.word());
+        Ok(())
+    }
+
+    async fn reseat(&self, _: CallId, _: LegSeat) -> Result<(), RoomsError> {
         Ok(())
     }
 

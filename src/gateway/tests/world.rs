@@ -9,7 +9,7 @@ use crate::gateway::{Gateway, GatewayParts, Prompts};
 use crate::media::{MadeShards, MediaPlane, MediaSettings, Net};
 use crate::observe::{Health, Metrics};
 use crate::rooms::DialOrder;
-use crate::sip::{Sip, SipParts, SourceFilter};
+use crate::sip::{OwnSide, Sip, SipParts, SourceFilter};
 use crate::supervise::Supervisor;
 use crate::trunks::Trunks;
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use omnigate_omnitalk::Dialling;
 use omnigate_room::CallId;
 use omnigate_rtc::VideoCodec;
 use omnigate_sip::message::Transport;
-use omnigate_sip::{Hop, Listener, ListenerId, Listeners};
+use omnigate_sip::{Hop, Listener, ListenerId, Listeners, Peer, Proof};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -92,9 +92,14 @@ impl World {
             filter: Arc::new(SourceFilter::new(Trunks::new(&settings).networks(), 1000)),
             metrics: metrics.clone(),
             health: health.clone(),
+            doorkeeper: None,
         };
-        let ways = (vec![(Transport::Udp, GATEWAY)], listeners);
-        let (sip, incoming) = Sip::run(air.clone(), ways, Vec::new(), 5, parts, &supervisor);
+        let own = OwnSide {
+            addresses: vec![(Transport::Udp, GATEWAY)],
+            listeners,
+            ..OwnSide::default()
+        };
+        let (sip, incoming) = Sip::run(air.clone(), own, Vec::new(), 5, parts, &supervisor);
         let (desk, calls) = (Desk::default(), Arc::new(CallRegistry::default()));
         let parts = GatewayParts {
             media: media.clone(),
@@ -144,7 +149,7 @@ impl World {
             let way = |from, to| Hop::datagram(ListenerId(0), from, to);
             for bytes in self.phone.carry() {
                 let mut hop = way(GATEWAY, CARRIER);
-                hop.peer = Some("carrier".into());
+                hop.peer = Some(Peer::new("carrier", Proof::Address));
                 self.air.blow(hop, bytes);
             }
             while let Some(bytes) = self.air.catch() {
@@ -174,7 +179,7 @@ impl World {
     /// A raw message of the carrier's.
     pub(super) fn raw(&self, message: String) {
         let mut hop = Hop::datagram(ListenerId(0), GATEWAY, CARRIER);
-        hop.peer = Some("carrier".into());
+        hop.peer = Some(Peer::new("carrier", Proof::Address));
         self.air.blow(hop, Bytes::from(message));
     }
 

@@ -13,7 +13,7 @@ use super::way::{NatRule, Way};
 use super::{Call, Peer, State};
 use crate::dialog::Dialog;
 use crate::hop::Hop;
-use crate::message::{Headers, Name, RAck, Refresher, Request, Response, SessionExpires, Status};
+use crate::message::{Headers, Name, NameAddr, RAck, Refresher, Request, Response, SessionExpires, Status};
 use crate::transaction::ServerId;
 
 impl Call {
@@ -37,7 +37,8 @@ impl Call {
         if let Some((status, extra)) = unsupported(&invite, &EXTENSIONS) {
             return Err(refuse(status, &extra));
         }
-        let contact = ctx.listeners.own(hop).contact(&ctx.settings.user);
+        let own = ctx.listeners.own(hop).secured(asks_for_sips(&invite));
+        let contact = own.contact(&ctx.settings.user);
         let dialog = Dialog::of_server(&invite, tag, &contact).map_err(|fault| {
             let mut response = refuse(fault.status(), &Headers::default());
             response.phrase = format!("{} ({fault})", fault.status().phrase()).into();
@@ -360,4 +361,14 @@ impl Call {
             Due::Nothing => {}
         }
     }
+}
+
+/// Whether the dialog is to be by `sips:` (RFC 3261 section 12.1.1).
+fn asks_for_sips(invite: &Request) -> bool {
+    let route = invite.headers.list(Name::RecordRoute).next();
+    let next = match route {
+        Some(route) => NameAddr::parse(route),
+        None => invite.headers.contact(),
+    };
+    invite.uri.parts().is_sips() || next.is_some_and(|next| next.parts().is_sips())
 }

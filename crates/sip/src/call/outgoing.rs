@@ -13,13 +13,17 @@ use super::way::Way;
 use super::{Call, Peer, Purpose, State};
 use crate::dialog::Dialog;
 use crate::hop::Hop;
-use crate::message::{Headers, Method, Name, Refresher, Request, Response, Status, number, seconds};
+use crate::message::{
+    Headers, Method, Name, NameAddr, Refresher, Request, Response, Status, number, seconds,
+};
 
 impl Call {
     /// Makes a call: sends its INVITE.
     pub(crate) fn outgoing(ctx: &mut Context<'_>, key: CallKey, invitation: Invitation) -> Call {
         let tag = ctx.random.token();
         let call_id = ctx.random.token();
+        let route = invitation.routes.first().and_then(|route| NameAddr::parse(route));
+        let secure = invitation.uri.parts().is_sips() || route.is_some_and(|route| route.parts().is_sips());
         let mut request = Request::new(Method::Invite, invitation.uri);
         let headers = &mut request.headers;
         for route in &invitation.routes {
@@ -33,10 +37,9 @@ impl Call {
             Name::CSeq,
             format_args!("{} INVITE", 1 + (ctx.random.number() >> 52)),
         );
-        headers.push(
-            Name::Contact,
-            ctx.listeners.own(&invitation.hop).contact(&ctx.settings.user),
-        );
+        // RFC 3261 section 8.1.1.8.
+        let own = ctx.listeners.own(&invitation.hop).secured(secure);
+        headers.push(Name::Contact, own.contact(&ctx.settings.user));
         headers.push(Name::Allow, ALLOW);
         let terms = invitation.terms;
         headers.push(Name::Supported, terms.supported());

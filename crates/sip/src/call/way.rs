@@ -55,7 +55,11 @@ impl Way {
     /// A message of the other side was accepted that came by `hop`. The call moves with it, unless it came from another
     /// peer than before: who has got hold of its tags must not lead it away.
     pub(crate) fn moved(&mut self, hop: &Hop) {
-        let same_peer = self.last.peer.is_none() || self.last.peer == hop.peer;
+        let same_peer = match (&self.last.peer, &hop.peer) {
+            (None, _) => true,
+            (Some(last), Some(peer)) => last.may_be(peer),
+            (Some(_), None) => false,
+        };
         if same_peer && self.last != *hop {
             self.last = hop.clone();
         }

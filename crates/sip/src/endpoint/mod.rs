@@ -4,8 +4,11 @@ mod arrivals;
 mod calls;
 mod event;
 mod outside;
+mod screen;
+mod screening;
 
 pub use event::{Event, Incoming, Output, Refused};
+pub use screen::Screening;
 
 use crate::call::{Call, CallEvent, CallKey, CallSettings, Context, Shared};
 use crate::deadlines::Deadlines;
@@ -33,6 +36,7 @@ pub struct Endpoint {
     deadlines: Deadlines<CallKey>,
     out: VecDeque<Output>,
     marker: Option<Marker>,
+    screen: Option<screen::Screen>,
     alive: usize,
     last: u64,
 }
@@ -79,6 +83,7 @@ impl Endpoint {
             deadlines: Deadlines::default(),
             out: VecDeque::new(),
             marker: None,
+            screen: None,
             alive: 0,
             last: 0,
         }
@@ -143,7 +148,7 @@ impl Endpoint {
             return;
         }
         match parse(bytes) {
-            Ok(Message::Request(request)) => self.shared.transactions.request(now, request, hop),
+            Ok(Message::Request(request)) => self.request(now, request, hop),
             Ok(Message::Response(response)) => self.shared.transactions.response(now, response, hop),
             Err(unreadable) => return self.unreadable(now, hop, unreadable),
         }

@@ -38,6 +38,13 @@ pub enum UriParts<'a> {
     Other(&'a str, &'a str),
 }
 
+impl UriParts<'_> {
+    /// True for `sips:`: TLS on all of the way (RFC 3261 section 26.2.2).
+    pub fn is_sips(&self) -> bool {
+        matches!(self, UriParts::Sip(SipUri { secure: true, .. }))
+    }
+}
+
 /// The parts of a `sip:` or `sips:` URI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SipUri<'a> {

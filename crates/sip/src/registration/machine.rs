@@ -129,6 +129,8 @@ impl Registration {
                 let uris = contacts.filter_map(|c| NameAddr::parse(c)?.uri.parse().ok());
                 self.fail(Failure::Redirected { to: uris.collect() }, &asked, now);
             }
+            // What is between us and the registrar has no outbound (RFC 5626 section 11.6): it is done without.
+            439 if self.settings.reg_id.take().is_some() => self.again(&asked, now, random),
             403 => self.fail(Failure::Forbidden, &asked, now),
             404 => self.fail(Failure::NotFound, &asked, now),
             408 | 429 | 480 | 491 | 500 | 502..=504 | 514..=599 => {

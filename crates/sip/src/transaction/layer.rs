@@ -125,6 +125,15 @@ impl Transactions {
         self.servers.get(&id).is_some_and(|s| s.machine.is_open())
     }
 
+    /// True when a request belongs to a transaction that is there: it is the same again, its ACK or its CANCEL.
+    pub fn knows(&mut self, request: &Request) -> bool {
+        let of = match request.method {
+            Method::Cancel => &Method::Invite,
+            ref method => method,
+        };
+        key::server(&mut self.scratch, request, of) && self.by_key.contains_key(&*self.scratch)
+    }
+
     /// Takes a request from the network.
     pub fn request(&mut self, now: Instant, mut request: Request, hop: &Hop) {
         if !key::server(&mut self.scratch, &request, &request.method) {
@@ -288,6 +297,16 @@ impl Transactions {
         let tag = self.random.token();
         let mut response = Response::new(&request, status, Some(&tag));
         response.phrase = format!("{} ({phrase})", status.phrase()).into();
+        self.answer(&response, back);
+    }
+
+    /// Answers a request without any state.
+    pub fn turn_away(&mut self, mut request: Request, status: Status, fields: &Headers, hop: &Hop) {
+        stamp(&mut request, hop);
+        let back = way_back(&request, hop);
+        let tag = self.random.token();
+        let mut response = Response::new(&request, status, Some(&tag));
+        response.headers.extend(fields);
         self.answer(&response, back);
     }
 

@@ -79,6 +79,7 @@ impl Net {
             remote: address(1 - from),
             connection: None,
             peer: None,
+            server_name: None,
         }
     }
 

@@ -9,6 +9,7 @@ mod answering;
 mod dialogs;
 mod refusals;
 mod reliable;
+mod screening;
 mod sessions;
 mod terms;
 mod transfers;

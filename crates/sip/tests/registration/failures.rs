@@ -194,3 +194,29 @@ fn tiny_times_do_not_make_a_storm() {
     assert!(bench.sent.is_some());
     assert!(waited > Duration::ZERO);
 }
+
+#[test]
+fn who_has_no_outbound_between_is_registered_with_without_it() {
+    let mut with = settings();
+    with.instance = Some("urn:uuid:1".into());
+    with.reg_id = Some(1);
+    let mut bench = Bench::new(with);
+    let contact = |bench: &Bench| {
+        bench
+            .sent
+            .as_ref()
+            .unwrap()
+            .headers
+            .get(Name::Contact)
+            .unwrap()
+            .to_owned()
+    };
+    assert!(contact(&bench).contains("reg-id=1"));
+    assert_eq!(bench.answer(439, &[]), []);
+    assert!(!contact(&bench).contains("reg-id"), "{}", contact(&bench));
+    // A second one is as good as any refusal.
+    assert!(matches!(
+        bench.answer(439, &[]).as_slice(),
+        [Event::Failed(Failure::Refused(_))]
+    ));
+}

@@ -13,7 +13,8 @@ use common::{ANSWER, OFFER};
 use omnigate_sip::message::{Headers, Message, Name, Request, Response, Transport, parse};
 use omnigate_sip::transaction::Transmit;
 use omnigate_sip::{
-    CallKey, ConnectionId, EndpointSettings, Event, Hop, Listener, ListenerId, Listeners, NatRule,
+    CallKey, ConnectionId, EndpointSettings, Event, Hop, Listener, ListenerId, Listeners, NatRule, Peer,
+    Proof,
 };
 use std::net::SocketAddr;
 

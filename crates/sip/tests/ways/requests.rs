@@ -258,7 +258,7 @@ fn a_connection_is_used_for_its_own_neighbour_and_dialled_anew_at_the_port_that_
 /// A call from a neighbour with a certificate, and a request in it that came by `other`.
 fn after_a_request_by(other: &Hop) -> Hop {
     let first = Hop {
-        peer: Some("carrier.example".into()),
+        peer: Some(Peer::new("carrier.example", Proof::Certificate)),
         ..tcp(1, "192.0.2.1:40001")
     };
     let mut wire = wire(house(), first);
@@ -273,15 +273,20 @@ fn after_a_request_by(other: &Hop) -> Hop {
 #[test]
 fn a_call_moves_with_its_peer_and_with_nobody_else() {
     let named = |peer: Option<&str>| Hop {
-        peer: peer.map(Into::into),
+        peer: peer.map(|name| Peer::new(name, Proof::Certificate)),
         ..tcp(2, "192.0.2.1:40002")
     };
     let same = after_a_request_by(&named(Some("carrier.example")));
     assert_eq!(same.connection, Some(ConnectionId(2)));
-    for stranger in [named(Some("other.example")), named(None), udp("192.0.2.66:5060")] {
+    // Who sends from its address only has shown no certificate.
+    let mut by_address = udp("192.0.2.1:5060");
+    by_address.peer = Some(Peer::new("carrier.example", Proof::Address));
+    let others = [named(Some("other.example")), named(None)];
+    for stranger in others.into_iter().chain([udp("192.0.2.66:5060"), by_address]) {
         let hop = after_a_request_by(&stranger);
         assert_eq!(hop.connection, Some(ConnectionId(1)));
-        assert_eq!(hop.peer.as_deref(), Some("carrier.example"));
+        let peer = Peer::new("carrier.example", Proof::Certificate);
+        assert_eq!(hop.peer, Some(peer));
     }
 }
 
@@ -359,6 +364,72 @@ fn a_private_contact_is_known_by_all_bits_of_its_network() {
         way_of_all(&public, "<sip:a@[2001:db8:2::1]>"),
         "UDP [2001:db8:2::1]:5060"
     );
+}
+
+fn tls(connection: u64, remote: &str) -> Hop {
+    let hop = Hop::stream(
+        ListenerId(5),
+        Transport::Tls,
+        ConnectionId(connection),
+        at("192.0.2.2:5061"),
+        at(remote),
+    );
+    hop.certified("carrier", "carrier.example")
+}
+
+fn house_with_tls() -> Listeners {
+    let mut all = vec![listener(Transport::Udp, "192.0.2.2:5060")];
+    all.resize(5, all[0].clone());
+    all.push(listener(Transport::Tls, "192.0.2.2:5061"));
+    Listeners::new(all)
+}
+
+#[test]
+fn a_connection_by_tls_that_is_made_anew_is_to_the_same_peer() {
+    let mut wire = wire(house_with_tls(), tls(1, "192.0.2.1:40001"));
+    let (call, _) = up(&mut wire, "<sip:a@192.0.2.7;transport=tls>", "");
+    let (hop, bye) = bye(&mut wire, call);
+    assert_eq!((hop.connection, hop.remote), (None, at("192.0.2.7:5061")));
+    assert_eq!(hop.server_name.as_deref(), Some("carrier.example"));
+    assert_eq!(hop.peer, Some(Peer::new("carrier", Proof::Certificate)));
+    let via = bye.headers.get(Name::Via).unwrap();
+    assert!(via.starts_with("SIP/2.0/TLS 192.0.2.2:5061;"), "{via}");
+}
+
+/// Our Contact in the answer to a call by this way, with these changes to its INVITE.
+fn our_contact(hop: Hop, change: impl Fn(&str) -> String) -> String {
+    let mut wire = wire(house_with_tls(), hop);
+    wire.send(&change(&invite("1", "", OFFER)));
+    let Some(Event::Incoming(incoming)) = wire.events.pop_front() else {
+        panic!("a call")
+    };
+    wire.act(|e, now| e.answer(now, incoming.call, Some(ANSWER.into()), &Headers::default()))
+        .unwrap();
+    let (_, ok) = wire.sent.pop_back().unwrap();
+    response(&ok).headers.get(Name::Contact).unwrap().to_owned()
+}
+
+#[test]
+fn contact_is_sips_where_the_dialog_began_so_and_else_names_its_transport() {
+    let by_tls = || tls(1, "192.0.2.1:40001");
+    let (plain, sips) = (
+        "<sip:omnigate@192.0.2.2:5061;transport=tls>",
+        "<sips:omnigate@192.0.2.2:5061>",
+    );
+    let uri = |invite: &str| invite.replace("INVITE sip:", "INVITE sips:");
+    let contact = |invite: &str| invite.replace("Contact: <sip:", "Contact: <sips:");
+    let routed = |scheme: &str| {
+        let route = format!("Record-Route: <{scheme}:192.0.2.9;lr>\r\nContact: <sips:");
+        move |invite: &str| invite.replace("Contact: <sip:", &route)
+    };
+    assert_eq!(our_contact(by_tls(), str::to_owned), plain);
+    assert_eq!(our_contact(by_tls(), uri), sips);
+    assert_eq!(our_contact(by_tls(), contact), sips);
+    assert_eq!(our_contact(by_tls(), routed("sips")), sips);
+    assert_eq!(our_contact(by_tls(), routed("sip")), plain);
+    // Nobody could reach it.
+    let by_udp = our_contact(udp("192.0.2.1:5060"), uri);
+    assert_eq!(by_udp, "<sip:omnigate@192.0.2.2:5060>");
 }
 
 /// `transport=ws` does not say whether it is secure: the way by which the call came does (RFC 7118 section 5.3).

@@ -1,0 +1,81 @@
+//! Certificates: `http.tls`, `sip.tls`, and those of a `[[trunk]]`.
+
+use super::faults::Faults;
+use super::section::{Check, join, section};
+use std::path::PathBuf;
+
+section! {
+    /// `http.tls.*`: both or neither.
+    pub struct Tls {
+        /// PEM file: the certificate, then those of the authorities between.
+        certificate: Option<PathBuf> = None;
+        /// PEM file: its private key.
+        key: Option<PathBuf> = None;
+    }
+}
+
+section! {
+    /// `sip.tls.*`: SIP over TLS.
+    pub struct SipTls {
+        /// What `tls://` listeners show, PEM file: the certificate, then those of the authorities between.
+        certificate: Option<PathBuf> = None;
+        /// PEM file: its private key.
+        key: Option<PathBuf> = None;
+        /// PEM file: authorities of those whom we call, and of those who come with a certificate; `None`: those that this
+        /// machine trusts, for those whom we call.
+        ca: Option<PathBuf> = None;
+    }
+}
+
+section! {
+    /// `trunk.tls.*`: what a trunk has to do with certificates.
+    pub struct TrunkTls {
+        /// Names of which a caller's certificate must carry one: who shows it is this trunk, wherever it comes from, and
+        /// nobody else is.
+        peer: Vec<String> = Vec::new();
+        /// What the certificate of its gateways and of its registrar must name; `None`: the host that is written there.
+        name: Option<String> = None;
+        /// PEM file: the certificate that we show when we call; `None`: that of `sip.tls`, when there is one.
+        certificate: Option<PathBuf> = None;
+        /// PEM file: its private key.
+        key: Option<PathBuf> = None;
+        /// PEM file: authorities of its gateways and registrar; `None`: `sip.tls.ca`.
+        ca: Option<PathBuf> = None;
+    }
+}
+
+impl Check for Tls {
+    fn check(&self, path: &str, faults: &mut Faults) {
+        check_pair(path, self.certificate.as_ref(), self.key.as_ref(), faults);
+    }
+}
+
+impl Check for SipTls {
+    fn check(&self, path: &str, faults: &mut Faults) {
+        check_pair(path, self.certificate.as_ref(), self.key.as_ref(), faults);
+    }
+}
+
+impl Check for TrunkTls {
+    fn check(&self, path: &str, faults: &mut Faults) {
+        check_pair(path, self.certificate.as_ref(), self.key.as_ref(), faults);
+        let named = self.peer.iter().map(|name| ("peer", name));
+        for (key, name) in named.chain(self.name.iter().map(|name| ("name", name))) {
+            if rustls::pki_types::ServerName::try_from(name.as_str()).is_err() {
+                faults.add(
+                    &join(path, key),
+                    format!("`{name}` is neither a host name, as sip.carrier.example, nor an address"),
+                );
+            }
+        }
+    }
+}
+
+fn check_pair(path: &str, certificate: Option<&PathBuf>, key: Option<&PathBuf>, faults: &mut Faults) {
+    let (missing, why) = match (certificate, key) {
+        (Some(_), None) => ("key", "certificate needs its private key beside it"),
+        (None, Some(_)) => ("certificate", "key needs its certificate beside it"),
+        _ => return,
+    };
+    faults.add(&join(path, missing), format!("is missing: {path}.{why}"));
+}
