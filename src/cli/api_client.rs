@@ -13,7 +13,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Which service is asked, and as whom.
 #[derive(Debug, Args)]
 pub(super) struct ServerArguments {
-    /// Address of the service, as https://rooms.example.com; default: http.listen of the configuration.
+    /// Address of the service, as `https://rooms.example.com`; default: http.listen of the configuration.
     #[arg(long, value_name = "URL")]
     server: Option<String>,
     /// Bearer token of its API; default: OMNIGATE_TOKEN, else api.token of the configuration.
