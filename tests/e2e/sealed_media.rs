@@ -7,6 +7,7 @@ use crate::harness::Service;
 use crate::raw_sip::{Peer, SDP, line, request, status, within};
 use crate::softphone::{Lines, Softphone, Voice, is_spoken_to};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::net::UdpSocket;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -59,23 +60,43 @@ impl Capture {
     }
 }
 
-/// Lengths of the RTP payloads on the telephone's ports, and how many of them are the same byte again and again, as A-law of
-/// silence is, or repeat the one before, as a tone in the clear does.
-fn payloads(file: &Path) -> Vec<Vec<u8>> {
+/// What tshark finds in a capture, field by field.
+fn found(file: &Path, sip: u16, filter: &str, field: &str) -> String {
     let out = Command::new("tshark")
         .arg("-r")
         .arg(file)
         .args([
+            "-d",
+            &format!("udp.port=={sip},sip"),
             "-Y",
-            "udp.port >= 46000 && udp.port <= 47000 && !icmp",
+            filter,
             "-T",
             "fields",
             "-e",
-            "udp.payload",
+            field,
         ])
         .output()
         .expect("tshark");
-    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    String::from_utf8_lossy(&out.stdout).into_owned()
+}
+
+/// The RTP packets of the call at this SIP port: others call on this machine at the same time.
+fn payloads(file: &Path, sip: u16) -> Vec<Vec<u8>> {
+    let ports = found(
+        file,
+        sip,
+        &format!("sdp.media.port && udp.port == {sip}"),
+        "sdp.media.port",
+    );
+    let ports: BTreeSet<&str> = ports.split_whitespace().collect();
+    assert_eq!(ports.len(), 2, "ours and the telephone's: {ports:?}");
+    let ends: Vec<String> = ports.iter().map(|port| format!("udp.port == {port}")).collect();
+    let text = found(
+        file,
+        sip,
+        &format!("{} && !icmp", ends.join(" && ")),
+        "udp.payload",
+    );
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
     let packet = |text: &str| text.as_bytes().chunks_exact(2).map(byte).collect::<Vec<u8>>();
     // RTP of payload type 8, and not RTCP.
@@ -118,7 +139,7 @@ fn call_in(srtp: &str, mediaenc: &'static str) -> Vec<Vec<u8>> {
     assert_eq!(service.last_reason(), "caller_hung_up");
     assert!(!service.log().contains("inline:"));
     capture.ends();
-    payloads(&file)
+    payloads(&file, service.sip_udp.port())
 }
 
 #[test]
