@@ -237,7 +237,7 @@ fn a_long_outage_fades_out_within_sixty_milliseconds_and_ends_in_silence() {
 }
 
 #[test]
-fn g711_at_another_rate_is_silent_and_the_wrong_length_of_a_frame_is_no_panic() {
+fn g711_is_brought_to_another_rate_and_the_wrong_length_of_a_frame_is_no_panic() {
     assert!(
         Playout::new(PlayoutSettings {
             output_rate_hz: 44_100,
@@ -248,15 +248,18 @@ fn g711_at_another_rate_is_silent_and_the_wrong_length_of_a_frame_is_no_panic() 
     let mut leg = Leg::new();
     assert!(leg.playout.set_output_rate(11_025).is_err());
     leg.playout.set_output_rate(48_000).unwrap();
+    let mut heard = false;
     for n in [0, 1, 159, 960, 961, 5_000] {
         for _ in 0..5 {
             leg.push_voice();
             let mut out = vec![1; n];
             leg.playout.pull(leg.now(), &mut out);
             leg.tick += 1;
-            assert!(out.iter().all(|&sample| sample == 0));
+            heard |= n == 960 && out.iter().any(|&sample| sample.abs() > 1);
         }
     }
+    // 20 ms at this rate.
+    assert!(heard);
 }
 
 /// 440 Hz of half a second in this codec, what a playout at `output_hz` makes of them.
