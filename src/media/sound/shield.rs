@@ -8,12 +8,20 @@ const MAX_DATAGRAM: usize = 2_048;
 
 /// What stands between a leg and its sockets.
 #[derive(Default)]
-pub(crate) enum Shield {
+pub(crate) struct Shield {
+    mode: Mode,
+    /// Kept while packets go in the clear: should the same key come again, its indices go on. Two packets under one key and
+    /// index would give both away (RFC 7714 section 8.4).
+    sealed: Option<Box<Sealed>>,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Mode {
     /// Packets go as they are.
     #[default]
     Plain,
     /// They are sealed.
-    Sealed(Box<Sealed>),
+    Sealed,
     /// They should be, and cannot: none goes out and none is heard. The library refuses no key, so it does not happen.
     Broken,
 }
@@ -29,13 +37,20 @@ pub(crate) struct Sealed {
 impl Shield {
     /// Follows what both sides have agreed on.
     pub(crate) fn follow(&mut self, keys: Option<&Keys>) {
-        let before = std::mem::take(self);
-        let Some(keys) = keys else { return };
-        let sealed = match before {
-            Shield::Sealed(sealed) => sealed.with(keys),
-            Shield::Plain | Shield::Broken => Sealed::new(keys).map(Box::new),
+        let Some(keys) = keys else {
+            self.mode = Mode::Plain;
+            return;
         };
-        *self = sealed.map_or(Shield::Broken, Shield::Sealed);
+        let sealed = match self.sealed.take() {
+            Some(sealed) => sealed.with(keys),
+            None => Sealed::new(keys).map(Box::new),
+        };
+        self.mode = if sealed.is_ok() {
+            Mode::Sealed
+        } else {
+            Mode::Broken
+        };
+        self.sealed = sealed.ok();
     }
 
     /// An RTP packet as it goes out; none: it does not.
@@ -63,17 +78,15 @@ impl Shield {
         packet: &'a [u8],
         change: impl FnOnce(&mut Sealed) -> Result<()>,
     ) -> Option<&'a [u8]> {
-        match self {
-            Shield::Plain => Some(packet),
-            Shield::Broken => None,
-            Shield::Sealed(sealed) => {
-                sealed.buffer.clear();
-                let fits = packet.get(..MAX_DATAGRAM).unwrap_or(packet);
-                sealed.buffer.extend_from_slice(fits);
-                change(sealed).ok()?;
-                Some(&sealed.buffer)
-            }
+        if self.mode == Mode::Plain {
+            return Some(packet);
         }
+        let sealed = self.sealed.as_mut().filter(|_| self.mode == Mode::Sealed)?;
+        sealed.buffer.clear();
+        let fits = packet.get(..MAX_DATAGRAM).unwrap_or(packet);
+        sealed.buffer.extend_from_slice(fits);
+        change(sealed).ok()?;
+        Some(&sealed.buffer)
     }
 }
 
@@ -146,5 +159,23 @@ mod tests {
         assert_eq!(here.open_rtp(&new), Some(&packet(4)[..]));
         here.follow(None);
         assert_eq!(here.open_rtp(&packet(5)), Some(&packet(5)[..]));
+    }
+
+    /// Two packets under one key and one index would give both away (RFC 7714 section 8.4).
+    #[test]
+    fn a_key_that_comes_again_after_a_while_in_the_clear_does_not_begin_anew() {
+        let (ours, theirs) = keys();
+        let (mut here, mut there) = (Shield::default(), Shield::default());
+        here.follow(Some(&ours));
+        there.follow(Some(&theirs));
+        let report = [0x80, 201, 0, 1, 7, 7, 7, 7];
+        let before = here.seal_rtcp(&report).unwrap().to_vec();
+        assert!(there.open_rtcp(&before).is_some());
+        here.follow(None);
+        assert_eq!(here.seal_rtcp(&report), Some(&report[..]));
+        here.follow(Some(&ours));
+        let after = here.seal_rtcp(&report).unwrap().to_vec();
+        assert_ne!(before, after);
+        assert!(there.open_rtcp(&after).is_some(), "it is of another index");
     }
 }
