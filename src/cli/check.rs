@@ -6,6 +6,7 @@ use crate::config;
 use crate::gateway::Prompts;
 use crate::http::certificates;
 use crate::sip::Tls;
+use crate::trunks::Trunks;
 use std::path::Path;
 
 /// Reads configuration, prompts, certificate and key; every fault is an error. Says what will hurt, and what will run.
@@ -25,7 +26,7 @@ pub(super) fn run(path: Option<&Path>) -> Result<(), Failure> {
     let is_read = ["sip.tls", "trunk"]
         .iter()
         .all(|section| !found.has_below(section));
-    if is_read && let Err(error) = Tls::load(&tls_settings(&settings)) {
+    if is_read && let Err(error) = Tls::load(&tls_settings(&settings, &Trunks::new(&settings))) {
         faults.push(error.to_string());
     }
     if !faults.is_empty() {

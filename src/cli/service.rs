@@ -57,7 +57,8 @@ impl Service {
     pub(super) async fn start(settings: &Settings, supervisor: &Supervisor) -> Result<Service, Failure> {
         let prompts = Prompts::load(settings.ivr.prompts.as_deref())?;
         let certificates = certificates(&settings.http.tls)?.map(Arc::new);
-        let sip_tls = Arc::new(Tls::load(&tls_settings(settings))?);
+        let trunks = Trunks::new(settings);
+        let sip_tls = Arc::new(Tls::load(&tls_settings(settings, &trunks))?);
         let (metrics, health) = (Arc::new(Metrics::new()), Arc::new(Health::default()));
         let calls = Arc::new(CallRegistry::default());
         let advertise = settings.sip.advertise.unwrap_or_else(own_address);
@@ -83,7 +84,7 @@ impl Service {
             beat: health.beat("rooms"),
         };
         let rooms = Rooms::start(rooms, supervisor)?;
-        let parts = sip_parts(settings, metrics.clone(), health.clone());
+        let parts = sip_parts(settings, trunks.clone(), metrics.clone(), health.clone());
         let sip_settings = sip_settings(settings, advertise, sip_tls.clone());
         let (sip, incoming) = Sip::start(sip_settings, parts, supervisor).await?;
         let parts = GatewayParts {
@@ -95,6 +96,7 @@ impl Service {
             metrics: metrics.clone(),
             health: health.clone(),
             sip: sip.clone(),
+            trunks,
         };
         let gateway = Gateway::new(settings, parts);
         let app = AppState {
@@ -211,8 +213,8 @@ fn sip_settings(settings: &Settings, advertise: IpAddr, tls: Arc<Tls>) -> SipSet
     }
 }
 
-fn sip_parts(settings: &Settings, metrics: Arc<Metrics>, health: Arc<Health>) -> SipParts {
-    let (trunks, now) = (Trunks::new(settings), tokio::time::Instant::now().into_std());
+fn sip_parts(settings: &Settings, trunks: Trunks, metrics: Arc<Metrics>, health: Arc<Health>) -> SipParts {
+    let now = tokio::time::Instant::now().into_std();
     let filter = SourceFilter::new(trunks.networks(), settings.sip.packets_per_second);
     let filter = match trunks.are_open() {
         true => filter.open(now),

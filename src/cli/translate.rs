@@ -43,7 +43,7 @@ pub(super) fn public_url(settings: &Settings) -> String {
 }
 
 /// What SIP shows by TLS, and whom it believes.
-pub(super) fn tls_settings(settings: &Settings) -> TlsSettings {
+pub(super) fn tls_settings(settings: &Settings, trunks: &Trunks) -> TlsSettings {
     let own = &settings.sip.tls;
     let trunk = |trunk: &config::Trunk| {
         let tls = &trunk.tls;
@@ -60,7 +60,7 @@ pub(super) fn tls_settings(settings: &Settings) -> TlsSettings {
         identity: IdentityFiles::of("sip.tls", own.certificate.as_ref(), own.key.as_ref()),
         ca: own.ca.clone(),
         trunks: settings.trunk.iter().map(trunk).collect(),
-        dials: settings.sip.listen.iter().any(listens) || Trunks::new(settings).call_by_tls(),
+        dials: settings.sip.listen.iter().any(listens) || trunks.call_by_tls(),
     }
 }
 

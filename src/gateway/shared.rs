@@ -79,6 +79,8 @@ pub struct GatewayParts {
     pub health: Arc<Health>,
     /// What telephones are called by.
     pub sip: Sip,
+    /// The trunks, which SIP has too: where one has found its registrar, both know.
+    pub trunks: Trunks,
 }
 
 impl Gateway {
@@ -101,7 +103,7 @@ impl Gateway {
             leaving: CancellationToken::new(),
             hang_up_all: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            trunks: Trunks::new(settings),
+            trunks: parts.trunks,
             usage: Arc::default(),
             reach: Arc::default(),
             controls: Controls::default(),

@@ -171,3 +171,16 @@ fn of_several_registrars_the_next_is_asked_when_one_is_not_there() {
     sipp(&service, "proxied").through(carrier.address).passes();
     assert_eq!(service.last_reason(), "caller_hung_up");
 }
+
+/// Another trunk may be called from anywhere, with a password: that is not asked of the registrar.
+#[test]
+fn a_registrar_is_not_asked_for_the_password_of_another_trunk() {
+    let carrier = Carrier::start();
+    let service = Service::start(&format!(
+        "[[trunk]]\nname = \"carrier\"\nallow = []\nmedia = [\"127.0.0.0/8\"]\n[trunk.register]\nregistrar = \"sip:{}\"\ndomain = \"carrier.example\"\nuser = \"{NUMBER}\"\npassword = \"secret\"\n[[trunk]]\nname = \"open\"\nallow = []\nmedia = [\"127.0.0.0/8\"]\nusers = [{{ user = \"desk\", password = \"secret too\" }}]\n",
+        carrier.address
+    ));
+    service.until("it is registered", || is_registered(&service));
+    sipp(&service, "proxied").through(carrier.address).passes();
+    assert_eq!(service.calls()[0]["trunk"], "carrier");
+}

@@ -110,6 +110,7 @@ impl World {
             metrics,
             health: health.clone(),
             sip,
+            trunks: Trunks::new(&settings),
         };
         let gateway = Gateway::new(&settings, parts);
         supervisor.task("gateway", gateway.clone().run(incoming));
