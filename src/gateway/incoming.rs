@@ -130,7 +130,12 @@ impl Caller {
     async fn side_event(&mut self, event: SideEvent) {
         match event {
             SideEvent::Next(event) => self.side.go_on(event).await,
-            SideEvent::Line(LineEvent::Over(_)) if self.side.outlives().await => {}
+            SideEvent::TooLong => self.side.line.hang_up(CallEnd::TooLong),
+            SideEvent::Line(LineEvent::Over(sip)) => {
+                if !self.side.outlives().await {
+                    self.line_event(LineEvent::Over(sip));
+                }
+            }
             SideEvent::Line(LineEvent::Refer(refer)) => {
                 let elsewhere = self.side.refer(&refer, self.who()).await;
                 self.go_elsewhere(elsewhere);

@@ -112,7 +112,12 @@ impl Callee {
     async fn side_event(&mut self, event: SideEvent) {
         match event {
             SideEvent::Next(event) => self.side.go_on(event).await,
-            SideEvent::Line(LineEvent::Over(_)) if self.side.outlives().await => {}
+            SideEvent::TooLong => self.dialling.leave(CallEnd::TooLong),
+            SideEvent::Line(LineEvent::Over(sip)) => {
+                if !self.side.outlives().await {
+                    self.dialling.line_event(&self.side.line, LineEvent::Over(sip));
+                }
+            }
             SideEvent::Line(LineEvent::Refer(refer)) => {
                 self.side.refer(&refer, self.who()).await;
             }

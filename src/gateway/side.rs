@@ -17,6 +17,7 @@ use omnigate_room::CallId;
 use omnigate_sip::ReferTo;
 use omnigate_sip::message::Status;
 use std::sync::Arc;
+use std::time::Instant;
 use tracing::{Instrument, warn};
 
 /// See the module.
@@ -30,6 +31,8 @@ pub(super) struct Side {
     /// Minutes of the telephone that was called.
     place: Option<ServiceCall>,
     next: Option<Next>,
+    /// When the telephone that has taken another's place has talked for as long as it may.
+    until: Option<Instant>,
     /// The line is over; the next one is waited for.
     alone: bool,
 }
@@ -55,6 +58,8 @@ pub(super) enum Who {
 /// What happens on it.
 pub(super) enum SideEvent {
     Line(LineEvent),
+    /// It has talked for as long as it may.
+    TooLong,
     /// Something about the next line; [`Side::go_on`] is to be called.
     Next(NextEvent),
 }
@@ -75,6 +80,7 @@ impl Side {
             service: None,
             place: None,
             next: None,
+            until: None,
             alone: false,
         }
     }
@@ -112,15 +118,26 @@ impl Side {
 
     /// What happens next. It may be dropped while it waits.
     pub(super) async fn event(&mut self) -> SideEvent {
+        let until = sleep_until(self.until);
         let Some(next) = &mut self.next else {
-            return SideEvent::Line(self.line.event().await);
+            return tokio::select! {
+                event = self.line.event() => SideEvent::Line(event),
+                () = until => self.too_long(),
+            };
         };
         let heard = !self.alone || self.line.ours().is_some();
         tokio::select! {
             event = self.line.event(), if heard => SideEvent::Line(event),
             event = next.line.event() => SideEvent::Next(NextEvent::Line(event)),
             () = sleep_until(next.dialling.deadline()) => SideEvent::Next(NextEvent::Due),
+            () = until => self.too_long(),
         }
+    }
+
+    /// Told once.
+    fn too_long(&mut self) -> SideEvent {
+        self.until = None;
+        SideEvent::TooLong
     }
 
     /// The telephone asks to be transferred; it is told whether it is. Where it goes, when that is not another telephone's
@@ -250,6 +267,7 @@ impl Side {
             warn!(%error, "the rooms do not take another telephone");
         }
         self.line.refer_progress(Status::OK);
+        self.until = next.dialling.deadline();
         if let Some(place) = self.place.replace(next.place) {
             place.end(now());
         }

@@ -21,34 +21,64 @@ pub(super) fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
+/// A caller who has keyed a number and is in a room.
+async fn in_a_room() -> World {
+    let mut world = World::new();
+    let room = RoomId(7);
+    world.desk.leads_to(LookUp::Found(Target {
+        call_number: CallNumber::parse("123456").unwrap(),
+        service_id: "demo".into(),
+        kind: TargetKind::Room(room),
+    }));
+    world.up().await;
+    assert_eq!(world.phone.statuses, [180]);
+    for key in "123456".chars() {
+        world.phone.key(key, now());
+        world.run(Duration::from_millis(100)).await;
+    }
+    world
+        .until("it is connected", |w| !w.desk.connected().is_empty())
+        .await;
+    assert_eq!(world.desk.looked_up(), ["123456"]);
+    let telephone = world.desk.telephone().unwrap();
+    assert_eq!(telephone.number, "01012345678");
+    let admitted = TelephoneNotice::Admitted {
+        room,
+        participant: ParticipantId(1),
+    };
+    telephone.notices.send(ToTelephone::Notice(admitted)).unwrap();
+    world.run(seconds(1)).await;
+    world
+}
+
+/// What it talks to from then on is a telephone that is called: for no longer than one may be.
+#[test]
+fn a_telephone_that_has_taken_the_place_of_a_caller_talks_for_no_longer_than_it_may() {
+    stopped(async {
+        let mut world = in_a_room().await;
+        let call = world.calls.all()[0].id;
+        let gateway = world.gateway.clone();
+        let asked = tokio::spawn(async move { gateway.transfer(call, "02-123-4567").await });
+        world.until("it is called", |w| w.phone.is_called()).await;
+        assert_eq!(asked.await.unwrap(), Ok(()));
+        world.phone.pick_up(now());
+        world
+            .until("the caller is let go", |w| w.phone.end.is_some())
+            .await;
+        assert_eq!((world.phone.end.take(), world.reason()).1, None);
+        world.run(seconds(55)).await;
+        assert_eq!(world.reason(), None, "it talks");
+        world.until("it has ended", |w| w.reason().is_some()).await;
+        assert_eq!(world.reason(), Some("too_long"));
+        assert!(world.phone.end.is_some());
+        world.nothing_left().await;
+    });
+}
+
 #[test]
 fn a_caller_rings_is_answered_keys_a_number_and_is_connected() {
     stopped(async {
-        let mut world = World::new();
-        let room = RoomId(7);
-        world.desk.leads_to(LookUp::Found(Target {
-            call_number: CallNumber::parse("123456").unwrap(),
-            service_id: "demo".into(),
-            kind: TargetKind::Room(room),
-        }));
-        world.up().await;
-        assert_eq!(world.phone.statuses, [180]);
-        for key in "123456".chars() {
-            world.phone.key(key, now());
-            world.run(Duration::from_millis(100)).await;
-        }
-        world
-            .until("it is connected", |w| !w.desk.connected().is_empty())
-            .await;
-        assert_eq!(world.desk.looked_up(), ["123456"]);
-        let telephone = world.desk.telephone().unwrap();
-        assert_eq!(telephone.number, "01012345678");
-        let admitted = TelephoneNotice::Admitted {
-            room,
-            participant: ParticipantId(1),
-        };
-        telephone.notices.send(ToTelephone::Notice(admitted)).unwrap();
-        world.run(seconds(1)).await;
+        let mut world = in_a_room().await;
         world.phone.hang_up(now());
         world.until("it has ended", |w| w.reason().is_some()).await;
         assert_eq!(

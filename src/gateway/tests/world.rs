@@ -52,6 +52,7 @@ fn settings() -> crate::config::Settings {
         gateways = ["sip:198.51.100.1"]
         destinations = ["*"]
         callers = [{ number = "070-1234-5678", proof = "contract" }]
+        longest_minutes = 1
         [[service]]
         id = "demo"
         key = "demo"
