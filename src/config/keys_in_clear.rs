@@ -1,19 +1,22 @@
 //! A warning: keys of sealed media that stand in SIP which everybody can read.
 
 use super::faults::Faults;
-use super::sip::SipListen;
+use super::sip::{SipListen, SipTransport};
 use super::trunk::Trunk;
 use omnigate_sip::sdes::Secrecy;
 
 /// Keys stand in the signalling: whoever reads that can open the media.
 pub(super) fn warn(trunks: &[Trunk], listen: &[SipListen], warnings: &mut Faults) {
-    let listens = listen.iter().any(|one| one.to_string().starts_with("tls:"));
+    let listens = listen.iter().any(|one| one.transport == SipTransport::Tls);
     for (i, trunk) in trunks
         .iter()
         .enumerate()
         .filter(|(_, trunk)| trunk.srtp.0 != Secrecy::Off)
     {
-        let is_plain = |uri: &&String| !uri.to_ascii_lowercase().contains("transport=tls");
+        let is_plain = |uri: &&String| {
+            let uri = uri.to_ascii_lowercase();
+            !uri.starts_with("sips:") && !uri.contains("transport=tls")
+        };
         let plain = trunk
             .gateways
             .iter()
@@ -48,6 +51,16 @@ mod tests {
             let all = told(&format!("srtp = \"{word}\""));
             assert!(all[0].contains("keys of calls in stand in SIP"), "{all:?}");
         }
+        for gateway in [
+            "sip:gw.example;transport=tls",
+            "sips:gw.example",
+            "SIPS:gw.example",
+        ] {
+            let all = told(&format!("srtp = \"required\"\ngateways = [\"{gateway}\"]"));
+            assert!(all[0].contains("keys of calls in"), "{gateway}: {all:?}");
+        }
+        let all = told("srtp = \"required\"\ngateways = [\"sip:gw.example\"]");
+        assert!(all[0].contains("keys of calls out to sip:gw.example"), "{all:?}");
         let faults = load_text("[[trunk]]\nsrtp = \"yes\"", []).unwrap_err();
         let fault = faults.0[0].to_string();
         assert!(
