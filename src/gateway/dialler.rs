@@ -27,25 +27,29 @@ impl Gateway {
     fn take_order(self: Arc<Self>, order: DialOrder) {
         let service = &order.dialling.service_id;
         let span = info_span!("call", call = %order.call, %service, trunk = Empty, called = Empty);
-        match self.may(&order) {
+        match self.may_call(&order.dialling.service_id, &order.dialling.number) {
             Ok((routes, place)) => self.begin_dialling(order, routes, place, span),
             Err(refusal) => self.refuse(order, refusal, span),
         }
     }
 
-    /// The ways for a call, and its place among those of its service.
-    fn may(&self, order: &DialOrder) -> Result<(Vec<Route>, ServiceCall), DialRefusal> {
+    /// The ways for a call of this service to this number, and its place among those of the service.
+    ///
+    /// # Errors
+    /// The first rule that forbids it.
+    pub(super) fn may_call(
+        &self,
+        service: &str,
+        number: &str,
+    ) -> Result<(Vec<Route>, ServiceCall), DialRefusal> {
         if self.health.is_draining() || self.calls.live() >= self.most_calls {
             return Err(DialRefusal::Unavailable);
         }
         let now = unix_now();
         let today = DateTime::from_timestamp(i64::try_from(now).unwrap_or_default(), 0);
         let today = today.unwrap_or_default().date_naive();
-        let dialling = &order.dialling;
-        let routes = self
-            .trunks
-            .routes(&dialling.service_id, &dialling.number, today)?;
-        let place = self.usage.call(&self.trunks, &dialling.service_id, now)?;
+        let routes = self.trunks.routes(service, number, today)?;
+        let place = self.usage.call(&self.trunks, service, now)?;
         Ok((routes, place))
     }
 

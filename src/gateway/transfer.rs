@@ -2,9 +2,7 @@
 
 use super::control::TransferRefusal;
 use super::shared::Gateway;
-use crate::clock::unix_now;
 use crate::trunks::{Route, ServiceCall};
-use chrono::DateTime;
 use omnigate_omnitalk::{CallNumber, DialRefusal};
 use omnigate_room::CallId;
 use omnigate_sip::message::{Uri, UriParts, unescape};
@@ -31,20 +29,13 @@ impl Gateway {
         if let Ok(number) = CallNumber::parse(to) {
             return Ok(Target::Elsewhere(number));
         }
-        if self.health.is_draining() {
-            return Err(TransferRefusal::Unavailable);
-        }
         let service = service.ok_or(TransferRefusal::NotTalking)?;
-        let now = unix_now();
-        let today = DateTime::from_timestamp(i64::try_from(now).unwrap_or_default(), 0);
-        let today = today.unwrap_or_default().date_naive();
-        let routes = self.trunks.routes(service, to, today);
-        let routes = routes.map_err(|refusal| match refusal {
-            DialRefusal::NotANumber => TransferRefusal::Target,
-            refusal => TransferRefusal::Rule(refusal),
-        })?;
-        let place = self.usage.call(&self.trunks, service, now);
-        Ok(Target::Telephone(routes, place.map_err(TransferRefusal::Rule)?))
+        match self.may_call(service, to) {
+            Ok((routes, place)) => Ok(Target::Telephone(routes, place)),
+            Err(DialRefusal::NotANumber) => Err(TransferRefusal::Target),
+            Err(DialRefusal::Unavailable) => Err(TransferRefusal::Unavailable),
+            Err(refusal) => Err(TransferRefusal::Rule(refusal)),
+        }
     }
 }
 
