@@ -134,7 +134,7 @@ impl Doors {
 
     fn refused(&self, remote: SocketAddr, fault: HandshakeFault) {
         self.metrics.tls_handshake("accept", fault.label());
-        if self.told.is_news(remote.ip(), Instant::now().into_std()) {
+        if self.told.is_news(remote.ip(), Instant::now().into_std(), |()| ()) {
             warn!(source = %remote, why = %fault, "TLS handshake of SIP failed");
         }
     }

@@ -1,28 +1,20 @@
 //! Who sends though no trunk allows it. They get no answer; whoever runs the service is told.
 
+use super::told::Told;
 use crate::clock::unix_now;
-use crate::sync::lock;
 use ipnet::IpNet;
 use serde::Serialize;
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 use tracing::warn;
-
-/// A source is told of once in this time.
-const EACH: Duration = Duration::from_secs(60);
-/// Sources that are remembered; while there are so many, further ones are not told of.
-const SOURCES: usize = 256;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Strangers(Mutex<HashMap<IpAddr, Seen>>);
+pub(super) struct Strangers(Told<Seen>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Seen {
-    /// When it was told of.
-    told: Instant,
     /// Unix seconds of the last message.
     last: u64,
     messages: u64,
@@ -60,47 +52,25 @@ impl Strangers {
 
     /// Those that are remembered, the latest first.
     pub(super) fn all(&self, allowed: &[(IpNet, Arc<str>)]) -> Vec<Stranger> {
-        let seen = lock(&self.0);
-        let stranger = |(source, seen): (&IpAddr, &Seen)| {
-            let near = nearest(*source, allowed);
+        let mut all = self.0.all(|source, seen| {
+            let near = nearest(source, allowed);
             Stranger {
-                source: *source,
+                source,
                 messages: seen.messages,
                 last_at: seen.last,
                 nearest: near.map(|(_, trunk)| trunk.to_string()),
                 network: near.map(|(network, _)| *network),
             }
-        };
-        let mut all: Vec<Stranger> = seen.iter().map(stranger).collect();
+        });
         all.sort_by_key(|one| (std::cmp::Reverse(one.last_at), one.source));
         all
     }
 
     fn is_news(&self, source: IpAddr, now: Instant, unix: u64) -> bool {
-        let mut all = lock(&self.0);
-        let is_old = |seen: &Seen| now.saturating_duration_since(seen.told) >= EACH;
-        if let Some(seen) = all.get_mut(&source) {
+        self.0.is_news(source, now, |seen| {
             seen.messages = seen.messages.saturating_add(1);
             seen.last = unix;
-            let news = is_old(seen);
-            if news {
-                seen.told = now;
-            }
-            return news;
-        }
-        if all.len() >= SOURCES {
-            all.retain(|_, seen| !is_old(seen));
-        }
-        let news = all.len() < SOURCES;
-        if news {
-            let seen = Seen {
-                told: now,
-                last: unix,
-                messages: 1,
-            };
-            all.insert(source, seen);
-        }
-        news
+        })
     }
 }
 
@@ -117,6 +87,7 @@ fn nearest(source: IpAddr, allowed: &[(IpNet, Arc<str>)]) -> Option<&(IpNet, Arc
 
 #[cfg(test)]
 mod tests {
+    use super::super::told::{EACH, SOURCES};
     use super::*;
 
     #[test]
