@@ -201,19 +201,9 @@ fn who_has_no_outbound_between_is_registered_with_without_it() {
     with.instance = Some("urn:uuid:1".into());
     with.reg_id = Some(1);
     let mut bench = Bench::new(with);
-    let contact = |bench: &Bench| {
-        bench
-            .sent
-            .as_ref()
-            .unwrap()
-            .headers
-            .get(Name::Contact)
-            .unwrap()
-            .to_owned()
-    };
-    assert!(contact(&bench).contains("reg-id=1"));
+    assert!(bench.contact().contains("reg-id=1"));
     assert_eq!(bench.answer(439, &[]), []);
-    assert!(!contact(&bench).contains("reg-id"), "{}", contact(&bench));
+    assert!(!bench.contact().contains("reg-id"), "{}", bench.contact());
     // A second one is as good as any refusal.
     assert!(matches!(
         bench.answer(439, &[]).as_slice(),

@@ -96,15 +96,14 @@ impl Bench {
 
     /// Grants what is asked for.
     pub(crate) fn ok(&mut self) -> Vec<Event> {
-        let contact = self
-            .sent
-            .as_ref()
-            .unwrap()
-            .headers
-            .get(Name::Contact)
-            .unwrap()
-            .to_owned();
+        let contact = self.contact();
         self.answer(200, &[(Name::Contact, contact.as_str())])
+    }
+
+    /// Contact of what was asked for last.
+    pub(crate) fn contact(&self) -> String {
+        let sent = self.sent.as_ref().unwrap();
+        sent.headers.get(Name::Contact).unwrap().to_owned()
     }
 
     pub(crate) fn fail(&mut self) -> Vec<Event> {
