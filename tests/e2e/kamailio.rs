@@ -3,10 +3,12 @@
 
 use crate::harness::Service;
 use crate::sipp::sipp;
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 const MODULES: &str = "/usr/lib/x86_64-linux-gnu/kamailio/modules";
@@ -71,21 +73,15 @@ request_route {{
         );
         let file = dir.join("kamailio.cfg");
         std::fs::write(&file, config).unwrap();
-        let mut child = Command::new("kamailio")
-            .args(["-DD", "-E", "-m", "16", "-M", "4", "-Y"])
-            .arg(dir)
-            .arg("-f")
-            .arg(&file)
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("kamailio; scripts/test installs it");
-        let said = BufReader::new(child.stderr.take().unwrap());
-        std::thread::spawn(move || said.lines().map_while(Result::ok).for_each(drop));
-        let proxy = Kamailio { child, address };
+        let child = spawn(dir, &file);
+        let mut proxy = Kamailio { child, address };
         let until = Instant::now() + LIMIT;
         while proxy.asked_for("nobody", ";tag=none").is_none() {
             assert!(Instant::now() < until, "kamailio does not answer");
+            // Somebody's connection may have had one of its ports for a moment.
+            if proxy.child.try_wait().unwrap().is_some() {
+                proxy.child = spawn(dir, &file);
+            }
         }
         proxy
     }
@@ -108,9 +104,30 @@ request_route {{
     }
 }
 
-/// An address at which nobody listens.
+fn spawn(dir: &Path, config: &Path) -> Child {
+    let mut child = Command::new("kamailio")
+        .args(["-DD", "-E", "-m", "16", "-M", "4", "-Y"])
+        .arg(dir)
+        .arg("-f")
+        .arg(config)
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("kamailio; scripts/test installs it");
+    let said = BufReader::new(child.stderr.take().unwrap());
+    std::thread::spawn(move || said.lines().map_while(Result::ok).for_each(drop));
+    child
+}
+
+/// An address at which nobody listens, by UDP and by TCP; each is given once.
 pub fn free_port() -> SocketAddr {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        if TcpListener::bind(address).is_ok() && GIVEN.lock().unwrap().insert(address.port()) {
+            return address;
+        }
+    }
 }
 
 impl Drop for Kamailio {
