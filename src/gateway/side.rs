@@ -127,6 +127,8 @@ impl Side {
         };
         let heard = !self.alone || self.line.ours().is_some();
         tokio::select! {
+            // Who has hung up before the other one was refused has done so first.
+            biased;
             event = self.line.event(), if heard => SideEvent::Line(event),
             event = next.line.event() => SideEvent::Next(NextEvent::Line(event)),
             () = sleep_until(next.dialling.deadline()) => SideEvent::Next(NextEvent::Due),

@@ -80,6 +80,8 @@ fn the_last_calls_of_a_trunk_its_last_refusal_and_strangers_are_shown() {
         "[[trunk]]\nname = \"carrier\"\nallow = [\"127.0.0.1/32\"]\nnumbers = [\"070-1234-5678\"]\n",
     );
     sipp(&service, "call").passes();
+    // Waits for the end of the call.
+    assert_eq!(service.last_reason(), "caller_hung_up");
     let trunk = status(&service)["trunks"][0].clone();
     assert_eq!(trunk["inbound"]["reason"], "caller_hung_up", "{trunk}");
     assert_eq!(trunk["inbound"]["id"], service.calls()[0]["id"]);
