@@ -64,6 +64,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, incoming: IncomingCall, screened:
         }
         caller.settle().await;
     }
+    caller.leave().await;
     caller.finish().await
 }
 
@@ -95,17 +96,24 @@ impl Caller {
         Ok((caller, Sources { directory, rooms }))
     }
 
-    /// Leaves the rooms, lets the leg go and takes its last figures.
-    async fn finish(self) -> Ended {
+    /// Leaves the rooms.
+    async fn leave(&self) {
         if let Err(error) = self.gateway.rooms.hang_up(self.screened.teller.id()).await {
             warn!(%error, "the rooms were not told that the call is over");
         }
+    }
+
+    /// Lets the leg go and waits for its last figures: of the call itself nothing is kept meanwhile.
+    fn finish(self) -> impl Future<Output = Ended> {
         let ended = Ended {
             end: self.over.unwrap_or(CallEnd::Fault),
             talked: Some(now() - self.answered),
         };
-        self.side.close().await;
-        ended
+        let closed = self.side.close();
+        async {
+            closed.await;
+            ended
+        }
     }
 
     /// Carries out what the menu has decided, until it has no more.

@@ -121,17 +121,19 @@ impl Ear {
         })
     }
 
-    async fn last_figures(mut self) -> Option<LegFigures> {
+    /// Lets the leg go; what comes is its last figures.
+    fn close(self) -> impl Future<Output = Option<LegFigures>> + use<> {
         drop(self.leg);
-        let wait = async {
-            while let Some(event) = self.events.recv().await {
+        let mut events = self.events;
+        let wait = async move {
+            while let Some(event) = events.recv().await {
                 if let LegEvent::Ended(figures) = event {
                     return Some(figures);
                 }
             }
             None
         };
-        tokio::time::timeout(LAST_FIGURES, wait).await.ok().flatten()
+        async { tokio::time::timeout(LAST_FIGURES, wait).await.ok().flatten() }
     }
 }
 
@@ -329,19 +331,21 @@ impl Line {
         }
     }
 
-    /// Lets the leg go and tells its last figures.
-    pub(super) async fn close(self) {
-        let (ear, teller) = (self.ear, self.teller);
+    /// Lets dialog and leg go; what is left to do is to wait for the leg's last figures, and to tell them.
+    pub(super) fn close(self) -> impl Future<Output = ()> + use<> {
         drop(self.sip);
-        if let Some(figures) = ear.last_figures().await {
-            teller.tell(CallEvent::Media(CallMedia {
-                received: figures.received,
-                sent: figures.sent,
-                lost: figures.lost,
-                loss_fraction: figures.loss_fraction,
-                jitter_seconds: figures.jitter_seconds,
-                rtt: figures.rtt,
-            }));
+        let (figures, teller) = (self.ear.close(), self.teller);
+        async move {
+            if let Some(figures) = figures.await {
+                teller.tell(CallEvent::Media(CallMedia {
+                    received: figures.received,
+                    sent: figures.sent,
+                    lost: figures.lost,
+                    loss_fraction: figures.loss_fraction,
+                    jitter_seconds: figures.jitter_seconds,
+                    rtt: figures.rtt,
+                }));
+            }
         }
     }
 

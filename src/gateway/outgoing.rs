@@ -105,6 +105,7 @@ pub(super) async fn run(
         }
         callee.settle().await;
     }
+    callee.leave().await;
     callee.finish().await
 }
 
@@ -177,16 +178,27 @@ impl Callee {
         }
     }
 
-    /// Leaves the rooms, lets the leg go and takes its last figures.
-    async fn finish(self) -> Ended {
-        let end = self.over.unwrap_or(CallEnd::Fault);
-        if let Err(error) = self.gateway.rooms.failed(self.call, end.over()).await {
+    fn end(&self) -> CallEnd {
+        self.over.unwrap_or(CallEnd::Fault)
+    }
+
+    /// Leaves the rooms.
+    async fn leave(&self) {
+        if let Err(error) = self.gateway.rooms.failed(self.call, self.end().over()).await {
             warn!(%error, "the rooms were not told that the call is over");
         }
-        self.side.close().await;
-        Ended {
-            end,
+    }
+
+    /// Lets the leg go and waits for its last figures: of the call itself nothing is kept meanwhile.
+    fn finish(self) -> impl Future<Output = Ended> {
+        let ended = Ended {
+            end: self.end(),
             talked: self.answered.map(|at| now() - at),
+        };
+        let closed = self.side.close();
+        async {
+            closed.await;
+            ended
         }
     }
 }

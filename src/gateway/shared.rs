@@ -122,8 +122,10 @@ impl Gateway {
         call: impl Future<Output = Ended> + Send + 'static,
         let_go: impl Future<Output = ()> + Send + 'static,
     ) {
+        // Spawned here and not by the task that waits for it, which would keep room for all of it until the end.
+        let call = tokio::spawn(call.instrument(span.clone()));
         let run = async move {
-            let ended = match tokio::spawn(call.in_current_span()).await {
+            let ended = match call.await {
                 Ok(ended) => ended,
                 Err(_) => {
                     let_go.await;

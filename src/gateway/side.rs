@@ -30,7 +30,8 @@ pub(super) struct Side {
     pub(super) service: Option<String>,
     /// Minutes of the telephone that was called.
     place: Option<ServiceCall>,
-    next: Option<Next>,
+    /// Few calls are ever transferred: room is made for those that are.
+    next: Option<Box<Next>>,
     /// When the telephone that has taken another's place has talked for as long as it may.
     until: Option<Instant>,
     /// The line is over; the next one is waited for.
@@ -107,13 +108,13 @@ impl Side {
         }
     }
 
-    /// Lets the legs go and tells their last figures.
-    pub(super) async fn close(self) {
+    /// Lets the legs go; what is left to do is to tell their last figures.
+    pub(super) fn close(self) -> impl Future<Output = ()> + use<> {
         if let Some(place) = self.place {
             place.end(now());
         }
         drop(self.next);
-        self.line.close().await;
+        self.line.close()
     }
 
     /// What happens next. It may be dropped while it waits.
@@ -197,11 +198,11 @@ impl Side {
             })?;
         teller.tell(CallEvent::Transfer(&first.called.to_string()));
         let dialling = Dialling::new(Ways::new(gateway, family, routes), place.left, teller);
-        self.next = Some(Next {
+        self.next = Some(Box::new(Next {
             line,
             dialling,
             place,
-        });
+        }));
         self.settle().await;
         Ok(())
     }

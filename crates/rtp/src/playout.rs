@@ -154,8 +154,8 @@ pub struct Playout {
     output_hz: u32,
     /// Rate at which sound is made: that of the codec, Hz.
     rate_hz: u32,
-    /// Between the two, where they differ.
-    converter: Option<Resampler>,
+    /// Between the two, where they differ: of few legs.
+    converter: Option<Box<Resampler>>,
     jitter: JitterBuffer,
     /// That of what was played last.
     stream: Option<Stream>,
@@ -282,7 +282,8 @@ impl Playout {
     /// Makes sound at this rate from now on. Allocates where it is another one than before.
     fn set_rate(&mut self, hz: u32) {
         let differs = hz != self.output_hz;
-        self.converter = differs.then(|| Resampler::new(hz, self.output_hz).ok()).flatten();
+        let converter = differs.then(|| Resampler::new(hz, self.output_hz).ok());
+        self.converter = converter.flatten().map(Box::new);
         self.concealer = Concealer::new(hz);
         if hz != self.rate_hz {
             self.rate_hz = hz;

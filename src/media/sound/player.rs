@@ -12,7 +12,7 @@ pub(crate) struct Player {
     pub(crate) id: PlaybackId,
     kind: Kind,
     /// To the rate of a listener who hears more than the telephone band.
-    up: Option<Up>,
+    up: Option<Box<Up>>,
 }
 
 /// What is played is at 8 kHz.
@@ -71,7 +71,7 @@ impl Player {
         let mut frame = [0; TICK_8K];
         let more = self.fill(&mut frame);
         if self.up.as_ref().is_none_or(|up| up.rate_hz != rate_hz) {
-            self.up = Up::new(rate_hz);
+            self.up = Up::new(rate_hz).map(Box::new);
         }
         if let Some(up) = &mut self.up
             && up.resampler.process(&frame, &mut up.frame).is_ok()

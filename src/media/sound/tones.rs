@@ -12,7 +12,7 @@ use omnigate_audio::resample::Resampler;
 pub(super) struct Tones {
     detector: Option<Box<Detector>>,
     /// To the detector's rate, for a caller who is heard at a higher one.
-    down: Option<Resampler>,
+    down: Option<Box<Resampler>>,
     /// A key has come as an event.
     by_event: bool,
 }
@@ -36,7 +36,8 @@ impl Tones {
     /// Hears at this rate from now on.
     pub(super) fn set_rate(&mut self, rate_hz: u32) {
         let wide = rate_hz != 8_000;
-        self.down = wide.then(|| Resampler::new(rate_hz, 8_000).ok()).flatten();
+        let down = wide.then(|| Resampler::new(rate_hz, 8_000).ok());
+        self.down = down.flatten().map(Box::new);
     }
 
     /// Takes 20 ms.
