@@ -73,27 +73,25 @@ enum State {
 pub struct Dial {
     state: State,
     limits: Option<OutboundLimits>,
-    /// What the service may talk at most.
-    left: Duration,
     /// Why the last gateway did not take the call.
     last: CallEnd,
     deadline: Option<Instant>,
     out: VecDeque<DialEffect>,
 }
 
-impl Dial {
-    /// A call that may be talked for `left` at most.
-    pub fn new(left: Duration) -> Dial {
+impl Default for Dial {
+    fn default() -> Dial {
         Dial {
             state: State::Trying,
             limits: None,
-            left,
             last: CallEnd::Unreachable,
             deadline: None,
             out: VecDeque::from([DialEffect::Try]),
         }
     }
+}
 
+impl Dial {
     /// Next thing to do; call until `None` after every event.
     pub fn poll(&mut self) -> Option<DialEffect> {
         self.out.pop_front()
@@ -161,10 +159,7 @@ impl Dial {
 
     fn answered(&mut self, now: Instant) {
         self.state = State::Talking;
-        let longest = self
-            .limits
-            .map_or(self.left, |limits| limits.longest.min(self.left));
-        self.deadline = Some(now + longest);
+        self.deadline = self.limits.map(|limits| now + limits.longest);
         self.out.extend([DialEffect::Silence, DialEffect::Connect]);
     }
 
@@ -246,7 +241,7 @@ mod tests {
         /// One whose first INVITE is on its way.
         fn begun() -> Call {
             let mut call = Call {
-                dial: Dial::new(Duration::from_secs(600)),
+                dial: Dial::default(),
                 now: Instant::now(),
             };
             assert_eq!(call.effects(), [DialEffect::Try]);

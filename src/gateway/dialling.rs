@@ -27,10 +27,10 @@ pub(super) enum Outcome {
 }
 
 impl Dialling {
-    /// A call by these ways, which may be talked for `left` at most.
-    pub(super) fn new(ways: Ways, left: Duration, teller: CallTeller) -> Dialling {
+    /// A call by these ways.
+    pub(super) fn new(ways: Ways, teller: CallTeller) -> Dialling {
         Dialling {
-            dial: Dial::new(left),
+            dial: Dial::default(),
             ways,
             teller,
         }

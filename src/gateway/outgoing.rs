@@ -74,7 +74,7 @@ pub(super) async fn run(
         }
     }
     let mut callee = Callee {
-        dialling: Dialling::new(Ways::new(&gateway, family, routes), place.left, teller.clone()),
+        dialling: Dialling::new(Ways::new(&gateway, family, routes), teller.clone()),
         control: gateway.controls.of(call),
         side: Side::of_service(gateway.clone(), teller.clone(), line, service, place),
         gateway,

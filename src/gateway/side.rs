@@ -11,6 +11,7 @@ use super::shared::Gateway;
 use super::transfer::{Target, referred_to};
 use super::ways::Ways;
 use crate::calls::{CallEnd, CallEvent, CallTeller};
+use crate::clock::unix_now;
 use crate::trunks::{Route, ServiceCall};
 use omnigate_omnitalk::CallNumber;
 use omnigate_room::CallId;
@@ -28,7 +29,7 @@ pub(super) struct Side {
     teller: CallTeller,
     /// Whose call it is: its rules are asked whether another telephone may be called.
     pub(super) service: Option<String>,
-    /// Minutes of the telephone that was called.
+    /// Place and minutes of the telephone that was called.
     place: Option<ServiceCall>,
     /// Few calls are ever transferred: room is made for those that are.
     next: Option<Box<Next>>,
@@ -104,7 +105,7 @@ impl Side {
     /// The telephone that was called has answered: its minutes count.
     pub(super) fn answered(&mut self) {
         if let Some(place) = &mut self.place {
-            place.answered(now());
+            place.answered(now(), unix_now());
         }
     }
 
@@ -120,10 +121,12 @@ impl Side {
     /// What happens next. It may be dropped while it waits.
     pub(super) async fn event(&mut self) -> SideEvent {
         let until = sleep_until(self.until);
+        let minutes = talks_on(&mut self.place);
         let Some(next) = &mut self.next else {
             return tokio::select! {
                 event = self.line.event() => SideEvent::Line(event),
                 () = until => self.too_long(),
+                () = minutes => SideEvent::TooLong,
             };
         };
         let heard = !self.alone || self.line.ours().is_some();
@@ -134,6 +137,7 @@ impl Side {
             event = next.line.event() => SideEvent::Next(NextEvent::Line(event)),
             () = sleep_until(next.dialling.deadline()) => SideEvent::Next(NextEvent::Due),
             () = until => self.too_long(),
+            () = minutes => SideEvent::TooLong,
         }
     }
 
@@ -197,7 +201,7 @@ impl Side {
                 TransferRefusal::Unavailable
             })?;
         teller.tell(CallEvent::Transfer(&first.called.to_string()));
-        let dialling = Dialling::new(Ways::new(gateway, family, routes), place.left, teller);
+        let dialling = Dialling::new(Ways::new(gateway, family, routes), teller);
         self.next = Some(Box::new(Next {
             line,
             dialling,
@@ -262,7 +266,7 @@ impl Side {
         let Some(mut next) = self.next.take() else {
             return;
         };
-        next.place.answered(now());
+        next.place.answered(now(), unix_now());
         self.teller.tell(CallEvent::Transferred(None));
         if !self.alone
             && let Err(error) = self.gateway.rooms.reseat(self.call, next.line.seat()).await
@@ -289,5 +293,18 @@ impl Side {
         }
         let status = Status::new(end.sip_status()).unwrap_or(Status::TEMPORARILY_UNAVAILABLE);
         self.line.refer_progress(status);
+    }
+}
+
+/// Takes minutes for a telephone that was called as long as there are any; returns when there are none, once.
+async fn talks_on(place: &mut Option<ServiceCall>) {
+    let Some(place) = place else {
+        return std::future::pending().await;
+    };
+    loop {
+        sleep_until(place.due()).await;
+        if !place.go_on(now(), unix_now()) {
+            return;
+        }
     }
 }

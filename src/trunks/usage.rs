@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 /// Seconds of a day.
 const DAY: u64 = 86_400;
+/// A call takes its minutes from the day's by so much at a time: however many calls of a service talk at once, all together
+/// talk for no longer than it may.
+const STEP: Duration = Duration::from_secs(30);
 
 /// What services and trunks use. It begins anew with the process.
 #[derive(Debug, Default)]
@@ -25,8 +28,17 @@ struct ServiceUse {
     calls: u32,
     /// Days since 1970, UTC.
     day: u64,
-    /// Talked on that day, by calls that are over.
-    talked: Duration,
+    /// Of that day's time: what was talked, and what calls that talk have taken ahead.
+    taken: Duration,
+}
+
+impl ServiceUse {
+    fn today(&mut self, day: u64) {
+        if self.day != day {
+            self.day = day;
+            self.taken = Duration::ZERO;
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -41,9 +53,10 @@ struct TrunkUse {
 pub struct ServiceCall {
     usage: Arc<Usage>,
     service: String,
-    /// What the service may still talk today.
-    pub left: Duration,
-    answered: Option<Instant>,
+    /// What the service may talk a day.
+    a_day: Duration,
+    /// Until when it may talk, of which day's time; none before it talks.
+    paid: Option<(Instant, u64)>,
 }
 
 /// A channel of a trunk; dropping it gives it back.
@@ -67,25 +80,21 @@ impl Usage {
         let rules = trunks.services.get(service).ok_or(DialRefusal::NoTrunk)?;
         let mut book = lock(&self.0);
         let used = book.services.entry(service.to_owned()).or_default();
-        if used.day != unix / DAY {
-            used.day = unix / DAY;
-            used.talked = Duration::ZERO;
-        }
+        used.today(unix / DAY);
         if used.calls >= rules.calls {
             return Err(DialRefusal::TooMany {
                 rule: "service.calls",
             });
         }
-        let left = rules.a_day.saturating_sub(used.talked);
-        if left.is_zero() {
+        if used.taken >= rules.a_day {
             return Err(DialRefusal::MinutesUsed);
         }
         used.calls += 1;
         Ok(ServiceCall {
             usage: self.clone(),
             service: service.to_owned(),
-            left,
-            answered: None,
+            a_day: rules.a_day,
+            paid: None,
         })
     }
 
@@ -120,16 +129,38 @@ impl Usage {
 }
 
 impl ServiceCall {
-    /// From here on its minutes count.
-    pub fn answered(&mut self, now: Instant) {
-        self.answered.get_or_insert(now);
+    /// From this Unix second on its minutes count: [`ServiceCall::go_on`] is due.
+    pub fn answered(&mut self, now: Instant, unix: u64) {
+        self.paid.get_or_insert((now, unix / DAY));
     }
 
-    /// It is over.
+    /// Takes the next time that it may talk, from this Unix second on. False, and not due again: the service has used up its
+    /// minutes.
+    pub fn go_on(&mut self, now: Instant, unix: u64) -> bool {
+        let mut book = lock(&self.usage.0);
+        let Some(used) = book.services.get_mut(&self.service) else {
+            return false;
+        };
+        used.today(unix / DAY);
+        let step = self.a_day.saturating_sub(used.taken).min(STEP);
+        used.taken += step;
+        self.paid = (!step.is_zero()).then(|| (now + step, unix / DAY));
+        self.paid.is_some()
+    }
+
+    /// When [`ServiceCall::go_on`] is due; none when it does not talk.
+    pub fn due(&self) -> Option<Instant> {
+        self.paid.map(|(until, _)| until)
+    }
+
+    /// It is over: what it has taken and not talked is given back.
     pub fn end(self, now: Instant) {
-        let talked = self.answered.map(|at| now.saturating_duration_since(at));
-        if let Some(used) = lock(&self.usage.0).services.get_mut(&self.service) {
-            used.talked += talked.unwrap_or_default();
+        let Some((until, day)) = self.paid else { return };
+        if let Some(used) = lock(&self.usage.0).services.get_mut(&self.service)
+            && used.day == day
+        {
+            let unused = until.saturating_duration_since(now);
+            used.taken = used.taken.saturating_sub(unused);
         }
     }
 }
@@ -185,14 +216,48 @@ mod tests {
         );
         drop(second);
         let now = Instant::now();
-        first.answered(now);
-        first.end(now + Duration::from_secs(40));
-        assert_eq!(call(10).unwrap().left, Duration::from_secs(20));
-        let mut third = call(10).unwrap();
-        third.answered(now);
-        third.end(now + Duration::from_secs(20));
-        assert_eq!(call(20).unwrap_err(), DialRefusal::MinutesUsed);
-        assert_eq!(call(DAY).unwrap().left, Duration::from_secs(60), "a new day");
+        let at = |seconds| now + Duration::from_secs(seconds);
+        assert_eq!(first.due(), None);
+        first.answered(now, 0);
+        assert_eq!(first.due(), Some(now));
+        assert!(first.go_on(now, 0));
+        assert_eq!(first.due(), Some(at(30)));
+        assert!(first.go_on(at(30), 30));
+        first.end(at(40));
+        let mut third = call(40).unwrap();
+        assert!(third.go_on(now, 40));
+        assert_eq!(third.due(), Some(at(20)), "what is left of the minute");
+        assert!(!third.go_on(at(20), 60) && third.due().is_none());
+        third.end(at(20));
+        assert_eq!(call(61).unwrap_err(), DialRefusal::MinutesUsed);
+        let mut next = call(DAY).unwrap();
+        assert!(next.go_on(now, DAY), "a new day");
+    }
+
+    #[test]
+    fn calls_at_once_share_the_minutes() {
+        let (trunks, usage) = (trunks(), Arc::new(Usage::default()));
+        let now = Instant::now();
+        let mut calls = [0; 2].map(|_| usage.call(&trunks, "shop", 0).unwrap());
+        assert!(calls.iter_mut().all(|call| call.go_on(now, 0)));
+        let later = now + Duration::from_secs(30);
+        assert!(
+            !calls.iter_mut().any(|call| call.go_on(later, 30)),
+            "two calls of half a minute are a minute"
+        );
+    }
+
+    #[test]
+    fn a_call_over_midnight_takes_the_new_days_time() {
+        let (trunks, usage) = (trunks(), Arc::new(Usage::default()));
+        let now = Instant::now();
+        let mut call = usage.call(&trunks, "shop", DAY - 60).unwrap();
+        assert!(call.go_on(now, DAY - 60) && call.go_on(now, DAY - 30));
+        assert!(call.go_on(now, DAY));
+        let mut other = usage.call(&trunks, "shop", DAY).unwrap();
+        assert!(other.go_on(now, DAY));
+        call.end(now);
+        assert!(other.go_on(now, DAY), "its time was given back");
     }
 
     #[test]

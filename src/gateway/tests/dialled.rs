@@ -16,7 +16,10 @@ fn gone() -> ToTelephone {
 
 /// A telephone that rings.
 async fn ringing() -> World {
-    let mut world = World::new();
+    rings(World::new()).await
+}
+
+async fn rings(mut world: World) -> World {
     world.dial(NUMBER);
     world.until("it is called", |w| w.phone.is_called()).await;
     world.phone.progress(Status::RINGING, now());
@@ -26,7 +29,10 @@ async fn ringing() -> World {
 
 /// A telephone that talks.
 async fn talking() -> World {
-    let mut world = ringing().await;
+    picked_up(ringing().await).await
+}
+
+async fn picked_up(mut world: World) -> World {
     world.phone.pick_up(now());
     world.until("it is told", |w| w.desk.answered() == 1).await;
     assert_eq!(world.state(), Some("talking"));
@@ -46,6 +52,20 @@ fn a_telephone_rings_is_answered_and_hangs_up() {
         world.until("it has ended", |w| w.reason().is_some()).await;
         assert_eq!(world.reason(), Some("callee_hung_up"));
         assert_eq!(world.desk.failed(), ["callee_hung_up"]);
+        world.nothing_left().await;
+    });
+}
+
+#[test]
+fn a_telephone_talks_until_the_minutes_of_its_service_are_used_up() {
+    stopped(async {
+        let world = World::with("", "minutes_a_day = 1");
+        let mut world = picked_up(rings(world).await).await;
+        world.run(seconds(58)).await;
+        assert_eq!(world.reason(), None, "it talks");
+        world.until("it is let go", |w| w.phone.end.is_some()).await;
+        world.until("it has ended", |w| w.reason().is_some()).await;
+        assert_eq!(world.reason(), Some("too_long"));
         world.nothing_left().await;
     });
 }

@@ -44,21 +44,25 @@ pub(super) struct World {
     _media: Arc<MediaPlane>,
 }
 
-fn settings() -> crate::config::Settings {
-    let toml = r#"
+/// With these lines for the trunk and the service.
+fn settings(trunk: &str, service: &str) -> crate::config::Settings {
+    let toml = format!(
+        r#"
         [[trunk]]
         name = "carrier"
         allow = ["198.51.100.0/24"]
         gateways = ["sip:198.51.100.1"]
         destinations = ["*"]
-        callers = [{ number = "070-1234-5678", proof = "contract" }]
-        longest_minutes = 1
+        callers = [{{ number = "070-1234-5678", proof = "contract" }}]
+        {trunk}
         [[service]]
         id = "demo"
         key = "demo"
         caller = "070-1234-5678"
-    "#;
-    load_text(toml, []).unwrap()
+        {service}
+    "#
+    );
+    load_text(&toml, []).unwrap()
 }
 
 fn media_settings() -> MediaSettings {
@@ -77,10 +81,15 @@ fn media_settings() -> MediaSettings {
 impl World {
     /// Call it within a runtime whose clock is stopped.
     pub(super) fn new() -> World {
+        World::with("longest_minutes = 1", "")
+    }
+
+    /// The same with these lines for the trunk and the service.
+    pub(super) fn with(trunk: &str, service: &str) -> World {
         let (now, net) = (now(), Net::default());
         let (sender, _) = mpsc::unbounded_channel();
         let (media, shards) = MediaPlane::made(media_settings(), &sender, &net, now).unwrap();
-        let settings = settings();
+        let settings = settings(trunk, service);
         let (metrics, health) = (Arc::new(Metrics::new()), Arc::new(Health::default()));
         let supervisor = Supervisor::new().0;
         let air = Air::default();
