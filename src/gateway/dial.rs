@@ -363,11 +363,10 @@ mod tests {
 
         let mut call = Call::begun();
         call.feed(DialEvent::Answered);
-        assert_eq!(call.wait(599), []);
+        assert_eq!(call.wait(3_599), []);
         assert_eq!(
             call.wait(1),
-            [DialEffect::Silence, DialEffect::HangUp(CallEnd::TooLong)],
-            "the minutes of the service are used up"
+            [DialEffect::Silence, DialEffect::HangUp(CallEnd::TooLong)]
         );
     }
 
