@@ -2,10 +2,10 @@
 
 mod api_client;
 mod check;
+mod ears;
 mod health;
 mod output;
 mod phone;
-mod phone_media;
 mod phone_report;
 mod recording;
 mod serve;

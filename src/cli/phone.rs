@@ -1,32 +1,35 @@
-//! `omnigate phone`: a SIP caller on our own SIP and media cores.
+//! `omnigate phone`: a test caller on the same line as every call.
 
+use super::ears::Ears;
 use super::output::{Failure, complain, say};
-use super::phone_media::{PhoneMedia, Script, clock};
 use super::phone_report::Report;
-use crate::config::{SipListen, SipTransport};
+use crate::config::{Settings, SipListen, SipTransport, Srtp, TrunkCodec};
+use crate::gateway::{PhoneCall, PhonePlan, phone};
+use crate::media::{MediaPlane, MediaSettings};
 use crate::observe::{Health, Metrics};
-use crate::sip::{NewCall, Sip, SipCall, SipParts, SipSettings, SourceFilter, Tls, TlsSettings};
+use crate::sip::{NewCall, Sip, SipParts, SipSettings, SourceFilter, Tls, TlsSettings};
 use crate::supervise::Supervisor;
+use crate::trunks::{Trunk, Trunks};
 use clap::Args;
+use ipnet::IpNet;
 use omnigate_audio::dtmf::Key;
-use omnigate_sip::message::{Headers, Host, Status, Transport, Uri};
-use omnigate_sip::{
-    CallEnd, CallEvent, CallTerms, Cause, Invitation, LocalMedia, MediaTerms, NatRule, Negotiator,
-};
+use omnigate_sip::message::{Transport, Uri};
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
-/// An unanswered INVITE is given up after this long.
-const ANSWER_LIMIT: Duration = Duration::from_secs(64);
-/// What is said and keyed is followed by this much listening when no time is given.
-const LISTEN: Duration = Duration::from_secs(2);
+/// Frames of 20 ms that may wait to be kept.
+const PLACES: usize = 64;
 /// What the last message needs to leave.
 const GOODBYE: Duration = Duration::from_millis(50);
+/// Its RTP ports: not those that a service beside it has by default.
+const RTP_PORTS: std::ops::RangeInclusive<u16> = 48_000..=59_999;
+/// It waits for sound for as long as it is told to.
+const SILENCE: Duration = Duration::from_secs(86_400);
 
 /// Arguments of `omnigate phone`.
 #[derive(Args)]
@@ -46,12 +49,23 @@ pub(super) struct PhoneArguments {
     /// A WAV file to say after the digits.
     #[arg(long, value_name = "WAV")]
     say: Option<PathBuf>,
-    /// Keep what is heard in this WAV file (8 kHz mono).
+    /// Keep what is heard in this WAV file (mono, at the rate of the codec: 8 kHz for G.711).
     #[arg(long, value_name = "WAV")]
     hear: Option<PathBuf>,
     /// Hang up this many seconds after the answer; default: when all is keyed and said.
     #[arg(long = "for", value_name = "SECONDS")]
     seconds: Option<f64>,
+    /// Codecs that it has, the preferred one first: pcma, pcmu, g722, l16, opus.
+    #[arg(
+        long,
+        value_name = "CODECS",
+        value_delimiter = ',',
+        default_value = "pcma,pcmu"
+    )]
+    codecs: Vec<TrunkCodec>,
+    /// Whether its media are sealed (SRTP): off, optional or required.
+    #[arg(long, value_name = "SRTP", default_value = "off")]
+    srtp: Srtp,
     /// Print figures as JSON.
     #[arg(long)]
     json: bool,
@@ -68,187 +82,90 @@ pub(super) async fn run(a: PhoneArguments) -> Result<(), Failure> {
     };
     let keys = a.digits.chars().map(step).collect::<Result<Vec<_>, _>>();
     let keys = keys.map_err(|c| format!("--digits: `{c}` is no key; use 0-9, *, # and the comma"))?;
-    let said = match &a.say {
+    let says = match &a.say {
         Some(path) => {
             omnigate_audio::wav::read(path, 8_000).map_err(|e| format!("--say: {}: {e}", path.display()))?
         }
         None => Vec::new(),
     };
+    let plan = PhonePlan {
+        keys,
+        keys_after: time(a.digits_after),
+        says: !says.is_empty(),
+        stays: a.seconds.map(time),
+    };
     let meter = !a.json && std::io::stderr().is_terminal();
-    let script = Script {
-        digits: keys,
-        say: said,
-        keep: a.hear.is_some(),
-        meter,
-        digits_after: Duration::from_secs_f64(a.digits_after.max(0.0)),
-    };
-    let mut report = Report {
-        end: "no_response",
-        ..Report::default()
-    };
-    let result = call(&a, script, &mut report).await;
+    let mut ears = Ears::new(a.hear.is_some(), meter);
+    let result = call(&a, plan, says.into(), &mut ears).await;
     if meter {
         complain("");
     }
+    let report = result?;
     say(&if a.json {
         serde_json::to_string(&report)?
     } else {
         report.text()
     });
-    result?;
-    if report.answered {
-        Ok(())
-    } else {
-        Err(format!("the call was not answered: status {}", report.status).into())
+    if !report.answered {
+        return Err(format!("the call was not answered: status {}", report.status).into());
+    }
+    match &a.hear {
+        Some(path) => ears
+            .keep(path)
+            .map_err(|e| format!("--hear: {}: {e}", path.display()).into()),
+        None => Ok(()),
     }
 }
 
-async fn call(a: &PhoneArguments, script: Script, report: &mut Report) -> Result<(), Failure> {
-    let uri: Uri = a.uri.parse().map_err(|e| format!("URI: {e}"))?;
-    let (transport, target) = target(&uri)?;
-    let local = towards(target).await?;
-    let (sip, _incoming) = open_sip(local, transport).await?;
-    let (rtp, rtcp) = open_media(local).await?;
-    let media = LocalMedia {
-        ip: local,
-        port: rtp.local_addr()?.port(),
-    };
-    let mut negotiator = Negotiator::new(media, rand::random::<u32>().into(), MediaTerms::default());
-    let hop = sip
-        .listeners()
-        .first_route(transport, target)
-        .ok_or("no way to the host")?;
-    let invitation = Invitation {
-        from: format!("<sip:{}@{}>", a.from, Host::Address(local)),
-        to: format!("<{uri}>"),
-        uri,
-        hop,
-        routes: Vec::new(),
-        offer: Some(negotiator.offer().into_bytes()),
-        credentials: Vec::new(),
-        headers: Headers::default(),
-        nat: NatRule::Private,
-        terms: CallTerms::default(),
-    };
-    let started = Instant::now();
-    let (mut call, _) = sip.invite(invitation).await.ok_or("SIP has ended")?;
-    let Some(answer) = answered(&mut call, report).await else {
-        return Ok(());
-    };
-    report.status = 200;
-    report.answered = true;
-    report.answer_ms = Some(started.elapsed().as_secs_f64() * 1000.0);
-    let agreed = negotiator.accept(&answer)?;
-    let mut media = PhoneMedia::new(rtp, rtcp, agreed, script)?;
-    talk(a, call, negotiator, &mut media, report).await;
-    media.fill(report);
-    if let Some(path) = &a.hear {
-        omnigate_audio::wav::write(path, &media.heard, 8_000)
-            .map_err(|e| format!("--hear: {}: {e}", path.display()))?;
-    }
-    Ok(())
+fn time(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(SILENCE)
 }
 
-/// Waits for the answer, at most [`ANSWER_LIMIT`]; its session description. `None`: the report says why not.
-async fn answered(call: &mut SipCall, report: &mut Report) -> Option<Vec<u8>> {
-    let mut stop = std::pin::pin!(tokio::signal::ctrl_c());
-    let mut limit = std::pin::pin!(tokio::time::sleep(ANSWER_LIMIT));
-    let (mut answer, mut up) = (None, false);
-    let mut given_up = false;
-    loop {
-        tokio::select! {
-            event = call.event() => match event? {
-                CallEvent::Answer(session) => answer = Some(session),
-                CallEvent::Answered { .. } => up = true,
-                CallEvent::Ended(end) => {
-                    if let CallEnd::Rejected(rejection) = end {
-                        report.status = rejection.status.code();
-                        report.end = "refused";
-                        report.reason = Some(rejection.warning.unwrap_or(rejection.phrase));
-                    }
-                    return None;
-                }
-                _ => {}
-            },
-            _ = &mut stop, if !given_up => { given_up = true; call.hang_up(Headers::default()); }
-            () = &mut limit, if !given_up => { given_up = true; call.hang_up(Headers::default()); }
-        }
-        if up && answer.is_some() {
-            return answer;
-        }
-    }
-}
-
-/// Runs the answered call to its end.
-async fn talk(
+async fn call(
     a: &PhoneArguments,
-    mut call: SipCall,
-    mut negotiator: Negotiator,
-    media: &mut PhoneMedia,
-    report: &mut Report,
-) {
-    let mut clock = clock();
-    let limit = a
-        .seconds
-        .map(|s| Instant::now() + Duration::from_secs_f64(s.max(0.0)));
-    let (mut done_at, mut hung_up) = (None, false);
-    let mut stop = std::pin::pin!(tokio::signal::ctrl_c());
-    loop {
-        tokio::select! {
-            () = media.step(&mut clock) => {}
-            event = call.event() => match event {
-                Some(CallEvent::Offer(offer)) => match negotiator.answer(&offer) {
-                    Ok((answer, agreed)) => {
-                        call.accept(answer.into_bytes());
-                        media.set_agreed(agreed);
-                    }
-                    Err(_) => call.reject(Status::NOT_ACCEPTABLE_HERE, Headers::default()),
-                },
-                Some(CallEvent::OfferWanted) => call.accept(negotiator.offer().into_bytes()),
-                Some(CallEvent::Answer(answer)) => {
-                    if let Ok(agreed) = negotiator.accept(&answer) {
-                        media.set_agreed(agreed);
-                    }
-                }
-                Some(CallEvent::Ended(end)) => {
-                    fill_end(&end, report);
-                    // Lets the BYE, or the answer to one, leave before the sockets close.
-                    tokio::time::sleep(GOODBYE).await;
-                    return;
-                }
-                Some(_) => {}
-                None => return,
-            },
-            _ = &mut stop, if !hung_up => { hung_up = true; call.hang_up(Headers::default()); }
-        }
-        let now = Instant::now();
-        if media.is_done() && done_at.is_none() {
-            done_at = Some(now + LISTEN);
-        }
-        if limit.or(done_at).is_some_and(|at| now >= at) && !hung_up {
-            hung_up = true;
-            call.hang_up(Headers::default());
-        }
-    }
+    plan: PhonePlan,
+    says: Arc<[i16]>,
+    ears: &mut Ears,
+) -> Result<Report, Failure> {
+    let to: Uri = a.uri.parse().map_err(|e| format!("URI: {e}"))?;
+    let (transport, at) = target(&to)?;
+    let own = towards(at).await?;
+    let supervisor = Supervisor::new().0;
+    let (sip, _incoming) = open_sip(own, transport, &supervisor).await?;
+    let media = open_media(own, &supervisor)?;
+    let (heard, sounds) = mpsc::channel(PLACES);
+    let call = PhoneCall {
+        to,
+        at: (transport, at),
+        from: a.from.clone(),
+        plan,
+        says,
+        hears: heard,
+    };
+    let stop = async {
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    let parts = (&*media, &sip, trunk(a)?);
+    let (outcome, ()) = tokio::join!(phone(parts, call, stop), ears.listen(sounds));
+    // Lets the BYE, or the answer to one, leave before the sockets close.
+    tokio::time::sleep(GOODBYE).await;
+    Ok(Report::new(outcome?))
 }
 
-fn fill_end(end: &CallEnd, report: &mut Report) {
-    report.end = "remote_hung_up";
-    match end {
-        CallEnd::LocalHungUp => report.end = "hung_up",
-        CallEnd::RemoteHungUp(causes) => {
-            let words = |c: &Cause| {
-                let text = c.text.clone().unwrap_or_default();
-                format!(
-                    "{};cause={};text=\"{text}\"",
-                    c.protocol,
-                    c.cause.unwrap_or_default()
-                )
-            };
-            report.reason = causes.first().map(words);
-        }
-        _ => {}
-    }
+/// The trunk that it calls by: of nobody's, with the codecs that it has.
+fn trunk(a: &PhoneArguments) -> Result<Arc<Trunk>, Failure> {
+    let mut settings = Settings::default();
+    let trunk = settings.trunk.first_mut().ok_or("no trunk")?;
+    trunk.codecs.clone_from(&a.codecs);
+    trunk.srtp = a.srtp;
+    trunk.allow = everywhere()?;
+    let trunks = Trunks::new(&settings);
+    let trunk = trunks.all().next().cloned();
+    Ok(trunk.ok_or("no trunk")?)
+}
+
+fn everywhere() -> Result<Vec<IpNet>, Failure> {
+    Ok(vec!["0.0.0.0/0".parse()?, "::/0".parse()?])
 }
 
 /// Transport and address of a URI.
@@ -276,7 +193,11 @@ async fn towards(target: SocketAddr) -> Result<IpAddr, Failure> {
     Ok(probe.local_addr()?.ip())
 }
 
-async fn open_sip(local: IpAddr, transport: Transport) -> Result<(Sip, mpsc::Receiver<NewCall>), Failure> {
+async fn open_sip(
+    local: IpAddr,
+    transport: Transport,
+    supervisor: &Supervisor,
+) -> Result<(Sip, mpsc::Receiver<NewCall>), Failure> {
     let settings = SipSettings {
         listen: vec![SipListen {
             transport: match transport {
@@ -290,28 +211,33 @@ async fn open_sip(local: IpAddr, transport: Transport) -> Result<(Sip, mpsc::Rec
         dns: Vec::new(),
         tls: Arc::new(Tls::load(&TlsSettings::default())?),
     };
-    let everywhere = ["0.0.0.0/0", "::/0"].map(|net| net.parse().map(|net| (net, "all".into())));
-    let everywhere = everywhere.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let everywhere = everywhere()?.into_iter().map(|net| (net, "all".into()));
     let parts = SipParts {
-        filter: Arc::new(SourceFilter::new(everywhere, 100_000)),
+        filter: Arc::new(SourceFilter::new(everywhere.collect(), 100_000)),
         metrics: Arc::new(Metrics::new()),
         health: Arc::new(Health::default()),
         doorkeeper: None,
     };
     // A test caller needs nobody to look after its parts: it ends with its call.
-    Ok(Sip::start(settings, parts, &Supervisor::new().0).await?)
+    Ok(Sip::start(settings, parts, supervisor).await?)
 }
 
-/// An even port and the next one.
-async fn open_media(ip: IpAddr) -> Result<(UdpSocket, UdpSocket), Failure> {
-    for _ in 0..100 {
-        let rtp = UdpSocket::bind((ip, 0)).await?;
-        let port = rtp.local_addr()?.port();
-        if port % 2 == 0
-            && let Ok(rtcp) = UdpSocket::bind((ip, port + 1)).await
-        {
-            return Ok((rtp, rtcp));
-        }
-    }
-    Err("no free pair of ports".into())
+fn open_media(own: IpAddr, supervisor: &Supervisor) -> Result<Arc<MediaPlane>, Failure> {
+    let settings = MediaSettings {
+        bind: own,
+        advertise: vec![own],
+        rtp_ports: RTP_PORTS,
+        webrtc_port: 0,
+        webrtc_tcp: false,
+        shards: 1,
+        silence_timeout: SILENCE,
+        video_codecs: Vec::new(),
+    };
+    let (events, _) = mpsc::unbounded_channel();
+    Ok(MediaPlane::start(
+        settings,
+        events,
+        supervisor,
+        &Health::default(),
+    )?)
 }

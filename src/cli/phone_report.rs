@@ -1,6 +1,11 @@
 //! What `omnigate phone` tells at the end.
 
+use crate::gateway::PhoneOutcome;
+use crate::media::LegFigures;
+use omnigate_rtp::quality;
+use omnigate_sip::{CallEnd, Cause};
 use serde::Serialize;
+use std::time::Duration;
 
 /// Figures of a test call.
 #[derive(Debug, Default, Serialize)]
@@ -14,7 +19,7 @@ pub(super) struct Report {
     /// Digits keyed.
     pub(super) digits_sent: usize,
     /// RTP packets sent.
-    pub(super) packets_sent: u32,
+    pub(super) packets_sent: u64,
     /// RTP packets received.
     pub(super) packets_received: u64,
     /// RTP packets lost on the way to us.
@@ -34,6 +39,51 @@ pub(super) struct Report {
 }
 
 impl Report {
+    pub(super) fn new(outcome: PhoneOutcome) -> Report {
+        let mut report = Report {
+            answered: outcome.answered_after.is_some(),
+            answer_ms: outcome.answered_after.map(|after| after.as_secs_f64() * 1000.0),
+            digits_sent: outcome.keys,
+            ..Report::default()
+        };
+        report.ended(outcome.end);
+        if let Some(media) = outcome.media.filter(|_| report.answered) {
+            report.heard(&media);
+        }
+        report
+    }
+
+    fn ended(&mut self, end: Option<CallEnd>) {
+        self.status = if self.answered { 200 } else { 0 };
+        self.end = if self.answered {
+            "remote_hung_up"
+        } else {
+            "no_response"
+        };
+        match end {
+            Some(CallEnd::LocalHungUp) => self.end = "hung_up",
+            Some(CallEnd::RemoteHungUp(causes)) => self.reason = causes.first().map(words),
+            Some(CallEnd::Rejected(rejection)) => {
+                self.status = rejection.status.code();
+                self.end = "refused";
+                self.reason = Some(rejection.warning.unwrap_or(rejection.phrase));
+            }
+            _ => {}
+        }
+    }
+
+    fn heard(&mut self, media: &LegFigures) {
+        self.packets_sent = media.sent;
+        self.packets_received = media.received;
+        self.packets_lost = media.lost;
+        self.loss = media.loss_fraction;
+        self.jitter_ms = media.jitter_seconds * 1000.0;
+        self.rtt_ms = media.rtt.map(|rtt| rtt.as_secs_f64() * 1000.0);
+        let jitter = Duration::from_secs_f64(media.jitter_seconds.max(0.0));
+        let heard = media.received > 0;
+        self.mos = heard.then(|| quality::mos(media.loss_fraction, jitter, media.rtt, quality::Codec::G711));
+    }
+
     /// For people.
     pub(super) fn text(&self) -> String {
         let show = |v: Option<f64>| v.map_or("-".to_owned(), |v| format!("{v:.1}"));
@@ -56,4 +106,13 @@ impl Report {
             show(self.mos),
         )
     }
+}
+
+fn words(cause: &Cause) -> String {
+    let text = cause.text.as_deref().unwrap_or_default();
+    format!(
+        "{};cause={};text=\"{text}\"",
+        cause.protocol,
+        cause.cause.unwrap_or_default()
+    )
 }

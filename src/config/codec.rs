@@ -4,6 +4,7 @@ use super::faults::Faults;
 use super::section::{Word, values, words};
 use omnigate_audio::codec::Codec;
 use std::fmt;
+use std::str::FromStr;
 
 /// A codec by its name in settings: that of SDP in small letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,14 @@ impl Word for TrunkCodec {
             .unwrap_or_default();
         let known = all.map(TrunkCodec::name).join(", ");
         Err(format!("`{text}` is not a codec; known are {known}{nearest}"))
+    }
+}
+
+impl FromStr for TrunkCodec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<TrunkCodec, String> {
+        Word::parse(text)
     }
 }
 

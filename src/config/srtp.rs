@@ -2,6 +2,7 @@
 
 use super::section::{Word, values, word};
 use omnigate_sip::sdes::Secrecy;
+use std::str::FromStr;
 
 /// Whether the media of a trunk are sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,5 +18,13 @@ impl Word for Srtp {
             "required" => Secrecy::Required,
             _ => return Err(format!("`{text}` is not off, optional or required")),
         }))
+    }
+}
+
+impl FromStr for Srtp {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Srtp, String> {
+        Word::parse(text)
     }
 }

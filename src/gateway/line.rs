@@ -6,7 +6,9 @@
 use super::refusal::{refusal, warning};
 use crate::calls::{CallEnd, CallEvent, CallMedia, CallTeller};
 use crate::config::KeyPath;
-use crate::media::{LegEvent, LegFigures, LegHandle, LegSeat, MediaError, MediaPlane, Playback, PlaybackId};
+use crate::media::{
+    Heard, LegEvent, LegFigures, LegHandle, LegSeat, MediaError, MediaPlane, Playback, PlaybackId,
+};
 use crate::sip::{IncomingCall, SipCall, reason};
 use crate::trunks::Trunk;
 use omnigate_audio::dtmf::Key;
@@ -331,12 +333,18 @@ impl Line {
         }
     }
 
+    /// Hands on what is heard of the telephone from now on, each 20 ms; what there is no room for is lost.
+    pub(super) fn hear(&self, to: mpsc::Sender<Heard>) {
+        self.ear.leg.hear(to);
+    }
+
     /// Lets dialog and leg go; what is left to do is to wait for the leg's last figures, and to tell them.
-    pub(super) fn close(self) -> impl Future<Output = ()> + use<> {
+    pub(super) fn close(self) -> impl Future<Output = Option<LegFigures>> + use<> {
         drop(self.sip);
         let (figures, teller) = (self.ear.close(), self.teller);
         async move {
-            if let Some(figures) = figures.await {
+            let figures = figures.await;
+            if let Some(figures) = &figures {
                 teller.tell(CallEvent::Media(CallMedia {
                     received: figures.received,
                     sent: figures.sent,
@@ -346,6 +354,7 @@ impl Line {
                     rtt: figures.rtt,
                 }));
             }
+            figures
         }
     }
 

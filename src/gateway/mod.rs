@@ -12,6 +12,7 @@
 //! | `dial` | what becomes of a call to a telephone: a pure state machine |
 //! | `dialling`, `ways` | carries out what `dial` decides; gateways, one after the other |
 //! | `outgoing` | the task of a call to a telephone |
+//! | `phone`, `phoning` | what the test caller does, as a pure state machine; carries that out |
 //! | `reach`, `pings` | which gateways take no calls at the moment; asks them whether they are there |
 //! | `status` | how the trunks are |
 //! | `registration` | keeps what trunks have registered, so that calls come in by there |
@@ -27,6 +28,8 @@ mod intake;
 mod ivr;
 mod line;
 mod outgoing;
+mod phone;
+mod phoning;
 mod pings;
 mod prompts;
 mod reach;
@@ -44,6 +47,8 @@ pub use control::TransferRefusal;
 pub use dial::{Dial, DialEffect, DialEvent};
 pub use guesses::{Allowance, GuessBudget};
 pub use ivr::{Ivr, IvrEffect, IvrEvent, IvrSettings, Phrase};
+pub use phone::PhonePlan;
+pub use phoning::{PhoneCall, PhoneError, PhoneOutcome, phone};
 pub use prompts::{PromptError, Prompts};
 pub use shared::{Gateway, GatewayParts};
 pub use status::{AddressStatus, CallsNow, GatewayStatus, TrunkStatus, TrunksStatus};

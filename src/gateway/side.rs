@@ -115,7 +115,10 @@ impl Side {
             place.end(now());
         }
         drop(self.next);
-        self.line.close()
+        let closed = self.line.close();
+        async {
+            closed.await;
+        }
     }
 
     /// What happens next. It may be dropped while it waits.

@@ -1,5 +1,6 @@
 //! What the control plane orders a shard to do.
 
+use crate::media::heard::Heard;
 use crate::media::ids::{LegId, PlaybackId};
 use crate::media::net::sources::MediaSources;
 use crate::media::playback::{Announcement, Playback};
@@ -11,6 +12,7 @@ use crate::media::video::{Stream, Viewing};
 use omnigate_audio::dtmf::Key;
 use omnigate_room::{ParticipantId, PeerId, RoomId, StreamId, ViewerId};
 use omnigate_sip::Agreed;
+use tokio::sync::mpsc::Sender;
 
 /// Orders to a shard.
 pub(crate) enum Command {
@@ -64,6 +66,8 @@ pub(crate) enum LegOrder {
     StandIn(Option<Playback>),
     /// Presses a key towards the telephone.
     Press(Key),
+    /// Hands on what is heard of it from now on.
+    Hear(Sender<Heard>),
     /// Moves it into a room, as this participant, on the shard with this index.
     Enter(RoomId, ParticipantId, usize),
     /// Takes it out of its room: alone again.

@@ -2,6 +2,7 @@
 
 use crate::media::command::{Command, LegOrder};
 use crate::media::error::MediaError;
+use crate::media::heard::Heard;
 use crate::media::ids::{LegId, PlaybackId};
 use crate::media::net::sources::MediaSources;
 use crate::media::orders::Orders;
@@ -11,6 +12,7 @@ use omnigate_sip::{Agreed, LocalMedia};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use tokio::sync::mpsc::Sender;
 
 /// Where a leg can be reached, wherever it is: for whoever moves it between rooms. It does not keep the leg.
 #[derive(Clone)]
@@ -103,6 +105,11 @@ impl LegHandle {
     /// [`MediaError::Busy`] when the shard does not take orders; nothing is pressed then.
     pub fn press(&self, key: Key) -> Result<(), MediaError> {
         self.seat.ask(LegOrder::Press(key))
+    }
+
+    /// Hands on what is heard of the telephone from now on, each 20 ms; what there is no room for is lost.
+    pub fn hear(&self, to: Sender<Heard>) {
+        self.seat.release(LegOrder::Hear(to));
     }
 
     /// Stops what is playing.

@@ -26,6 +26,7 @@
 mod command;
 mod error;
 mod event;
+mod heard;
 mod ids;
 mod leg_handle;
 mod net;
@@ -43,6 +44,7 @@ mod video;
 
 pub use error::MediaError;
 pub use event::{LegEvent, LegFigures, PeerEvent};
+pub use heard::Heard;
 pub use ids::{LegId, PlaybackId};
 pub use leg_handle::{LegHandle, LegSeat};
 #[cfg(test)]

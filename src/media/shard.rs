@@ -298,6 +298,7 @@ impl Shard {
             LegOrder::StopPlayback => self.with_leg(id, Leg::stop_playback),
             LegOrder::SetSources(sources) => self.with_leg(id, |leg| leg.set_sources(sources)),
             LegOrder::StandIn(playback) => self.with_leg(id, |leg| leg.stand_in(playback)),
+            LegOrder::Hear(to) => self.with_leg(id, |leg| leg.hear(to)),
             LegOrder::Press(key) => self.with_leg(id, |leg| leg.press(key)),
         }
     }

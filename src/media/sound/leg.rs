@@ -1,6 +1,7 @@
 //! One phone leg: its sockets, what comes in, what goes out.
 
 use crate::media::event::{LegEvent, LegFigures};
+use crate::media::heard::Heard;
 use crate::media::ids::{LegId, PlaybackId};
 use crate::media::net::batch::{Batch, BatchSocket, Moment};
 use crate::media::net::latch::{Latch, Verdict};
@@ -68,6 +69,8 @@ pub(crate) struct Leg {
     /// The caller is heard in this tick.
     pub(crate) talking: bool,
     silence: Silence,
+    /// Where what is heard of it goes.
+    ear: Option<Sender<Heard>>,
     heard: bool,
     scratch: Vec<u8>,
     /// Who it is in its room; nobody in the IVR.
@@ -116,6 +119,7 @@ impl Leg {
             frame: vec![0; frame_samples(NARROW_HZ)],
             talking: false,
             silence: Silence::new(seed.silence_timeout, now),
+            ear: None,
             heard: false,
             scratch: Vec::with_capacity(1500),
             participant: None,
@@ -183,6 +187,11 @@ impl Leg {
 
     pub(crate) fn stand_in(&mut self, playback: Option<Playback>) {
         self.stand_in = playback.map(|playback| Player::new(PlaybackId(0), playback));
+    }
+
+    /// Hands on what is heard of it.
+    pub(crate) fn hear(&mut self, to: Sender<Heard>) {
+        self.ear = Some(to);
     }
 
     pub(crate) fn set_sources(&mut self, sources: MediaSources) {
@@ -323,6 +332,10 @@ impl Leg {
         if held {
             self.frame.fill(0);
             self.silence.excused(now);
+        }
+        if let Some(ear) = &self.ear {
+            // Who does not take it in time goes without.
+            let _ = ear.try_send(Heard::new(&self.frame, self.rate_hz));
         }
         self.talking = self.talk.push(&self.frame) && !held;
         if self.silence.is_news(now) {
