@@ -3,8 +3,11 @@
 //!
 //! A line does not know which script runs it: it tells what happens ([`LineEvent`]) and does what it is told.
 
+mod probe;
+
 use super::refusal::{refusal, warning};
-use crate::calls::{CallEnd, CallEvent, CallMedia, CallTeller};
+use super::sight::{Sight, Sights};
+use crate::calls::{CallEnd, CallEvent, CallTeller};
 use crate::config::KeyPath;
 use crate::media::{LegEvent, LegFigures, LegHandle, LegSeat, MediaError, MediaPlane, Playback, PlaybackId};
 use crate::sip::{IncomingCall, SipCall, reason};
@@ -46,6 +49,8 @@ pub(super) enum LineEvent {
     Early,
     /// The telephone asks to be transferred; [`Line::refer_answer`] within ten seconds.
     Refer(ReferTo),
+    /// There is something new among what is seen, of a trunk that is looked at.
+    Seen,
     /// The dialog is over, as SIP says; `None`: SIP itself is. Nothing follows but of another dialog.
     Over(Option<SipEnd>),
 }
@@ -63,6 +68,8 @@ pub(super) struct Line {
     /// Why we have hung up.
     end: Option<CallEnd>,
     ready: VecDeque<LineEvent>,
+    /// Where its trunk is looked at: what has been seen.
+    sights: Option<Box<Sights>>,
 }
 
 /// The leg and what it tells.
@@ -204,6 +211,7 @@ impl Line {
         Line {
             sip,
             ear,
+            sights: session.trunk.terms().call().watched.then(Box::default),
             session,
             keys: DigitMerger::new(),
             teller,
@@ -333,19 +341,16 @@ impl Line {
 
     /// Lets dialog and leg go; what is left to do is to wait for the leg's last figures, and to tell them.
     pub(super) fn close(self) -> impl Future<Output = ()> + use<> {
-        drop(self.sip);
-        let (figures, teller) = (self.ear.close(), self.teller);
+        let figures = self.leave();
         async move {
-            if let Some(figures) = figures.await {
-                teller.tell(CallEvent::Media(CallMedia {
-                    received: figures.received,
-                    sent: figures.sent,
-                    lost: figures.lost,
-                    loss_fraction: figures.loss_fraction,
-                    jitter_seconds: figures.jitter_seconds,
-                    rtt: figures.rtt,
-                }));
-            }
+            figures.await;
+        }
+    }
+
+    fn see(&mut self, sight: impl FnOnce() -> Sight) {
+        if let Some(sights) = &mut self.sights {
+            sights.see(now(), sight());
+            self.tell(LineEvent::Seen);
         }
     }
 
@@ -372,6 +377,10 @@ impl Line {
     }
 
     fn sip_event(&mut self, event: SipEvent) {
+        if let Some(sights) = &mut self.sights {
+            sights.sip(now(), &event);
+            self.tell(LineEvent::Seen);
+        }
         match event {
             SipEvent::Confirmed | SipEvent::Answered { .. } => self.confirm(),
             SipEvent::Progress { headers, .. } => self.progress(&headers),
@@ -398,7 +407,10 @@ impl Line {
         let agreed = session.negotiator.accept(answer).map_err(|why| why.to_string());
         let agreed = agreed.and_then(|agreed| session.takes(&agreed).map(|()| agreed));
         match agreed {
-            Ok(agreed) => self.set_media(agreed),
+            Ok(agreed) => {
+                self.see(|| Sight::Agreed((&agreed).into()));
+                self.set_media(agreed);
+            }
             Err(why) if session.agreed.is_none() => {
                 info!(reason = %why, "the answer cannot be taken");
                 let called = session.called;
@@ -506,6 +518,7 @@ impl Line {
         if !self.session.confirmed {
             return;
         }
+        self.see(|| Sight::Key(key, source));
         let new = self.keys.accept(source, key, now());
         self.teller.tell(CallEvent::KeyPressed { source, new });
         if new {
@@ -519,6 +532,7 @@ impl Line {
                 if !self.ear.learned && !self.session.called {
                     self.confirm();
                 }
+                self.see(|| Sight::FirstPacket);
                 self.tell(LineEvent::MediaFlows);
             }
             LegEvent::Digit(key, source) => self.key(key, source),
@@ -542,6 +556,7 @@ impl Line {
         let agreed = self.session.agreed.as_ref();
         self.ear.learned = agreed.is_none_or(|agreed| agreed.remote_rtp != to);
         if self.ear.learned {
+            self.see(|| Sight::Elsewhere(to));
             info!(%from, %to, "RTP comes from another address than SDP said");
             return;
         }
