@@ -108,6 +108,10 @@ fn call_in(invite: &InviteSeen, seen: &CallSeen) -> Step {
     let text = format!("from {} by {}", invite.source, invite.transport);
     match seen.end {
         CallEnd::NoAck => Step::failed(StepId::CallIn, true, format!("{text}; our 200 got no ACK")),
+        CallEnd::Invite(status) => {
+            let text = format!("{text}; we had to refuse it with {status}: see its offer");
+            Step::failed(StepId::CallIn, true, text)
+        }
         _ => Step::passed(StepId::CallIn, true, text),
     }
 }

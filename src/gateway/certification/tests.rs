@@ -333,6 +333,18 @@ fn a_call_in_says_where_its_numbers_stand_and_how_they_are_written() {
 }
 
 #[test]
+fn a_call_in_that_we_had_to_refuse_says_so() {
+    let seen = invite("07012345678", "To: <sip:x@y>\r\nFrom: <sip:1@y>;tag=1\r\n");
+    let steps = inbound::steps(&seen, &CallSeen::none(CallEnd::Invite(488)));
+    says(
+        &steps,
+        StepId::CallIn,
+        Outcome::Failed,
+        "refuse it with 488: see its offer",
+    );
+}
+
+#[test]
 fn keys_that_do_not_all_come_or_not_at_all_fail() {
     let seen = invite("07012345678", "To: <sip:x@y>\r\nFrom: <sip:1@y>;tag=1\r\n");
     let heard = |keys: &str| {
