@@ -305,6 +305,13 @@ fn a_carrier_that_is_dead_is_named_so() {
     assert!(!said.passed());
     said.shows("OPTIONS", &["**failed**", "no answer"]);
     said.shows("Call out", &["must", "**failed**"]);
+
+    // Without a call there is nothing that must be right; and what the API tells may go to a file.
+    let file = service.dir.join("report.json");
+    let said = certify(&service, &["--json", "--report", file.to_str().unwrap()]);
+    assert!(said.passed() && said.out().is_empty(), "{}", said.err());
+    let kept: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(kept, told(&service));
 }
 
 /// Kamailio hands what we call back to us.
