@@ -48,6 +48,8 @@ pub enum CallEnd {
     NotAllowed,
     /// The longest time for the call, or the minutes of its service, are over.
     TooLong,
+    /// The certification of its trunk has seen what it wanted to.
+    Certified,
     /// No digits, or not six, in all tries.
     NoEntry,
     /// Wrong call numbers in all tries.
@@ -80,7 +82,7 @@ impl CallEnd {
         use CallEnd::*;
         match self {
             CallerHungUp | CalleeHungUp | Cancelled | AppLeft | KickedOut | Declined | NoAnswer | Busy
-            | Unavailable | TooLong => Class::Normal,
+            | Unavailable | TooLong | Certified => Class::Normal,
             NoEntry | WrongNumber | TooManyGuesses | NoTrunk | Invite(_) | Overload | Unassigned | Barred
             | Rejected(_) | NotAllowed => Class::Refused,
             LookUpFailed | NoAck | Lost | NoMedia | Shutdown | Fault | Congestion | Unreachable => {
@@ -109,6 +111,7 @@ impl CallEnd {
             Rejected(_) => "rejected",
             NotAllowed => "not_allowed",
             TooLong => "too_long",
+            Certified => "certified",
             NoEntry => "no_entry",
             WrongNumber => "wrong_number",
             TooManyGuesses => "too_many_guesses",
@@ -128,7 +131,7 @@ impl CallEnd {
     pub fn sip_status(self) -> u16 {
         use CallEnd::*;
         match self {
-            CallerHungUp | CalleeHungUp | AppLeft | KickedOut | TooLong => 200,
+            CallerHungUp | CalleeHungUp | AppLeft | KickedOut | TooLong | Certified => 200,
             Cancelled => 487,
             Declined => 603,
             NoAnswer => 480,
@@ -155,7 +158,7 @@ impl CallEnd {
         use CallEnd::*;
         match self {
             CalleeHungUp => CallOver::CalleeHungUp,
-            CallerHungUp | Cancelled | AppLeft => CallOver::CallerHungUp,
+            CallerHungUp | Cancelled | AppLeft | Certified => CallOver::CallerHungUp,
             KickedOut => CallOver::KickedOut,
             Declined => CallOver::Declined,
             NoAnswer => CallOver::NoAnswer,

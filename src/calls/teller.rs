@@ -43,6 +43,8 @@ pub enum Origin {
         /// Its id.
         service: String,
     },
+    /// From a certification of the trunk.
+    Certification,
 }
 
 /// What a leg has counted.
@@ -236,6 +238,7 @@ impl CallTeller {
                 record.state = Stage::Opening.state();
             }
             Origin::App { service } => record.service = Some(service),
+            Origin::Certification => {}
         }
         self.metrics.call_enters(record.state);
         self.calls.insert(record);

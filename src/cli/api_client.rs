@@ -3,7 +3,7 @@
 use super::output::Failure;
 use crate::config::Settings;
 use clap::Args;
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -55,7 +55,24 @@ impl ApiClient {
 
     /// What the API says at this path.
     pub(super) async fn get(&self, path: &str) -> Result<Value, Failure> {
-        let mut request = self.http.get(format!("{}{path}", self.server));
+        self.ask(self.http.get(self.address(path))).await
+    }
+
+    /// What it says to this order.
+    pub(super) async fn post(&self, path: &str, order: &Value) -> Result<Value, Failure> {
+        self.ask(self.http.post(self.address(path)).json(order)).await
+    }
+
+    /// Takes away what is at this path.
+    pub(super) async fn delete(&self, path: &str) -> Result<(), Failure> {
+        self.ask(self.http.delete(self.address(path))).await.map(drop)
+    }
+
+    fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.server)
+    }
+
+    async fn ask(&self, mut request: RequestBuilder) -> Result<Value, Failure> {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
@@ -68,6 +85,9 @@ impl ApiClient {
             return Err(
                 "the service wants its api.token: --token, OMNIGATE_TOKEN, or the configuration".into(),
             );
+        }
+        if status == StatusCode::NO_CONTENT {
+            return Ok(Value::Null);
         }
         let body: Value = answer
             .json()

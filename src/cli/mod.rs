@@ -1,6 +1,7 @@
 //! Commands, one file each. Errors go to stderr; exit status 1 (failed) or 2 (usage).
 
 mod api_client;
+mod certify_report;
 mod check;
 mod ears;
 mod health;
@@ -12,6 +13,7 @@ mod serve;
 mod service;
 mod translate;
 mod trunk;
+mod trunk_certify;
 mod trunk_status;
 mod webhook;
 

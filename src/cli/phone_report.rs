@@ -1,7 +1,7 @@
 //! What `omnigate phone` tells at the end.
 
+use crate::calls::CallMedia;
 use crate::gateway::PhoneOutcome;
-use crate::media::LegFigures;
 use omnigate_rtp::quality;
 use omnigate_sip::{CallEnd, Cause};
 use serde::Serialize;
@@ -72,7 +72,7 @@ impl Report {
         }
     }
 
-    fn heard(&mut self, media: &LegFigures) {
+    fn heard(&mut self, media: &CallMedia) {
         self.packets_sent = media.sent;
         self.packets_received = media.received;
         self.packets_lost = media.lost;

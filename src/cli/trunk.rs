@@ -2,7 +2,7 @@
 
 use super::api_client::ServerArguments;
 use super::output::{Failure, say};
-use super::trunk_status;
+use super::{trunk_certify, trunk_status};
 use crate::config::{self, Settings};
 use crate::trunks::{Route, Trunks};
 use chrono::Utc;
@@ -23,6 +23,8 @@ pub(super) enum TrunkCommand {
         #[command(flatten)]
         server: ServerArguments,
     },
+    /// Try how the trunk NAME of a running service behaves, by calls, and report what is right and which settings fit.
+    Certify(trunk_certify::CertifyArguments),
     /// Show which trunks, gateways, numbers and headers a call to NUMBER would use. Sends nothing.
     Try {
         /// The number as an app would write it.
@@ -40,6 +42,7 @@ pub(super) async fn run(path: Option<&Path>, command: TrunkCommand) -> Result<()
     let settings = config::load(path)?;
     match command {
         TrunkCommand::Status { json, server } => trunk_status::run(&settings, server, json).await,
+        TrunkCommand::Certify(arguments) => trunk_certify::run(&settings, arguments).await,
         TrunkCommand::Try {
             number,
             service,

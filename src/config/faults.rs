@@ -75,3 +75,13 @@ impl Faults {
         }
     }
 }
+
+/// Which of these words is written most like that one, if one is at all.
+pub(super) fn nearest_of<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let distance = |word: &'a str| (strsim::damerau_levenshtein(word, wanted), word);
+    known
+        .map(distance)
+        .filter(|(distance, word)| *distance <= word.len() / 2)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, word)| word)
+}

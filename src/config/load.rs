@@ -1,6 +1,7 @@
 //! Reading the layers: defaults, file, environment.
 
-use super::faults::{Faults, UNKNOWN};
+use super::faults::{Faults, UNKNOWN, nearest_of};
+use super::profile;
 use super::section::Setting;
 use super::settings::Settings;
 use serde_json::Value;
@@ -47,9 +48,11 @@ pub(super) fn examine_text(
 ) -> (Settings, Faults) {
     let (mut settings, mut faults) = (Settings::default(), Faults::default());
     match layers(toml, env) {
-        Ok(written) => {
+        Ok(mut written) => {
+            let laid = profile::lay_under(&mut written, &mut faults);
             settings.read(written, "", &mut faults);
             name_the_nearest(&mut faults);
+            laid.explain(&mut faults);
         }
         Err(error) => faults.add("configuration", error.to_string()),
     }
@@ -66,15 +69,9 @@ fn name_the_nearest(faults: &mut Faults) {
 }
 
 fn nearest(path: &str) -> Option<String> {
-    let general = generalised(path);
-    let mut best: Option<(usize, String)> = None;
-    Settings::default().keys("", &mut |key, _| {
-        let distance = strsim::damerau_levenshtein(key, &general);
-        if distance <= key.len() / 2 && best.as_ref().is_none_or(|(least, _)| distance < *least) {
-            best = Some((distance, key.to_owned()));
-        }
-    });
-    best.map(|(_, key)| key)
+    let mut known = Vec::new();
+    Settings::default().keys("", &mut |key, _| known.push(key.to_owned()));
+    nearest_of(&generalised(path), known.iter().map(String::as_str)).map(str::to_owned)
 }
 
 /// `trunk[0].name` to `trunk[].name`.

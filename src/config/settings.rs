@@ -7,6 +7,7 @@ use super::http::Http;
 use super::ivr::Ivr;
 use super::log::Log;
 use super::media::Media;
+use super::profile::Profile;
 use super::recording::Recording;
 use super::rooms::Rooms;
 use super::section::{Check, section};
@@ -27,6 +28,8 @@ section! {
         sip: Sip = Sip::default();
         /// RTP and WebRTC.
         media: Media = Media::default();
+        /// What several trunks share.
+        profile: Vec<Profile> = Vec::new();
         /// Who may call in.
         trunk: Vec<Trunk> = vec![Trunk::default()];
         /// Omnitalk services.

@@ -134,6 +134,7 @@ fn trunk(trunk: &Trunk) -> String {
         let registrars = list(&trunk.register.registrar);
         source += &format!("{and}from {registrars}, where it registers");
     }
+    let profile = trunk.profile.as_ref().map(|name| format!("as {name}"));
     let service = trunk.service.as_ref().map(|id| format!("for service {id}"));
     let out = match (trunk.gateways.len(), trunk.destinations.len()) {
         (0, _) | (_, 0) => "no calls out".to_owned(),
@@ -143,6 +144,7 @@ fn trunk(trunk: &Trunk) -> String {
         "trunk",
         &[
             trunk.name.clone(),
+            profile.unwrap_or_default(),
             source,
             numbers,
             trunk.country.to_uppercase(),
@@ -236,8 +238,11 @@ mod tests {
         recording.upload.access_key = "hush"
         recording.upload.secret_key = "hush"
         store.url = "postgres://gate:hush@db.example.com/gate?sslkey=hush"
+        [[profile]]
+        name = "quirks"
         [[trunk]]
         name = "carrier"
+        profile = "quirks"
         allow = ["198.51.100.16/28"]
         numbers = ["070-1234-5678", "0701235*"]
         [[service]]
@@ -256,7 +261,7 @@ mod tests {
             "udp://192.0.2.1:5060",
             "RTP 20000-29999",
             "WebRTC 40000-40001, UDP and TCP",
-            "carrier; from 198.51.100.16/28; 2 numbers or ranges; KR; no calls out",
+            "carrier; as quirks; from 198.51.100.16/28; 2 numbers or ranges; KR; no calls out",
             "shop; key ***",
             "https://***@numbers.example.com/; token ***",
             "data/recordings; mix as opus; kept 30 days; uploaded to s3://calls",

@@ -22,6 +22,8 @@ section! {
     pub struct Trunk {
         /// Name in logs and metrics.
         name: String = "local".into();
+        /// The `[[profile]]` that says what it does not say itself.
+        profile: Option<String> = None;
         /// Networks that may send.
         allow: Vec<IpNet> = ["127.0.0.0/8", "::1/128"].iter().filter_map(|net| net.parse().ok()).collect();
         /// Who may call with a name and a password, from the networks of `allow`, or from anywhere when that is empty.

@@ -70,7 +70,11 @@ impl Dialling {
                 self.feed(DialEvent::Over(sip));
             }
             // Keys of the telephone are heard by the app as what they are: nobody collects them.
-            LineEvent::MediaFlows | LineEvent::Key(_) | LineEvent::Played | LineEvent::Refer(_) => {}
+            LineEvent::MediaFlows
+            | LineEvent::Key(_)
+            | LineEvent::Played
+            | LineEvent::Refer(_)
+            | LineEvent::Seen => {}
         }
     }
 

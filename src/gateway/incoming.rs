@@ -188,8 +188,8 @@ impl Caller {
                 let end = self.side.line.ours().or(sip.as_ref().map(ended_by_sip));
                 self.over = Some(end.unwrap_or(CallEnd::Fault));
             }
-            // These are of telephones that are called, and of transfers.
-            LineEvent::Progress | LineEvent::Early | LineEvent::Refer(_) => {}
+            // These are of telephones that are called, of transfers, and of certifications.
+            LineEvent::Progress | LineEvent::Early | LineEvent::Refer(_) | LineEvent::Seen => {}
         }
     }
 

@@ -1,5 +1,6 @@
 //! Takes new calls, screens them, and gives each its task.
 
+use super::certification::take_call;
 use super::incoming;
 use super::refusal::warning;
 use super::shared::{Gateway, Screened};
@@ -53,7 +54,11 @@ impl Gateway {
         let found = self.trunks.find(
             &incoming.hop,
             identity::user(invite).as_deref(),
-            |trunk, account| trunk.called(invite, account),
+            |trunk, account| {
+                let called = trunk.called(invite, account);
+                let awaited = self.certifications.awaits(trunk, invite, called.as_ref());
+                awaited.or(called)
+            },
         );
         let (trunk, called) = match found {
             Ok((trunk, called)) => (trunk.clone(), called),
@@ -88,6 +93,11 @@ impl Gateway {
             caller,
             received: Instant::now(),
         };
+        if let Some(claim) = self.certifications.claim(&screened.trunk, &screened.called) {
+            let teller = screened.teller.clone();
+            let run = take_call(self.clone(), incoming, screened, claim);
+            return self.begin(teller, span, run, async {});
+        }
         let (gateway, rooms) = (self.clone(), self.rooms.clone());
         let let_go = async move {
             let _ = rooms.hang_up(id).await;

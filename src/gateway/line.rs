@@ -3,14 +3,17 @@
 //!
 //! A line does not know which script runs it: it tells what happens ([`LineEvent`]) and does what it is told.
 
+mod ear;
+mod probe;
+
 use super::refusal::{refusal, warning};
+use super::sight::{Sight, Sights};
 use crate::calls::{CallEnd, CallEvent, CallMedia, CallTeller};
 use crate::config::KeyPath;
-use crate::media::{
-    Heard, LegEvent, LegFigures, LegHandle, LegSeat, MediaError, MediaPlane, Playback, PlaybackId,
-};
+use crate::media::{Heard, LegEvent, LegSeat, MediaError, MediaPlane, Playback};
 use crate::sip::{IncomingCall, SipCall, reason};
 use crate::trunks::Trunk;
+use ear::Ear;
 use omnigate_audio::dtmf::Key;
 use omnigate_rtp::digits::{DigitMerger, Source};
 use omnigate_sip::message::{Headers, Status};
@@ -24,10 +27,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
-/// Places in the queue of one leg.
-const QUEUE: usize = 256;
-/// How long the media thread may take to hand over its last figures.
-const LAST_FIGURES: Duration = Duration::from_secs(1);
 /// A telephone on hold, which sends no media, is asked this often whether the call is still there.
 const HELD_PING: Duration = Duration::from_secs(60);
 
@@ -48,6 +47,8 @@ pub(super) enum LineEvent {
     Early,
     /// The telephone asks to be transferred; [`Line::refer_answer`] within ten seconds.
     Refer(ReferTo),
+    /// There is something new among what is seen, of a trunk that is looked at.
+    Seen,
     /// The dialog is over, as SIP says; `None`: SIP itself is. Nothing follows but of another dialog.
     Over(Option<SipEnd>),
 }
@@ -65,16 +66,8 @@ pub(super) struct Line {
     /// Why we have hung up.
     end: Option<CallEnd>,
     ready: VecDeque<LineEvent>,
-}
-
-/// The leg and what it tells.
-struct Ear {
-    leg: LegHandle,
-    events: mpsc::Receiver<LegEvent>,
-    over: bool,
-    playing: Option<PlaybackId>,
-    /// RTP comes from elsewhere than SDP said.
-    learned: bool,
+    /// Where its trunk is looked at: what has been seen.
+    sights: Option<Box<Sights>>,
 }
 
 /// What both sides have agreed on.
@@ -111,34 +104,6 @@ impl Session {
     }
 }
 
-impl Ear {
-    fn open(media: &MediaPlane, trunk: &Trunk, peer: IpAddr) -> Result<Ear, MediaError> {
-        let (sender, events) = mpsc::channel(QUEUE);
-        Ok(Ear {
-            leg: media.open_leg_at(trunk.media_sources(peer), sender, now())?,
-            events,
-            over: false,
-            playing: None,
-            learned: false,
-        })
-    }
-
-    /// Lets the leg go; what comes is its last figures.
-    fn close(self) -> impl Future<Output = Option<LegFigures>> + use<> {
-        drop(self.leg);
-        let mut events = self.events;
-        let wait = async move {
-            while let Some(event) = events.recv().await {
-                if let LegEvent::Ended(figures) = event {
-                    return Some(figures);
-                }
-            }
-            None
-        };
-        async { tokio::time::timeout(LAST_FIGURES, wait).await.ok().flatten() }
-    }
-}
-
 impl Line {
     /// Opens the leg of a call that comes in, takes its offer, lets it ring and answers.
     ///
@@ -152,7 +117,7 @@ impl Line {
     ) -> Result<Line, CallEnd> {
         let sip = incoming.call;
         let peer = incoming.hop.remote.ip();
-        let ear = Ear::open(media, &trunk, peer).map_err(|error| {
+        let ear = Ear::open(media, &trunk, peer, now()).map_err(|error| {
             warn!(%error, "no media for a call");
             sip.refuse(Status::TEMPORARILY_UNAVAILABLE, reason(503, "no media"));
             CallEnd::Overload
@@ -197,7 +162,7 @@ impl Line {
         peer: IpAddr,
         teller: CallTeller,
     ) -> Result<Line, MediaError> {
-        let ear = Ear::open(media, &trunk, peer)?;
+        let ear = Ear::open(media, &trunk, peer, now())?;
         let session = Session::new(trunk, peer, ear.leg.local(), true);
         Ok(Line::new(None, ear, session, teller))
     }
@@ -206,6 +171,7 @@ impl Line {
         Line {
             sip,
             ear,
+            sights: session.trunk.terms().call().watched.then(Box::default),
             session,
             keys: DigitMerger::new(),
             teller,
@@ -339,22 +305,20 @@ impl Line {
     }
 
     /// Lets dialog and leg go; what is left to do is to wait for the leg's last figures, and to tell them.
-    pub(super) fn close(self) -> impl Future<Output = Option<LegFigures>> + use<> {
+    pub(super) fn close(self) -> impl Future<Output = Option<CallMedia>> + use<> {
         drop(self.sip);
         let (figures, teller) = (self.ear.close(), self.teller);
         async move {
-            let figures = figures.await;
-            if let Some(figures) = &figures {
-                teller.tell(CallEvent::Media(CallMedia {
-                    received: figures.received,
-                    sent: figures.sent,
-                    lost: figures.lost,
-                    loss_fraction: figures.loss_fraction,
-                    jitter_seconds: figures.jitter_seconds,
-                    rtt: figures.rtt,
-                }));
-            }
-            figures
+            let media = figures.await?;
+            teller.tell(CallEvent::Media(media));
+            Some(media)
+        }
+    }
+
+    fn see(&mut self, sight: impl FnOnce() -> Sight) {
+        if let Some(sights) = &mut self.sights {
+            sights.see(now(), sight());
+            self.tell(LineEvent::Seen);
         }
     }
 
@@ -381,6 +345,10 @@ impl Line {
     }
 
     fn sip_event(&mut self, event: SipEvent) {
+        if let Some(sights) = &mut self.sights {
+            sights.sip(now(), &event);
+            self.tell(LineEvent::Seen);
+        }
         match event {
             SipEvent::Confirmed | SipEvent::Answered { .. } => self.confirm(),
             SipEvent::Progress { headers, .. } => self.progress(&headers),
@@ -407,7 +375,10 @@ impl Line {
         let agreed = session.negotiator.accept(answer).map_err(|why| why.to_string());
         let agreed = agreed.and_then(|agreed| session.takes(&agreed).map(|()| agreed));
         match agreed {
-            Ok(agreed) => self.set_media(agreed),
+            Ok(agreed) => {
+                self.see(|| Sight::Agreed((&agreed).into()));
+                self.set_media(agreed);
+            }
             Err(why) if session.agreed.is_none() => {
                 info!(reason = %why, "the answer cannot be taken");
                 let called = session.called;
@@ -515,6 +486,7 @@ impl Line {
         if !self.session.confirmed {
             return;
         }
+        self.see(|| Sight::Key(key, source));
         let new = self.keys.accept(source, key, now());
         self.teller.tell(CallEvent::KeyPressed { source, new });
         if new {
@@ -528,6 +500,7 @@ impl Line {
                 if !self.ear.learned && !self.session.called {
                     self.confirm();
                 }
+                self.see(|| Sight::FirstPacket);
                 self.tell(LineEvent::MediaFlows);
             }
             LegEvent::Digit(key, source) => self.key(key, source),
@@ -551,6 +524,7 @@ impl Line {
         let agreed = self.session.agreed.as_ref();
         self.ear.learned = agreed.is_none_or(|agreed| agreed.remote_rtp != to);
         if self.ear.learned {
+            self.see(|| Sight::Elsewhere(to));
             info!(%from, %to, "RTP comes from another address than SDP said");
             return;
         }

@@ -15,9 +15,11 @@
 //! | `phone`, `phoning` | what the test caller does, as a pure state machine; carries that out |
 //! | `reach`, `pings` | which gateways take no calls at the moment; asks them whether they are there |
 //! | `status` | how the trunks are |
+//! | `certification`, `sight` | how a trunk behaves, and what is seen of its calls |
 //! | `registration` | keeps what trunks have registered, so that calls come in by there |
 //! | `guesses`, `prompts`, `refusal` | the budget for wrong numbers; recordings; refusals as SIP says them |
 
+mod certification;
 mod control;
 mod dial;
 mod dialler;
@@ -37,12 +39,16 @@ mod refusal;
 mod registration;
 mod shared;
 mod side;
+mod sight;
 mod status;
 #[cfg(test)]
 mod tests;
 mod transfer;
 mod ways;
 
+pub use certification::{
+    Certification, CertificationOrder, CertificationRefusal, Outcome, Part, Progress, Proposal, Step, StepId,
+};
 pub use control::TransferRefusal;
 pub use dial::{Dial, DialEffect, DialEvent};
 pub use guesses::{Allowance, GuessBudget};

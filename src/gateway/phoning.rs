@@ -2,8 +2,8 @@
 
 use super::line::{Line, LineEvent, now, sleep_until};
 use super::phone::{Phone, PhoneEffect, PhoneEvent, PhonePlan};
-use crate::calls::{CallEnd, CallRegistry, CallTeller};
-use crate::media::{Heard, LegFigures, MediaError, MediaPlane, Playback};
+use crate::calls::{CallEnd, CallMedia, CallRegistry, CallTeller};
+use crate::media::{Heard, MediaError, MediaPlane, Playback};
 use crate::observe::Metrics;
 use crate::sip::Sip;
 use crate::trunks::Trunk;
@@ -41,7 +41,7 @@ pub struct PhoneOutcome {
     /// Keys pressed.
     pub keys: usize,
     /// What its media were.
-    pub media: Option<LegFigures>,
+    pub media: Option<CallMedia>,
 }
 
 /// What keeps it from calling.
@@ -122,7 +122,11 @@ pub async fn phone(
                     outcome.end = end;
                     phone.handle(PhoneEvent::Over, now());
                 }
-                LineEvent::MediaFlows | LineEvent::Key(_) | LineEvent::Progress | LineEvent::Early => {}
+                LineEvent::MediaFlows
+                | LineEvent::Key(_)
+                | LineEvent::Progress
+                | LineEvent::Early
+                | LineEvent::Seen => {}
             },
             () = sleep_until(phone.deadline()) => phone.timeout(now()),
             () = &mut leave, if !asked => {

@@ -18,6 +18,9 @@ const MOST: usize = 16;
 /// How often one is asked that is passed over, at the least: so that it is soon called again.
 const AGAIN: Duration = Duration::from_secs(10);
 
+/// No listener of ours goes there, or its host makes no SIP address.
+pub(super) struct NoWay;
+
 impl Calls {
     /// Asks all gateways until the service stops.
     pub async fn ping_gateways(self: Arc<Self>) {
@@ -68,17 +71,26 @@ impl Calls {
         up
     }
 
-    async fn ping_address(&self, trunk: &Trunk, gateway: &Gateway, to: &Candidate, id: String) {
-        let Some(hop) = self.sip.way(to, &trunk.name) else {
-            return;
-        };
+    /// Asks one address of a gateway. `Err`: no request can be sent there; none: no answer, for as long as one has patience
+    /// with a call.
+    pub(super) async fn options(
+        &self,
+        trunk: &Trunk,
+        gateway: &Gateway,
+        to: &Candidate,
+        id: &str,
+    ) -> Result<Option<Box<Response>>, NoWay> {
+        let hop = self.sip.way(to, &trunk.name).ok_or(NoWay)?;
         let own = self.sip.listeners().own(&hop);
-        let Ok(request) = trunk.options(gateway, &own, &id) else {
+        let request = trunk.options(gateway, &own, id).map_err(|_| NoWay)?;
+        let answer = tokio::time::timeout(trunk.limits().answer, self.sip.ask(request, hop)).await;
+        Ok(answer.ok().flatten())
+    }
+
+    async fn ping_address(&self, trunk: &Trunk, gateway: &Gateway, to: &Candidate, id: String) {
+        let Ok(answer) = self.options(trunk, gateway, to, &id).await else {
             return;
         };
-        // As patient as with a call.
-        let answer = tokio::time::timeout(trunk.limits().answer, self.sip.ask(request, hop)).await;
-        let answer = answer.ok().flatten();
         let answer = answer.map(|response| (response.status, retry_after(&response)));
         let place: Place = (to.transport, to.address);
         let address = to.address;

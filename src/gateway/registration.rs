@@ -271,8 +271,9 @@ impl<'a> Keeper<'a> {
                     info!(seconds = granted.expires.as_secs(), "registered");
                 }
                 metrics.registration(trunk, "registered");
+                let transport = self.asked.as_ref().map(|hop| hop.transport.param());
                 self.registrar
-                    .set_state(RegistrationState::now("registered", None));
+                    .set_state(RegistrationState::registered(transport, granted.expires));
             }
             Event::Retrying { at, why } => {
                 let seconds = at.saturating_duration_since(now()).as_secs();

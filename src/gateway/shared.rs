@@ -1,5 +1,6 @@
 //! What calls share.
 
+use super::certification::Certifications;
 use super::control::Controls;
 use super::guesses::GuessBudget;
 use super::ivr::IvrSettings;
@@ -41,6 +42,7 @@ pub struct Gateway {
     pub(super) usage: Arc<Usage>,
     pub(super) reach: Arc<Reach>,
     pub(super) controls: Controls,
+    pub(super) certifications: Certifications,
     pub(super) sip: Sip,
     pub(super) health: Arc<Health>,
     pub(super) most_calls: usize,
@@ -107,6 +109,7 @@ impl Gateway {
             usage: Arc::default(),
             reach: Arc::default(),
             controls: Controls::default(),
+            certifications: Certifications::default(),
             sip: parts.sip,
             health: parts.health,
             most_calls: settings.sip.calls,

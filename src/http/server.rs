@@ -136,6 +136,12 @@ fn routes(app: Arc<AppState>) -> Router {
         .route("/api/v1/calls/{id}", get(api::call))
         .route("/api/v1/calls/{id}/transfer", post(api::transfer))
         .route("/api/v1/trunks", get(trunks::list))
+        .route(
+            "/api/v1/trunks/{name}/certification",
+            get(trunks::certification)
+                .post(trunks::certify)
+                .delete(trunks::end_certification),
+        )
         .route("/api/v1/recordings", get(recordings::list))
         .route(
             "/api/v1/recordings/{id}",

@@ -1,11 +1,71 @@
 //! `/api/v1/trunks`
 
 use super::app::AppState;
+use super::problem::problem;
+use crate::gateway::{CertificationOrder, CertificationRefusal};
 use axum::Json;
-use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
 pub(super) async fn list(State(app): State<Arc<AppState>>) -> Response {
     Json(app.gateway.trunks_status().await).into_response()
+}
+
+/// Begins a certification.
+pub(super) async fn certify(
+    State(app): State<Arc<AppState>>,
+    Path(trunk): Path<String>,
+    order: Result<Json<CertificationOrder>, JsonRejection>,
+) -> Response {
+    let order = match order {
+        Ok(Json(order)) => order,
+        Err(error) => return problem(StatusCode::BAD_REQUEST, "Bad Request", &error.body_text()),
+    };
+    match app.gateway.certify(&trunk, &order) {
+        Ok(begun) => (StatusCode::ACCEPTED, Json(begun)).into_response(),
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+fn refused(refusal: &CertificationRefusal) -> Response {
+    let (status, title) = match refusal {
+        CertificationRefusal::NoTrunk => (StatusCode::NOT_FOUND, "Not Found"),
+        CertificationRefusal::Running => (StatusCode::CONFLICT, "Conflict"),
+        CertificationRefusal::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+        CertificationRefusal::Rule(_) => (StatusCode::FORBIDDEN, "Forbidden"),
+        CertificationRefusal::NotServed | CertificationRefusal::TooLong(..) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "Unprocessable Content")
+        }
+    };
+    problem(status, title, &refusal.to_string())
+}
+
+/// How the certification of a trunk is.
+pub(super) async fn certification(State(app): State<Arc<AppState>>, Path(trunk): Path<String>) -> Response {
+    match app.gateway.certification(&trunk) {
+        Some(told) => Json(told).into_response(),
+        None => problem(
+            StatusCode::NOT_FOUND,
+            "Not Found",
+            "no certification of such a trunk has begun",
+        ),
+    }
+}
+
+/// Ends it.
+pub(super) async fn end_certification(
+    State(app): State<Arc<AppState>>,
+    Path(trunk): Path<String>,
+) -> Response {
+    match app.gateway.end_certification(&trunk) {
+        true => StatusCode::NO_CONTENT.into_response(),
+        false => problem(
+            StatusCode::NOT_FOUND,
+            "Not Found",
+            "no certification of such a trunk goes on",
+        ),
+    }
 }

@@ -223,6 +223,16 @@ impl SipCall {
         self.order(move |e, now, call| e.hang_up(now, call, &fields));
     }
 
+    /// Offers another session; see [`Endpoint::offer`].
+    pub fn offer(&self, session: Vec<u8>) {
+        self.order(move |e, now, call| e.offer(now, call, session));
+    }
+
+    /// Refreshes its session before its time; see [`Endpoint::refresh`].
+    pub fn refresh(&self) {
+        self.order(|e, now, call| e.refresh(now, call));
+    }
+
     /// Answers an offer, or makes the one that is wanted; see [`Endpoint::accept`].
     pub fn accept(&self, session: Vec<u8>) {
         self.order(move |e, now, call| e.accept(now, call, session));

@@ -65,7 +65,8 @@ impl Trunk {
     }
 }
 
-fn called_user(request: &Request, field: CalledField) -> Option<String> {
+/// User part of the address in this field of an INVITE.
+pub fn called_user(request: &Request, field: CalledField) -> Option<String> {
     let headers = &request.headers;
     let address = match field {
         CalledField::RequestUri => return user(request),
@@ -78,6 +79,22 @@ fn called_user(request: &Request, field: CalledField) -> Option<String> {
             .last()?,
     };
     user_part(address.parts())
+}
+
+/// The same of the caller's.
+pub fn calling_user(headers: &Headers, field: CallerField) -> Option<String> {
+    let name = match field {
+        CallerField::Asserted => Name::PAssertedIdentity,
+        CallerField::Preferred => Name::PPreferredIdentity,
+        CallerField::RemoteParty => Name::RemotePartyId,
+        CallerField::From => {
+            return headers
+                .address(Name::From)
+                .and_then(|from| user_part(from.parts()));
+        }
+    };
+    let mut all = headers.list(name).filter_map(NameAddr::parse);
+    all.find_map(|address| user_part(address.parts()))
 }
 
 /// The Request-URI's user part.

@@ -90,7 +90,8 @@ impl Trunk {
         self.allow.iter().any(|net| net.contains(&source))
     }
 
-    fn takes(&self, number: &PhoneNumber) -> bool {
+    /// Whether calls to this number are taken.
+    pub fn takes(&self, number: &PhoneNumber) -> bool {
         self.numbers.is_empty() || self.numbers.iter().any(|pattern| pattern.takes(number))
     }
 

@@ -11,8 +11,10 @@
 //! | `outbound` | which trunks a call goes out by, what it shows, and whether it may be made |
 //! | `ping` | what gateways are asked, to see whether they are there |
 //! | `terms` | what its calls want of the other side |
+//! | `certified` | a trunk whose behaviour is looked at |
 //! | `usage` | how much is called at the moment, against toll fraud |
 
+mod certified;
 mod doorkeeper;
 pub mod identity;
 mod inbound;

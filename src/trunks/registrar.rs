@@ -49,6 +49,10 @@ pub struct RegistrationState {
     pub since: u64,
     /// Why it is not registered.
     pub why: Option<String>,
+    /// By what it was registered: `udp`, `tcp`, `tls`.
+    pub transport: Option<&'static str>,
+    /// What the registrar has granted, seconds.
+    pub expires_seconds: Option<u64>,
 }
 
 impl RegistrationState {
@@ -58,6 +62,17 @@ impl RegistrationState {
             state,
             since: unix_now(),
             why,
+            transport: None,
+            expires_seconds: None,
+        }
+    }
+
+    /// Registered from now on, by this way for so long.
+    pub fn registered(transport: Option<&'static str>, expires: Duration) -> RegistrationState {
+        RegistrationState {
+            transport,
+            expires_seconds: Some(expires.as_secs()),
+            ..RegistrationState::now("registered", None)
         }
     }
 }
@@ -129,9 +144,11 @@ impl Registrar {
     /// It has come to this.
     pub fn set_state(&self, state: RegistrationState) {
         let mut now = lock(&self.state);
-        if now.state != state.state || now.why != state.why {
-            *now = state;
-        }
+        let since = match (now.state, &now.why) == (state.state, &state.why) {
+            true => now.since,
+            false => state.since,
+        };
+        *now = RegistrationState { since, ..state };
     }
 
     /// From here on calls to what is registered are taken from this host.

@@ -33,11 +33,21 @@ impl Terms {
                 ReliableRule::Supported => Reliable::Supported,
                 ReliableRule::Required => Reliable::Required,
             },
+            watched: false,
         };
         Terms {
             call,
             early_media: trunk.early_media,
         }
+    }
+
+    /// The same for calls that are watched.
+    pub(super) fn watched(self) -> Terms {
+        let call = CallTerms {
+            watched: true,
+            ..self.call
+        };
+        Terms { call, ..self }
     }
 
     /// What a call says of it.

@@ -381,6 +381,15 @@ pub fn http_post(to: SocketAddr, path: &str, json: &str) -> (u16, String) {
     answered(stream)
 }
 
+/// A DELETE; status and body of the answer.
+pub fn http_delete(to: SocketAddr, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let request = format!("DELETE {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    answered(stream)
+}
+
 fn answered(mut stream: TcpStream) -> (u16, String) {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();

@@ -13,6 +13,7 @@ mod busy;
 mod calls_to_people;
 mod calls_to_telephones;
 mod carrier_quirks;
+mod certify;
 mod check;
 mod draining;
 mod exchange;

@@ -1,7 +1,8 @@
 //! A trunk that registers, at Kamailio as the carrier's registrar: calls come in by there, it is kept over a restart of the
 //! registrar, a wrong password is told, and a service that stops takes it away.
 
-use crate::harness::Service;
+use crate::certify::certify;
+use crate::harness::{Service, conforms};
 use crate::kamailio::{Kamailio, free_port};
 use crate::sipp::sipp;
 use std::net::{SocketAddr, UdpSocket};
@@ -96,6 +97,16 @@ fn calls_come_in_where_it_has_registered_and_it_is_kept_until_the_service_stops(
         let mut carrier = Carrier::start();
         let mut service = carrier.service(transport, "secret");
         service.until("it is registered", || is_registered(&service));
+        let (_, status) = service.get("/api/v1/trunks");
+        conforms("get", "/api/v1/trunks", 200, &status);
+        let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+        let registration = &status["trunks"][0]["registration"];
+        let by = transport.strip_prefix(";transport=").unwrap_or("udp");
+        assert_eq!(registration["transport"], by, "{registration}");
+        assert!(
+            registration["expires_seconds"].as_u64() > Some(0),
+            "{registration}"
+        );
         sipp(&service, "proxied").through(carrier.address).passes();
         assert_eq!(service.last_reason(), "caller_hung_up");
         assert_eq!(service.calls()[0]["trunk"], "carrier");
@@ -115,6 +126,24 @@ fn calls_come_in_where_it_has_registered_and_it_is_kept_until_the_service_stops(
             service.log()
         );
         assert!(carrier.first_line().unwrap().contains("404"), "{}", service.log());
+    }
+}
+
+#[test]
+fn a_certification_of_a_trunk_that_registers_tells_how_that_stands() {
+    let carrier = Carrier::start();
+    for (password, passes, says) in [
+        ("secret", true, "registered by udp, for "),
+        ("wrong", false, "failed: "),
+    ] {
+        let service = carrier.service("", password);
+        service.until("it has been told", || {
+            outcomes(&service, "registered") + outcomes(&service, "failed") >= 1.0
+        });
+        let said = certify(&service, &[]);
+        assert_eq!(said.passed(), passes, "{}", said.err());
+        said.shows("Registration", &["must", says]);
+        said.shows("Names of gateways", &["skipped"]);
     }
 }
 

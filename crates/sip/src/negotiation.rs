@@ -186,6 +186,15 @@ impl Negotiator {
 
     /// Our own offer: everything that we can do, under the numbers that it has in this session.
     pub fn offer(&mut self) -> String {
+        self.offer_in(Direction::SendRecv)
+    }
+
+    /// The same that puts the other side on hold (RFC 3264 section 8.4).
+    pub fn hold(&mut self) -> String {
+        self.offer_in(Direction::SendOnly)
+    }
+
+    fn offer_in(&mut self, direction: Direction) -> String {
         let numbers = self.session.numbers.all(&self.terms.codecs);
         let keys = self.terms.keys.iter().filter(|_| self.session.sealed);
         let crypto: Vec<Crypto> = (1..)
@@ -195,7 +204,7 @@ impl Negotiator {
                 key: key.clone(),
             })
             .collect();
-        let offer = self.write(&numbers, &crypto, DEFAULT_PTIME_MS, Direction::SendRecv);
+        let offer = self.write(&numbers, &crypto, DEFAULT_PTIME_MS, direction);
         self.offered = Some(numbers);
         offer
     }

@@ -2,6 +2,7 @@
 
 mod air;
 mod calls;
+mod certified;
 mod dialled;
 mod phone;
 mod rooms;

@@ -1,6 +1,6 @@
 //! What happens to calls.
 
-use crate::message::{Headers, Status};
+use crate::message::{Headers, Method, Status};
 
 /// A call of one endpoint; no number is given twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,6 +44,14 @@ pub enum CallEvent {
     },
     /// The other side asks us to call somebody else (RFC 3515): [`refer_answer`](crate::Endpoint::refer_answer).
     Refer(ReferTo),
+    /// A response to a request of ours, of a call that is [watched](crate::CallTerms::watched): 100 to the INVITE, and the
+    /// final one to all others. [`CallEvent::Progress`] and the like tell the rest.
+    Replied {
+        /// Of the request.
+        method: Method,
+        /// 100, or 200 to 699.
+        status: Status,
+    },
     /// How far the other side's call of our REFER is: the status of its INVITE.
     ReferProgress(Status),
     /// It is over. Nothing follows.

@@ -85,6 +85,7 @@ impl Call {
             local: None,
             hang_up_after_ack: None,
             mark: ctx.mark.clone(),
+            last: None,
             authority: None,
             terms,
             clients: Vec::new(),

@@ -110,6 +110,8 @@ pub(crate) struct Call {
     /// What answers challenges, where there are credentials.
     authority: Option<Box<Authority>>,
     terms: CallTerms,
+    /// How it has ended, as long as that is not told.
+    last: Option<CallEnd>,
     /// Our transactions that are not over, and what they are for.
     clients: Vec<(ClientId, Purpose)>,
 }
@@ -275,7 +277,8 @@ impl Call {
                 self.end(ctx, end);
             }
             // Who does not answer these may still talk.
-            Purpose::Bye | Purpose::Info | Purpose::Notify => {}
+            Purpose::Bye => self.tell_end(ctx),
+            Purpose::Info | Purpose::Notify => {}
             Purpose::Refer => self.refer_failed(ctx, Status::REQUEST_TIMEOUT),
             Purpose::Prack if self.state != State::Early => {}
             Purpose::Prack | Purpose::Modify | Purpose::Ping => {
@@ -325,6 +328,7 @@ impl Call {
             return;
         }
         let purpose = self.clients.iter().find(|(c, _)| *c == id).map(|(_, p)| *p);
+        self.tell_reply(ctx, purpose, response);
         match purpose {
             Some(Purpose::Invite) => self.invite_response(ctx, response, hop),
             Some(Purpose::Modify) => self.modify_response(ctx, response, hop),
@@ -337,6 +341,27 @@ impl Call {
             }
             // A PRACK of ours has no offer, so that its 2xx has no answer; refused, it leaves the INVITE to end by itself.
             Some(Purpose::Ping | Purpose::Prack | Purpose::Bye | Purpose::Info | Purpose::Notify) | None => {}
+        }
+        if purpose == Some(Purpose::Bye) && !response.status.is_provisional() {
+            self.tell_end(ctx);
+        }
+    }
+
+    /// Of a call that is watched: what it says to a request of ours.
+    fn tell_reply(&self, ctx: &mut Context<'_>, purpose: Option<Purpose>, response: &Response) {
+        let (of_invite, status) = (purpose == Some(Purpose::Invite), response.status);
+        let told = match of_invite {
+            true => status == Status::TRYING,
+            false => purpose.is_some() && !status.is_provisional(),
+        };
+        let over = self.state == State::Ended && self.last.is_none();
+        if let Some(cseq) = response
+            .headers
+            .cseq()
+            .filter(|_| self.terms.watched && told && !over)
+        {
+            let method = cseq.method.clone();
+            ctx.tell(self.key, CallEvent::Replied { method, status });
         }
     }
 
@@ -428,7 +453,18 @@ impl Call {
         self.modification = None;
         self.timer = None;
         self.local = None;
-        ctx.tell(self.key, CallEvent::Ended(end));
+        self.last = Some(end);
+        let said_bye = self.clients.iter().any(|(_, purpose)| *purpose == Purpose::Bye);
+        if !(self.terms.watched && said_bye) {
+            self.tell_end(ctx);
+        }
+    }
+
+    /// Nothing is told after it.
+    fn tell_end(&mut self, ctx: &mut Context<'_>) {
+        if let Some(end) = self.last.take() {
+            ctx.tell(self.key, CallEvent::Ended(end));
+        }
     }
 }
 

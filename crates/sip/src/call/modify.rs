@@ -35,6 +35,19 @@ impl Call {
         Ok(())
     }
 
+    /// Refreshes the session before its time.
+    pub(crate) fn refresh_now(&mut self, ctx: &mut Context<'_>) -> Result<(), CallError> {
+        match self.state {
+            State::Ended => Err(CallError::Over),
+            State::Confirmed if self.is_modifying() => Err(CallError::OfferPending),
+            State::Confirmed => {
+                self.refresh(ctx);
+                Ok(())
+            }
+            State::Early | State::Answered => Err(CallError::State),
+        }
+    }
+
     /// Refreshes the session (RFC 4028 section 7.4): by UPDATE where the other side has it, which touches no media.
     pub(super) fn refresh(&mut self, ctx: &mut Context<'_>) {
         if self.state != State::Confirmed || self.is_modifying() {

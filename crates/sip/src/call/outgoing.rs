@@ -75,6 +75,7 @@ impl Call {
             terms,
             hang_up_after_ack: None,
             mark: None,
+            last: None,
             clients: Vec::new(),
         };
         let client = call.send_by(ctx, request.clone(), hop.clone(), Purpose::Invite);

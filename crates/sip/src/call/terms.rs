@@ -9,6 +9,9 @@ pub struct CallTerms {
     pub timers: SessionTimers,
     /// Reliable provisional responses (RFC 3262).
     pub reliable: Reliable,
+    /// What the other side answers to requests of ours is told ([`CallEvent::Replied`](crate::CallEvent::Replied)), and
+    /// the end of the call not before it has answered our BYE: for those who look how it behaves.
+    pub watched: bool,
 }
 
 /// Session timers of a call (RFC 4028).

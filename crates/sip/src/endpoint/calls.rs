@@ -83,6 +83,14 @@ impl Endpoint {
         self.act(now, call, |c, ctx| c.offer(ctx, offer))
     }
 
+    /// Refreshes the session of a call that is up (RFC 4028 section 7.4) before its time.
+    ///
+    /// # Errors
+    /// [`CallError::OfferPending`] while an offer is under way.
+    pub fn refresh(&mut self, now: Instant, call: CallKey) -> Result<(), CallError> {
+        self.act(now, call, |c, ctx| c.refresh_now(ctx))
+    }
+
     /// Answers the other side's offer, or gives the one that it wants.
     ///
     /// # Errors

@@ -8,7 +8,16 @@ fn granted(timers: SessionTimers, more: &str) -> Option<String> {
     let mut wire = Wire::udp();
     let call = ringing(&mut wire, more, OFFER);
     let reliable = Reliable::Supported;
-    wire.act(|e, _| e.set_terms(call, CallTerms { timers, reliable }));
+    wire.act(|e, _| {
+        e.set_terms(
+            call,
+            CallTerms {
+                timers,
+                reliable,
+                ..CallTerms::default()
+            },
+        )
+    });
     wire.act(|e, now| e.answer(now, call, Some(ANSWER.into()), &none()))
         .unwrap();
     let ok = wire.next_response();

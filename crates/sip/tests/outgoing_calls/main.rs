@@ -11,6 +11,7 @@ mod early;
 mod inviting;
 mod talking;
 mod terms;
+mod watched;
 
 use common::wire::{PEER, Wire, request, respond};
 use common::{ANSWER, OFFER};

@@ -60,7 +60,11 @@ fn an_invite_says_what_the_call_wants() {
             [Some("replaces"), None, None, None],
         ),
     ] {
-        let (_, _, invite) = invited(CallTerms { timers, reliable });
+        let (_, _, invite) = invited(CallTerms {
+            timers,
+            reliable,
+            ..CallTerms::default()
+        });
         assert_eq!(said(&invite), says);
     }
 }
@@ -70,6 +74,7 @@ fn a_call_without_session_timers_is_not_refreshed_and_its_offers_ask_for_none() 
     let (mut wire, key, invite) = invited(CallTerms {
         timers: SessionTimers::Off,
         reliable: Reliable::Supported,
+        watched: false,
     });
     let more = format!("{CONTACT}Allow: UPDATE\r\n");
     wire.send(&respond(&invite, 200, "t1", &more, ANSWER));
