@@ -1,5 +1,6 @@
 //! Sounds for tests and their measurement.
 
+use omnigate_audio::codec::Codec;
 use omnigate_audio::g711::Law;
 use omnigate_audio::opus::{Decoder, Encoder, EncoderSettings, MAX_PACKET_BYTES};
 use std::f64::consts::TAU;
@@ -81,6 +82,13 @@ pub fn speech(rate_hz: u32) -> Vec<i16> {
     pcm
 }
 
+/// Speech again and again at `rate_hz`, with a second between: so many takes.
+pub fn takes(count: usize, rate_hz: u32) -> Vec<i16> {
+    let mut clip = speech(rate_hz);
+    clip.resize(clip.len() + rate_hz as usize, 0);
+    clip.repeat(count)
+}
+
 /// `speech` at 8 kHz after the codecs on its way and nothing else.
 pub fn codecs_only(way: Way) -> Vec<i16> {
     match way {
@@ -98,14 +106,20 @@ fn g711(pcm: &[i16]) -> Vec<i16> {
 
 /// Through Opus at `rate_hz` and out at 8 kHz.
 fn opus(pcm: &[i16], rate_hz: u32, bitrate: u32, complexity: u8) -> Vec<i16> {
+    through_opus(pcm, (rate_hz, 8_000), bitrate, complexity)
+}
+
+/// Through Opus from one rate to another, Hz.
+fn through_opus(pcm: &[i16], (rate_hz, out_hz): (u32, u32), bitrate: u32, complexity: u8) -> Vec<i16> {
     let settings = EncoderSettings {
         bitrate,
         complexity,
         ..EncoderSettings::default()
     };
     let mut encoder = Encoder::new(rate_hz, settings).unwrap();
-    let mut decoder = Decoder::new(8_000).unwrap();
-    let (mut packet, mut frame, mut out) = ([0; MAX_PACKET_BYTES], [0; 160], Vec::new());
+    let mut decoder = Decoder::new(out_hz).unwrap();
+    let (mut packet, mut out) = ([0; MAX_PACKET_BYTES], Vec::new());
+    let mut frame = vec![0; out_hz as usize / 50];
     // Two frames more than there are, for what the codec holds back.
     let mut pcm = pcm.to_vec();
     pcm.resize(pcm.len() + rate_hz as usize / 25, 0);
@@ -117,12 +131,40 @@ fn opus(pcm: &[i16], rate_hz: u32, bitrate: u32, complexity: u8) -> Vec<i16> {
     out
 }
 
+/// `speech` at 16 kHz after G.722 and Opus, the codecs between a wideband telephone and an app, and nothing else.
+pub fn wideband_codecs_only(way: Way) -> Vec<i16> {
+    let g722 = |pcm: &[i16]| {
+        let mut encoder = Codec::G722.encoder(16_000, EncoderSettings::default()).unwrap();
+        let mut decoder = Codec::G722.decoder(16_000).unwrap();
+        let (mut codes, mut out) = ([0; 320], Vec::new());
+        for frame in pcm.chunks_exact(320) {
+            let (length, mut heard) = (encoder.encode(frame, &mut codes).unwrap(), [0; 320]);
+            decoder.decode(&codes[..length], &mut heard).unwrap();
+            out.extend_from_slice(&heard);
+        }
+        out
+    };
+    match way {
+        Way::ToApp => through_opus(&g722(&speech(16_000)), (16_000, 16_000), 24_000, 5),
+        Way::ToPhone => g722(&through_opus(&speech(48_000), (48_000, 16_000), 32_000, 9)),
+    }
+}
+
 /// Narrowband PESQ of the median of up to `takes` whole takes of `speech` somewhere in `heard` (8 kHz); files go to `dir`.
 pub fn pesq(dir: &Path, name: &str, heard: &[i16], takes: u32) -> f64 {
+    score(dir, name, (heard, 8_000), takes)
+}
+
+/// Wideband PESQ (P.862.2) of the same at 16 kHz.
+pub fn wideband_pesq(dir: &Path, name: &str, heard: &[i16], takes: u32) -> f64 {
+    score(dir, name, (heard, 16_000), takes)
+}
+
+fn score(dir: &Path, name: &str, (heard, rate_hz): (&[i16], u32), takes: u32) -> f64 {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (reference, degraded) = (dir.join("speech.wav"), dir.join(format!("{name}.wav")));
-    omnigate_audio::wav::write(&reference, &speech(8_000), 8_000).unwrap();
-    omnigate_audio::wav::write(&degraded, heard, 8_000).unwrap();
+    omnigate_audio::wav::write(&reference, &speech(rate_hz), rate_hz).unwrap();
+    omnigate_audio::wav::write(&degraded, heard, rate_hz).unwrap();
     let output = Command::new(root.join(".test/venv/bin/python"))
         .arg(root.join("tests/e2e/rig/quality.py"))
         .args([&reference, &degraded])

@@ -48,6 +48,11 @@ impl Exchange {
         self.sip.local_addr().unwrap()
     }
 
+    /// Of its side of all dialogs.
+    fn tag(&self) -> String {
+        format!("there{}", self.address().port())
+    }
+
     /// The settings of a trunk whose calls go to these gateways, and of the service that makes them.
     pub fn trunk(gateways: &[String], more: &str) -> String {
         format!(
@@ -134,13 +139,13 @@ fn field<'a>(message: &'a str, name: &str) -> &'a str {
 }
 
 /// The fields that a response takes over from its request.
-fn head(request: &str, status: u16) -> String {
+fn head(request: &str, status: u16, tag: &str) -> String {
     let via: Vec<&str> = request.lines().filter(|line| line.starts_with("Via:")).collect();
     let to = field(request, "To:");
     let tag = if to.contains(";tag=") || status == 100 {
-        ""
+        String::new()
     } else {
-        ";tag=there"
+        format!(";tag={tag}")
     };
     format!(
         "SIP/2.0 {status} Words\r\n{}\r\n{}\r\n{to}{tag}\r\n{}\r\n{}\r\n",
@@ -165,7 +170,7 @@ impl Ringing<'_> {
 
     /// A response to the INVITE; `more` are header lines.
     pub fn respond(&self, status: u16, more: &str) {
-        let head = head(&self.invite, status);
+        let head = head(&self.invite, status, &self.exchange.tag());
         let text = format!("{head}{more}Content-Length: 0\r\n\r\n");
         self.exchange.sip.send_to(text.as_bytes(), self.from).unwrap();
     }
@@ -178,7 +183,7 @@ impl Ringing<'_> {
 
     /// The same with these header lines.
     pub fn respond_with(&self, status: u16, more: &str) {
-        let (head, sdp) = (head(&self.invite, status), self.sdp());
+        let (head, sdp) = (head(&self.invite, status, &self.exchange.tag()), self.sdp());
         let text = format!(
             "{head}{more}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
             sdp.len()
@@ -189,7 +194,7 @@ impl Ringing<'_> {
     /// Waits for a request of the call at this gateway, and takes it.
     pub fn takes(&self, at: &Exchange, method: &str) -> String {
         let (from, request) = at.hear(method);
-        let ok = format!("{}Content-Length: 0\r\n\r\n", head(&request, 200));
+        let ok = format!("{}Content-Length: 0\r\n\r\n", head(&request, 200, &at.tag()));
         at.sip.send_to(ok.as_bytes(), from).unwrap();
         request
     }
@@ -274,7 +279,10 @@ impl Ringing<'_> {
     /// Waits for CANCEL, and says so.
     pub fn is_cancelled(&self) {
         let (from, cancel) = self.exchange.hear("CANCEL");
-        let ok = format!("{}Content-Length: 0\r\n\r\n", head(&cancel, 200));
+        let ok = format!(
+            "{}Content-Length: 0\r\n\r\n",
+            head(&cancel, 200, &self.exchange.tag())
+        );
         self.exchange.sip.send_to(ok.as_bytes(), from).unwrap();
         self.refuses(487, "");
     }
@@ -282,7 +290,10 @@ impl Ringing<'_> {
     /// Waits for BYE, and says so; its Reason.
     pub fn is_hung_up(&self) -> String {
         let (from, bye) = self.exchange.hear("BYE");
-        let ok = format!("{}Content-Length: 0\r\n\r\n", head(&bye, 200));
+        let ok = format!(
+            "{}Content-Length: 0\r\n\r\n",
+            head(&bye, 200, &self.exchange.tag())
+        );
         self.exchange.sip.send_to(ok.as_bytes(), from).unwrap();
         field(&bye, "Reason:").to_owned()
     }
@@ -327,12 +338,16 @@ impl Ringing<'_> {
         let number = self.number.get() + 1;
         self.number.set(number);
         let request = format!(
-            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{method}{number}.{}\r\n{};tag=there\r\n{}\r\n{}\r\nCSeq: {number} {method}\r\nContact: <sip:there@{own}>\r\n{more}Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{method}{number}.{}\r\n{};tag={}\r\n{}\r\n{}\r\nCSeq: {number} {method}\r\nContact: <sip:there@{own}>\r\n{more}Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
             self.rtp.local_addr().unwrap().port(),
             turned("To:", "From"),
+            self.exchange.tag(),
             turned("From:", "To"),
             field(&self.invite, "Call-ID:"),
         );
-        self.exchange.sip.send_to(request.as_bytes(), self.from).unwrap();
+        // There may be a proxy on the way that does not stay in it.
+        let host = uri.split(['@', ';']).nth(1).unwrap();
+        let to: SocketAddr = host.parse().unwrap();
+        self.exchange.sip.send_to(request.as_bytes(), to).unwrap();
     }
 }

@@ -37,6 +37,12 @@ impl Pjsip {
         self.says.wait_for(event)
     }
 
+    /// The same within a time of its own.
+    pub fn within(&self, event: &str, limit: Duration) -> String {
+        let said = self.says.within(event, limit);
+        said.unwrap_or_else(|said| panic!("no `{event}` within {limit:?}: {said:?}"))
+    }
+
     pub fn order(&mut self, command: &str) {
         writeln!(self.child.stdin.as_mut().unwrap(), "{command}").unwrap();
     }

@@ -46,7 +46,7 @@ pub fn call(service: &Service, app: &Tab<'_>, hertz: f64) -> Phone {
 }
 
 /// A file that a webhook names: its bytes, compared with what the webhook says.
-fn file(service: &Service, post: &Post, file: &Value) -> Vec<u8> {
+pub fn file(service: &Service, post: &Post, file: &Value) -> Vec<u8> {
     let url = file["url"].as_str().unwrap();
     let prefix = format!("http://{}", service.http);
     let path = url

@@ -17,6 +17,7 @@ loadmodule "usrloc.so"
 loadmodule "registrar.so"
 loadmodule "auth.so"
 modparam("registrar", "max_expires", 10)
+modparam("registrar", "use_path", 1)
 "#;
 pub const BEGIN: &str = r#"
     if (is_method("REGISTER")) {
@@ -199,6 +200,33 @@ fn of_several_registrars_the_next_is_asked_when_one_is_not_there() {
     service.until("it is registered", || is_registered(&service));
     sipp(&service, "proxied").through(carrier.address).passes();
     assert_eq!(service.last_reason(), "caller_hung_up");
+}
+
+/// RFC 3327: calls come back by the edge that the registration went through.
+#[test]
+fn calls_come_in_by_the_edge_that_it_registers_through() {
+    let carrier = Carrier::start();
+    let inside = format!(
+        r#"
+    if (is_method("REGISTER")) {{ add_path(); $du = "sip:{}"; t_relay(); exit; }}
+    loose_route();
+    record_route();
+    t_relay();
+"#,
+        carrier.address
+    );
+    let at = free_port();
+    let edge = Kamailio::with(&carrier.dir.join("edge"), at, "loadmodule \"path.so\"\n", &inside);
+    let service = Service::start(&format!(
+        "[[trunk]]\nname = \"carrier\"\nallow = []\nmedia = [\"127.0.0.0/8\"]\n[trunk.register]\nregistrar = \"sip:{}\"\ndomain = \"carrier.example\"\nuser = \"{NUMBER}\"\npassword = \"secret\"\n",
+        edge.address
+    ));
+    service.until("it is registered", || is_registered(&service));
+    // The registrar may not reach the service but by the edge: nobody else's calls are taken.
+    sipp(&service, "proxied").through(carrier.address).passes();
+    assert_eq!(service.last_reason(), "caller_hung_up");
+    let source = service.calls()[0]["source"].as_str().unwrap().to_owned();
+    assert_eq!(source, edge.address.to_string());
 }
 
 /// Another trunk may be called from anywhere, with a password: that is not asked of the registrar.

@@ -1,8 +1,8 @@
 //! Phones and apps on the published SDKs in a real browser, by what each of them hears.
 
-use crate::audio::{Way, assert_hears, codecs_only, level_at, pesq, speech, tone};
+use crate::audio::{Way, assert_hears, codecs_only, level_at, pesq, takes, tone};
 use crate::browser::{Browser, Sdk, Tab};
-use crate::busy::{Seen, Watch};
+use crate::busy::{Seen, Watch, as_good_as_its_codecs};
 use crate::harness::{Phone, Service};
 use crate::lossy::TcpPath;
 use crate::softphone::Softphone;
@@ -11,8 +11,6 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 
 const TRUNK: &str = "07012345678";
-/// Calls whose quality is measured on a machine that is busy each time.
-const MOST_CALLS: u32 = 8;
 
 fn english() -> Service {
     Service::start("ivr.language = \"en\"\nivr.ring_seconds = 30\n")
@@ -302,24 +300,16 @@ fn an_app_whose_tab_is_closed_hangs_up_the_phone() {
 /// how busy the machine was since they were connected.
 fn quality_of_a_call(browser: &Browser, service: &Service) -> (f64, f64, Seen) {
     let app = browser.app(service, Sdk::TypeScript, "bob");
-    let mut says = Vec::new();
-    let clip = speech(8_000);
-    for _ in 0..6 {
-        says.extend_from_slice(&clip);
-        says.resize(says.len() + 8_000, 0);
-    }
-    let caller = Caller::saying(service, "01099998888", &app.sip_number(None), &says);
+    let caller = Caller::saying(service, "01099998888", &app.sip_number(None), &takes(6, 8_000));
     app.event("RINGING_EVENT", json!({}));
     // A stall while they are connected makes the jitter buffers longer for a while.
     let watch = Watch::start();
     app.run("await sdk.answerCall()");
     app.event("CONNECTED_EVENT", json!({}));
-    let mut saying = speech(48_000);
-    saying.resize(saying.len() + 48_000, 0);
-    let bytes: Vec<u8> = saying.repeat(3).iter().flat_map(|s| s.to_le_bytes()).collect();
+    let bytes: Vec<u8> = takes(3, 48_000).iter().flat_map(|s| s.to_le_bytes()).collect();
     app.speak(&bytes);
     // Once more than what is repeated: three whole clips are in there wherever it begins, and one of them may be spoilt.
-    let by_app = app.listen(4.0 * (clip.len() as f64 / 8_000.0 + 1.0));
+    let by_app = app.listen(takes(4, 8_000).len() as f64 / 8_000.0);
     let seen = watch.end();
     let (by_phone, _) = caller.hang_up();
     let score = |name: &str, heard: &[i16], takes| pesq(&service.dir, name, heard, takes);
@@ -339,16 +329,7 @@ fn speech_sounds_as_good_as_its_codecs_allow_both_ways() {
         limit("codecs-app", Way::ToApp),
         limit("codecs-phone", Way::ToPhone),
     );
-    // A machine that others keep busy makes sound worse, never better: what it has spoilt is measured again.
-    for call in 1..=MOST_CALLS {
-        let (to_app, to_phone, seen) = quality_of_a_call(&browser, &service);
-        let told = format!(
-            "PESQ of call {call}: phone to app {to_app:.3} (codecs alone {limit_app:.3}), app to phone {to_phone:.3} (codecs alone {limit_phone:.3}), {seen:?}"
-        );
-        println!("{told}");
-        if to_app >= limit_app - 0.15 && to_phone >= limit_phone - 0.15 {
-            return;
-        }
-        assert!(seen.busy() && call < MOST_CALLS, "{told}");
-    }
+    as_good_as_its_codecs("a telephone that calls", (limit_app, limit_phone), || {
+        quality_of_a_call(&browser, &service)
+    });
 }

@@ -41,6 +41,11 @@ impl Sipp<'_> {
         self
     }
 
+    /// In place of a minute.
+    pub fn for_at_most(self, limit: &str) -> Self {
+        self.with(&["-timeout", limit])
+    }
+
     pub fn tcp(mut self) -> Self {
         self.tcp = true;
         self.with(&["-t", "t1"])

@@ -1,4 +1,5 @@
-"""Prints the narrowband PESQ score (ITU-T P.862) of REFERENCE as found in DEGRADED, WAV files at 8 kHz.
+"""Prints the PESQ score of REFERENCE as found in DEGRADED, WAV files: at 8 kHz the narrowband one (ITU-T P.862), at 16 kHz the
+wideband one (P.862.2).
 
 Of up to TAKES repetitions those count that are there as a whole (the recording cuts the first and the last); their
 median is the score, the lower one of two.
@@ -10,13 +11,14 @@ import wave
 import numpy
 import pesq
 
-RATE = 8000
+MODES = {8000: "nb", 16000: "wb"}
 
 
 def read(path):
     with wave.open(path) as file:
-        assert file.getframerate() == RATE and file.getnchannels() == 1
-        return numpy.frombuffer(file.readframes(file.getnframes()), dtype=numpy.int16).astype(numpy.float64)
+        assert file.getnchannels() == 1
+        samples = numpy.frombuffer(file.readframes(file.getnframes()), dtype=numpy.int16)
+        return file.getframerate(), samples.astype(numpy.float64)
 
 
 def correlation(reference, degraded):
@@ -26,7 +28,8 @@ def correlation(reference, degraded):
     return numpy.fft.irfft(spectrum, size)[: max(1, len(degraded) - len(reference) + 1)]
 
 
-reference, degraded, takes = read(sys.argv[1]), read(sys.argv[2]), int(sys.argv[3])
+(rate, reference), (same, degraded), takes = read(sys.argv[1]), read(sys.argv[2]), int(sys.argv[3])
+assert rate == same
 matches = correlation(reference, degraded)
 best = float(numpy.max(matches))
 scores = []
@@ -36,7 +39,7 @@ for _ in range(takes):
     if scores and matches[start] < 0.8 * best:
         break
     found = degraded[start : start + len(reference)]
-    scores.append(pesq.pesq(RATE, reference[: len(found)], found, "nb"))
+    scores.append(pesq.pesq(rate, reference[: len(found)], found, MODES[rate]))
     # The next take is another one.
     half = len(reference) // 2
     matches[max(0, start - half) : start + half] = 0
