@@ -1,7 +1,7 @@
 //! Measures a running service with test phones and apps: `cargo run --release --example measure [PART]`,
 //! PART being `floor`, `menu`, `phones`, `pairs`, `apps`, `delay`,
-//! `signaling`, `video`, `recording`, `flood`, `crowd` or `sip` (with `answer`, `fast`, `pace` or `memory` for a part of that);
-//! without it all.
+//! `signaling`, `video`, `recording`, `flood`, `crowd`, `trunks` or `sip` (with `answer`, `fast`, `pace` or `memory` for a part
+//! of that); without it all.
 //!
 //! CPU is that of the service's process alone (`/proc/PID/stat`), memory its resident set; the phones are
 //! `omnigate phone` processes on the same machine, the apps are threads of this program.
@@ -20,6 +20,7 @@ mod peer;
 mod recording;
 mod signaling;
 mod sip;
+mod trunks;
 mod video;
 
 use app::{App, Loop, Session};
@@ -54,6 +55,9 @@ fn main() {
         .join("omnigate");
     if let ["sip", parts @ ..] = &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         return sip::measure(&program, parts);
+    }
+    if arguments.first().is_some_and(|part| part == "trunks") {
+        return trunks::measure(&program, Duration::from_secs(300));
     }
     let dir = std::env::temp_dir().join(format!("omnigate-measure-{}", std::process::id()));
     let text = format!(
@@ -135,6 +139,7 @@ fn main() {
     std::fs::remove_dir_all(dir).unwrap();
     if arguments.is_empty() {
         sip::measure(&program, &[]);
+        trunks::measure(&program, Duration::from_secs(300));
     }
 }
 
