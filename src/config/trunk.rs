@@ -8,7 +8,7 @@ use super::register::Register;
 use super::section::{Check, join, section, sections};
 use super::service::Service;
 use super::sip::{Sip, SipTransport};
-use super::srtp::Srtp;
+use super::srtp::{Srtp, SrtpKeys, check_keys};
 use super::terms::{CalledField, CallerField, EarlyMediaRule, ReliableRule, Session};
 use super::tls::TrunkTls;
 use ipnet::IpNet;
@@ -33,6 +33,8 @@ section! {
         codecs: Vec<TrunkCodec> = vec![TrunkCodec(Codec::Pcma), TrunkCodec(Codec::Pcmu)];
         /// Whether media are sealed (SRTP).
         srtp: Srtp = Srtp::default();
+        /// How their keys come, the preferred way first.
+        srtp_keys: Vec<SrtpKeys> = vec![SrtpKeys::Sdes];
         /// Numbers that may be dialled; a trailing `*` stands for any rest; empty: any number.
         numbers: Vec<String> = Vec::new();
         /// Numbering plan, ISO code.
@@ -159,6 +161,7 @@ impl Check for Trunk {
             }
         }
         check_codecs(&self.codecs, &join(path, "codecs"), faults);
+        check_keys(&self.srtp_keys, &join(path, "srtp_keys"), faults);
         if self.allow.is_empty()
             && self.register.registrar.is_empty()
             && self.tls.peer.is_empty()
