@@ -79,7 +79,7 @@ pub(super) fn check_keys(keys: &[SrtpKeys], path: &str, faults: &mut Faults) {
 #[cfg(test)]
 mod tests {
     use super::SrtpKeys;
-    use crate::config::load_text;
+    use crate::config::{load_text, warnings};
 
     #[test]
     fn keys_come_in_an_order_and_a_list_of_no_use_names_the_fix() {
@@ -90,6 +90,12 @@ mod tests {
         assert_eq!(keys("srtp_keys = \"dtls\"").unwrap(), [SrtpKeys::Dtls]);
         let both = keys("srtp_keys = [\"dtls\", \"sdes\"]").unwrap();
         assert_eq!(both, [SrtpKeys::Dtls, SrtpKeys::Sdes]);
+        for (srtp, told) in [("off", true), ("optional", false)] {
+            let line = format!("[[trunk]]\nsrtp = \"{srtp}\"\nsrtp_keys = [\"dtls\"]");
+            let all = warnings(&load_text(&line, []).unwrap());
+            let of_keys = all.iter().find(|one| one.key == "trunk[0].srtp_keys");
+            assert_eq!(of_keys.is_some(), told, "{srtp}");
+        }
         for (line, fault) in [
             (
                 "srtp_keys = []",

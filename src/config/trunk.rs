@@ -16,6 +16,7 @@ use omnigate_audio::codec::Codec;
 use omnigate_number::{Country, NumberPattern, PhoneNumber};
 use omnigate_omnitalk::RecordPolicy;
 use omnigate_room::Secret;
+use omnigate_sip::sdes::Secrecy;
 
 section! {
     /// One `[[trunk]]`.
@@ -327,6 +328,12 @@ pub(super) fn warn(trunks: &[Trunk], warnings: &mut Faults) {
             warnings.add(
                 &format!("trunk[{i}].media"),
                 format!("{all} lets everybody send the media of a call; name the networks of the carrier"),
+            );
+        }
+        if trunk.srtp.0 == Secrecy::Off && trunk.srtp_keys != Trunk::default().srtp_keys {
+            warnings.add(
+                &format!("trunk[{i}].srtp_keys"),
+                "does nothing: trunk.srtp is off; set it to optional or required",
             );
         }
         for first in trunks.iter().take(i) {

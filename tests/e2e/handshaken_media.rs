@@ -304,6 +304,7 @@ fn a_telephone_whose_certificate_is_not_that_of_its_fingerprint_is_hung_up_on_wi
         );
         assert_eq!((heard.opened, heard.others), (0, 0), "nothing was sent to it");
         assert_eq!(service.last_reason(), "no_keys");
+        assert!(service.get("/api/v1/trunks").1.contains("no_keys"));
         assert!(
             service
                 .log()
@@ -332,6 +333,10 @@ fn an_invite_without_an_offer_gets_ours_and_its_answer_is_followed() {
         let (heard, bye) = phone.speaks(&ok, role, |heard| heard.opened > 50);
         assert!(bye.is_none() && heard.opened > 50, "{bye:?}");
         assert_eq!(heard.others, 0, "nothing came but what its keys open");
+        let keys = heard.keys.unwrap();
+        for key in [keys.send, keys.receive].map(|key| key.to_base64()) {
+            assert!(!service.log().contains(&key), "a key is in the log");
+        }
         service.until("it is heard", || {
             service.metric("omnigate_rtp_received_packets_total") > 10.0
         });

@@ -1,6 +1,9 @@
 //! Why there are no keys.
 
-use crate::LIMIT;
+use std::time::Duration;
+
+/// How long a handshake may take.
+pub const LIMIT: Duration = Duration::from_secs(10);
 
 /// Why a handshake has ended without keys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

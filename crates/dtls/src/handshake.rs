@@ -1,7 +1,8 @@
 //! One handshake, to its keys or its failure.
 
+use crate::failure::{Failure, LIMIT};
+use crate::identity::Identity;
 use crate::screen::{MAX_MESSAGE, Screened, screen};
-use crate::{Failure, Identity};
 use dimpl::{Dtls, Output, SrtpProfile};
 use omnigate_srtp::{Fingerprint, Keys, MasterKey, Role, Suite};
 use std::fmt;
@@ -9,8 +10,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// How long a handshake may take.
-pub const LIMIT: Duration = Duration::from_secs(10);
 /// How long it may go on after an alert that anybody may have sent.
 const AFTER_ALERT: Duration = Duration::from_secs(2);
 /// So long after its end the last flight is sent again to a client that has not heard it (RFC 6347 section 4.2.4); a client

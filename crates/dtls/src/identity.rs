@@ -4,6 +4,11 @@ use dimpl::{Config, DtlsCertificate};
 use omnigate_srtp::{Fingerprint, HashFunction};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// So long a flight is waited for before ours is sent again; then twice as long, and so on. A second (RFC 6347 section 4.2.4.1) is
+/// long for somebody who has a telephone at his ear.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 /// A certificate with its key, signed by itself: its fingerprint is what counts.
 #[derive(Clone)]
@@ -25,7 +30,11 @@ impl Identity {
     pub fn new() -> Option<Identity> {
         let certificate = dimpl::certificate::generate_self_signed_certificate().ok()?;
         // Who sends is known by SDP before a handshake begins, and each is bounded, so nobody has to be asked for a cookie.
-        let config = Config::builder().use_server_cookie(false).build().ok()?;
+        let config = Config::builder()
+            .use_server_cookie(false)
+            .flight_start_rto(FIRST_WAIT)
+            .build()
+            .ok()?;
         Some(Identity {
             fingerprint: Fingerprint::of(HashFunction::Sha256, &certificate.certificate),
             certificate,

@@ -25,7 +25,7 @@ mod handshake;
 mod identity;
 mod screen;
 
-pub use failure::Failure;
-pub use handshake::{Handshake, LIMIT, Outcome};
+pub use failure::{Failure, LIMIT};
+pub use handshake::{Handshake, Outcome};
 pub use identity::Identity;
 pub use screen::is_dtls;

@@ -1,17 +1,20 @@
 //! Offer and answer (RFC 3264) for one audio stream.
 
 mod numbers;
+mod refusal;
 mod sealing;
+mod terms;
 
-use crate::keying::{KeyWay, Keying};
+pub use refusal::Refusal;
+pub use terms::MediaTerms;
+
+use crate::keying::Keying;
 use crate::sdes::Secrecy;
-use crate::sdp::{self, AudioLine, Description, Direction, MediaLine, Profile, SdpError};
+use crate::sdp::{self, AudioLine, Description, Direction, MediaLine, Profile};
 use numbers::Numbers;
 use omnigate_audio::codec::Codec;
-use omnigate_srtp::FingerprintError;
 use sealing::{Said, Sealing, Turn};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 /// Packet time used when the other side states none that we can send, milliseconds.
 pub const DEFAULT_PTIME_MS: u32 = 20;
@@ -23,28 +26,6 @@ pub struct LocalMedia {
     pub ip: IpAddr,
     /// Even RTP port; RTCP is on the next one.
     pub port: u16,
-}
-
-/// What this side wants of a session.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MediaTerms {
-    /// Codecs that may be used, the preferred one first: our order decides, not that of the other side's offer.
-    pub codecs: Arc<[Codec]>,
-    /// Whether media are sealed.
-    pub secrecy: Secrecy,
-    /// How their keys may come, the preferred way first. None: nothing is sealed.
-    pub ways: Arc<[KeyWay]>,
-}
-
-impl Default for MediaTerms {
-    /// G.711.
-    fn default() -> MediaTerms {
-        MediaTerms {
-            codecs: [Codec::Pcma, Codec::Pcmu].into(),
-            secrecy: Secrecy::Off,
-            ways: Arc::default(),
-        }
-    }
 }
 
 /// What both sides agreed on. What we send has the numbers of the other side's description, what we receive those of ours
@@ -94,40 +75,6 @@ impl Agreed {
         }
         self
     }
-}
-
-/// Why an offer or answer is refused: the status and the text of a Warning (RFC 3261 section 20.43).
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The body is no SDP: 400.
-    #[error("{0}")]
-    Malformed(#[from] SdpError),
-    /// No usable media line: 488 with warn-code 304 or 305.
-    #[error("offered {offered}; allowed {allowed}")]
-    NotAcceptable {
-        /// Warn-code: 304 media type not available, 305 incompatible media format.
-        code: u16,
-        /// What was offered.
-        offered: String,
-        /// What may be.
-        allowed: String,
-    },
-    /// Media would go in the clear, and must not: 488.
-    #[error("media must be sealed here: {0}")]
-    SealedOnly(
-        /// What is taken.
-        &'static str,
-    ),
-    /// Media could be sealed, but by whom cannot be told: 488.
-    #[error("{0}")]
-    Fingerprint(#[from] FingerprintError),
-    /// The media of the other side is at an address that ours cannot reach: 488 with warn-code 301, incompatible network
-    /// address formats.
-    #[error("media address {offered} is not of the address family of ours")]
-    AddressFamily {
-        /// What was offered.
-        offered: IpAddr,
-    },
 }
 
 /// One side's offer/answer state: its own description's identity and version, and what the session is made of.

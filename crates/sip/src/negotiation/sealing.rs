@@ -1,6 +1,7 @@
 //! How a session comes by its keys: what our descriptions say of it, and what is made of the other side's.
 
-use super::{MediaTerms, Refusal};
+use super::refusal::Refusal;
+use super::terms::MediaTerms;
 use crate::dtls::{Association, Setup, Written};
 use crate::keying::{KeyWay, Keying};
 use crate::sdes::{Crypto, Secrecy};
