@@ -148,6 +148,8 @@ fn talks(settings: &str, voice: &Voice, app: &Browser) -> ([f64; 2], Vec<Vec<u8>
     app.run("await sdk.answerCall()");
     app.event("CONNECTED_EVENT", json!({}));
     app.wait_for_tones(&[440.0]);
+    // The telephone listens as long.
+    let by_app = level_at(&app.listen(3.0), 48_000, 440.0);
     let sent = || service.metric("omnigate_rtp_sent_packets_total");
     phone.hold(true);
     service.until("nothing is sent any more", || {
@@ -158,7 +160,6 @@ fn talks(settings: &str, voice: &Voice, app: &Browser) -> ([f64; 2], Vec<Vec<u8>
     app.wait_for_silence(440.0);
     phone.hold(false);
     app.wait_for_tones(&[440.0]);
-    let by_app = level_at(&app.listen(2.0), 48_000, 440.0);
     app.run("await sdk.leave()");
     let heard = phone.until_hung_up();
     assert_eq!(service.last_reason(), "app_left");

@@ -301,12 +301,16 @@ impl Softphone {
             assert!(Instant::now() < until, "baresip does not end");
             std::thread::sleep(Duration::from_millis(20));
         }
-        let heard = std::fs::read_dir(&self.dir)
+        let mut heard: Vec<PathBuf> = std::fs::read_dir(&self.dir)
             .unwrap()
             .map(|entry| entry.unwrap().path())
-            .find(|path| path.to_string_lossy().ends_with("-dec.wav"))
-            .expect("baresip kept what it heard");
-        omnigate_audio::wav::read(heard, self.rate_hz).unwrap()
+            .filter(|path| path.to_string_lossy().ends_with("-dec.wav"))
+            .collect();
+        assert!(!heard.is_empty(), "baresip kept what it heard");
+        // After a hold it begins another file; their names have the time.
+        heard.sort();
+        let read = |path| omnigate_audio::wav::read(path, self.rate_hz).unwrap();
+        heard.into_iter().flat_map(read).collect()
     }
 }
 
