@@ -14,7 +14,7 @@ use crate::media::sound::shield::Shield;
 use omnigate_dtls::{Failure, Handshake, Identity, Outcome};
 use omnigate_sip::Agreed;
 use omnigate_sip::dtls::Association;
-use omnigate_srtp::{Fingerprint, Suite};
+use omnigate_srtp::{Fingerprint, Keys, Suite};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,6 +31,8 @@ pub(crate) struct Handshakes {
     media: Flow,
     /// None: reports share the port of the media.
     reports: Option<Flow>,
+    /// Keys of the reports, while those of the media are not there yet.
+    report_keys: Option<Keys>,
     /// Datagrams that may still come in this tick.
     left: u8,
     news: Option<News>,
@@ -69,6 +71,7 @@ impl Handshakes {
             remote: agreed.remote_rtp,
             media: flow(),
             reports: (!agreed.is_muxed()).then(flow),
+            report_keys: None,
             left: MOST_A_TICK,
             news: identity.is_none().then_some(News::Failed(Failure::NoIdentity)),
         }
@@ -125,7 +128,8 @@ impl Handshakes {
             && let Some(flow) = &mut self.reports
             && let Some(Ok(keys)) = flow.take(datagram, source, now, socket)
         {
-            shield.reports_keyed(&keys);
+            self.report_keys = Some(keys);
+            self.key_reports(shield);
         }
     }
 
@@ -154,13 +158,23 @@ impl Handshakes {
         if let Some(flow) = &mut self.reports
             && let Some(Ok(keys)) = flow.turn(to, now, socket)
         {
-            shield.reports_keyed(&keys);
+            self.report_keys = Some(keys);
+            self.key_reports(shield);
         }
     }
 
     /// Whether the port of RTCP is to be read in each tick.
     pub(crate) fn wants_reports(&self) -> bool {
         self.reports.as_ref().is_some_and(|flow| flow.handshake.is_some())
+    }
+
+    /// Reports go once the media do.
+    fn key_reports(&mut self, shield: &mut Shield) {
+        if !shield.waits()
+            && let Some(keys) = self.report_keys.take()
+        {
+            shield.reports_keyed(&keys);
+        }
     }
 
     fn may_come(&mut self) -> bool {
@@ -175,6 +189,7 @@ impl Handshakes {
             Some(Ok(keys)) => {
                 self.news = Some(News::Sealed(keys.send.suite()));
                 shield.keyed(&keys, self.reports.is_some());
+                self.key_reports(shield);
             }
             Some(Err(why)) => self.news = Some(News::Failed(why)),
         }

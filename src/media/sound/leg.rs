@@ -183,7 +183,9 @@ impl Leg {
             self.shield.wait();
             self.handshakes = Some(Box::new(Handshakes::new(association, agreed, now)));
         }
-        if let Some(handshakes) = self.handshakes.as_mut().filter(|_| association.due) {
+        // Who is held from the beginning is nowhere yet.
+        let due = association.due && !agreed.remote_rtp.ip().is_unspecified();
+        if let Some(handshakes) = self.handshakes.as_mut().filter(|_| due) {
             handshakes.begin(now);
         }
     }
