@@ -579,18 +579,6 @@ async fn next(sip: &mut Option<SipCall>) -> Option<SipEvent> {
     }
 }
 
-/// What the end of the SIP call is to a call that came in.
-pub(super) fn ended_by_sip(end: &SipEnd) -> CallEnd {
-    match end {
-        SipEnd::RemoteHungUp(_) => CallEnd::CallerHungUp,
-        SipEnd::Cancelled(_) => CallEnd::Cancelled,
-        SipEnd::Refused(status) => CallEnd::Invite(status.code()),
-        SipEnd::NoAck | SipEnd::NoPrack | SipEnd::NoAnswer => CallEnd::NoAck,
-        SipEnd::Unreachable | SipEnd::NoResponse | SipEnd::Lost | SipEnd::Expired => CallEnd::Lost,
-        _ => CallEnd::Fault,
-    }
-}
-
 /// Until then; for ever without a time.
 pub(super) async fn sleep_until(at: Option<Instant>) {
     match at {
