@@ -74,9 +74,9 @@ fn reports_of(to: SocketAddr) -> SocketAddr {
     SocketAddr::new(to.ip(), to.port() + 1)
 }
 
-/// A second of silence at most until the keys are there.
+/// Three seconds at most until the keys are there: a flight that came too early is sent again after one.
 fn shake_hands(bench: &mut Bench, phone: &Phone, line: &mut Line) -> Keys {
-    for _ in 0..50 {
+    for _ in 0..150 {
         if let Some(keys) = line.keys.clone() {
             return keys;
         }
