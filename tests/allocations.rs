@@ -13,8 +13,8 @@ use omnigate_audio::codec::{Codec, Encoder};
 use omnigate_audio::opus::EncoderSettings;
 use omnigate_room::{ParticipantId, RoomId};
 use omnigate_sip::Agreed;
-use omnigate_sip::sdes::Keys;
-use omnigate_srtp::{MasterKey, Sealer, Suite};
+use omnigate_sip::keying::Keying;
+use omnigate_srtp::{Keys, MasterKey, Sealer, Suite};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -61,9 +61,11 @@ fn phone(plane: &std::sync::Arc<MediaPlane>, room: RoomId, (codec, suite): (Code
         codec,
         payload_type: 96,
         receive: vec![(96, codec)],
-        srtp: key.clone().map(|key| Keys {
-            send: key.clone(),
-            receive: key,
+        srtp: key.clone().map(|key| {
+            Box::new(Keying::Sdes(Keys {
+                send: key.clone(),
+                receive: key,
+            }))
         }),
         ..agreed
     })

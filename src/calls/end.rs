@@ -70,6 +70,8 @@ pub enum CallEnd {
     Lost,
     /// No RTP from the caller for the configured time.
     NoMedia,
+    /// Media must be sealed, and no keys were agreed on: the handshake in their path has failed.
+    NoKeys,
     /// The drain time was over.
     Shutdown,
     /// A fault of our own.
@@ -85,7 +87,7 @@ impl CallEnd {
             | Unavailable | TooLong | Certified => Class::Normal,
             NoEntry | WrongNumber | TooManyGuesses | NoTrunk | Invite(_) | Overload | Unassigned | Barred
             | Rejected(_) | NotAllowed => Class::Refused,
-            LookUpFailed | NoAck | Lost | NoMedia | Shutdown | Fault | Congestion | Unreachable => {
+            LookUpFailed | NoAck | Lost | NoMedia | NoKeys | Shutdown | Fault | Congestion | Unreachable => {
                 Class::Failed
             }
         }
@@ -122,6 +124,7 @@ impl CallEnd {
             NoAck => "no_ack",
             Lost => "lost",
             NoMedia => "no_media",
+            NoKeys => "no_keys",
             Shutdown => "shutdown",
             Fault => "fault",
         }
@@ -147,6 +150,7 @@ impl CallEnd {
             Invite(status) => status,
             Overload | Shutdown => 503,
             NoAck | Lost | NoMedia => 408,
+            NoKeys => 488,
             LookUpFailed | Fault => 500,
         }
     }
@@ -170,7 +174,7 @@ impl CallEnd {
             Unreachable | NoTrunk => CallOver::Unreachable,
             TooLong => CallOver::TooLong,
             Lost => CallOver::CalleeLost,
-            NoMedia | NoAck => CallOver::NoAudio,
+            NoMedia | NoKeys | NoAck => CallOver::NoAudio,
             Shutdown => CallOver::Shutdown,
             Rejected(_) | Invite(_) | NoEntry | WrongNumber | TooManyGuesses | LookUpFailed | Fault => {
                 CallOver::Rejected

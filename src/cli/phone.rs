@@ -3,7 +3,7 @@
 use super::ears::Ears;
 use super::output::{Failure, complain, say};
 use super::phone_report::Report;
-use crate::config::{Settings, SipListen, SipTransport, Srtp, TrunkCodec};
+use crate::config::{Settings, SipListen, SipTransport, Srtp, SrtpKeys, TrunkCodec};
 use crate::gateway::{PhoneCall, PhonePlan, phone};
 use crate::media::{MediaPlane, MediaSettings};
 use crate::observe::{Health, Metrics};
@@ -66,6 +66,9 @@ pub(super) struct PhoneArguments {
     /// Whether its media are sealed (SRTP): off, optional or required.
     #[arg(long, value_name = "SRTP", default_value = "off")]
     srtp: Srtp,
+    /// How the keys of sealed media are agreed on, the preferred way first: sdes, dtls.
+    #[arg(long, value_name = "WAYS", value_delimiter = ',', default_value = "sdes")]
+    srtp_keys: Vec<SrtpKeys>,
     /// Print figures as JSON.
     #[arg(long)]
     json: bool,
@@ -158,6 +161,7 @@ fn trunk(a: &PhoneArguments) -> Result<Arc<Trunk>, Failure> {
     let trunk = settings.trunk.first_mut().ok_or("no trunk")?;
     trunk.codecs.clone_from(&a.codecs);
     trunk.srtp = a.srtp;
+    trunk.srtp_keys.clone_from(&a.srtp_keys);
     trunk.allow = everywhere()?;
     let trunks = Trunks::new(&settings);
     let trunk = trunks.all().next().cloned();

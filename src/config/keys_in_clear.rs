@@ -2,17 +2,15 @@
 
 use super::faults::Faults;
 use super::sip::{SipListen, SipTransport};
+use super::srtp::SrtpKeys;
 use super::trunk::Trunk;
 use omnigate_sip::sdes::Secrecy;
 
 /// Keys stand in the signalling: whoever reads that can open the media.
 pub(super) fn warn(trunks: &[Trunk], listen: &[SipListen], warnings: &mut Faults) {
     let listens = listen.iter().any(|one| one.transport == SipTransport::Tls);
-    for (i, trunk) in trunks
-        .iter()
-        .enumerate()
-        .filter(|(_, trunk)| trunk.srtp.0 != Secrecy::Off)
-    {
+    let says_keys = |trunk: &Trunk| trunk.srtp.0 != Secrecy::Off && trunk.srtp_keys.contains(&SrtpKeys::Sdes);
+    for (i, trunk) in trunks.iter().enumerate().filter(|(_, trunk)| says_keys(trunk)) {
         let is_plain = |uri: &&String| {
             let uri = uri.to_ascii_lowercase();
             !uri.starts_with("sips:") && !uri.contains("transport=tls")
@@ -47,6 +45,7 @@ mod tests {
     #[test]
     fn keys_in_plain_signalling_are_warned_of_and_a_wrong_word_names_the_right_ones() {
         assert!(told("").is_empty() && told("srtp = \"off\"").is_empty());
+        assert!(told("srtp = \"required\"\nsrtp_keys = [\"dtls\"]").is_empty());
         for word in ["optional", "required"] {
             let all = told(&format!("srtp = \"{word}\""));
             assert!(all[0].contains("keys of calls in stand in SIP"), "{all:?}");

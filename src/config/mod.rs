@@ -56,7 +56,7 @@ pub use service::{EVENTS, Service, Webhook};
 pub use settings::Settings;
 pub use shutdown::Shutdown;
 pub use sip::{DigestAlgorithm, Sip, SipListen, SipTransport};
-pub use srtp::Srtp;
+pub use srtp::{Srtp, SrtpKeys};
 pub use store::Store;
 pub use summary::summary;
 pub use terms::{CalledField, CallerField, EarlyMediaRule, RefresherRule, ReliableRule};

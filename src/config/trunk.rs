@@ -8,7 +8,7 @@ use super::register::Register;
 use super::section::{Check, join, section, sections};
 use super::service::Service;
 use super::sip::{Sip, SipTransport};
-use super::srtp::Srtp;
+use super::srtp::{Srtp, SrtpKeys, check_keys};
 use super::terms::{CalledField, CallerField, EarlyMediaRule, ReliableRule, Session};
 use super::tls::TrunkTls;
 use ipnet::IpNet;
@@ -16,6 +16,7 @@ use omnigate_audio::codec::Codec;
 use omnigate_number::{Country, NumberPattern, PhoneNumber};
 use omnigate_omnitalk::RecordPolicy;
 use omnigate_room::Secret;
+use omnigate_sip::sdes::Secrecy;
 
 section! {
     /// One `[[trunk]]`.
@@ -35,6 +36,8 @@ section! {
         codecs: Vec<TrunkCodec> = vec![TrunkCodec(Codec::Pcma), TrunkCodec(Codec::Pcmu)];
         /// Whether media are sealed (SRTP).
         srtp: Srtp = Srtp::default();
+        /// How their keys come, the preferred way first.
+        srtp_keys: Vec<SrtpKeys> = vec![SrtpKeys::Sdes];
         /// Numbers that may be dialled; a trailing `*` stands for any rest; empty: any number.
         numbers: Vec<String> = Vec::new();
         /// Numbering plan, ISO code.
@@ -161,6 +164,7 @@ impl Check for Trunk {
             }
         }
         check_codecs(&self.codecs, &join(path, "codecs"), faults);
+        check_keys(&self.srtp_keys, &join(path, "srtp_keys"), faults);
         if self.allow.is_empty()
             && self.register.registrar.is_empty()
             && self.tls.peer.is_empty()
@@ -326,6 +330,12 @@ pub(super) fn warn(trunks: &[Trunk], warnings: &mut Faults) {
             warnings.add(
                 &format!("trunk[{i}].media"),
                 format!("{all} lets everybody send the media of a call; name the networks of the carrier"),
+            );
+        }
+        if trunk.srtp.0 == Secrecy::Off && trunk.srtp_keys != Trunk::default().srtp_keys {
+            warnings.add(
+                &format!("trunk[{i}].srtp_keys"),
+                "does nothing: trunk.srtp is off; set it to optional or required",
             );
         }
         for first in trunks.iter().take(i) {

@@ -2,7 +2,7 @@
 
 use super::control::{Control, TransferOrder};
 use super::ivr::{Ivr, IvrEffect, IvrEvent};
-use super::line::{Line, LineEvent, ended_by_sip, now, sleep_until};
+use super::line::{Line, LineEvent, now, sleep_until};
 use super::shared::{Ended, Gateway, Screened};
 use super::side::{Side, SideEvent, Who};
 use crate::calls::{CallEnd, CallEvent, Stage};
@@ -12,6 +12,7 @@ use crate::sip::IncomingCall;
 use crate::sync::lock;
 use omnigate_audio::dtmf::Key;
 use omnigate_omnitalk::{CallNumber, LookUp};
+use omnigate_sip::CallEnd as SipEnd;
 use omnigate_sip::message::Status;
 use std::sync::Arc;
 use std::time::Instant;
@@ -282,5 +283,17 @@ impl Caller {
         if too_often {
             self.tell(CallEvent::GuessedTooOften);
         }
+    }
+}
+
+/// What the end of the SIP call is to a call that came in.
+pub(super) fn ended_by_sip(end: &SipEnd) -> CallEnd {
+    match end {
+        SipEnd::RemoteHungUp(_) => CallEnd::CallerHungUp,
+        SipEnd::Cancelled(_) => CallEnd::Cancelled,
+        SipEnd::Refused(status) => CallEnd::Invite(status.code()),
+        SipEnd::NoAck | SipEnd::NoPrack | SipEnd::NoAnswer => CallEnd::NoAck,
+        SipEnd::Unreachable | SipEnd::NoResponse | SipEnd::Lost | SipEnd::Expired => CallEnd::Lost,
+        _ => CallEnd::Fault,
     }
 }

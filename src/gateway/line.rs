@@ -16,6 +16,7 @@ use crate::trunks::Trunk;
 use ear::Ear;
 use omnigate_audio::dtmf::Key;
 use omnigate_rtp::digits::{DigitMerger, Source};
+use omnigate_sip::keying::Keying;
 use omnigate_sip::message::{Headers, Status};
 use omnigate_sip::{
     Agreed, CallEnd as SipEnd, CallEvent as SipEvent, Direction, LocalMedia, Negotiator, ReferTo, info,
@@ -90,7 +91,7 @@ impl Session {
     fn new(trunk: Arc<Trunk>, peer: IpAddr, local: LocalMedia, called: bool) -> Session {
         Session {
             early: trunk.terms().takes_early_media(&Headers::default(), false),
-            negotiator: Negotiator::new(local, rand::random::<u32>().into(), trunk.media_terms()),
+            negotiator: Negotiator::new(local, rand::random::<u32>().into(), trunk.media_terms(peer)),
             trunk,
             peer,
             agreed: None,
@@ -477,6 +478,10 @@ impl Line {
         } else if !self.session.confirmed && !self.session.early {
             agreed.direction = Direction::Inactive;
         }
+        // Nobody is sent a handshake who has not proved to be there.
+        if let Some(Keying::Dtls(association)) = agreed.srtp.as_deref_mut() {
+            association.due = self.session.confirmed;
+        }
         if let Err(error) = self.ear.leg.set_media(agreed) {
             self.overloaded(&error);
         }
@@ -516,6 +521,11 @@ impl Line {
                 info!("no RTP from the telephone");
                 self.hang_up(CallEnd::NoMedia);
             }
+            LegEvent::Sealed(suite) => debug!(suite = suite.name(), "keys agreed on by DTLS"),
+            LegEvent::NoKeys(why) => {
+                warn!(reason = %why, "no keys for the media of a call");
+                self.hang_up(CallEnd::NoKeys);
+            }
             LegEvent::Failed => self.hang_up(CallEnd::Fault),
         }
     }
@@ -540,18 +550,6 @@ async fn next(sip: &mut Option<SipCall>) -> Option<SipEvent> {
     match sip {
         Some(sip) => sip.event().await,
         None => std::future::pending().await,
-    }
-}
-
-/// What the end of the SIP call is to a call that came in.
-pub(super) fn ended_by_sip(end: &SipEnd) -> CallEnd {
-    match end {
-        SipEnd::RemoteHungUp(_) => CallEnd::CallerHungUp,
-        SipEnd::Cancelled(_) => CallEnd::Cancelled,
-        SipEnd::Refused(status) => CallEnd::Invite(status.code()),
-        SipEnd::NoAck | SipEnd::NoPrack | SipEnd::NoAnswer => CallEnd::NoAck,
-        SipEnd::Unreachable | SipEnd::NoResponse | SipEnd::Lost | SipEnd::Expired => CallEnd::Lost,
-        _ => CallEnd::Fault,
     }
 }
 

@@ -27,7 +27,9 @@ pub(super) fn refusal(why: &Refusal) -> (Status, Headers) {
             Status::NOT_ACCEPTABLE_HERE,
             warning(INCOMPATIBLE_ADDRESS, &why.to_string()),
         ),
-        Refusal::SealedOnly => (Status::NOT_ACCEPTABLE_HERE, warning(399, &why.to_string())),
+        Refusal::SealedOnly(_) | Refusal::Fingerprint(_) => {
+            (Status::NOT_ACCEPTABLE_HERE, warning(399, &why.to_string()))
+        }
         Refusal::Malformed(_) => (Status::BAD_REQUEST, warning(399, &why.to_string())),
     }
 }

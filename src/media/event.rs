@@ -2,8 +2,10 @@
 
 use crate::media::ids::PlaybackId;
 use omnigate_audio::dtmf::Key;
+use omnigate_dtls::Failure;
 use omnigate_room::{PeerId, StreamId, ViewerId};
 use omnigate_rtp::digits::Source;
+use omnigate_srtp::Suite;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -25,6 +27,10 @@ pub enum LegEvent {
     PlaybackDone(PlaybackId),
     /// No RTP for the configured time, while not on hold.
     Silent,
+    /// A handshake has made the keys of the media, of this suite.
+    Sealed(Suite),
+    /// A handshake has ended without keys: nothing is sent, and nothing heard.
+    NoKeys(Failure),
     /// A bug in handling this leg; it is gone. The last event.
     Failed,
     /// The leg was removed; its last figures. The last event.

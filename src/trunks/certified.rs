@@ -121,7 +121,8 @@ mod tests {
     fn its_calls_are_watched_and_have_the_codecs_that_are_to_be_tried() {
         let (all, one) = (trunk().watched(None), trunk().watched(Some(&[Codec::Pcmu])));
         assert!(!trunk().terms().call().watched && all.terms().call().watched);
-        assert_eq!(*all.media_terms().codecs, [Codec::Pcma, Codec::Pcmu]);
-        assert_eq!(*one.media_terms().codecs, [Codec::Pcmu]);
+        let peer = "192.0.2.1".parse().unwrap();
+        assert_eq!(*all.media_terms(peer).codecs, [Codec::Pcma, Codec::Pcmu]);
+        assert_eq!(*one.media_terms(peer).codecs, [Codec::Pcmu]);
     }
 }

@@ -1,8 +1,11 @@
 //! What a trunk's media are: codecs, and where they may go to and come from.
 
 use super::Trunk;
+use crate::config::SrtpKeys;
 use crate::media::MediaSources;
+use omnigate_dtls::Identity;
 use omnigate_sip::MediaTerms;
+use omnigate_sip::keying::KeyWay;
 use omnigate_sip::sdes::Secrecy;
 use omnigate_srtp::{MasterKey, Suite};
 use std::net::{IpAddr, Ipv4Addr};
@@ -29,21 +32,34 @@ impl Trunk {
         Ok(())
     }
 
-    /// What is wanted of a new session by this trunk: its keys are made for it alone.
-    pub fn media_terms(&self) -> MediaTerms {
+    /// What is wanted of a new session by this trunk, whose SIP comes from `peer`: keys are made for it alone.
+    pub fn media_terms(&self, peer: IpAddr) -> MediaTerms {
         let sealed = self.srtp != Secrecy::Off;
-        let suites = Suite::ALL.into_iter().filter(|_| sealed);
+        let ways = self.srtp_keys.iter().filter(|_| sealed);
         MediaTerms {
             codecs: self.codecs.clone(),
             secrecy: self.srtp,
             // Without randomness nothing is sealed, and what must be is refused.
-            keys: suites.filter_map(|suite| MasterKey::random(suite).ok()).collect(),
+            ways: ways.filter_map(|keys| key_way(*keys, peer)).collect(),
         }
     }
 
     /// Who may send the media of a call whose INVITE came from `peer`, beside the host that SDP names.
     pub fn media_sources(&self, peer: IpAddr) -> MediaSources {
         MediaSources::new(peer, self.media.clone())
+    }
+}
+
+fn key_way(keys: SrtpKeys, peer: IpAddr) -> Option<KeyWay> {
+    match keys {
+        SrtpKeys::Sdes => {
+            let keys: Result<_, _> = Suite::IN_SDP.into_iter().map(MasterKey::random).collect();
+            keys.ok().map(KeyWay::Sdes)
+        }
+        SrtpKeys::Dtls => Identity::shared().map(|identity| KeyWay::Dtls {
+            fingerprint: identity.fingerprint(),
+            peer: Some(peer),
+        }),
     }
 }
 

@@ -69,6 +69,7 @@ pub struct Trunk {
     /// The preferred one first.
     codecs: Arc<[Codec]>,
     srtp: Secrecy,
+    srtp_keys: Vec<config::SrtpKeys>,
     numbers: Vec<NumberPattern>,
     registrar: Option<Arc<Registrar>>,
     terms: Terms,
@@ -128,6 +129,7 @@ impl Trunks {
                     .as_slice()
                     .into(),
                 srtp: t.srtp.0,
+                srtp_keys: t.srtp_keys.clone(),
                 codecs: t.codecs.iter().map(|codec| codec.0).collect(),
                 numbers: t.numbers.iter().filter_map(pattern).collect(),
                 registrar: registrar.clone(),

@@ -2,122 +2,12 @@
 
 use crate::app::App;
 use crate::audio::level_at;
+use crate::capture::{Capture, is_sealed, payloads};
 use crate::exchange::Exchange;
 use crate::harness::Service;
 use crate::raw_sip::{Peer, SDP, line, request, status, within};
-use crate::softphone::{Lines, Softphone, Voice, is_spoken_to};
+use crate::softphone::{Softphone, Voice, is_spoken_to};
 use serde_json::json;
-use std::collections::BTreeSet;
-use std::net::UdpSocket;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-
-/// A capture of all datagrams on this machine.
-struct Capture {
-    child: Child,
-    says: Lines,
-    /// What is sent to be seen, where nobody listens.
-    marker: UdpSocket,
-}
-
-impl Capture {
-    /// Returns when packets are seen.
-    fn start(file: &Path) -> Capture {
-        let mut child = Command::new("tshark")
-            .args(["-i", "lo", "-P", "-l", "-f", "udp", "-w"])
-            .arg(file)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("tshark; scripts/test installs it");
-        let says = Lines::of(child.stdout.take().unwrap());
-        let marker = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let capture = Capture { child, says, marker };
-        capture.sees(1_111);
-        capture
-    }
-
-    /// Sends datagrams of this many bytes until one is seen: what came before it is seen too.
-    fn sees(&self, bytes: usize) {
-        let to = self.marker.local_addr().unwrap();
-        for _ in 0..75 {
-            self.marker.send_to(&vec![0; bytes], to).unwrap();
-            let seen = format!("Len={bytes}");
-            if self.says.within(&seen, Duration::from_millis(200)).is_ok() {
-                return;
-            }
-        }
-        panic!("tshark sees nothing");
-    }
-
-    /// Ends it.
-    fn ends(mut self) {
-        self.sees(1_222);
-        let pid = self.child.id().to_string();
-        Command::new("kill").args(["-INT", &pid]).status().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-/// What tshark finds in a capture, field by field.
-fn found(file: &Path, sip: u16, filter: &str, field: &str) -> String {
-    let out = Command::new("tshark")
-        .arg("-r")
-        .arg(file)
-        .args([
-            "-d",
-            &format!("udp.port=={sip},sip"),
-            "-Y",
-            filter,
-            "-T",
-            "fields",
-            "-e",
-            field,
-        ])
-        .output()
-        .expect("tshark");
-    String::from_utf8_lossy(&out.stdout).into_owned()
-}
-
-/// The RTP packets of the call at this SIP port: others call on this machine at the same time.
-fn payloads(file: &Path, sip: u16) -> Vec<Vec<u8>> {
-    let ports = found(
-        file,
-        sip,
-        &format!("sdp.media.port && udp.port == {sip}"),
-        "sdp.media.port",
-    );
-    let ports: BTreeSet<&str> = ports.split_whitespace().collect();
-    assert_eq!(ports.len(), 2, "ours and the telephone's: {ports:?}");
-    let ends: Vec<String> = ports.iter().map(|port| format!("udp.port == {port}")).collect();
-    let text = found(
-        file,
-        sip,
-        &format!("{} && !icmp", ends.join(" && ")),
-        "udp.payload",
-    );
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-    let packet = |text: &str| text.as_bytes().chunks_exact(2).map(byte).collect::<Vec<u8>>();
-    // RTP of payload type 8, and not RTCP.
-    let all = text.lines().map(|one| packet(&one.replace(':', "")));
-    all.filter(|packet| packet.len() > 100 && packet[0] >> 6 == 2 && packet[1] & 0x7f == 8)
-        .collect()
-}
-
-/// Sealed bytes are spread evenly; of speech and tones in A-law most are of few values.
-fn is_sealed(packets: &[Vec<u8>]) -> bool {
-    let mut counts = [0usize; 256];
-    let mut all = 0;
-    for packet in packets {
-        for byte in &packet[12..] {
-            counts[usize::from(*byte)] += 1;
-            all += 1;
-        }
-    }
-    let most = counts.iter().max().copied().unwrap_or(0);
-    most * 256 < all * 2
-}
 
 fn call_in(srtp: &str, mediaenc: &'static str) -> Vec<Vec<u8>> {
     let service = Service::start(&format!("[[trunk]]\nsrtp = \"{srtp}\"\n"));

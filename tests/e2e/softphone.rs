@@ -1,6 +1,7 @@
 //! baresip, a phone of somebody else's making: keys pressed by hand, a file for a microphone.
 
 use crate::audio::tone;
+use crate::ecdsa;
 use crate::harness::Service;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, UdpSocket};
@@ -19,6 +20,17 @@ pub struct Voice {
     pub rate_hz: u32,
     /// What it does about sealing its media; empty: nothing.
     pub mediaenc: &'static str,
+    /// How it speaks DTLS, when that makes its keys.
+    pub dtls: Dtls,
+}
+
+/// How a phone speaks DTLS.
+#[derive(Clone, Copy, Default)]
+pub struct Dtls {
+    /// RTP and RTCP share a port.
+    pub mux: bool,
+    /// It shows its own certificate, of RSA; else one of ECDSA, as newer ones of its kind have.
+    pub rsa: bool,
 }
 
 impl Voice {
@@ -29,6 +41,7 @@ impl Voice {
             says: tone(hertz, 60.0),
             rate_hz: 8_000,
             mediaenc: "",
+            dtls: Dtls::default(),
         }
     }
 }
@@ -189,8 +202,14 @@ impl Softphone {
             .into_iter()
             .find(|p| std::path::Path::new(p).is_dir())
             .expect("baresip; scripts/test installs it");
+        let handshakes = voice.mediaenc.starts_with("dtls");
+        let dtls = match (handshakes, voice.dtls.mux) {
+            (false, _) => "",
+            (true, false) => "module dtls_srtp.so\nrtcp_mux no\n",
+            (true, true) => "module dtls_srtp.so\nrtcp_mux yes\n",
+        };
         let config = format!(
-            "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule g722.so\nmodule opus.so\nmodule l16.so\nmodule srtp.so\nmodule aufile.so\nmodule sndfile.so\nmodule aubridge.so\nmodule_app account.so\nmodule_app menu.so\nnet_interface {ip}\nsip_listen {listen}\nrtp_ports 46000-47000\naudio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,ear\nausrc_srate {rate_hz}\nauplay_srate {rate_hz}\nausrc_channels 1\nauplay_channels 1\nsnd_path {}\n{settings}",
+            "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule g722.so\nmodule opus.so\nmodule l16.so\nmodule srtp.so\n{dtls}module aufile.so\nmodule sndfile.so\nmodule aubridge.so\nmodule_app account.so\nmodule_app menu.so\nnet_interface {ip}\nsip_listen {listen}\nrtp_ports 46000-47000\naudio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,ear\nausrc_srate {rate_hz}\nauplay_srate {rate_hz}\nausrc_channels 1\nauplay_channels 1\nsnd_path {}\n{settings}",
             microphone.display(),
             dir.display()
         );
@@ -207,7 +226,11 @@ impl Softphone {
         );
         std::fs::write(dir.join("accounts"), account).unwrap();
         std::fs::write(dir.join("contacts"), "").unwrap();
-        let mut child = Command::new("baresip")
+        let mut command = Command::new("baresip");
+        if handshakes && !voice.dtls.rsa {
+            command.envs(ecdsa::instead_of_rsa(&dir));
+        }
+        let mut child = command
             .arg("-f")
             .arg(&dir)
             .args(more)
@@ -244,6 +267,14 @@ impl Softphone {
         self.quit()
     }
 
+    /// Puts the other side on hold, or ends that.
+    pub fn hold(&mut self, holds: bool) {
+        let key = if holds { b"x" } else { b"X" };
+        let keys = self.child.stdin.as_mut().unwrap();
+        keys.write_all(key).unwrap();
+        keys.flush().unwrap();
+    }
+
     /// Presses keys one by one; each is held until the phone itself lets it go.
     pub fn press(&mut self, digits: &str) {
         for digit in digits.chars() {
@@ -270,12 +301,16 @@ impl Softphone {
             assert!(Instant::now() < until, "baresip does not end");
             std::thread::sleep(Duration::from_millis(20));
         }
-        let heard = std::fs::read_dir(&self.dir)
+        let mut heard: Vec<PathBuf> = std::fs::read_dir(&self.dir)
             .unwrap()
             .map(|entry| entry.unwrap().path())
-            .find(|path| path.to_string_lossy().ends_with("-dec.wav"))
-            .expect("baresip kept what it heard");
-        omnigate_audio::wav::read(heard, self.rate_hz).unwrap()
+            .filter(|path| path.to_string_lossy().ends_with("-dec.wav"))
+            .collect();
+        assert!(!heard.is_empty(), "baresip kept what it heard");
+        // After a hold it begins another file; their names have the time.
+        heard.sort();
+        let read = |path| omnigate_audio::wav::read(path, self.rate_hz).unwrap();
+        heard.into_iter().flat_map(read).collect()
     }
 }
 

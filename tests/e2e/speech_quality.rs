@@ -8,7 +8,7 @@ use crate::exchange::Exchange;
 use crate::harness::Service;
 use crate::receiver::Receiver;
 use crate::recordings::{decoded, file, write};
-use crate::softphone::{Softphone, Voice};
+use crate::softphone::{Dtls, Softphone, Voice};
 use omnigate_audio::resample::resample_all;
 use serde_json::json;
 use std::path::Path;
@@ -23,6 +23,10 @@ fn voice(codec: &'static str, rate_hz: u32, mediaenc: &'static str) -> Voice {
         says: takes(6, rate_hz),
         rate_hz,
         mediaenc,
+        dtls: Dtls {
+            mux: true,
+            ..Dtls::default()
+        },
     }
 }
 
@@ -95,6 +99,11 @@ fn speech_to_and_from_a_telephone_that_is_called_sounds_as_good_as_its_codecs_al
     let sealed = voice("PCMU/8000/1", 8_000, "srtp-mand");
     as_good_as_its_codecs("the same, sealed", limits, || {
         quality(&browser, &sealed, "srtp = \"required\"", pesq)
+    });
+    let trunk = "srtp = \"required\"\nsrtp_keys = [\"dtls\"]";
+    let handshaken = voice("PCMU/8000/1", 8_000, "dtls_srtp");
+    as_good_as_its_codecs("the same, sealed after a handshake", limits, || {
+        quality(&browser, &handshaken, trunk, pesq)
     });
 }
 

@@ -4,7 +4,7 @@ use crate::audio::{level_at, tones};
 use crate::browser::{Browser, Sdk, Tab};
 use crate::exchange::Exchange;
 use crate::harness::Service;
-use crate::softphone::{Softphone, Voice};
+use crate::softphone::{Dtls, Softphone, Voice};
 use serde_json::json;
 
 const TRUNK: &str = "07012345678";
@@ -26,6 +26,7 @@ fn voice(codec: &'static str, rate_hz: u32) -> Voice {
         says: tones(&TONES, 60.0, rate_hz),
         rate_hz,
         mediaenc: "",
+        dtls: Dtls::default(),
     }
 }
 

@@ -56,6 +56,7 @@
 //! | [`resolve`] | 3263 |
 //! | [`registration`] | 3261 section 10, 3327 Path, 3608 Service-Route, 5626 keep-alives and back-off |
 //! | [`negotiation`], [`sdp`] | 3264, 3551, 4733, 7587, 8866 for one audio stream |
+//! | [`keying`], [`sdes`], [`mod@dtls`] | 4568; 5763, 8122, 4145, and 5761 for one port where there is a handshake |
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -63,10 +64,12 @@ mod call;
 mod deadlines;
 mod dialog;
 pub mod digest;
+pub mod dtls;
 mod endpoint;
 pub mod framing;
 mod hop;
 pub mod info;
+pub mod keying;
 mod listeners;
 pub mod message;
 pub mod negotiation;

@@ -1,14 +1,20 @@
 //! Offer and answer (RFC 3264) for one audio stream.
 
 mod numbers;
+mod refusal;
+mod sealing;
+mod terms;
 
-use crate::sdes::{Crypto, Keys, Secrecy};
-use crate::sdp::{self, AudioLine, Description, Direction, MediaLine, Profile, SdpError};
+pub use refusal::Refusal;
+pub use terms::MediaTerms;
+
+use crate::keying::Keying;
+use crate::sdes::Secrecy;
+use crate::sdp::{self, AudioLine, Description, Direction, MediaLine, Profile};
 use numbers::Numbers;
 use omnigate_audio::codec::Codec;
-use omnigate_srtp::MasterKey;
+use sealing::{Said, Sealing, Turn};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 /// Packet time used when the other side states none that we can send, milliseconds.
 pub const DEFAULT_PTIME_MS: u32 = 20;
@@ -22,35 +28,13 @@ pub struct LocalMedia {
     pub port: u16,
 }
 
-/// What this side wants of a session.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MediaTerms {
-    /// Codecs that may be used, the preferred one first: our order decides, not that of the other side's offer.
-    pub codecs: Arc<[Codec]>,
-    /// Whether media are sealed.
-    pub secrecy: Secrecy,
-    /// Keys of what we send: one of each suite, made for this session alone, the preferred one first. None: nothing is sealed.
-    pub keys: Arc<[MasterKey]>,
-}
-
-impl Default for MediaTerms {
-    /// G.711.
-    fn default() -> MediaTerms {
-        MediaTerms {
-            codecs: [Codec::Pcma, Codec::Pcmu].into(),
-            secrecy: Secrecy::Off,
-            keys: Arc::default(),
-        }
-    }
-}
-
 /// What both sides agreed on. What we send has the numbers of the other side's description, what we receive those of ours
 /// (RFC 3264 sections 5.1 and 6.1); they differ only when the other side answered our offer with numbers of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agreed {
     /// Where the other side wants RTP.
     pub remote_rtp: SocketAddr,
-    /// Where the other side wants RTCP.
+    /// Where the other side wants RTCP; where RTP goes to when both share a port (RFC 5761).
     pub remote_rtcp: Option<SocketAddr>,
     /// Codec that we send.
     pub codec: Codec,
@@ -66,8 +50,8 @@ pub struct Agreed {
     pub telephone_event_sent: Option<u8>,
     /// Payload type of comfort noise (RFC 3389) that the other side sends, when both have it.
     pub comfort_noise: Option<u8>,
-    /// Keys of both sides, when media are sealed.
-    pub srtp: Option<Keys>,
+    /// How the keys of both sides come, when media are sealed.
+    pub srtp: Option<Box<Keying>>,
     /// Packet time that we send, milliseconds: a multiple of 10 from 10 to 60 that the codec has.
     pub ptime_ms: u32,
     /// Direction from our side.
@@ -79,37 +63,18 @@ impl Agreed {
     pub fn held(&self) -> bool {
         self.direction != Direction::SendRecv
     }
-}
 
-/// Why an offer or answer is refused: the status and the text of a Warning (RFC 3261 section 20.43).
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The body is no SDP: 400.
-    #[error("{0}")]
-    Malformed(#[from] SdpError),
-    /// No usable media line: 488 with warn-code 304 or 305.
-    #[error("offered {offered}; allowed {allowed}")]
-    NotAcceptable {
-        /// Warn-code: 304 media type not available, 305 incompatible media format.
-        code: u16,
-        /// What was offered.
-        offered: String,
-        /// What may be.
-        allowed: String,
-    },
-    /// Media would go in the clear, and must not: 488.
-    #[error(
-        "media must be sealed here: RTP/SAVP with a=crypto of AEAD_AES_128_GCM or AES_CM_128_HMAC_SHA1_80, without a \
-         master key identifier (RFC 4568)"
-    )]
-    SealedOnly,
-    /// The media of the other side is at an address that ours cannot reach: 488 with warn-code 301, incompatible network
-    /// address formats.
-    #[error("media address {offered} is not of the address family of ours")]
-    AddressFamily {
-        /// What was offered.
-        offered: IpAddr,
-    },
+    /// RTP and RTCP share a port (RFC 5761).
+    pub fn is_muxed(&self) -> bool {
+        self.remote_rtcp == Some(self.remote_rtp)
+    }
+
+    fn on_one_port(mut self, muxed: bool) -> Agreed {
+        if muxed {
+            self.remote_rtcp = Some(self.remote_rtp);
+        }
+        self
+    }
 }
 
 /// One side's offer/answer state: its own description's identity and version, and what the session is made of.
@@ -134,8 +99,7 @@ struct Session {
     /// Which of them is the one that is taken.
     audio: usize,
     profile: Profile,
-    /// The last description said keys.
-    sealed: bool,
+    sealing: Sealing,
     numbers: Numbers,
 }
 
@@ -143,12 +107,8 @@ impl Negotiator {
     /// `session_id` is any number unlikely to repeat (RFC 8866 section 5.2).
     pub fn new(local: LocalMedia, session_id: u64, terms: MediaTerms) -> Negotiator {
         let session = Session {
-            profile: match terms.secrecy {
-                Secrecy::Required => Profile::Savp,
-                // Those who do not know a=crypto pass over it.
-                Secrecy::Off | Secrecy::Optional => Profile::Avp,
-            },
-            sealed: terms.secrecy != Secrecy::Off,
+            profile: sealing::profile(&terms),
+            sealing: Sealing::new(&terms),
             ..Session::default()
         };
         Negotiator {
@@ -168,19 +128,24 @@ impl Negotiator {
     /// [`Refusal`]
     pub fn answer(&mut self, offer: &[u8]) -> Result<(String, Agreed), Refusal> {
         let description = Description::parse(offer)?;
-        let (index, line, theirs) = self.choose(&description)?;
+        let (index, line, theirs) = self.choose(&description, Turn::WeAnswer)?;
         // An answer has the numbers of its offer in both directions (RFC 3264 section 6.1).
         let answered = theirs.answered(&self.terms.codecs);
-        let agreed = self.agree(line, &answered, &theirs)?;
+        let (said, keying) = self.sealed(line, Turn::WeAnswer).unzip();
+        let muxed = said
+            .as_ref()
+            .and_then(|said| said.dtls)
+            .is_some_and(|dtls| dtls.mux);
+        let agreed = self.agree(line, &answered, &theirs, keying)?.on_one_port(muxed);
         let profile = line.profile;
-        let crypto: Vec<Crypto> = self.crypto_of(line).map(|(ours, _)| ours).into_iter().collect();
-        self.session.sealed = agreed.srtp.is_some();
+        self.session.sealing.learn(agreed.srtp.as_deref(), muxed);
         self.session.numbers.learn(line, &theirs, agreed.codec);
         self.session.lines = description.media;
         self.session.audio = index;
         self.session.profile = profile;
         self.offered = None;
-        let answer = self.write(&answered, &crypto, agreed.ptime_ms, agreed.direction);
+        let said = said.unwrap_or_default();
+        let answer = self.write(&answered, &said, agreed.ptime_ms, agreed.direction);
         Ok((answer, agreed))
     }
 
@@ -196,15 +161,8 @@ impl Negotiator {
 
     fn offer_in(&mut self, direction: Direction) -> String {
         let numbers = self.session.numbers.all(&self.terms.codecs);
-        let keys = self.terms.keys.iter().filter(|_| self.session.sealed);
-        let crypto: Vec<Crypto> = (1..)
-            .zip(keys)
-            .map(|(tag, key)| Crypto {
-                tag,
-                key: key.clone(),
-            })
-            .collect();
-        let offer = self.write(&numbers, &crypto, DEFAULT_PTIME_MS, direction);
+        let said = self.session.sealing.offered(&self.terms);
+        let offer = self.write(&numbers, &said, DEFAULT_PTIME_MS, direction);
         self.offered = Some(numbers);
         offer
     }
@@ -217,11 +175,13 @@ impl Negotiator {
         let description = Description::parse(answer)?;
         let offered = self.offered.take();
         let ours = offered.unwrap_or_else(|| self.session.numbers.all(&self.terms.codecs));
-        let (index, line, theirs) = self.choose(&description)?;
-        let agreed = self.agree(line, &theirs, &ours)?;
+        let (index, line, theirs) = self.choose(&description, Turn::TheyAnswer)?;
+        let keying = self.sealed(line, Turn::TheyAnswer).map(|(_, keying)| keying);
+        let muxed = self.session.sealing.is_muxed(line, &self.terms);
+        let agreed = self.agree(line, &theirs, &ours, keying)?.on_one_port(muxed);
         self.session.numbers.learn(line, &ours, agreed.codec);
         self.session.profile = line.profile;
-        self.session.sealed = agreed.srtp.is_some();
+        self.session.sealing.learn(agreed.srtp.as_deref(), muxed);
         // The lines are those of our offer: an answer that lost some does not change them.
         match self.session.lines.get_mut(self.session.audio) {
             Some(known) => *known = line.clone(),
@@ -235,8 +195,12 @@ impl Negotiator {
 
     /// The first audio line that can be taken, and the numbers in it that we know; the one that the session has is
     /// preferred.
-    fn choose<'a>(&self, description: &'a Description) -> Result<(usize, &'a MediaLine, Numbers), Refusal> {
-        let usable = |line: &&MediaLine| self.may(line) && self.reaches(line);
+    fn choose<'a>(
+        &self,
+        description: &'a Description,
+        turn: Turn,
+    ) -> Result<(usize, &'a MediaLine, Numbers), Refusal> {
+        let usable = |line: &&MediaLine| self.may(line, turn) && self.reaches(line);
         let all = 0..description.media.len();
         let begun = !self.session.lines.is_empty();
         let current = begun.then_some(self.session.audio);
@@ -245,7 +209,7 @@ impl Negotiator {
             description
                 .media
                 .get(*index)
-                .is_some_and(|line| self.crypto_of(line).is_some())
+                .is_some_and(|line| self.sealed(line, turn).is_some())
         };
         let sealed = all.clone().filter(is_sealed);
         let order = current.into_iter().chain(sealed).chain(all);
@@ -258,7 +222,7 @@ impl Negotiator {
                 return Ok((index, line, theirs));
             }
         }
-        Err(self.refusal(description))
+        Err(self.refusal(description, turn))
     }
 
     /// Whether our address can send to that of the line. One that is unspecified is a hold, of any family.
@@ -267,11 +231,12 @@ impl Negotiator {
         line.null_address || line.rtp.is_some_and(|rtp| rtp.is_ipv4() == ours)
     }
 
-    fn refusal(&self, description: &Description) -> Refusal {
-        let audio = || description.media.iter().filter(|line| self.may(line));
-        let plain = description.media.iter().any(MediaLine::is_usable_audio);
-        if self.terms.secrecy == Secrecy::Required && plain && audio().next().is_none() {
-            return Refusal::SealedOnly;
+    fn refusal(&self, description: &Description, turn: Turn) -> Refusal {
+        let audio = || description.media.iter().filter(|line| self.may(line, turn));
+        if audio().next().is_none()
+            && let Some(refusal) = sealing::refusal(&self.terms, &description.media)
+        {
+            return refusal;
         }
         let elsewhere = audio().find(|line| !self.reaches(line));
         if let Some(rtp) = elsewhere.and_then(|line| line.rtp)
@@ -285,36 +250,18 @@ impl Negotiator {
     }
 
     /// Whether it is a line of audio whose secrecy we can do and want.
-    fn may(&self, line: &MediaLine) -> bool {
-        let can_be_sealed = self.crypto_of(line).is_some();
+    fn may(&self, line: &MediaLine, turn: Turn) -> bool {
+        let can_be_sealed = || self.sealed(line, turn).is_some();
         line.is_usable_audio()
             && match self.terms.secrecy {
-                Secrecy::Off | Secrecy::Optional => can_be_sealed || !line.profile.is_sealed(),
-                Secrecy::Required => can_be_sealed,
+                Secrecy::Off | Secrecy::Optional => !line.profile.is_sealed() || can_be_sealed(),
+                Secrecy::Required => can_be_sealed(),
             }
     }
 
-    /// The first of a line's keys whose suite we have: what our description says of it, and the keys of both sides.
-    fn crypto_of(&self, line: &MediaLine) -> Option<(Crypto, Keys)> {
-        if self.terms.secrecy == Secrecy::Off {
-            return None;
-        }
-        line.crypto.iter().find_map(|theirs| {
-            let ours = self
-                .terms
-                .keys
-                .iter()
-                .find(|ours| ours.suite() == theirs.key.suite())?;
-            let crypto = Crypto {
-                tag: theirs.tag,
-                key: ours.clone(),
-            };
-            let keys = Keys {
-                send: ours.clone(),
-                receive: theirs.key.clone(),
-            };
-            Some((crypto, keys))
-        })
+    /// How the session is sealed by this line: what our description says of it, and how the keys come.
+    fn sealed(&self, line: &MediaLine, turn: Turn) -> Option<(Said, Keying)> {
+        self.session.sealing.by(line, &self.terms, turn)
     }
 
     fn not_acceptable(&self, code: u16, offered: String) -> Refusal {
@@ -325,12 +272,18 @@ impl Negotiator {
         Refusal::NotAcceptable {
             code,
             offered,
-            allowed: format!("{} over {}", allowed.join(", "), profiles(self.terms.secrecy)),
+            allowed: format!("{} over {}", allowed.join(", "), sealing::profiles(&self.terms)),
         }
     }
 
     /// What is agreed on by a line of the other side, whose numbers are `theirs`, and ours with the numbers `ours`.
-    fn agree(&self, line: &MediaLine, theirs: &Numbers, ours: &Numbers) -> Result<Agreed, Refusal> {
+    fn agree(
+        &self,
+        line: &MediaLine,
+        theirs: &Numbers,
+        ours: &Numbers,
+        keying: Option<Keying>,
+    ) -> Result<Agreed, Refusal> {
         let both = |codec: Codec| ours.speech.iter().any(|(_, known)| *known == codec);
         let sent = theirs.speech.iter().find(|(_, codec)| both(*codec));
         let (Some((payload_type, codec)), Some(remote_rtp)) = (sent.copied(), line.rtp) else {
@@ -342,7 +295,7 @@ impl Negotiator {
         Ok(Agreed {
             remote_rtp,
             remote_rtcp: line.rtcp,
-            srtp: self.crypto_of(line).map(|(_, keys)| keys),
+            srtp: keying.map(Box::new),
             codec,
             payload_type,
             max_bitrate: format.and_then(|format| format.parameter("maxaveragebitrate")),
@@ -356,14 +309,15 @@ impl Negotiator {
     }
 
     /// Writes our description of the session. RFC 3264 section 8: the version grows when, and only when, it changes.
-    fn write(&mut self, numbers: &Numbers, crypto: &[Crypto], ptime_ms: u32, direction: Direction) -> String {
+    fn write(&mut self, numbers: &Numbers, said: &Said, ptime_ms: u32, direction: Direction) -> String {
         let ours = AudioLine {
             local: SocketAddr::new(self.local.ip, self.local.port),
             profile: self.session.profile,
             speech: &numbers.speech,
             events: &numbers.events,
             comfort_noise: numbers.comfort_noise,
-            crypto,
+            crypto: &said.crypto,
+            dtls: said.dtls,
             ptime_ms,
             direction,
         };
@@ -389,14 +343,6 @@ impl Negotiator {
         }
         self.last_written = Some(text.clone());
         text
-    }
-}
-
-fn profiles(secrecy: Secrecy) -> &'static str {
-    match secrecy {
-        Secrecy::Off => "RTP/AVP or RTP/AVPF",
-        Secrecy::Optional => "RTP/AVP, RTP/AVPF, RTP/SAVP or RTP/SAVPF",
-        Secrecy::Required => "RTP/SAVP or RTP/SAVPF",
     }
 }
 

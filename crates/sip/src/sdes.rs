@@ -40,15 +40,6 @@ impl Crypto {
     }
 }
 
-/// Keys that both sides agreed on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Keys {
-    /// Of what we send.
-    pub send: MasterKey,
-    /// Of what the other side sends.
-    pub receive: MasterKey,
-}
-
 /// Whether media are sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Secrecy {

@@ -1,5 +1,6 @@
 //! Reading and writing the parts of SDP (RFC 8866) that a telephone leg needs.
 
+use crate::dtls::{Handshaking, Written};
 use crate::sdes::Crypto;
 use omnigate_audio::codec::Codec;
 use sdp_types::{Attribute, Connection, Media, Origin, RtpMap, Session, Time};
@@ -68,27 +69,45 @@ pub enum Profile {
     Savp,
     /// RTP/SAVPF (RFC 5124): sealed, with early feedback.
     Savpf,
+    /// UDP/TLS/RTP/SAVP (RFC 5764): sealed, with keys of a DTLS handshake.
+    DtlsSavp,
+    /// UDP/TLS/RTP/SAVPF: the same with early feedback.
+    DtlsSavpf,
 }
 
 impl Profile {
+    const ALL: [Profile; 6] = [
+        Profile::Avp,
+        Profile::Avpf,
+        Profile::Savp,
+        Profile::Savpf,
+        Profile::DtlsSavp,
+        Profile::DtlsSavpf,
+    ];
+
     fn name(self) -> &'static str {
         match self {
             Profile::Avp => "RTP/AVP",
             Profile::Avpf => "RTP/AVPF",
             Profile::Savp => "RTP/SAVP",
             Profile::Savpf => "RTP/SAVPF",
+            Profile::DtlsSavp => "UDP/TLS/RTP/SAVP",
+            Profile::DtlsSavpf => "UDP/TLS/RTP/SAVPF",
         }
     }
 
     /// Media must be sealed.
     pub fn is_sealed(self) -> bool {
-        matches!(self, Profile::Savp | Profile::Savpf)
+        !matches!(self, Profile::Avp | Profile::Avpf)
+    }
+
+    /// Its keys are those of a DTLS handshake, and no others.
+    pub fn is_dtls(self) -> bool {
+        matches!(self, Profile::DtlsSavp | Profile::DtlsSavpf)
     }
 
     fn parse(name: &str) -> Option<Profile> {
-        [Profile::Avp, Profile::Avpf, Profile::Savp, Profile::Savpf]
-            .into_iter()
-            .find(|profile| profile.name() == name)
+        Profile::ALL.into_iter().find(|profile| profile.name() == name)
     }
 }
 
@@ -135,6 +154,8 @@ pub struct MediaLine {
     pub null_address: bool,
     /// Keys of what the writer sends, as far as we can do their suites, in the writer's order.
     pub crypto: Vec<Crypto>,
+    /// What it says of a DTLS handshake.
+    pub dtls: Handshaking,
     /// Packet time the writer prefers to receive, milliseconds.
     pub ptime_ms: Option<u32>,
     /// Longest packet time the writer takes, milliseconds.
@@ -198,7 +219,7 @@ impl Description {
         let media: Vec<MediaLine> = session
             .medias
             .iter()
-            .map(|m| media_line(m, session.connection.as_ref(), session_direction))
+            .map(|m| media_line(m, &session, session_direction))
             .collect();
         if media.is_empty() {
             return Err(SdpError::NoMedia);
@@ -244,8 +265,9 @@ fn direction_of<'a>(attributes: impl Iterator<Item = &'a Attribute>) -> Option<D
     found
 }
 
-fn media_line(m: &Media, session: Option<&Connection>, default: Option<Direction>) -> MediaLine {
-    let address: Option<IpAddr> = m.connections.first().or(session).and_then(|c| {
+fn media_line(m: &Media, session: &Session, default: Option<Direction>) -> MediaLine {
+    let connection = m.connections.first().or(session.connection.as_ref());
+    let address: Option<IpAddr> = connection.and_then(|c| {
         c.connection_address
             .split('/')
             .next()
@@ -275,6 +297,7 @@ fn media_line(m: &Media, session: Option<&Connection>, default: Option<Direction
         ptime_ms: number("ptime"),
         maxptime_ms: number("maxptime"),
         crypto: crypto(m),
+        dtls: Handshaking::read(&m.attributes, &session.attributes),
         raw: without_keys(m),
     }
 }
@@ -358,6 +381,8 @@ pub struct AudioLine<'a> {
     pub comfort_noise: Option<u8>,
     /// Our keys.
     pub crypto: &'a [Crypto],
+    /// What it says of a DTLS handshake.
+    pub dtls: Option<Written>,
     /// Packet time, milliseconds.
     pub ptime_ms: u32,
     /// Direction from our side.
@@ -431,6 +456,9 @@ fn audio_media(audio: &AudioLine<'_>) -> Media {
     }
     for crypto in audio.crypto {
         m.add_attribute_with_value(CRYPTO, crypto.write());
+    }
+    if let Some(dtls) = audio.dtls {
+        dtls.write(&mut m);
     }
     m.add_attribute_with_value("ptime", audio.ptime_ms);
     m.add_attribute_from_str(audio.direction.name());

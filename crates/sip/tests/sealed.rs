@@ -1,9 +1,10 @@
 //! Sealed media in descriptions: whose keys, in which profile, and what is refused (RFC 4568).
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+use omnigate_sip::keying::{KeyWay, Keying};
 use omnigate_sip::sdes::Secrecy;
-use omnigate_sip::{LocalMedia, MediaTerms, Negotiator, Refusal};
-use omnigate_srtp::{MasterKey, Suite};
+use omnigate_sip::{Agreed, LocalMedia, MediaTerms, Negotiator, Refusal};
+use omnigate_srtp::{Keys, MasterKey, Suite};
 use std::net::IpAddr;
 
 const CM: &str = "AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
@@ -14,13 +15,20 @@ fn trunk(secrecy: Secrecy) -> Negotiator {
         ip: IpAddr::from([192, 0, 2, 9]),
         port: 20_000,
     };
-    let keys = Suite::ALL.map(|suite| MasterKey::random(suite).unwrap());
+    let keys = Suite::IN_SDP.map(|suite| MasterKey::random(suite).unwrap());
     let terms = MediaTerms {
         secrecy,
-        keys: keys.into(),
+        ways: [KeyWay::Sdes(keys.into())].into(),
         ..MediaTerms::default()
     };
     Negotiator::new(local, 42, terms)
+}
+
+fn keys(agreed: &Agreed) -> Keys {
+    match agreed.srtp.as_deref() {
+        Some(Keying::Sdes(keys)) => keys.clone(),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn description(lines: &str) -> String {
@@ -44,7 +52,7 @@ fn a_sealed_offer_is_answered_with_our_key_of_its_suite_under_its_tag() {
     for secrecy in [Secrecy::Optional, Secrecy::Required] {
         for profile in ["RTP/SAVP", "RTP/SAVPF", "RTP/AVP"] {
             let (answer, agreed) = trunk(secrecy).answer(sealed(profile, CM).as_bytes()).unwrap();
-            let keys = agreed.srtp.unwrap();
+            let keys = keys(&agreed);
             assert_eq!(lines(&answer, "m="), [format!("m=audio 20000 {profile} 8")]);
             let ours = format!(
                 "a=crypto:7 AES_CM_128_HMAC_SHA1_80 inline:{}",
@@ -59,11 +67,20 @@ fn a_sealed_offer_is_answered_with_our_key_of_its_suite_under_its_tag() {
 #[test]
 fn what_must_be_sealed_and_is_not_is_refused_and_what_need_not_be_is_taken() {
     let refused = |secrecy, offer: &str| trunk(secrecy).answer(offer.as_bytes()).unwrap_err();
-    assert_eq!(refused(Secrecy::Required, &plain()), Refusal::SealedOnly);
+    assert!(matches!(
+        refused(Secrecy::Required, &plain()),
+        Refusal::SealedOnly(_)
+    ));
     let weak = sealed("RTP/SAVP", &CM.replace("_80", "_32"));
-    assert_eq!(refused(Secrecy::Required, &weak), Refusal::SealedOnly);
+    assert!(matches!(
+        refused(Secrecy::Required, &weak),
+        Refusal::SealedOnly(_)
+    ));
     let identified = sealed("RTP/SAVP", &format!("{CM}|2^20|1:4"));
-    assert_eq!(refused(Secrecy::Required, &identified), Refusal::SealedOnly);
+    assert!(matches!(
+        refused(Secrecy::Required, &identified),
+        Refusal::SealedOnly(_)
+    ));
     for secrecy in [Secrecy::Off, Secrecy::Optional] {
         assert!(matches!(
             refused(secrecy, &weak),
@@ -113,7 +130,7 @@ fn an_offer_of_ours_has_a_key_of_each_suite_and_the_answer_chooses() {
             "{offer}"
         );
         let agreed = ours.accept(sealed(profile, CM).as_bytes()).unwrap();
-        assert!(crypto[1].ends_with(&agreed.srtp.unwrap().send.to_base64()));
+        assert!(crypto[1].ends_with(&keys(&agreed).send.to_base64()));
     }
     assert!(!trunk(Secrecy::Off).offer().contains("crypto"));
     let mut optional = trunk(Secrecy::Optional);
@@ -122,7 +139,8 @@ fn an_offer_of_ours_has_a_key_of_each_suite_and_the_answer_chooses() {
     assert!(!optional.offer().contains("crypto"), "the session is plain");
     let mut required = trunk(Secrecy::Required);
     required.offer();
-    assert_eq!(required.accept(plain().as_bytes()), Err(Refusal::SealedOnly));
+    let refused = required.accept(plain().as_bytes());
+    assert!(matches!(refused, Err(Refusal::SealedOnly(_))), "{refused:?}");
 }
 
 #[test]
@@ -130,7 +148,7 @@ fn another_key_in_a_later_offer_is_taken_and_ours_stays() {
     let mut ours = trunk(Secrecy::Required);
     let (first, before) = ours.answer(sealed("RTP/SAVP", CM).as_bytes()).unwrap();
     let (again, after) = ours.answer(sealed("RTP/SAVP", OTHER_CM).as_bytes()).unwrap();
-    let (before, after) = (before.srtp.unwrap(), after.srtp.unwrap());
+    let (before, after) = (keys(&before), keys(&after));
     assert_eq!(before.send, after.send);
     assert_ne!(before.receive, after.receive);
     assert_eq!(first, again, "what we say is the same");

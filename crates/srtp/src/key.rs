@@ -1,4 +1,4 @@
-//! A master key with its salt.
+//! Master keys with their salts.
 
 use crate::Suite;
 use aws_lc_rs::{constant_time, rand};
@@ -9,8 +9,8 @@ use base64::{alphabet, engine::DecodePaddingMode};
 use std::fmt;
 use zeroize::Zeroize;
 
-/// Room for the longest key with its salt, bytes.
-const ROOM: usize = 30;
+/// Room for the longest key with its salt, and for the zeros behind a salt of 12 bytes.
+const ROOM: usize = 32 + 14;
 
 /// Reads keys with padding or without: there are telephones that leave it out.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
@@ -23,6 +23,15 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 pub struct MasterKey {
     suite: Suite,
     bytes: [u8; ROOM],
+}
+
+/// Keys that both sides agreed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keys {
+    /// Of what we send.
+    pub send: MasterKey,
+    /// Of what the other side sends.
+    pub receive: MasterKey,
 }
 
 /// Why a text is no key.

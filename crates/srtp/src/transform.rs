@@ -2,12 +2,14 @@
 
 use crate::header::RTCP_HEADER;
 use crate::{Error, MasterKey, Result, Suite};
-use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::cipher::{AES_128, EncryptingKey, EncryptionContext, UnboundCipherKey};
+use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::cipher::{AES_128, AES_256, EncryptingKey, EncryptionContext, UnboundCipherKey};
 use aws_lc_rs::iv::FixedLength;
 use aws_lc_rs::{constant_time, hmac};
 use zeroize::Zeroize;
 
+/// Room for the longest session key, bytes.
+const SESSION_KEY: usize = 32;
 /// Bytes of the HMAC key (RFC 3711 section 5.2).
 const HMAC_KEY: usize = 20;
 /// Bytes of the HMAC that are sent.
@@ -48,13 +50,18 @@ impl Transform {
     /// [`Error::UsedUp`], when the library refuses the key; it does not.
     pub(crate) fn new(master: &MasterKey, stream: Stream) -> Result<Transform> {
         let [key_label, authentication_label, salt_label] = stream.labels();
-        let (mut key, mut salt) = ([0; 16], [0; 14]);
-        derive(master, key_label, &mut key)?;
+        let (mut room, mut salt) = ([0; SESSION_KEY], [0; 14]);
+        let key = &mut room[..master.suite().key_bytes()];
+        derive(master, key_label, key)?;
         derive(master, salt_label, &mut salt)?;
         let transform = match master.suite() {
-            Suite::AeadAes128Gcm => {
+            Suite::AeadAes256Gcm | Suite::AeadAes128Gcm => {
                 let [salt @ .., _, _] = salt;
-                let key = UnboundKey::new(&AES_128_GCM, &key).map_err(|_| Error::UsedUp)?;
+                let cipher = match key.len() {
+                    SESSION_KEY => &AES_256_GCM,
+                    _ => &AES_128_GCM,
+                };
+                let key = UnboundKey::new(cipher, key).map_err(|_| Error::UsedUp)?;
                 Transform::Gcm {
                     key: LessSafeKey::new(key),
                     salt,
@@ -67,13 +74,13 @@ impl Transform {
                 let keyed = hmac::Key::new(algorithm, &authentication);
                 authentication.zeroize();
                 Transform::Counter {
-                    key: Box::new(counter_mode(&key)?),
+                    key: Box::new(counter_mode(key)?),
                     salt,
                     authentication: Box::new(keyed),
                 }
             }
         };
-        key.zeroize();
+        room.zeroize();
         Ok(transform)
     }
 
@@ -197,7 +204,8 @@ impl Transform {
 /// The flag of encryption before an SRTCP index (RFC 3711 section 3.4).
 pub(crate) const ENCRYPTED: u32 = 1 << 31;
 
-/// A session key: the key stream of the master key at the place of its label (RFC 3711 section 4.3.3).
+/// A session key: the key stream of the master key at the place of its label (RFC 3711 section 4.3.3; with a key of 256 bits
+/// RFC 7714 section 11, RFC 6188 section 3).
 fn derive(master: &MasterKey, label: u8, out: &mut [u8]) -> Result<()> {
     let mut start = [0; 16];
     start[..14].copy_from_slice(&master.salt());
@@ -207,7 +215,11 @@ fn derive(master: &MasterKey, label: u8, out: &mut [u8]) -> Result<()> {
 }
 
 fn counter_mode(key: &[u8]) -> Result<EncryptingKey> {
-    let key = UnboundCipherKey::new(&AES_128, key).and_then(EncryptingKey::ctr);
+    let cipher = match key.len() {
+        SESSION_KEY => &AES_256,
+        _ => &AES_128,
+    };
+    let key = UnboundCipherKey::new(cipher, key).and_then(EncryptingKey::ctr);
     key.map_err(|_| Error::UsedUp)
 }
 

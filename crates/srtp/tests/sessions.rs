@@ -4,7 +4,7 @@
 use omnigate_srtp::{Error, MAX_OVERHEAD, MasterKey, Opener, Sealer, Suite};
 
 fn key(suite: Suite) -> MasterKey {
-    let bytes: Vec<u8> = (1..=30).collect();
+    let bytes: Vec<u8> = (1..=44).collect();
     MasterKey::new(suite, &bytes[..suite.key_bytes() + suite.salt_bytes()]).unwrap()
 }
 
@@ -12,6 +12,7 @@ fn key(suite: Suite) -> MasterKey {
 /// a header extension and with a source, and two of RTCP.
 fn vectors(suite: Suite) -> Vec<(Vec<u8>, Vec<u8>)> {
     let name = match suite {
+        Suite::AeadAes256Gcm => "gcm256",
         Suite::AeadAes128Gcm => "gcm",
         Suite::AesCm128HmacSha1_80 => "cm",
     };

@@ -10,6 +10,7 @@ use crate::media::net::sources::MediaSources;
 use crate::media::net::stream::Stream;
 use crate::media::outlet::Outlet;
 use crate::media::playback::Playback;
+use crate::media::sound::handshakes::{Handshakes, News};
 use crate::media::sound::phone_out::Outbound;
 use crate::media::sound::player::Player;
 use crate::media::sound::reports::Reports;
@@ -23,12 +24,14 @@ use omnigate_audio::dtmf::Key;
 use omnigate_audio::frame_samples;
 use omnigate_audio::level::TalkDetector;
 use omnigate_audio::mix::Limiter;
+use omnigate_dtls::is_dtls;
 use omnigate_room::ParticipantId;
 use omnigate_rtp::digits::Source;
 use omnigate_rtp::playout::{PayloadKind, Playout};
 use omnigate_rtp::telephone_event::Receiver;
 use omnigate_rtp::{RtpPacket, is_rtcp};
 use omnigate_sip::Agreed;
+use omnigate_sip::keying::Keying;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -52,6 +55,8 @@ pub(crate) struct Leg {
     /// What the last call on this port has sent.
     late: Option<Stream>,
     shield: Shield,
+    /// Where they make the keys.
+    handshakes: Option<Box<Handshakes>>,
     latch: Option<Latch>,
     playout: Playout,
     outbound: Outbound,
@@ -106,6 +111,7 @@ impl Leg {
             sources: seed.sources,
             late: opened.last,
             shield: Shield::default(),
+            handshakes: None,
             latch: None,
             playout,
             outbound: Outbound::new(seed.ssrc, seed.sequence, seed.timestamp),
@@ -151,11 +157,37 @@ impl Leg {
             }
         }
         self.reports.latch.renew(agreed.remote_rtcp);
-        self.shield.follow(agreed.srtp.as_ref());
+        self.reports.shared = agreed.is_muxed().then(|| self.rtp.clone());
+        self.seal(&agreed, now);
         self.outbound.configure(&agreed);
         self.tones.agree(!agreed.telephone_events.is_empty());
         self.silence.broken(now);
         self.agreed = Some(agreed);
+    }
+
+    /// Follows how the keys come.
+    fn seal(&mut self, agreed: &Agreed, now: Instant) {
+        let association = match agreed.srtp.as_deref() {
+            Some(Keying::Dtls(association)) => association,
+            Some(Keying::Sdes(keys)) => {
+                self.handshakes = None;
+                return self.shield.follow(Some(keys));
+            }
+            None => {
+                self.handshakes = None;
+                return self.shield.follow(None);
+            }
+        };
+        let known = self.handshakes.as_mut();
+        if !known.is_some_and(|known| known.go_on_with(association, agreed)) {
+            self.shield.wait();
+            self.handshakes = Some(Box::new(Handshakes::new(association, agreed, now)));
+        }
+        // Who is held from the beginning is nowhere yet.
+        let due = association.due && !agreed.remote_rtp.ip().is_unspecified();
+        if let Some(handshakes) = self.handshakes.as_mut().filter(|_| due) {
+            handshakes.begin(now);
+        }
     }
 
     /// How much of a voice goes to and fro.
@@ -214,10 +246,19 @@ impl Leg {
     /// Reads what has arrived: RTP at each tick, RTCP now and then.
     pub(crate) fn receive(&mut self, batch: &mut Batch, moment: &Moment, outlet: &Outlet) {
         // Nobody who has not the key is listened to, nor learned from.
-        let mut shield = std::mem::take(&mut self.shield);
+        let (mut shield, mut handshakes) = (std::mem::take(&mut self.shield), self.handshakes.take());
         let rejected = || ShardFigures::count(&outlet.figures.rtp_rejected);
-        let socket = self.rtp.clone();
+        let (socket, now) = (self.rtp.clone(), moment.now);
         batch.receive(&socket, moment, |source, arrival, data| {
+            if let Some(handshakes) = &mut handshakes
+                && is_dtls(data)
+            {
+                match self.latch.as_ref().is_some_and(|latch| latch.allows(source)) {
+                    true => handshakes.take(data, source, now, &socket, &mut shield),
+                    false => rejected(),
+                }
+                return;
+            }
             if is_rtcp(data) {
                 match shield.open_rtcp(data) {
                     Some(report) => self.rtcp_packet(report, source, arrival),
@@ -230,16 +271,47 @@ impl Leg {
                 None => rejected(),
             }
         });
-        if self.reports.turn() {
+        let wanted = handshakes.as_ref().is_some_and(|all| all.wants_reports());
+        if self.reports.turn() || wanted {
             let socket = self.reports.socket.clone();
             batch.receive(&socket, moment, |source, arrival, data| {
-                match shield.open_rtcp(data) {
+                if let Some(handshakes) = &mut handshakes
+                    && is_dtls(data)
+                {
+                    let latch = &self.reports.latch;
+                    match self
+                        .latch
+                        .as_ref()
+                        .is_some_and(|media| latch.takes(source, media, now))
+                    {
+                        true => handshakes.take_report(data, source, now, &socket, &mut shield),
+                        false => rejected(),
+                    }
+                    return;
+                }
+                match shield.open_report(data) {
                     Some(report) => self.rtcp_packet(report, source, arrival),
                     None => rejected(),
                 }
             });
         }
+        if let Some(handshakes) = &mut handshakes {
+            self.go_on(handshakes, &mut shield, now, &outlet.figures);
+        }
+        self.handshakes = handshakes;
         self.shield = shield;
+    }
+
+    /// Goes on with the handshakes.
+    fn go_on(&self, handshakes: &mut Handshakes, shield: &mut Shield, now: Instant, figures: &ShardFigures) {
+        let there = |to: &SocketAddr| to.port() != 0 && !to.ip().is_unspecified();
+        let to = self.latch.as_ref().map(Latch::destination).filter(there);
+        handshakes.turn_reports(self.report_destination(), now, &self.reports.socket, shield);
+        match handshakes.turn(to, now, &self.rtp, shield) {
+            Some(News::Sealed(suite)) => self.tell(LegEvent::Sealed(suite), figures),
+            Some(News::Failed(why)) => self.tell(LegEvent::NoKeys(why), figures),
+            None => {}
+        }
     }
 
     fn rtp_packet(&mut self, data: &[u8], source: SocketAddr, now: Instant, outlet: &Outlet) {
@@ -345,6 +417,10 @@ impl Leg {
 
     /// Sends this tick's mix with what is played on top.
     pub(crate) fn push(&mut self, mix: &mut [i16], figures: &ShardFigures) {
+        // What is played begins when it can be heard.
+        if self.shield.waits() {
+            return self.outbound.pause();
+        }
         if let Some(player) = &mut self.player
             && !player.add(mix, self.rate_hz)
         {

@@ -19,6 +19,27 @@ const FRAME: Duration = Duration::from_millis(20);
 const SILENCE: Duration = Duration::from_secs(2);
 const EVENT_TYPE: u8 = 101;
 
+#[path = "leg_handshakes_tests.rs"]
+mod handshakes;
+
+/// What is agreed on with a telephone at this port.
+fn agreed(port: u16) -> Agreed {
+    Agreed {
+        remote_rtp: SocketAddr::new(HOST, port),
+        remote_rtcp: None,
+        codec: Codec::Pcma,
+        payload_type: 8,
+        max_bitrate: None,
+        srtp: None,
+        receive: vec![(8, Codec::Pcma)],
+        telephone_events: vec![EVENT_TYPE],
+        telephone_event_sent: Some(EVENT_TYPE),
+        comfort_noise: None,
+        ptime_ms: 20,
+        direction: Direction::SendRecv,
+    }
+}
+
 /// A plane with a single pair of ports, and its clock.
 struct Bench {
     net: Net,
@@ -65,23 +86,14 @@ impl Bench {
 
     /// A telephone at this port, which SDP names, whose packets have this SSRC.
     fn phone(&mut self, port: u16, ssrc: u32) -> Phone {
+        self.phone_with(port, ssrc, agreed(port))
+    }
+
+    /// The same with what was agreed on with it.
+    fn phone_with(&mut self, port: u16, ssrc: u32, agreed: Agreed) -> Phone {
         let (sender, events) = mpsc::channel(256);
         let leg = self.plane.open_leg_at(HOST.into(), sender, self.now).unwrap();
         let at = SocketAddr::new(HOST, port);
-        let agreed = Agreed {
-            remote_rtp: at,
-            remote_rtcp: None,
-            codec: Codec::Pcma,
-            payload_type: 8,
-            max_bitrate: None,
-            srtp: None,
-            receive: vec![(8, Codec::Pcma)],
-            telephone_events: vec![EVENT_TYPE],
-            telephone_event_sent: Some(EVENT_TYPE),
-            comfort_noise: None,
-            ptime_ms: 20,
-            direction: Direction::SendRecv,
-        };
         leg.set_media(agreed).unwrap();
         let local = leg.local();
         self.turn();

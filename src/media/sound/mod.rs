@@ -3,6 +3,7 @@
 pub(super) mod announcer;
 pub(super) mod app;
 mod bus;
+mod handshakes;
 pub(super) mod leg;
 pub(super) mod opus_out;
 pub(crate) mod phone_out;

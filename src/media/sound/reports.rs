@@ -18,6 +18,8 @@ const READ_EACH: u8 = 9;
 /// The reports beside the caller's packets.
 pub(super) struct Reports {
     pub(super) socket: Arc<BatchSocket>,
+    /// That of the media, when reports share its port (RFC 5761).
+    pub(super) shared: Option<Arc<BatchSocket>>,
     /// Where the caller's reports come from.
     pub(super) latch: ReportLatch,
     /// Ticks until it is read.
@@ -30,6 +32,7 @@ impl Reports {
     pub(super) fn new(socket: BatchSocket, ssrc: u32, now: Instant) -> Reports {
         Reports {
             socket: Arc::new(socket),
+            shared: None,
             latch: ReportLatch::default(),
             ticks: 0,
             session: RtcpSession::new(now, u64::from(ssrc)),
@@ -102,7 +105,8 @@ impl Reports {
 
     fn transmit(&self, shield: &mut Shield, to: SocketAddr) {
         if let Some(report) = shield.seal_rtcp(&self.written) {
-            let _ = self.socket.send_to(report, to);
+            let socket = self.shared.as_ref().unwrap_or(&self.socket);
+            let _ = socket.send_to(report, to);
         }
     }
 

@@ -1,7 +1,6 @@
 //! Sealed media (SRTP) of one phone leg: what goes out is sealed, what comes in is opened or not heard.
 
-use omnigate_sip::sdes::Keys;
-use omnigate_srtp::{MAX_OVERHEAD, Opener, Result, Sealer};
+use omnigate_srtp::{Keys, MAX_OVERHEAD, Opener, Result, Sealer};
 
 /// Largest datagram, bytes. What is longer is cut, and cannot be authentic then.
 const MAX_DATAGRAM: usize = 2_048;
@@ -22,6 +21,8 @@ enum Mode {
     Plain,
     /// They are sealed.
     Sealed,
+    /// They will be: a handshake is to make the keys. None goes out and none is heard until then.
+    Waiting,
     /// They should be, and cannot: none goes out and none is heard. The library refuses no key, so it does not happen.
     Broken,
 }
@@ -32,15 +33,57 @@ pub(crate) struct Sealed {
     sealer: Sealer,
     opener: Opener,
     buffer: Vec<u8>,
+    reports: ReportKeys,
+}
+
+/// By which keys the reports go that have a port of their own.
+#[derive(Default)]
+enum ReportKeys {
+    /// Those of the media.
+    #[default]
+    Same,
+    /// Those of another handshake, on their port (RFC 5764 section 5.1.1), which is not over.
+    Waiting,
+    Own(Box<Sealed>),
 }
 
 impl Shield {
     /// Follows what both sides have agreed on.
     pub(crate) fn follow(&mut self, keys: Option<&Keys>) {
-        let Some(keys) = keys else {
-            self.mode = Mode::Plain;
-            return;
-        };
+        match keys {
+            Some(keys) => self.take(keys),
+            None => self.mode = Mode::Plain,
+        }
+    }
+
+    /// A handshake makes the keys: until they are there no packet goes either way.
+    pub(crate) fn wait(&mut self) {
+        self.mode = Mode::Waiting;
+    }
+
+    /// Whether it is to seal packets, and has no keys yet.
+    pub(crate) fn waits(&self) -> bool {
+        self.mode == Mode::Waiting
+    }
+
+    /// A handshake has made the keys. `apart`: the reports have a port, and a handshake, of their own.
+    pub(crate) fn keyed(&mut self, keys: &Keys, apart: bool) {
+        self.take(keys);
+        if let Some(sealed) = &mut self.sealed
+            && apart
+        {
+            sealed.reports = ReportKeys::Waiting;
+        }
+    }
+
+    /// The handshake on the port of the reports has made theirs.
+    pub(crate) fn reports_keyed(&mut self, keys: &Keys) {
+        if let (Some(sealed), Ok(own)) = (&mut self.sealed, Sealed::new(keys)) {
+            sealed.reports = ReportKeys::Own(Box::new(own));
+        }
+    }
+
+    fn take(&mut self, keys: &Keys) {
         let sealed = match self.sealed.take() {
             Some(sealed) => sealed.with(keys),
             None => Sealed::new(keys).map(Box::new),
@@ -60,7 +103,7 @@ impl Shield {
 
     /// The same for RTCP.
     pub(crate) fn seal_rtcp<'a>(&'a mut self, packet: &'a [u8]) -> Option<&'a [u8]> {
-        self.pass(packet, |sealed| sealed.sealer.seal_rtcp(&mut sealed.buffer))
+        self.pass_report(packet, |sealed| sealed.sealer.seal_rtcp(&mut sealed.buffer))
     }
 
     /// An RTP packet as it was before it was sealed; none: whoever sent it has not the key.
@@ -68,7 +111,12 @@ impl Shield {
         self.pass(packet, |sealed| sealed.opener.open_rtp(&mut sealed.buffer))
     }
 
-    /// The same for RTCP.
+    /// The same for RTCP that has come to the port of RTCP.
+    pub(crate) fn open_report<'a>(&'a mut self, packet: &'a [u8]) -> Option<&'a [u8]> {
+        self.pass_report(packet, |sealed| sealed.opener.open_rtcp(&mut sealed.buffer))
+    }
+
+    /// The same for RTCP that has come to the port of RTP.
     pub(crate) fn open_rtcp<'a>(&'a mut self, packet: &'a [u8]) -> Option<&'a [u8]> {
         self.pass(packet, |sealed| sealed.opener.open_rtcp(&mut sealed.buffer))
     }
@@ -82,11 +130,25 @@ impl Shield {
             return Some(packet);
         }
         let sealed = self.sealed.as_mut().filter(|_| self.mode == Mode::Sealed)?;
-        sealed.buffer.clear();
-        let fits = packet.get(..MAX_DATAGRAM).unwrap_or(packet);
-        sealed.buffer.extend_from_slice(fits);
-        change(sealed).ok()?;
-        Some(&sealed.buffer)
+        sealed.pass(packet, change)
+    }
+
+    fn pass_report<'a>(
+        &'a mut self,
+        packet: &'a [u8],
+        change: impl FnOnce(&mut Sealed) -> Result<()>,
+    ) -> Option<&'a [u8]> {
+        if self.mode == Mode::Plain {
+            return Some(packet);
+        }
+        let sealed = self.sealed.as_mut().filter(|_| self.mode == Mode::Sealed)?;
+        if matches!(sealed.reports, ReportKeys::Same) {
+            return sealed.pass(packet, change);
+        }
+        match &mut sealed.reports {
+            ReportKeys::Own(own) => own.pass(packet, change),
+            ReportKeys::Same | ReportKeys::Waiting => None,
+        }
     }
 }
 
@@ -97,7 +159,16 @@ impl Sealed {
             opener: Opener::new(&keys.receive)?,
             keys: keys.clone(),
             buffer: Vec::with_capacity(MAX_DATAGRAM + MAX_OVERHEAD),
+            reports: ReportKeys::Same,
         })
+    }
+
+    fn pass(&mut self, packet: &[u8], change: impl FnOnce(&mut Sealed) -> Result<()>) -> Option<&[u8]> {
+        self.buffer.clear();
+        let fits = packet.get(..MAX_DATAGRAM).unwrap_or(packet);
+        self.buffer.extend_from_slice(fits);
+        change(self).ok()?;
+        Some(&self.buffer)
     }
 
     /// The same with these keys: the direction whose key is another one begins anew (RFC 4568 section 7.1.4).
@@ -109,6 +180,7 @@ impl Sealed {
             self.opener = Opener::new(&keys.receive)?;
         }
         self.keys = keys.clone();
+        self.reports = ReportKeys::Same;
         Ok(self)
     }
 }
@@ -177,5 +249,45 @@ mod tests {
         let after = here.seal_rtcp(&report).unwrap().to_vec();
         assert_ne!(before, after);
         assert!(there.open_rtcp(&after).is_some(), "it is of another index");
+    }
+
+    #[test]
+    fn while_a_handshake_is_to_make_the_keys_nothing_passes_either_way() {
+        let (ours, theirs) = keys();
+        let (mut here, mut there) = (Shield::default(), Shield::default());
+        there.follow(Some(&theirs));
+        let report = [0x80, 201, 0, 1, 7, 7, 7, 7];
+        here.wait();
+        assert!(here.waits());
+        assert!(here.seal_rtp(&packet(1)).is_none() && here.open_rtp(&packet(1)).is_none());
+        assert!(here.seal_rtcp(&report).is_none() && here.open_report(&report).is_none());
+        here.keyed(&ours, false);
+        assert!(!here.waits());
+        let sealed = there.seal_rtp(&packet(2)).unwrap().to_vec();
+        assert_eq!(here.open_rtp(&sealed), Some(&packet(2)[..]));
+        let sealed = there.seal_rtcp(&report).unwrap().to_vec();
+        assert_eq!(here.open_report(&sealed), Some(&report[..]));
+    }
+
+    /// RFC 5764 section 5.1.1: each port has its own handshake, and its own keys.
+    #[test]
+    fn reports_on_a_port_of_their_own_have_keys_of_their_own() {
+        let ((ours, theirs), (our_reports, their_reports)) = (keys(), keys());
+        let (mut here, mut there) = (Shield::default(), Shield::default());
+        here.wait();
+        here.keyed(&ours, true);
+        there.follow(Some(&theirs));
+        let report = [0x80, 201, 0, 1, 7, 7, 7, 7];
+        assert!(here.seal_rtcp(&report).is_none(), "its keys are not there yet");
+        let sealed = there.seal_rtcp(&report).unwrap().to_vec();
+        assert_eq!(here.open_rtcp(&sealed), Some(&report[..]), "on the port of RTP");
+        here.reports_keyed(&our_reports);
+        let mut reporter = Shield::default();
+        reporter.follow(Some(&their_reports));
+        let sealed = reporter.seal_rtcp(&report).unwrap().to_vec();
+        assert_eq!(here.open_report(&sealed), Some(&report[..]));
+        let sealed = here.seal_rtcp(&report).unwrap().to_vec();
+        assert_eq!(reporter.open_report(&sealed), Some(&report[..]));
+        assert!(there.open_rtcp(&sealed).is_none());
     }
 }
