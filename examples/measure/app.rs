@@ -134,12 +134,23 @@ impl Session {
     pub fn join(mut self, room: &str, voice: impl Voice) -> App {
         let asked = Instant::now();
         self.ask("JOIN_ROOM", json!({"room_id": room}));
+        let sound = self.publish(voice, &mut |_| {});
+        App {
+            _session: self,
+            asked,
+            sound,
+        }
+    }
+
+    /// Publishes in the room or call that it is in; `voice` runs until what is returned is dropped. What comes before the
+    /// response goes to `hear`.
+    pub fn publish(&mut self, voice: impl Voice, hear: &mut impl FnMut(&Value)) -> Sound {
         let mut peer = Peer::new();
         let mut api = peer.rtc.sdp_api();
         let mid = api.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
         let (offer, pending) = api.apply().unwrap();
         let jsep = json!({"type": "offer", "sdp": offer.to_sdp_string()});
-        let answer = self.ask("PUBLISH", json!({"track": "audio", "jsep": jsep}));
+        let answer = self.ask_and_hear("PUBLISH", json!({"track": "audio", "jsep": jsep}), hear);
         let sdp = SdpAnswer::from_sdp_string(answer["jsep"]["sdp"].as_str().unwrap()).unwrap();
         peer.rtc.sdp_api().accept_answer(pending, sdp).unwrap();
         let first_heard = Arc::new(OnceLock::new());
@@ -150,12 +161,20 @@ impl Session {
             timestamp: 0,
             first_heard: first_heard.clone(),
         });
-        App {
-            _session: self,
-            asked,
-            first_heard,
-            running,
-        }
+        Sound { first_heard, running }
+    }
+}
+
+/// An app's audio.
+pub struct Sound {
+    first_heard: Arc<OnceLock<Instant>>,
+    running: Running,
+}
+
+impl Sound {
+    /// Something was heard.
+    pub fn is_heard(&self) -> bool {
+        self.first_heard.get().is_some()
     }
 }
 
@@ -163,14 +182,13 @@ impl Session {
 pub struct App {
     _session: Session,
     asked: Instant,
-    first_heard: Arc<OnceLock<Instant>>,
-    running: Running,
+    sound: Sound,
 }
 
 impl App {
     pub fn wait_until_up(&self) {
         let until = Instant::now() + Duration::from_secs(15);
-        while !self.running.is_up() {
+        while !self.sound.running.is_up() {
             assert!(Instant::now() < until, "an app's audio does not come up");
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -180,7 +198,7 @@ impl App {
     pub fn time_to_audio(&self) -> Duration {
         let until = Instant::now() + Duration::from_secs(15);
         loop {
-            if let Some(at) = self.first_heard.get() {
+            if let Some(at) = self.sound.first_heard.get() {
                 return *at - self.asked;
             }
             assert!(Instant::now() < until, "no audio within 15 s");

@@ -179,7 +179,8 @@ impl Board {
             talks: None,
             heard: 0,
         };
-        let pick_up = now + Duration::from_millis(self.any(4_000));
+        // The app has its audio by then.
+        let pick_up = now + Duration::from_millis(500 + self.any(4_000));
         self.by_port.insert(call.rtp, id.clone());
         self.calls.insert(id.clone(), call);
         self.wait(&id, pick_up);

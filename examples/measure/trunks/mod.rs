@@ -3,16 +3,16 @@
 
 mod exchange;
 
-use super::app::Session;
+use super::app::{Loop, Session};
 use super::recording::run_time;
-use super::{get_from, metric_in, resident, serve};
+use super::{get_from, metric_in, opus, resident, serve, speech};
 use exchange::Exchange;
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const HTTP: &str = "127.0.0.1:28082";
@@ -81,11 +81,11 @@ pub fn measure(program: &Path, time: Duration) {
     let cpu = run_time(service.id());
     let begun = Instant::now();
     let mut telephones = telephones(&dir);
-    let seen = Mutex::new(Seen::default());
+    let (seen, voice) = (Mutex::new(Seen::default()), opus(&speech()));
     std::thread::scope(|scope| {
         for i in 0..CALLS {
-            let seen = &seen;
-            scope.spawn(move || app(i as u64, begun + time, seen));
+            let (seen, voice) = (&seen, &voice);
+            scope.spawn(move || app(i as u64, begun + time, voice, seen));
         }
         std::thread::sleep(time);
         let most = page("omnigate_sip_dialogs").unwrap_or(0.0);
@@ -173,7 +173,7 @@ fn signal(child: &Child, name: &str) {
 }
 
 /// Calls a telephone again and again, and leaves at random.
-fn app(seed: u64, until: Instant, seen: &Mutex<Seen>) {
+fn app(seed: u64, until: Instant, voice: &[Arc<[u8]>], seen: &Mutex<Seen>) {
     let mut random = seed.wrapping_mul(0x9e37_79b9) + 1;
     let mut any = |most: u64| {
         random = random
@@ -192,12 +192,14 @@ fn app(seed: u64, until: Instant, seen: &Mutex<Seen>) {
             Some("WS_LEAVE_NOTI") => left.set(true),
             _ => {}
         };
-        session.ask_and_hear("OFFER_CALL", call, &mut hear);
+        let offered = session.ask_and_hear("OFFER_CALL", call, &mut hear);
+        session.ask_and_hear("JOIN_ROOM", json!({"room_id": offered["room_id"]}), &mut hear);
+        let sound = session.publish(Loop(voice.to_vec(), seed as usize), &mut hear);
         let leaves = Instant::now() + Duration::from_millis(any(30_000));
         while Instant::now() < leaves && !left.get() {
             session.hear_for(Duration::from_millis(50), &mut hear);
         }
-        let (connected, gone) = (connected.get(), left.get());
+        let (connected, gone, heard) = (connected.get(), left.get(), sound.is_heard());
         if !gone {
             session.ask("LEAVE", json!({}));
         }
@@ -206,11 +208,12 @@ fn app(seed: u64, until: Instant, seen: &Mutex<Seen>) {
         seen.connected += usize::from(connected);
         seen.left_first += usize::from(!gone);
         seen.telephone_first += usize::from(gone);
+        let mut fault = |what: &str| *seen.faults.entry(what.to_owned()).or_default() += 1;
         if gone && !connected {
-            *seen
-                .faults
-                .entry("over before it was connected".to_owned())
-                .or_default() += 1;
+            fault("over before it was connected");
+        }
+        if connected && !heard {
+            fault("nothing heard");
         }
     }
 }
