@@ -72,12 +72,23 @@ fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('<', "&lt;")
 }
 
+/// To a tenth of a thousandth, without zeros that say nothing.
+fn rounded(value: f64) -> String {
+    let text = format!("{value:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 fn figures(steps: &[Step]) -> Vec<String> {
     let mut lines: Vec<String> = steps
         .iter()
         .flat_map(|step| {
             let of = move |(name, value): (&String, &f64)| {
-                format!("| {} | {} | {value} |", step.id.title(), name.replace('_', " "))
+                format!(
+                    "| {} | {} | {} |",
+                    step.id.title(),
+                    name.replace('_', " "),
+                    rounded(*value)
+                )
             };
             step.figures.iter().map(of)
         })
@@ -154,6 +165,7 @@ mod tests {
     fn certification() -> Certification {
         let mut media = step(StepId::Quality, true, Outcome::Passed, "MOS 4.30");
         media.figures.insert("mos".to_owned(), 4.3);
+        media.figures.insert("jitter_seconds".to_owned(), 0.000_426_675);
         Certification {
             trunk: "carrier".to_owned(),
             state: Progress::Done,
@@ -182,6 +194,7 @@ mod tests {
             "| Speech quality | must | passed | MOS 4.30 |",
             "| Hold | must | **failed** | a \\| b &lt;script> c |",
             "| G.729 |  | skipped | not here |",
+            "| Speech quality | jitter seconds | 0.0004 |",
             "| Speech quality | mos | 4.3 |",
             "#number_format = \"prefixed\"  # why",
         ] {
