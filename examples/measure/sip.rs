@@ -150,7 +150,8 @@ fn settled() -> String {
     }
 }
 
-fn left(page: &str) -> impl Iterator<Item = (&'static str, f64)> {
+/// Figures that are not zero and should be.
+pub fn left(page: &str) -> impl Iterator<Item = (&'static str, f64)> {
     let figures = GIVEN_BACK.map(|name| (name, metric_in(page, name).unwrap_or(f64::NAN)));
     figures.into_iter().filter(|(_, value)| *value != 0.0)
 }

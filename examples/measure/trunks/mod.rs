@@ -5,6 +5,7 @@ mod exchange;
 
 use super::app::{Loop, Session};
 use super::recording::run_time;
+use super::sip::left;
 use super::{get_from, metric_in, opus, resident, serve, speech};
 use exchange::Exchange;
 use serde_json::{Value, json};
@@ -25,16 +26,6 @@ const CALLS: usize = 100;
 const ROOMS: usize = 10;
 /// Longest that a call may take from its beginning to its end, with room to spare.
 const LIMIT: Duration = Duration::from_secs(60);
-/// Figures that must be zero when nobody is there any more.
-const GIVEN_BACK: [&str; 6] = [
-    "omnigate_media_legs",
-    "omnigate_media_rooms",
-    "omnigate_media_ports_used",
-    "omnigate_media_failures",
-    "omnigate_media_events_lost",
-    "omnigate_sip_dialogs",
-];
-
 /// What the apps have seen.
 #[derive(Default)]
 struct Seen {
@@ -96,7 +87,7 @@ pub fn measure(program: &Path, time: Duration) {
     let ended = telephones.wait().unwrap();
     let cpu = (run_time(service.id()) - cpu) / begun.elapsed().as_secs_f64();
     let until = Instant::now() + LIMIT;
-    while left().next().is_some() && Instant::now() < until {
+    while left(&metrics()).next().is_some() && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(100));
     }
     let (seen, told) = (seen.into_inner().unwrap(), exchange.told());
@@ -127,9 +118,9 @@ pub fn measure(program: &Path, time: Duration) {
     println!(
         "{cpu:.2} CPU seconds a second, {} KiB resident; left: {:?}",
         resident(service.id()),
-        left().collect::<Vec<_>>()
+        left(&metrics()).collect::<Vec<_>>()
     );
-    for line in get_from(HTTP, "/metrics").lines() {
+    for line in metrics().lines() {
         if line.starts_with("omnigate_calls_ended_total") && !line.ends_with(" 0") {
             println!("{line}");
         }
@@ -140,14 +131,12 @@ pub fn measure(program: &Path, time: Duration) {
     std::fs::remove_dir_all(dir).unwrap();
 }
 
-fn page(name: &str) -> Option<f64> {
-    metric_in(&get_from(HTTP, "/metrics"), name)
+fn metrics() -> String {
+    get_from(HTTP, "/metrics")
 }
 
-fn left() -> impl Iterator<Item = (&'static str, f64)> {
-    let page = get_from(HTTP, "/metrics");
-    let figures = GIVEN_BACK.map(|name| (name, metric_in(&page, name).unwrap_or(f64::NAN)));
-    figures.into_iter().filter(|(_, value)| *value != 0.0)
+fn page(name: &str) -> Option<f64> {
+    metric_in(&metrics(), name)
 }
 
 fn telephones(dir: &Path) -> Child {
