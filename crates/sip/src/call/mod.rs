@@ -110,8 +110,8 @@ pub(crate) struct Call {
     /// What answers challenges, where there are credentials.
     authority: Option<Box<Authority>>,
     terms: CallTerms,
-    /// How it has ended, as long as that is not told.
-    last: Option<CallEnd>,
+    /// How it has ended, while a call that is watched waits for the answer to its BYE.
+    last: Option<Box<CallEnd>>,
     /// Our transactions that are not over, and what they are for.
     clients: Vec<(ClientId, Purpose)>,
 }
@@ -349,17 +349,16 @@ impl Call {
 
     /// Of a call that is watched: what it says to a request of ours.
     fn tell_reply(&self, ctx: &mut Context<'_>, purpose: Option<Purpose>, response: &Response) {
+        if !self.terms.watched {
+            return;
+        }
         let (of_invite, status) = (purpose == Some(Purpose::Invite), response.status);
         let told = match of_invite {
             true => status == Status::TRYING,
             false => purpose.is_some() && !status.is_provisional(),
         };
         let over = self.state == State::Ended && self.last.is_none();
-        if let Some(cseq) = response
-            .headers
-            .cseq()
-            .filter(|_| self.terms.watched && told && !over)
-        {
+        if let Some(cseq) = response.headers.cseq().filter(|_| told && !over) {
             let method = cseq.method.clone();
             ctx.tell(self.key, CallEvent::Replied { method, status });
         }
@@ -453,17 +452,18 @@ impl Call {
         self.modification = None;
         self.timer = None;
         self.local = None;
-        self.last = Some(end);
-        let said_bye = self.clients.iter().any(|(_, purpose)| *purpose == Purpose::Bye);
-        if !(self.terms.watched && said_bye) {
-            self.tell_end(ctx);
+        let says_bye = |(_, purpose): &(ClientId, Purpose)| *purpose == Purpose::Bye;
+        if self.terms.watched && self.clients.iter().any(says_bye) {
+            self.last = Some(Box::new(end));
+        } else {
+            ctx.tell(self.key, CallEvent::Ended(end));
         }
     }
 
-    /// Nothing is told after it.
+    /// The BYE of a call that is watched is answered, or will not be. Nothing is told after it.
     fn tell_end(&mut self, ctx: &mut Context<'_>) {
         if let Some(end) = self.last.take() {
-            ctx.tell(self.key, CallEvent::Ended(end));
+            ctx.tell(self.key, CallEvent::Ended(*end));
         }
     }
 }
