@@ -1,5 +1,6 @@
 //! The wall clock, in unix seconds: for what messages, records and the store carry. Deadlines are monotonic.
 
+use chrono::{DateTime, NaiveDate};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Unix seconds.
@@ -8,6 +9,12 @@ pub(crate) fn unix_now() -> u64 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs()
+}
+
+/// The day, in UTC.
+pub(crate) fn today() -> NaiveDate {
+    let now = DateTime::from_timestamp(unix_now_signed(), 0);
+    now.unwrap_or_default().date_naive()
 }
 
 /// Unix milliseconds.

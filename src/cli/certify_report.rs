@@ -42,8 +42,7 @@ pub(super) fn report(certification: &Certification) -> String {
 }
 
 fn verdict(certification: &Certification) -> String {
-    let wrong = |step: &&Step| step.must && step.outcome == Outcome::Failed;
-    let wrong = certification.steps.iter().filter(wrong).count();
+    let wrong = certification.wrong().count();
     match certification.state {
         Progress::Running => "It goes on.".to_owned(),
         Progress::Stopped => "It was ended before it was done.".to_owned(),

@@ -162,7 +162,8 @@ fn trunk(a: &PhoneArguments) -> Result<Arc<Trunk>, Failure> {
     trunk.codecs.clone_from(&a.codecs);
     trunk.srtp = a.srtp;
     trunk.srtp_keys.clone_from(&a.srtp_keys);
-    trunk.allow = everywhere()?;
+    // Whoever is called says where its media are, and may send them from elsewhere.
+    trunk.media = everywhere()?;
     let trunks = Trunks::new(&settings);
     let trunk = trunks.all().next().cloned();
     Ok(trunk.ok_or("no trunk")?)

@@ -4,7 +4,7 @@ use super::api_client::{ApiClient, ServerArguments};
 use super::certify_report::{line, report};
 use super::output::{Failure, complain, say};
 use crate::config::Settings;
-use crate::gateway::{Certification, Outcome, Part, Progress};
+use crate::gateway::{Certification, Part, Progress};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -12,8 +12,9 @@ use std::time::Duration;
 
 /// How often the service is asked how far it is.
 const EACH: Duration = Duration::from_millis(500);
-/// How long a certification that was asked to end may take for that: a BYE is given up after 32 s.
-const GOODBYE: Duration = Duration::from_secs(45);
+/// How long a certification that was asked to end may take for that: an ACK is waited for 32 s, and the answer to a BYE for
+/// as long.
+const GOODBYE: Duration = Duration::from_secs(75);
 
 #[derive(Debug, Args)]
 pub(super) struct CertifyArguments {
@@ -93,6 +94,7 @@ fn order(arguments: &CertifyArguments) -> Value {
 async fn follow(client: &ApiClient, path: &str, begun: Value, teller: &mut Teller) -> Result<Value, Failure> {
     let mut told = begun;
     let mut until = None;
+    let mut enough = std::pin::pin!(tokio::signal::ctrl_c());
     loop {
         let certification: Certification = serde_json::from_value(told.clone())?;
         teller.tell(&certification);
@@ -104,10 +106,11 @@ async fn follow(client: &ApiClient, path: &str, begun: Value, teller: &mut Telle
         }
         tokio::select! {
             () = tokio::time::sleep(EACH) => {}
-            Ok(()) = tokio::signal::ctrl_c(), if until.is_none() => {
+            Ok(()) = &mut enough, if until.is_none() => {
                 complain("ending it");
                 until = Some(tokio::time::Instant::now() + GOODBYE);
-                client.delete(path).await?;
+                // It may be over by now: what is asked next says so.
+                let _ = client.delete(path).await;
             }
         }
         told = client.get(path).await?;
@@ -172,12 +175,7 @@ fn verdict(certification: &Certification) -> Result<(), Failure> {
     if certification.state == Progress::Stopped {
         return Err("the certification was ended before it was done".into());
     }
-    let wrong = certification
-        .steps
-        .iter()
-        .filter(|step| step.must && step.outcome == Outcome::Failed)
-        .map(|step| step.id.title());
-    let wrong: Vec<&str> = wrong.collect();
+    let wrong: Vec<&str> = certification.wrong().map(|step| step.id.title()).collect();
     Err(format!("not as it must be: {}", wrong.join(", ")).into())
 }
 

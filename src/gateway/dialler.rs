@@ -3,11 +3,10 @@
 use super::outgoing;
 use super::shared::Gateway;
 use crate::calls::{CallAbout, CallEnd, CallEvent, CallTeller, Direction, Origin, Refusal};
-use crate::clock::unix_now;
+use crate::clock::{today, unix_now};
 use crate::rooms::DialOrder;
 use crate::supervise::test_point;
 use crate::trunks::{Route, ServiceCall};
-use chrono::DateTime;
 use omnigate_number::mask;
 use omnigate_omnitalk::DialRefusal;
 use std::sync::Arc;
@@ -42,14 +41,11 @@ impl Gateway {
         service: &str,
         number: &str,
     ) -> Result<(Vec<Route>, ServiceCall), DialRefusal> {
-        if self.health.is_draining() || self.calls.live() >= self.most_calls {
+        if !self.has_place() {
             return Err(DialRefusal::Unavailable);
         }
-        let now = unix_now();
-        let today = DateTime::from_timestamp(i64::try_from(now).unwrap_or_default(), 0);
-        let today = today.unwrap_or_default().date_naive();
-        let routes = self.trunks.routes(service, number, today)?;
-        let place = self.usage.call(&self.trunks, service, now)?;
+        let routes = self.trunks.routes(service, number, today())?;
+        let place = self.usage.call(&self.trunks, service, unix_now())?;
         Ok((routes, place))
     }
 

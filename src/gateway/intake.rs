@@ -41,7 +41,7 @@ impl Gateway {
         let source = incoming.hop.remote;
         let sip_call_id = shown(invite.headers.call_id());
         let span = info_span!("call", call = %id, %sip_call_id, %source, trunk = Empty, caller = Empty, called = Empty);
-        if self.health.is_draining() || self.calls.live() >= self.most_calls {
+        if !self.has_place() {
             let teller = self.teller(id, "");
             span.in_scope(|| {
                 teller.tell(CallEvent::Refused {
@@ -51,15 +51,18 @@ impl Gateway {
             });
             return self.turn_away(incoming);
         }
-        let found = self.trunks.find(
-            &incoming.hop,
-            identity::user(invite).as_deref(),
-            |trunk, account| {
-                let called = trunk.called(invite, account);
-                let awaited = self.certifications.awaits(trunk, invite, called.as_ref());
-                awaited.or(called)
-            },
-        );
+        let (hop, user) = (&incoming.hop, identity::user(invite));
+        let trunks = &self.trunks;
+        let found = trunks.find(hop, user.as_deref(), |trunk, account| {
+            trunk.called(invite, account)
+        });
+        // What no trunk takes may be what a certification waits for: its number, in a field that its trunk does not read.
+        let found = found.or_else(|miss| {
+            let awaited = trunks.find(hop, user.as_deref(), |trunk, _| {
+                self.certifications.awaits(trunk, invite)
+            });
+            awaited.map_err(|_| miss)
+        });
         let (trunk, called) = match found {
             Ok((trunk, called)) => (trunk.clone(), called),
             Err(miss) => {

@@ -401,6 +401,7 @@ impl Line {
             Ok((answer, agreed)) => match self.session.takes(&agreed) {
                 Ok(()) => {
                     self.session.negotiator = negotiator;
+                    self.see(|| Sight::Taken(agreed.direction));
                     self.accept(answer.into_bytes());
                     self.set_media(agreed);
                 }

@@ -116,6 +116,11 @@ impl Gateway {
         })
     }
 
+    /// Whether one more call is taken: not while the service stops, nor when all places are taken.
+    pub(super) fn has_place(&self) -> bool {
+        !self.health.is_draining() && self.calls.live() < self.most_calls
+    }
+
     /// Gives a call its task, and tells its end whatever becomes of that. A panic of one call must not take its record or
     /// the others along; `let_go` then lets nobody stay behind in the rooms.
     pub(super) fn begin(

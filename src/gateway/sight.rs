@@ -27,8 +27,8 @@ pub(super) enum Sight {
     Agreed(Agreement),
     /// They refuse an offer of ours.
     OfferRefused(Status),
-    /// They offer another session, or want an offer.
-    Offered,
+    /// They have offered another session, which was taken: the direction, from our side.
+    Taken(Direction),
     /// A key, by this way.
     Key(Key, Source),
     /// The first packet of RTP.
@@ -117,7 +117,6 @@ impl Sights {
                 }
             }
             CallEvent::OfferRefused(status) => self.see(at, Sight::OfferRefused(*status)),
-            CallEvent::Offer(_) | CallEvent::OfferWanted => self.see(at, Sight::Offered),
             CallEvent::Ended(end) => self.see(at, Sight::Over(Some(end.clone()))),
             _ => {}
         }

@@ -41,28 +41,28 @@ impl Trunk {
         if self.country.is_emergency(&called) {
             return Err(DialRefusal::Emergency);
         }
-        self.out.fit(&called).ok_or(DialRefusal::NoTrunk)?;
-        let none = |rule| DialRefusal::NoCaller { rule };
-        let wanted = from.map(|from| PhoneNumber::parse(from, self.country).ok_or(none("trunk.callers")));
-        let wanted = wanted.transpose()?;
-        let mut all = self.out.callers.iter();
-        let valid = |until: Option<NaiveDate>| until.is_none_or(|until| until >= today);
-        let caller = match wanted {
-            Some(wanted) => {
-                let listed = all
-                    .find(|one| one.number == wanted)
-                    .ok_or(none("trunk.callers"))?;
-                if !valid(listed.until) {
-                    return Err(none("trunk.callers.until"));
-                }
-                listed
+        if self.out.gateways.is_empty() {
+            return Err(DialRefusal::NoTrunk);
+        }
+        self.destination(&called)?;
+        let none = DialRefusal::NoCaller {
+            rule: "trunk.callers",
+        };
+        let caller = match from {
+            Some(from) => {
+                let wanted = PhoneNumber::parse(from, self.country).ok_or(none)?;
+                self.out.shows(wanted, today)?
             }
-            None => all.find(|one| valid(one.until)).ok_or(none("trunk.callers"))?,
+            None => {
+                let mut all = self.out.callers.iter();
+                let first = all.find(|one| one.holds(today)).ok_or(none)?;
+                first.number.clone()
+            }
         };
         Ok(Route {
             trunk: self.clone(),
             called,
-            caller: caller.number.clone(),
+            caller,
         })
     }
 }
@@ -108,6 +108,7 @@ mod tests {
         let none = |rule| DialRefusal::NoCaller { rule };
         for (number, from, why) in [
             ("alice", None, DialRefusal::NotANumber),
+            ("1", None, DialRefusal::NotANumber),
             ("119", None, DialRefusal::Emergency),
             ("031-123-4567", None, DialRefusal::NoTrunk),
             ("02-123-4567", Some("02-999-9999"), none("trunk.callers")),

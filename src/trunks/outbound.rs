@@ -75,11 +75,7 @@ impl Trunk {
             }
             usize::MAX
         } else {
-            let digits = called.digits().len();
-            if !(GLOBAL_DIGITS.contains(&digits) || SHORT_DIGITS.contains(&digits)) {
-                return Err(DialRefusal::NotANumber);
-            }
-            let fit = self.out.fit(&called).ok_or(DialRefusal::NoTrunk)?;
+            let fit = self.destination(&called)?;
             if !rules.allows(&called, self.country) {
                 return Err(DialRefusal::Forbidden {
                     rule: "service.destinations",
@@ -97,6 +93,18 @@ impl Trunk {
                 caller,
             },
         ))
+    }
+
+    /// How well its destinations fit a number that is no emergency number: the more digits the better.
+    ///
+    /// # Errors
+    /// It is no number of a telephone, or may not be called by this trunk.
+    pub(super) fn destination(&self, called: &PhoneNumber) -> Result<usize, DialRefusal> {
+        let digits = called.digits().len();
+        if !(GLOBAL_DIGITS.contains(&digits) || SHORT_DIGITS.contains(&digits)) {
+            return Err(DialRefusal::NotANumber);
+        }
+        self.out.fit(called).ok_or(DialRefusal::NoTrunk)
     }
 
     /// Where its calls out go, in order.

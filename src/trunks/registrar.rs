@@ -144,10 +144,8 @@ impl Registrar {
     /// It has come to this.
     pub fn set_state(&self, state: RegistrationState) {
         let mut now = lock(&self.state);
-        let since = match (now.state, &now.why) == (state.state, &state.why) {
-            true => now.since,
-            false => state.since,
-        };
+        let same = (now.state, &now.why) == (state.state, &state.why);
+        let since = if same { now.since } else { state.since };
         *now = RegistrationState { since, ..state };
     }
 

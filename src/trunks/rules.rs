@@ -76,6 +76,12 @@ pub(super) struct CallerNumber {
     pub(super) until: Option<NaiveDate>,
 }
 
+impl CallerNumber {
+    pub(super) fn holds(&self, today: NaiveDate) -> bool {
+        self.until.is_none_or(|until| until >= today)
+    }
+}
+
 /// What a service may do.
 #[derive(Debug, Clone)]
 pub(super) struct ServiceRules {
@@ -198,6 +204,17 @@ impl Outbound {
         self.destinations.iter().filter_map(|one| one.fit(number)).max()
     }
 
+    /// This number, if calls may show it today.
+    pub(super) fn shows(&self, number: PhoneNumber, today: NaiveDate) -> Result<PhoneNumber, DialRefusal> {
+        let none = |rule| DialRefusal::NoCaller { rule };
+        let listed = self.callers.iter().find(|one| one.number == number);
+        let listed = listed.ok_or(none("trunk.callers"))?;
+        if !listed.holds(today) {
+            return Err(none("trunk.callers.until"));
+        }
+        Ok(number)
+    }
+
     /// Addresses of gateways that are written as such: they may send, though no `allow` names them.
     pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
         self.gateways
@@ -239,13 +256,6 @@ impl ServiceRules {
         let none = |rule| DialRefusal::NoCaller { rule };
         let caller = self.caller.as_ref().ok_or(none("service.caller"))?;
         let caller = PhoneNumber::parse(caller, country).ok_or(none("service.caller"))?;
-        let mut all = out.callers.iter();
-        let listed = all
-            .find(|one| one.number == caller)
-            .ok_or(none("trunk.callers"))?;
-        if listed.until.is_some_and(|until| until < today) {
-            return Err(none("trunk.callers.until"));
-        }
-        Ok(caller)
+        out.shows(caller, today)
     }
 }

@@ -14,6 +14,7 @@ use crate::gateway::shared::Gateway;
 use crate::trunks::{Route, Trunk};
 use omnigate_audio::codec::Codec;
 use omnigate_audio::dtmf::Key;
+use omnigate_number::PhoneNumber;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -31,20 +32,19 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Carries a plan out; whatever stops it, its calls end before it does.
 pub(super) async fn run(gateway: Arc<Gateway>, trunk: Arc<Trunk>, plan: Plan, running: Running) {
-    tokio::join!(
-        parts(&gateway, &trunk, &plan, &running),
-        guard(&gateway, &running)
-    );
+    tokio::select! {
+        () = try_all(&gateway, &trunk, &plan, &running) => {}
+        () = guard(&gateway, &running) => {}
+    }
     running.end();
 }
 
-/// Stops it when the service or the client goes; until it is over.
+/// Stops it when the service or the client goes. It does not return: what is stopped ends by itself.
 async fn guard(gateway: &Gateway, running: &Running) {
     loop {
         let abandoned = running.abandoned_at();
         tokio::select! {
-            () = running.over.cancelled() => return,
-            () = running.stop.cancelled() => return,
+            () = running.stop.cancelled() => return std::future::pending().await,
             () = gateway.leaving.cancelled() => running.stop.cancel(),
             () = sleep_until(abandoned) => {
                 // Somebody may have asked meanwhile.
@@ -56,12 +56,7 @@ async fn guard(gateway: &Gateway, running: &Running) {
     }
 }
 
-/// All of it.
-async fn parts(gateway: &Arc<Gateway>, trunk: &Arc<Trunk>, plan: &Plan, running: &Running) {
-    try_all(gateway, trunk, plan, running).await;
-    running.over.cancel();
-}
-
+/// All of it. Of what is stopped nothing is said.
 async fn try_all(gateway: &Arc<Gateway>, trunk: &Arc<Trunk>, plan: &Plan, running: &Running) {
     running.reach(Part::Ways);
     let standing = standing::steps(gateway, trunk);
@@ -89,6 +84,9 @@ async fn try_all(gateway: &Arc<Gateway>, trunk: &Arc<Trunk>, plan: &Plan, runnin
     }
     if !plan.is_loop() {
         call_in(plan, running, &mut calls.inbound).await;
+    }
+    if running.stop.is_cancelled() {
+        return;
     }
     running.add(not_tried(plan));
     running.propose(profile(&calls));
@@ -128,7 +126,7 @@ async fn each_codec(gateway: &Arc<Gateway>, plan: &Plan, running: &Running, call
             } else {
                 &mut calls.pcmu
             };
-            *works = Some(seen.success().is_some() && seen.agreed().is_some());
+            *works = outbound::takes(&seen);
             steps.push(outbound::alone(&seen, id));
         }
     }
@@ -148,11 +146,12 @@ async fn long(gateway: &Arc<Gateway>, plan: &Plan, running: &Running) {
     }
     let acts = vec![Act::Silence(LONG)];
     if let Some(seen) = call(gateway, plan, running, Part::CallLong, None, acts).await {
-        running.add(outbound::stayed(&seen, StepId::Long));
+        running.add([outbound::stayed(&seen, StepId::Long)]);
     }
 }
 
-/// One call out, some time after the one before; none when there is to be none, or no place for it.
+/// One call out, some time after the one before; none when there is to be none or it was stopped, and when there is no place
+/// for it.
 async fn call(
     gateway: &Arc<Gateway>,
     plan: &Plan,
@@ -177,14 +176,40 @@ async fn call(
         trunk: route.trunk.watched(codecs),
         ..route.clone()
     };
+    let comes_back = plan
+        .inbound
+        .clone()
+        .filter(|_| plan.is_loop() && part != Part::Call);
+    running.wait_for(comes_back.map(|number| listener(number, &acts, running)));
     let seen = call_out::call(gateway, route, acts, &running.stop).await;
+    if part != Part::Call {
+        running.wait_for(None);
+    }
+    if running.stop.is_cancelled() {
+        return None;
+    }
     if seen.is_none() {
-        running.add([Step::not_possible(
-            StepId::CallOut,
-            "the service has no place for a call",
-        )]);
+        let why = "the service has no place for a call";
+        running.add([match part {
+            Part::CallPcma => Step::not_possible(StepId::G711A, why),
+            Part::CallPcmu => Step::not_possible(StepId::G711U, why),
+            Part::CallLong => Step::failed(StepId::Long, true, why),
+            _ => Step::failed(StepId::CallOut, true, why),
+        }]);
     }
     seen
+}
+
+/// Whoever takes a call that comes back, in place of the menu: it listens until the call ends.
+fn listener(number: PhoneNumber, acts: &[Act], running: &Running) -> Claim {
+    let lasts: Duration = acts.iter().map(Act::limit).sum();
+    Claim {
+        number,
+        acts: vec![Act::HearEnd(lasts + HANG_UP)],
+        stop: running.stop.clone(),
+        begun: oneshot::channel().0,
+        seen: oneshot::channel().0,
+    }
 }
 
 /// Waits for the call in and looks at it.
@@ -208,17 +233,30 @@ async fn call_in(plan: &Plan, running: &Running, invite: &mut Option<InviteSeen>
         .stop
         .run_until_cancelled(tokio::time::timeout(plan.wait, &mut has_begun))
         .await;
-    if !matches!(come, Some(Ok(Ok(())))) {
+    let mut begun = matches!(come, Some(Ok(Ok(()))));
+    if !begun {
         running.wait_for(None);
-        // It may have come at the last moment; then it is seen to its end.
-        if has_begun.try_recv().is_err() {
-            return running.add([Step::failed(StepId::CallIn, true, "no call came in time")]);
-        }
+        // It may have come at the last moment.
+        begun = has_begun.try_recv().is_ok();
     }
-    // The call ends by itself, and when this is stopped.
-    if let Ok((seen_invite, seen)) = seen.await {
-        running.add(inbound::steps(&seen_invite, &seen));
-        *invite = Some(seen_invite);
+    // It is seen to its end, which comes by itself, and when this is stopped.
+    let seen = if begun { seen.await.ok() } else { None };
+    if running.stop.is_cancelled() {
+        return;
+    }
+    match seen {
+        Some((seen_invite, seen)) => {
+            running.add(inbound::steps(&seen_invite, &seen));
+            *invite = Some(seen_invite);
+        }
+        None => {
+            let why = if begun {
+                "it came, and ended by a fault of ours"
+            } else {
+                "no call came in time"
+            };
+            running.add([Step::failed(StepId::CallIn, true, why)]);
+        }
     }
 }
 

@@ -3,10 +3,9 @@
 use super::battery;
 use super::order::{CertificationOrder, CertificationRefusal, Plan};
 use super::step::Certification;
-use crate::clock::unix_now;
+use crate::clock::today;
 use crate::gateway::line::now;
 use crate::gateway::shared::Gateway;
-use chrono::DateTime;
 use std::sync::Arc;
 use tracing::{Instrument, info, info_span};
 
@@ -24,8 +23,7 @@ impl Gateway {
         if self.health.is_draining() {
             return Err(CertificationRefusal::Stopping);
         }
-        let today = DateTime::from_timestamp(i64::try_from(unix_now()).unwrap_or_default(), 0);
-        let plan = Plan::new(order, known, today.unwrap_or_default().date_naive())?;
+        let plan = Plan::new(order, known, today())?;
         let running = self.certifications.begin(trunk, now())?;
         let span = info_span!("certification", trunk);
         span.in_scope(|| info!("a certification begins"));

@@ -49,10 +49,8 @@ pub(in crate::gateway) struct Claim {
 pub(super) struct Running {
     book: Certifications,
     trunk: String,
-    /// It is to end.
+    /// It is to end, and its calls with it.
     pub(super) stop: CancellationToken,
-    /// Nothing of it is left to do.
-    pub(super) over: CancellationToken,
     done: bool,
 }
 
@@ -90,7 +88,6 @@ impl Certifications {
             book: self.clone(),
             trunk: trunk.to_owned(),
             stop,
-            over: CancellationToken::new(),
             done: false,
         })
     }
@@ -110,19 +107,10 @@ impl Certifications {
         entry.map(|one| one.stop.cancel()).is_some()
     }
 
-    /// The number of a call that is waited for by this trunk, when that INVITE is it. `called` is what the trunk reads in it;
-    /// where that is no number of the trunk's, the number may stand in any field.
-    pub(in crate::gateway) fn awaits(
-        &self,
-        trunk: &Trunk,
-        invite: &Request,
-        called: Option<&PhoneNumber>,
-    ) -> Option<PhoneNumber> {
+    /// The number that is waited for by this trunk, when it stands in any field of that INVITE.
+    pub(in crate::gateway) fn awaits(&self, trunk: &Trunk, invite: &Request) -> Option<PhoneNumber> {
         let all = lock(&self.0);
         let (number, _) = all.get(&trunk.name)?.waits.as_ref()?;
-        if called.is_some_and(|called| trunk.takes(called)) {
-            return called.filter(|called| *called == number).cloned();
-        }
         let stands = |user: String| PhoneNumber::parse(&user, trunk.country).as_ref() == Some(number);
         let mut fields = super::inbound::called_fields().map(|field| identity::called_user(invite, field));
         fields
@@ -176,6 +164,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.stop.cancel();
         let done = self.done;
         self.book.with(&self.trunk, |one| {
             one.told.state = if done { Progress::Done } else { Progress::Stopped };

@@ -10,10 +10,6 @@ use crate::gateway::line::{Line, LineEvent, now, sleep_until};
 use crate::gateway::shared::{Ended, Gateway, Screened};
 use crate::sip::IncomingCall;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// A caller who is not there after the answer is not waited for.
-const UP: Duration = Duration::from_secs(35);
 
 /// Takes the call in place of the menu, to its end.
 pub(in crate::gateway) async fn run(
@@ -43,14 +39,12 @@ pub(in crate::gateway) async fn run(
     };
     let answered = now();
     teller.tell(CallEvent::Answered(screened.received.elapsed()));
-    let (mut over, mut stopping, mut up) = (None, false, false);
+    let (mut over, mut stopping) = (None, false);
     while over.is_none() {
         let deadline = look.exercise.deadline();
-        let limit = (!up).then(|| answered + UP);
         tokio::select! {
             event = line.event() => match event {
                 LineEvent::Up => {
-                    up = true;
                     teller.tell(CallEvent::Reached(Stage::Talking));
                     look.exercise.begin(now());
                 }
@@ -61,17 +55,9 @@ pub(in crate::gateway) async fn run(
                 _ => {}
             },
             () = sleep_until(deadline) => look.exercise.timeout(now()),
-            () = sleep_until(limit), if !stopping => {
-                stopping = true;
-                look.exercise.stop(now());
-            }
             () = claim.stop.cancelled(), if !stopping => {
                 stopping = true;
-                look.exercise.stop(now());
-            }
-            () = gateway.hang_up_all.cancelled(), if !stopping => {
-                stopping = true;
-                look.exercise.stop(now());
+                look.exercise.stop();
             }
         }
         if look.settle(&mut line) {

@@ -17,14 +17,14 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::{info_span, warn};
 
-/// Calls by this way and does this; all that was seen, or none when there is no place for the call.
+/// Calls by this way and does this, until `stop` at the latest; all that was seen. None when there is no place for the call.
 pub(super) async fn call(
     gateway: &Arc<Gateway>,
     route: Route,
     acts: Vec<Act>,
     stop: &CancellationToken,
 ) -> Option<CallSeen> {
-    if gateway.health.is_draining() || gateway.calls.live() >= gateway.most_calls {
+    if !gateway.has_place() {
         return None;
     }
     let id = CallId::new(unix_millis(), rand::random());
@@ -67,10 +67,9 @@ async fn run(
         Ok(line) => line,
         Err(error) => {
             warn!(%error, "no media for a call");
-            return Ended {
-                end: CallEnd::Overload,
-                talked: None,
-            };
+            let end = CallEnd::Overload;
+            let _ = sender.send(CallSeen::none(end));
+            return Ended { end, talked: None };
         }
     };
     let mut callee = Callee {
@@ -93,11 +92,7 @@ async fn run(
             () = sleep_until(exercise) => callee.look.exercise.timeout(now()),
             () = stop.cancelled(), if !stopping => {
                 stopping = true;
-                callee.look.exercise.stop(now());
-            }
-            () = gateway.hang_up_all.cancelled(), if !stopping => {
-                stopping = true;
-                callee.look.exercise.stop(now());
+                callee.look.exercise.stop();
             }
         }
         callee.settle().await;

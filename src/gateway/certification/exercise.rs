@@ -1,11 +1,11 @@
 //! What is done in a call that looks how the other side behaves, one thing after the other: a pure state machine.
 //!
 //! ```text
-//!   begin ──▶ act ──seen, or its time is over──▶ act ──▶ … ──▶ Leaving ──▶ Over
+//!   begin ──▶ act ──seen, or its time is over──▶ act ──▶ … ──▶ Over: hang up
 //!              └──────────── the call is over, or stop ────────▶┘
 //! ```
 //!
-//! Every act has a time in which it ends, whatever comes, and so has the end of the call.
+//! Every act has a time in which it ends, whatever comes. The end of the call is SIP's.
 
 use crate::gateway::sight::Sight;
 use omnigate_audio::dtmf::Key;
@@ -21,8 +21,6 @@ const KEY: Duration = Duration::from_millis(300);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The last key of a caller.
 const LAST: char = '#';
-/// How long the end of the SIP call may take once we have asked for it: a BYE is given up after 32 s.
-const LEAVING: Duration = Duration::from_secs(40);
 
 /// Something that is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,15 +49,12 @@ pub(super) enum Effect {
     Do(Act),
     /// Hang up.
     HangUp,
-    /// All is over.
-    Over,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Waiting,
     Acting,
-    Leaving,
     Over,
 }
 
@@ -69,6 +64,8 @@ pub(super) struct Exercise {
     state: State,
     acts: VecDeque<Act>,
     act: Option<Act>,
+    /// Every act has come to its end.
+    done: bool,
     deadline: Option<Instant>,
     out: VecDeque<Effect>,
 }
@@ -79,6 +76,7 @@ impl Exercise {
             state: State::Waiting,
             acts: acts.into_iter().collect(),
             act: None,
+            done: false,
             deadline: None,
             out: VecDeque::new(),
         }
@@ -92,6 +90,11 @@ impl Exercise {
     /// When [`Exercise::timeout`] is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.deadline
+    }
+
+    /// Whether every act has come to its end before the call.
+    pub(super) fn is_done(&self) -> bool {
+        self.done
     }
 
     /// Both sides are there.
@@ -117,18 +120,14 @@ impl Exercise {
 
     /// The call is over.
     pub(super) fn over(&mut self) {
-        if self.state != State::Over {
-            self.state = State::Over;
-            self.deadline = None;
-            self.out.push_back(Effect::Over);
-        }
+        self.state = State::Over;
+        self.deadline = None;
     }
 
     /// It is to end now.
-    pub(super) fn stop(&mut self, now: Instant) {
-        match self.state {
-            State::Waiting | State::Acting => self.leave(now),
-            State::Leaving | State::Over => {}
+    pub(super) fn stop(&mut self) {
+        if self.state != State::Over {
+            self.leave();
         }
     }
 
@@ -137,11 +136,7 @@ impl Exercise {
         if self.deadline.is_none_or(|at| now < at) {
             return;
         }
-        match self.state {
-            State::Acting => self.next(now),
-            State::Leaving => self.over(),
-            State::Waiting | State::Over => self.deadline = None,
-        }
+        self.next(now);
     }
 
     fn next(&mut self, now: Instant) {
@@ -151,13 +146,15 @@ impl Exercise {
                 self.deadline = Some(now + act.limit());
                 self.out.push_back(Effect::Do(act.clone()));
             }
-            None => self.leave(now),
+            None => {
+                self.done = true;
+                self.leave();
+            }
         }
     }
 
-    fn leave(&mut self, now: Instant) {
-        self.state = State::Leaving;
-        self.deadline = Some(now + LEAVING);
+    fn leave(&mut self) {
+        self.over();
         self.out.push_back(Effect::HangUp);
     }
 }
@@ -269,7 +266,8 @@ mod tests {
             call.sees(Sight::Replied(Method::Invite, Status::OK)),
             [Effect::HangUp]
         );
-        assert_eq!(call.sees(Sight::Over(None)), [Effect::Over]);
+        assert!(call.exercise.is_done());
+        assert_eq!(call.sees(Sight::Over(None)), []);
         assert_eq!(call.exercise.deadline(), None);
     }
 
@@ -283,11 +281,7 @@ mod tests {
         );
         assert_eq!(call.wait(Duration::from_secs(59)), []);
         assert_eq!(call.wait(Duration::from_secs(1)), [Effect::HangUp]);
-        assert_eq!(
-            call.wait(LEAVING),
-            [Effect::Over],
-            "SIP does not say that it is over"
-        );
+        assert!(call.exercise.is_done());
     }
 
     #[test]
@@ -300,7 +294,9 @@ mod tests {
             [Effect::Do(Act::HearEnd(Duration::from_secs(30)))]
         );
         assert_eq!(call.sees(key('#')), []);
-        assert_eq!(call.sees(Sight::Over(None)), [Effect::Over]);
+        assert_eq!(call.sees(Sight::Over(None)), []);
+        assert_eq!(call.exercise.deadline(), None);
+        assert!(!call.exercise.is_done(), "it was not we who ended it");
     }
 
     #[test]
@@ -309,18 +305,19 @@ mod tests {
             exercise: Exercise::new([Act::Hold]),
             now: Instant::now(),
         };
-        waiting.exercise.stop(waiting.now);
+        waiting.exercise.stop();
         assert_eq!(waiting.effects(), [Effect::HangUp]);
         waiting.exercise.begin(waiting.now);
         assert_eq!(waiting.effects(), [], "an answer that crosses it changes nothing");
 
         let mut call = Call::up(&[Act::Hold]);
         call.effects();
-        call.exercise.stop(call.now);
+        call.exercise.stop();
         assert_eq!(call.effects(), [Effect::HangUp]);
-        call.exercise.stop(call.now);
+        call.exercise.stop();
         assert_eq!(call.effects(), []);
-        assert_eq!(call.sees(Sight::Over(None)), [Effect::Over]);
+        assert!(!call.exercise.is_done(), "nothing can be said of what it was at");
+        assert_eq!(call.sees(Sight::Over(None)), []);
         call.exercise.over();
         assert_eq!(call.effects(), []);
     }

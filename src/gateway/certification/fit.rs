@@ -6,6 +6,7 @@ use super::outbound::session_expires;
 use super::seen::CallSeen;
 use super::shape::Shape;
 use super::step::Proposal;
+use crate::config::TrunkCodec;
 use crate::gateway::sight::Sight;
 use omnigate_audio::codec::Codec;
 use omnigate_sip::CallEnd as SipEnd;
@@ -95,10 +96,7 @@ fn codecs(calls: &Calls) -> Option<Proposal> {
         }
     }
     order.retain(|codec| works(*codec) != Some(false));
-    let names: Vec<String> = order
-        .iter()
-        .map(|codec| codec.name().to_ascii_lowercase())
-        .collect();
+    let names: Vec<String> = order.iter().map(|codec| TrunkCodec(*codec).to_string()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let failed: Vec<&str> = [(calls.pcma, "pcma"), (calls.pcmu, "pcmu")]
         .iter()

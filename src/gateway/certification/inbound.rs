@@ -9,8 +9,8 @@ use crate::config::{CalledField, CallerField};
 use crate::gateway::sight::{Said, Sight};
 use crate::trunks::identity;
 use omnigate_number::{Country, PhoneNumber};
-use omnigate_sip::Hop;
 use omnigate_sip::message::{Name, Request, SessionExpires};
+use omnigate_sip::{Direction, Hop};
 use std::net::SocketAddr;
 
 /// Fields that may carry the called number, with their names.
@@ -111,6 +111,12 @@ fn call_in(invite: &InviteSeen, seen: &CallSeen) -> Step {
         CallEnd::Invite(status) => {
             let text = format!("{text}; we had to refuse it with {status}: see its offer");
             Step::failed(StepId::CallIn, true, text)
+        }
+        // Nothing was begun: the caller was never there.
+        end if seen.acts.is_empty() => {
+            let why = seen.ends().last();
+            let why = why.map_or_else(|| end.reason().replace('_', " "), end_words);
+            Step::failed(StepId::CallIn, true, format!("{text}; it did not come up: {why}"))
         }
         _ => Step::passed(StepId::CallIn, true, text),
     }
@@ -219,13 +225,10 @@ fn keys(invite: &InviteSeen, seen: &CallSeen) -> Step {
 }
 
 fn hold(seen: &CallSeen) -> Step {
-    match seen.sights().any(|sight| matches!(sight, Sight::Offered)) {
-        true => Step::passed(
-            StepId::HoldIn,
-            false,
-            "they offered another session, which was taken",
-        ),
-        false => Step::not_possible(StepId::HoldIn, "they offered no other session"),
+    let held = |sight: &Sight| matches!(sight, Sight::Taken(Direction::RecvOnly | Direction::Inactive));
+    match seen.sights().any(held) {
+        true => Step::passed(StepId::HoldIn, false, "they offered a hold, which was taken"),
+        false => Step::not_possible(StepId::HoldIn, "they offered no hold"),
     }
 }
 
@@ -239,7 +242,7 @@ fn end(seen: &CallSeen) -> Step {
     match seen.end {
         CallEnd::CallerHungUp | CallEnd::Certified => Step::passed(
             StepId::EndIn,
-            false,
+            true,
             format!("{text}{}", reply.unwrap_or_default()),
         ),
         _ => Step::failed(StepId::EndIn, true, text),

@@ -38,7 +38,6 @@ impl Look {
                         carry_out(&act, line);
                     }
                     Effect::HangUp => leave = true,
-                    Effect::Over => {}
                 }
             }
             let Some((_, sight)) = line.new_sights(self.known).first() else {
@@ -54,6 +53,7 @@ impl Look {
         CallSeen {
             began: self.began,
             acts: self.acts,
+            done: self.exercise.is_done(),
             sights: line.close_seen().await,
             end,
         }

@@ -35,8 +35,13 @@ pub(super) fn steps(seen: &CallSeen) -> Vec<Step> {
         quality(seen),
         keys(seen),
     ]);
-    steps.extend([hold(seen), resume(seen), refresh(seen)]);
-    steps.extend([silence(seen), hang_up(seen)].into_iter().flatten());
+    steps.extend([
+        hold(seen),
+        resume(seen),
+        refresh(seen),
+        stayed(seen, StepId::Silence),
+        hang_up(seen),
+    ]);
     steps
 }
 
@@ -119,7 +124,7 @@ fn reliable(seen: &CallSeen) -> Step {
         ),
         None => Step::passed(
             id,
-            false,
+            true,
             format!("{} with 100rel, PRACK got 200", first.status.code()),
         ),
     }
@@ -145,7 +150,7 @@ fn early_media(seen: &CallSeen) -> Step {
     match (all.iter().find(early), seen.heard_early()) {
         (Some(one), true) => Step::passed(
             id,
-            true,
+            false,
             format!(
                 "session in the {}, and heard before the answer",
                 one.status.code()
@@ -410,31 +415,23 @@ fn refresh(seen: &CallSeen) -> Step {
     }
 }
 
-fn silence(seen: &CallSeen) -> Option<Step> {
-    stayed(seen, StepId::Silence)
-}
-
 /// Whether a call stayed in which nothing was said.
-pub(super) fn stayed(seen: &CallSeen, id: StepId) -> Option<Step> {
+pub(super) fn stayed(seen: &CallSeen, id: StepId) -> Step {
     let is_silence = |act: &Act| matches!(act, Act::Silence(_));
     let time = seen.acts.iter().find_map(|(_, act)| match act {
         Act::Silence(time) => Some(*time),
         _ => None,
     });
-    let Some(time) = time.filter(|_| seen.during(is_silence).is_some()) else {
-        return Some(Step::failed(
-            id,
-            true,
-            format!("the call ended before: {}", why(seen)),
-        ));
+    let Some(time) = time else {
+        return Step::failed(id, true, format!("the call ended before: {}", why(seen)));
     };
     let seconds = time.as_secs_f64();
-    Some(match seen.outlived(is_silence) {
+    match seen.outlived(is_silence) {
         true => {
             Step::passed(id, true, format!("the call stayed for {}", shown(time))).with("seconds", seconds)
         }
         false => Step::failed(id, true, format!("the call ended: {}", why(seen))),
-    })
+    }
 }
 
 fn why(seen: &CallSeen) -> String {
@@ -447,18 +444,17 @@ fn why(seen: &CallSeen) -> String {
     }
 }
 
-fn hang_up(seen: &CallSeen) -> Option<Step> {
+fn hang_up(seen: &CallSeen) -> Step {
     let id = StepId::HangUp;
     if seen.end != CallEnd::Certified {
-        let text = format!("the call ended before: {}", why(seen));
-        return Some(Step::not_possible(id, text));
+        return Step::not_possible(id, format!("the call ended before: {}", why(seen)));
     }
     let replies = seen.replies(&Method::Bye);
-    Some(match replies.last() {
+    match replies.last() {
         Some(status) if status.is_success() => Step::passed(id, true, "BYE got 200"),
         Some(status) => Step::failed(id, true, format!("BYE got {}", words(*status))),
         None => Step::failed(id, true, "BYE was not answered"),
-    })
+    }
 }
 
 fn formats(said: &Said) -> String {
@@ -469,18 +465,32 @@ fn formats(said: &Said) -> String {
     all.collect::<Vec<_>>().join(", ")
 }
 
+/// Whether the trunk takes the one codec of a call; none: the call says nothing of it, as when nobody was there.
+pub(super) fn takes(seen: &CallSeen) -> Option<bool> {
+    if seen.success().is_some() && seen.agreed().is_some() {
+        return Some(true);
+    }
+    // RFC 3261 sections 21.4.13, 21.4.26 and 21.6.4.
+    let not_so =
+        |end: &SipEnd| matches!(end, SipEnd::Rejected(why) if matches!(why.status.code(), 415 | 488 | 606));
+    (seen.said().is_some() || seen.ends().any(not_so)).then_some(false)
+}
+
 /// A call with one codec alone.
 pub(super) fn alone(seen: &CallSeen, id: StepId) -> Step {
-    match (seen.success(), seen.agreed()) {
-        (Some(_), Some(agreed)) => Step::passed(id, false, format!("answered with {}", agreed.codec.name())),
-        _ => {
-            let ends: Vec<String> = seen.ends().map(end_words).collect();
-            let text = match seen.said() {
-                Some(said) => format!("answered with {}, which was not offered", formats(said)),
-                None if ends.is_empty() => why(seen),
-                None => ends.join("; "),
-            };
-            Step::failed(id, false, text)
+    let words = || {
+        let ends: Vec<String> = seen.ends().map(end_words).collect();
+        match seen.said() {
+            Some(said) => format!("answered with {}, which was not offered", formats(said)),
+            None if ends.is_empty() => why(seen),
+            None => ends.join("; "),
         }
+    };
+    match (takes(seen), seen.agreed()) {
+        (Some(true), Some(agreed)) => {
+            Step::passed(id, false, format!("answered with {}", agreed.codec.name()))
+        }
+        (None, _) => Step::not_possible(id, words()),
+        _ => Step::failed(id, false, words()),
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct CallSeen {
     pub(super) began: Instant,
     /// What was done, each with how much had been seen before.
     pub(super) acts: Vec<(usize, Act)>,
+    /// All that was to be done has come to its end.
+    pub(super) done: bool,
     pub(super) sights: Sights,
     /// How it ended.
     pub(super) end: CallEnd,
@@ -36,6 +38,7 @@ impl CallSeen {
         CallSeen {
             began: Instant::now(),
             acts: Vec::new(),
+            done: false,
             sights: Sights::default(),
             end,
         }
@@ -71,23 +74,20 @@ impl CallSeen {
         Some(part.iter().map(|(_, sight)| sight))
     }
 
-    /// Whether an act came to its end: another one followed, or we hung up.
+    /// Whether the call outlived an act: another one followed, or it was the last and we hung up.
     pub(super) fn outlived(&self, wanted: impl Fn(&Act) -> bool) -> bool {
         let at = self.acts.iter().position(|(_, act)| wanted(act));
-        at.is_some_and(|at| self.end == CallEnd::Certified || at + 1 < self.acts.len())
+        let by_us = matches!(self.ends().last(), Some(SipEnd::LocalHungUp));
+        at.is_some_and(|at| at + 1 < self.acts.len() || (self.done && by_us))
     }
 
     /// Responses to our INVITE, 101 to 200.
     pub(super) fn responses(&self) -> Vec<Answered<'_>> {
         let (last, began) = (self.last(), self.began_last());
-        let of = |(n, (at, sight)): (usize, &'_ (Instant, Sight))| match sight {
-            Sight::Response(status, _) => Some((n, *at, *status)),
-            _ => None,
-        };
-        let all: Vec<_> = last.iter().enumerate().filter_map(of).collect();
-        let answered = |(n, at, status): &(usize, Instant, Status)| {
-            let Some((_, Sight::Response(_, headers))) = last.get(*n) else {
-                return None;
+        let mut all = Vec::new();
+        for (n, (at, sight)) in last.iter().enumerate() {
+            let Sight::Response(status, headers) = sight else {
+                continue;
             };
             // The description follows its response.
             let rest = last.get(n + 1..).unwrap_or_default().iter();
@@ -97,14 +97,14 @@ impl CallSeen {
                 Sight::Said(said) => Some(said),
                 _ => None,
             });
-            Some(Answered {
+            all.push(Answered {
                 after: at.saturating_duration_since(began),
                 status: *status,
                 headers,
                 said,
-            })
-        };
-        all.iter().filter_map(answered).collect()
+            });
+        }
+        all
     }
 
     /// How long after the INVITE its 100 came.

@@ -25,8 +25,13 @@ pub struct Certification {
 impl Certification {
     /// Whether all that must be right is, and it has come to its end.
     pub fn passed(&self) -> bool {
-        let wrong = |step: &Step| step.must && step.outcome == Outcome::Failed;
-        self.state == Progress::Done && !self.steps.iter().any(wrong)
+        self.state == Progress::Done && self.wrong().next().is_none()
+    }
+
+    /// What must be right and is not.
+    pub fn wrong(&self) -> impl Iterator<Item = &Step> {
+        let wrong = |step: &&Step| step.must && step.outcome == Outcome::Failed;
+        self.steps.iter().filter(wrong)
     }
 }
 

@@ -69,6 +69,7 @@ fn call(seen: Vec<Result<Sight, Act>>, end: CallEnd) -> CallSeen {
     CallSeen {
         began,
         acts,
+        done: end == CallEnd::Certified,
         sights,
         end,
     }
@@ -292,7 +293,8 @@ fn a_call_in_says_where_its_numbers_stand_and_how_they_are_written() {
     let keys = "12345#"
         .chars()
         .map(|key| Ok(Sight::Key(Key::from_char(key).unwrap(), Source::InBand)));
-    let steps = inbound::steps(&seen, &call(keys.collect(), CallEnd::CallerHungUp));
+    let begun = [Err(Act::HearKeys)].into_iter().chain(keys);
+    let steps = inbound::steps(&seen, &call(begun.collect(), CallEnd::CallerHungUp));
     says(
         &steps,
         StepId::CallIn,
@@ -360,4 +362,72 @@ fn keys_that_do_not_all_come_or_not_at_all_fail() {
         "5 of 6 by telephone events: not all",
     );
     says(&heard(""), StepId::KeysIn, Outcome::Failed, "none was heard");
+}
+
+/// What is stopped while it waits says nothing of the trunk, and nothing good above all.
+#[test]
+fn a_call_that_was_stopped_or_died_in_silence_has_not_outlived_it() {
+    let stopped = CallSeen {
+        done: false,
+        ..call(good(), CallEnd::Certified)
+    };
+    let mut dead = good();
+    dead.pop();
+    dead.push(Ok(Sight::Over(Some(SipEnd::NoResponse))));
+    for seen in [stopped, call(dead, CallEnd::Certified)] {
+        let steps = outbound::steps(&seen);
+        assert_eq!(step(&steps, StepId::Silence).outcome, Outcome::Failed);
+    }
+}
+
+#[test]
+fn a_telephone_that_is_busy_says_nothing_of_a_codec_and_one_that_refuses_it_does() {
+    for (status, takes, outcome) in [
+        (486, None, Outcome::NotPossible),
+        (503, None, Outcome::NotPossible),
+        (488, Some(false), Outcome::Failed),
+    ] {
+        let rejection = Rejection {
+            status: Status::new(status).unwrap(),
+            phrase: String::new(),
+            warning: None,
+            causes: Vec::new(),
+            retry_after: None,
+            contacts: Vec::new(),
+        };
+        let over = Sight::Over(Some(SipEnd::Rejected(rejection)));
+        let seen = call(vec![Ok(over)], CallEnd::Busy);
+        assert_eq!(outbound::takes(&seen), takes, "{status}");
+        assert_eq!(outbound::alone(&seen, StepId::G711A).outcome, outcome, "{status}");
+    }
+    let seen = call(good(), CallEnd::Certified);
+    assert_eq!(outbound::takes(&seen), Some(true));
+}
+
+#[test]
+fn a_call_in_that_did_not_come_up_fails() {
+    let seen = invite("07012345678", "To: <sip:x@y>\r\nFrom: <sip:1@y>;tag=1\r\n");
+    for (end, part) in [
+        (CallEnd::NoAck, "no ACK"),
+        (CallEnd::Overload, "overload"),
+        (CallEnd::Cancelled, "cancelled"),
+    ] {
+        let steps = inbound::steps(&seen, &CallSeen::none(end));
+        says(&steps, StepId::CallIn, Outcome::Failed, part);
+        assert!(step(&steps, StepId::CallIn).must);
+    }
+}
+
+#[test]
+fn a_hold_of_theirs_is_told_from_another_offer_of_theirs() {
+    let seen = invite("07012345678", "To: <sip:x@y>\r\nFrom: <sip:1@y>;tag=1\r\n");
+    for (direction, outcome) in [
+        (Direction::RecvOnly, Outcome::Passed),
+        (Direction::Inactive, Outcome::Passed),
+        (Direction::SendRecv, Outcome::NotPossible),
+    ] {
+        let begun = vec![Err(Act::HearKeys), Ok(Sight::Taken(direction))];
+        let steps = inbound::steps(&seen, &call(begun, CallEnd::CallerHungUp));
+        assert_eq!(step(&steps, StepId::HoldIn).outcome, outcome, "{direction:?}");
+    }
 }
