@@ -17,15 +17,19 @@ pub fn instead_of_rsa(dir: &Path) -> [(&'static str, PathBuf); 2] {
 fn library() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
     MADE.get_or_init(|| {
-        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ecdsa-{}.so", std::process::id()));
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        // Another process may be making it, or be using the last one.
+        let new = folder.join(format!("ecdsa-{}.so", std::process::id()));
+        let library = folder.join("ecdsa.so");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/rig/ecdsa.c");
         let made = Command::new("cc")
             .args(["-shared", "-fPIC", "-O1", "-o"])
-            .arg(&library)
+            .arg(&new)
             .arg(source)
             .status()
             .expect("a C compiler; scripts/test installs it");
         assert!(made.success());
+        std::fs::rename(&new, &library).unwrap();
         library
     })
 }

@@ -6,7 +6,7 @@ use crate::sipp::sipp;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -15,9 +15,10 @@ const MODULES: &str = "/usr/lib/x86_64-linux-gnu/kamailio/modules";
 /// Longest that it may take to begin on a busy machine.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Ends when dropped.
+/// Ends when dropped, and its folder with it.
 pub struct Kamailio {
     child: Child,
+    dir: PathBuf,
     pub address: SocketAddr,
 }
 
@@ -74,13 +75,14 @@ request_route {{
         let file = dir.join("kamailio.cfg");
         std::fs::write(&file, config).unwrap();
         let child = spawn(dir, &file);
-        let mut proxy = Kamailio { child, address };
+        let dir = dir.to_owned();
+        let mut proxy = Kamailio { child, dir, address };
         let until = Instant::now() + LIMIT;
         while proxy.asked_for("nobody", ";tag=none").is_none() {
             assert!(Instant::now() < until, "kamailio does not answer");
             // Somebody's connection may have had one of its ports for a moment.
             if proxy.child.try_wait().unwrap().is_some() {
-                proxy.child = spawn(dir, &file);
+                proxy.child = spawn(&proxy.dir, &file);
             }
         }
         proxy
@@ -135,6 +137,7 @@ impl Drop for Kamailio {
         // It ends its own children.
         let _ = Command::new("kill").arg(self.child.id().to_string()).status();
         let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.dir);
     }
 }
 

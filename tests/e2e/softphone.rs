@@ -52,6 +52,8 @@ pub struct Softphone {
     rate_hz: u32,
     says: Lines,
     dir: PathBuf,
+    /// The folder is not a service's, which goes with that.
+    owns_dir: bool,
     address: SocketAddr,
 }
 
@@ -179,7 +181,8 @@ impl Softphone {
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("omnigate-e2e-phone-{}-{n}", std::process::id()));
         let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let phone = Softphone::start(dir, free, number, voice, settings, &[]);
+        let mut phone = Softphone::start(dir, free, number, voice, settings, &[]);
+        phone.owns_dir = true;
         phone.says.wait_for("baresip is ready");
         phone
     }
@@ -245,6 +248,7 @@ impl Softphone {
             says,
             rate_hz,
             dir,
+            owns_dir: false,
             address: listen,
         }
     }
@@ -318,6 +322,9 @@ impl Drop for Softphone {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if self.owns_dir {
+            let _ = std::fs::remove_dir_all(&self.dir);
+        }
     }
 }
 
