@@ -176,13 +176,13 @@ async fn call(
         trunk: route.trunk.watched(codecs),
         ..route.clone()
     };
-    let comes_back = plan
-        .inbound
-        .clone()
-        .filter(|_| plan.is_loop() && part != Part::Call);
-    running.wait_for(comes_back.map(|number| listener(number, &acts, running)));
+    // The first one is waited for by the call in.
+    let is_heard = plan.is_loop() && part != Part::Call;
+    if let Some(number) = plan.inbound.clone().filter(|_| is_heard) {
+        running.wait_for(Some(listener(number, &acts, running)));
+    }
     let seen = call_out::call(gateway, route, acts, &running.stop).await;
-    if part != Part::Call {
+    if is_heard {
         running.wait_for(None);
     }
     if running.stop.is_cancelled() {
