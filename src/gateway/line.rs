@@ -523,6 +523,10 @@ impl Line {
                 self.hang_up(CallEnd::NoMedia);
             }
             LegEvent::Sealed(suite) => debug!(suite = suite.name(), "keys agreed on by DTLS"),
+            // Of several telephones that ring another one may answer.
+            LegEvent::NoKeys(why) if self.session.called && !self.session.confirmed => {
+                debug!(reason = %why, "no keys before the call is answered");
+            }
             LegEvent::NoKeys(why) => {
                 warn!(reason = %why, "no keys for the media of a call");
                 self.hang_up(CallEnd::NoKeys);

@@ -178,7 +178,9 @@ fn talks(settings: &str, voice: &Voice, app: &Browser) -> ([f64; 2], Vec<Vec<u8>
         "one handshake for the whole call"
     );
     let by_phone = loudest(&heard, 8_000, 1_000.0);
-    ([by_app, by_phone], payloads(&file, service.sip_udp.port()))
+    let packets = payloads(&file, service.sip_udp.port());
+    assert!(packets.len() > 100, "{} packets captured", packets.len());
+    ([by_app, by_phone], packets)
 }
 
 #[test]

@@ -28,4 +28,4 @@ mod screen;
 pub use failure::{Failure, LIMIT};
 pub use handshake::{Handshake, Outcome};
 pub use identity::Identity;
-pub use screen::is_dtls;
+pub use screen::{is_dtls, is_handshake};

@@ -17,6 +17,11 @@ pub fn is_dtls(datagram: &[u8]) -> bool {
     matches!(datagram.first(), Some(20..=63))
 }
 
+/// Whether it is made of whole records, of which a handshake may be.
+pub fn is_handshake(datagram: &[u8]) -> bool {
+    screen(datagram) == Screened::Records
+}
+
 /// What a datagram is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Screened {

@@ -9,6 +9,8 @@ const FINGERPRINT: &str = "fingerprint";
 const SETUP: &str = "setup";
 /// RTP and RTCP on one port (RFC 5761 section 5.1.1): one handshake for both.
 const MUX: &str = "rtcp-mux";
+/// Fingerprints that are read of a line, or of the session for it: there is one of each certificate and hash function.
+const MOST: usize = 8;
 
 /// Who may begin the handshake, from the side that wrote it (RFC 4145 section 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,13 +78,9 @@ pub struct Handshaking {
 impl Handshaking {
     pub(crate) fn read(line: &[Attribute], session: &[Attribute]) -> Handshaking {
         let mut read = Handshaking::default();
-        let its: Vec<&str> = values(line, FINGERPRINT).collect();
-        let its = if its.is_empty() {
-            values(session, FINGERPRINT).collect()
-        } else {
-            its
-        };
-        for value in its {
+        let of_line = values(line, FINGERPRINT).next().is_some();
+        let its = if of_line { line } else { session };
+        for value in values(its, FINGERPRINT).take(MOST) {
             match Fingerprint::parse(value) {
                 Ok(fingerprint) => read.fingerprints.push(fingerprint),
                 Err(why) => read.refused = Some(why),

@@ -310,6 +310,54 @@ fn an_answer_by_keys_that_were_not_offered_is_refused() {
     ));
 }
 
+/// Each telephone of a call that forks answers the one offer, and the one that answers last is the one that is there.
+#[test]
+fn each_answer_of_a_fork_is_judged_by_the_offer_and_not_by_the_answer_before_it() {
+    let plain = description("", "RTP/AVP", "");
+    let by_dtls = description("", "RTP/AVP", &attributes("active"));
+    let by_sdes = description("", "RTP/AVP", CRYPTO);
+    let mut ours = trunk(Secrecy::Optional, &[Sdes, Dtls]);
+    ours.offer();
+    let mut answer = |text: &str| ours.accept(text.as_bytes()).unwrap().srtp;
+    assert!(answer(&plain).is_none());
+    assert!(matches!(answer(&by_sdes).as_deref(), Some(Keying::Sdes(_))));
+    assert!(matches!(answer(&by_dtls).as_deref(), Some(Keying::Dtls(_))));
+    assert!(matches!(answer(&by_sdes).as_deref(), Some(Keying::Sdes(_))));
+    let offer = ours.offer();
+    assert!(
+        offer.contains("a=crypto") && !offer.contains("fingerprint"),
+        "the session goes the way of the last answer: {offer}"
+    );
+}
+
+#[test]
+fn a_fork_may_have_its_reports_on_a_port_of_their_own_after_one_that_has_not() {
+    let mut ours = trunk(Secrecy::Optional, &[Dtls]);
+    ours.offer();
+    let mut is_muxed = |more: &str| {
+        let answer = description("", "RTP/AVP", &format!("{}{more}", attributes("active")));
+        ours.accept(answer.as_bytes()).unwrap().is_muxed()
+    };
+    assert!(!is_muxed(""));
+    assert!(is_muxed("a=rtcp-mux\r\n"));
+    assert!(!is_muxed(""));
+}
+
+#[test]
+fn of_many_fingerprints_the_first_eight_are_read() {
+    let many: String = (0..100)
+        .map(|n: u32| format!("a=fingerprint:{}\r\n", of(&n.to_be_bytes())))
+        .collect();
+    let setup = "a=setup:active\r\n";
+    for (session, line) in [("", format!("{many}{setup}")), (many.as_str(), setup.to_owned())] {
+        let offer = description(session, "UDP/TLS/RTP/SAVP", &line);
+        let (_, agreed) = trunk(Secrecy::Required, &[Dtls])
+            .answer(offer.as_bytes())
+            .unwrap();
+        assert_eq!(association(&agreed).fingerprints.len(), 8);
+    }
+}
+
 #[test]
 fn who_has_begun_stays_the_one_that_began_and_a_new_certificate_begins_anew() {
     let mut ours = trunk(Secrecy::Required, &[Dtls]);

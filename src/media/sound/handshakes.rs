@@ -10,11 +10,12 @@
 //! media are listened to, so many datagrams a tick.
 
 use crate::media::net::batch::BatchSocket;
+use crate::media::net::stream::same;
 use crate::media::sound::shield::Shield;
-use omnigate_dtls::{Failure, Handshake, Identity, Outcome};
+use omnigate_dtls::{Failure, Handshake, Identity, Outcome, is_handshake};
 use omnigate_sip::Agreed;
 use omnigate_sip::dtls::Association;
-use omnigate_srtp::{Fingerprint, Keys, Suite};
+use omnigate_srtp::{Fingerprint, Role, Suite};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,18 +25,27 @@ const MOST_A_TICK: u8 = 16;
 
 /// The handshakes of a leg.
 pub(crate) struct Handshakes {
-    /// Whom SDP speaks of.
+    /// What SDP says of us.
+    role: Role,
+    /// Whom it speaks of.
     fingerprints: Arc<[Fingerprint]>,
     /// Where, as SDP says; a hold that says nowhere does not change it.
     remote: SocketAddr,
     media: Flow,
     /// None: reports share the port of the media.
     reports: Option<Flow>,
-    /// Keys of the reports, while those of the media are not there yet.
-    report_keys: Option<Keys>,
     /// Datagrams that may still come in this tick.
     left: u8,
     news: Option<News>,
+}
+
+/// Which of a leg's ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Port {
+    /// Of RTP, and of reports that share it.
+    Media,
+    /// Of RTCP.
+    Reports,
 }
 
 /// What has come of the media's handshake.
@@ -51,39 +61,55 @@ pub(crate) enum News {
 struct Flow {
     /// None: nothing will come of it any more.
     handshake: Option<Box<Handshake>>,
-    /// Where the other side's last datagram came from.
+    /// Where the other side is, says SDP.
+    signalled: Option<SocketAddr>,
+    /// Where its last datagram came from.
     heard: Option<SocketAddr>,
+    /// It has made keys, or none.
+    keyed: Option<bool>,
 }
 
 impl Handshakes {
     /// Those that this agreement wants.
     pub(crate) fn new(association: &Association, agreed: &Agreed, now: Instant) -> Handshakes {
         let identity = Identity::shared();
-        let flow = || Flow {
+        let flow = |signalled| Flow {
+            signalled,
             handshake: identity.map(|identity| {
                 let fingerprints = association.fingerprints.clone();
                 Box::new(Handshake::new(identity, association.role, fingerprints, now))
             }),
             heard: None,
+            keyed: identity.is_none().then_some(false),
         };
         Handshakes {
+            role: association.role,
             fingerprints: association.fingerprints.clone(),
             remote: agreed.remote_rtp,
-            media: flow(),
-            reports: (!agreed.is_muxed()).then(flow),
-            report_keys: None,
+            media: flow(Some(agreed.remote_rtp)),
+            reports: (!agreed.is_muxed()).then(|| flow(agreed.remote_rtcp)),
             left: MOST_A_TICK,
             news: identity.is_none().then_some(News::Failed(Failure::NoIdentity)),
         }
     }
 
-    /// Whether a later agreement means the same ones (RFC 5763 section 6.6).
+    /// Whether a later agreement means the same ones (RFC 5763 section 6.6). One that has failed is begun anew, and while it
+    /// runs it is for SDP to say who began it.
     pub(crate) fn go_on_with(&mut self, association: &Association, agreed: &Agreed) -> bool {
         let (before, there) = (self.remote, agreed.remote_rtp);
         if !there.ip().is_unspecified() {
             self.remote = there;
+            self.media.signalled = Some(there);
+            if let Some(reports) = &mut self.reports {
+                reports.signalled = agreed.remote_rtcp;
+            }
         }
-        *self.fingerprints == *association.fingerprints
+        let goes_on = match self.media.keyed {
+            Some(keyed) => keyed,
+            None => self.role == association.role,
+        };
+        goes_on
+            && *self.fingerprints == *association.fingerprints
             && (there == before || there.ip().is_unspecified() || before.ip().is_unspecified())
             && self.reports.is_some() != agreed.is_muxed()
     }
@@ -100,67 +126,42 @@ impl Handshakes {
         }
     }
 
-    /// Takes a datagram that has come to the port of RTP, from a host that may send it.
+    /// Takes a datagram that has come to this port from a host that may send to it.
     pub(crate) fn take(
         &mut self,
+        port: Port,
         datagram: &[u8],
         source: SocketAddr,
         now: Instant,
         socket: &BatchSocket,
         shield: &mut Shield,
     ) {
-        if self.may_come() {
-            let outcome = self.media.take(datagram, source, now, socket);
-            self.media_outcome(outcome, shield);
+        let left = self.left;
+        self.left = left.saturating_sub(1);
+        if left > 0 {
+            let flow = self.flow(port);
+            let outcome = flow.and_then(|flow| flow.take(datagram, source, now, socket));
+            self.has_come(port, outcome, shield);
         }
     }
 
-    /// The same to the port of RTCP.
-    pub(crate) fn take_report(
-        &mut self,
-        datagram: &[u8],
-        source: SocketAddr,
-        now: Instant,
-        socket: &BatchSocket,
-        shield: &mut Shield,
-    ) {
-        if self.may_come()
-            && let Some(flow) = &mut self.reports
-            && let Some(Ok(keys)) = flow.take(datagram, source, now, socket)
-        {
-            self.report_keys = Some(keys);
-            self.key_reports(shield);
-        }
-    }
-
-    /// Does what is due on the port of RTP: once a tick.
+    /// Does what is due on this port, once a tick: it sends to where the other side was heard, else there.
     pub(crate) fn turn(
         &mut self,
-        to: Option<SocketAddr>,
-        now: Instant,
-        socket: &BatchSocket,
-        shield: &mut Shield,
-    ) -> Option<News> {
-        self.left = MOST_A_TICK;
-        let outcome = self.media.turn(to, now, socket);
-        self.media_outcome(outcome, shield);
-        self.news.take()
-    }
-
-    /// The same on the port of RTCP, whose failure ends no call: without keys there are no reports.
-    pub(crate) fn turn_reports(
-        &mut self,
+        port: Port,
         to: Option<SocketAddr>,
         now: Instant,
         socket: &BatchSocket,
         shield: &mut Shield,
     ) {
-        if let Some(flow) = &mut self.reports
-            && let Some(Ok(keys)) = flow.turn(to, now, socket)
-        {
-            self.report_keys = Some(keys);
-            self.key_reports(shield);
-        }
+        self.left = MOST_A_TICK;
+        let outcome = self.flow(port).and_then(|flow| flow.turn(to, now, socket));
+        self.has_come(port, outcome, shield);
+    }
+
+    /// What has come of the media's, once.
+    pub(crate) fn news(&mut self) -> Option<News> {
+        self.news.take()
     }
 
     /// Whether the port of RTCP is to be read in each tick.
@@ -168,30 +169,23 @@ impl Handshakes {
         self.reports.as_ref().is_some_and(|flow| flow.handshake.is_some())
     }
 
-    /// Reports go once the media do.
-    fn key_reports(&mut self, shield: &mut Shield) {
-        if !shield.waits()
-            && let Some(keys) = self.report_keys.take()
-        {
-            shield.reports_keyed(&keys);
+    fn flow(&mut self, port: Port) -> Option<&mut Flow> {
+        match port {
+            Port::Media => Some(&mut self.media),
+            Port::Reports => self.reports.as_mut(),
         }
     }
 
-    fn may_come(&mut self) -> bool {
-        let left = self.left;
-        self.left = left.saturating_sub(1);
-        left > 0
-    }
-
-    fn media_outcome(&mut self, outcome: Option<Outcome>, shield: &mut Shield) {
-        match outcome {
-            None => {}
-            Some(Ok(keys)) => {
+    fn has_come(&mut self, port: Port, outcome: Option<Outcome>, shield: &mut Shield) {
+        match (port, outcome) {
+            (Port::Media, Some(Ok(keys))) => {
                 self.news = Some(News::Sealed(keys.send.suite()));
-                shield.keyed(&keys, self.reports.is_some());
-                self.key_reports(shield);
+                shield.keyed(&keys);
             }
-            Some(Err(why)) => self.news = Some(News::Failed(why)),
+            (Port::Media, Some(Err(why))) => self.news = Some(News::Failed(why)),
+            (Port::Reports, Some(Ok(keys))) => shield.reports_keyed(&keys),
+            // That ends no call: without keys there are no reports.
+            (Port::Reports, Some(Err(_))) | (_, None) => {}
         }
     }
 }
@@ -205,8 +199,16 @@ impl Flow {
         socket: &BatchSocket,
     ) -> Option<Outcome> {
         let handshake = self.handshake.as_mut()?;
-        self.heard = Some(source);
-        handshake.receive(datagram, now, |out| send(socket, out, source))
+        // Once it is heard where SDP says, nobody else takes its place.
+        let there = |at: SocketAddr| self.signalled.is_some_and(|signalled| same(signalled, at));
+        if self.heard.is_some_and(there) && !there(source) {
+            return None;
+        }
+        if is_handshake(datagram) {
+            self.heard = Some(source);
+        }
+        let outcome = handshake.receive(datagram, now, |out| send(socket, out, source));
+        self.note(outcome)
     }
 
     fn turn(&mut self, to: Option<SocketAddr>, now: Instant, socket: &BatchSocket) -> Option<Outcome> {
@@ -215,8 +217,20 @@ impl Flow {
             self.handshake = None;
             return None;
         }
-        let to = self.heard.or(to)?;
-        handshake.timeout(now, |out| send(socket, out, to))
+        let to = self.heard.or(to);
+        let outcome = handshake.timeout(now, |out| {
+            if let Some(to) = to {
+                send(socket, out, to);
+            }
+        });
+        self.note(outcome)
+    }
+
+    fn note(&mut self, outcome: Option<Outcome>) -> Option<Outcome> {
+        if let Some(outcome) = &outcome {
+            self.keyed = Some(outcome.is_ok());
+        }
+        outcome
     }
 }
 

@@ -10,7 +10,7 @@ use crate::media::net::sources::MediaSources;
 use crate::media::net::stream::Stream;
 use crate::media::outlet::Outlet;
 use crate::media::playback::Playback;
-use crate::media::sound::handshakes::{Handshakes, News};
+use crate::media::sound::handshakes::{Handshakes, News, Port};
 use crate::media::sound::phone_out::Outbound;
 use crate::media::sound::player::Player;
 use crate::media::sound::reports::Reports;
@@ -180,7 +180,7 @@ impl Leg {
         };
         let known = self.handshakes.as_mut();
         if !known.is_some_and(|known| known.go_on_with(association, agreed)) {
-            self.shield.wait();
+            self.shield.wait(!agreed.is_muxed());
             self.handshakes = Some(Box::new(Handshakes::new(association, agreed, now)));
         }
         // Who is held from the beginning is nowhere yet.
@@ -226,8 +226,10 @@ impl Leg {
         self.ear = Some(to);
     }
 
+    /// Somebody else is called, whose media these may send: what was agreed on with the one before has ended.
     pub(crate) fn set_sources(&mut self, sources: MediaSources) {
         self.sources = sources;
+        (self.agreed, self.latch, self.handshakes) = (None, None, None);
     }
 
     /// One too many is lost: who asks for it has counted how many wait.
@@ -254,7 +256,7 @@ impl Leg {
                 && is_dtls(data)
             {
                 match self.latch.as_ref().is_some_and(|latch| latch.allows(source)) {
-                    true => handshakes.take(data, source, now, &socket, &mut shield),
+                    true => handshakes.take(Port::Media, data, source, now, &socket, &mut shield),
                     false => rejected(),
                 }
                 return;
@@ -284,7 +286,7 @@ impl Leg {
                         .as_ref()
                         .is_some_and(|media| latch.takes(source, media, now))
                     {
-                        true => handshakes.take_report(data, source, now, &socket, &mut shield),
+                        true => handshakes.take(Port::Reports, data, source, now, &socket, &mut shield),
                         false => rejected(),
                     }
                     return;
@@ -306,8 +308,10 @@ impl Leg {
     fn go_on(&self, handshakes: &mut Handshakes, shield: &mut Shield, now: Instant, figures: &ShardFigures) {
         let there = |to: &SocketAddr| to.port() != 0 && !to.ip().is_unspecified();
         let to = self.latch.as_ref().map(Latch::destination).filter(there);
-        handshakes.turn_reports(self.report_destination(), now, &self.reports.socket, shield);
-        match handshakes.turn(to, now, &self.rtp, shield) {
+        let reports_to = self.report_destination();
+        handshakes.turn(Port::Media, to, now, &self.rtp, shield);
+        handshakes.turn(Port::Reports, reports_to, now, &self.reports.socket, shield);
+        match handshakes.news() {
             Some(News::Sealed(suite)) => self.tell(LegEvent::Sealed(suite), figures),
             Some(News::Failed(why)) => self.tell(LegEvent::NoKeys(why), figures),
             None => {}
@@ -417,8 +421,8 @@ impl Leg {
 
     /// Sends this tick's mix with what is played on top.
     pub(crate) fn push(&mut self, mix: &mut [i16], figures: &ShardFigures) {
-        // What is played begins when it can be heard.
-        if self.shield.waits() {
+        // What is played begins when it can be heard; on hold it goes on unheard.
+        if self.shield.waits() && !self.held() {
             return self.outbound.pause();
         }
         if let Some(player) = &mut self.player
@@ -462,10 +466,13 @@ impl Leg {
         if agreed.remote_rtp.ip().is_unspecified() {
             return None;
         }
-        self.reports
-            .latch
-            .destination(latch.destination(), agreed.remote_rtp)
-            .filter(|a| a.port() != 0 && !a.ip().is_unspecified())
+        let media = latch.destination();
+        let to = if agreed.is_muxed() {
+            Some(media)
+        } else {
+            self.reports.latch.destination(media, agreed.remote_rtp)
+        };
+        to.filter(|a| a.port() != 0 && !a.ip().is_unspecified())
     }
 
     /// Says goodbye by RTCP and reports the last figures.

@@ -315,3 +315,163 @@ fn reports_have_their_own(first: bool) {
         opener.open_rtcp(&mut report).unwrap();
     }
 }
+
+/// Whoever is held from its first offer on has no handshake, and what is played to it ends all the same.
+#[test]
+fn what_is_played_to_one_who_is_held_from_the_beginning_comes_to_its_end() {
+    let mut bench = Bench::new();
+    let identity = Identity::new().unwrap();
+    let nowhere = SocketAddr::from(([0, 0, 0, 0], PORT));
+    let held = Agreed {
+        remote_rtp: nowhere,
+        remote_rtcp: Some(nowhere),
+        direction: Direction::RecvOnly,
+        ..sealed(Role::Active, identity.fingerprint(), true)
+    };
+    let mut phone = bench.phone_with(PORT, 7, held);
+    let played = phone.leg.play(Playback::Tone(Tone::Join)).unwrap();
+    for _ in 0..LIMIT.as_millis() / 20 + 50 {
+        bench.turn();
+    }
+    assert_eq!(phone.told(), [LegEvent::PlaybackDone(played)]);
+    let resumed = sealed(Role::Active, identity.fingerprint(), true);
+    phone.leg.set_media(resumed).unwrap();
+    let mut line = Line::new(&identity, Role::Passive, bench.now);
+    shake_hands(&mut bench, &phone, &mut line);
+}
+
+#[test]
+fn reports_on_the_port_of_the_media_go_where_the_media_go() {
+    let mut bench = Bench::new();
+    let identity = Identity::new().unwrap();
+    let phone = bench.phone_with(PORT, 7, sealed(Role::Passive, identity.fingerprint(), true));
+    let nat = bench.net.bind(SocketAddr::new(HOST, 5_000)).unwrap();
+    let neighbour = bench.net.bind(SocketAddr::new(HOST, 5_001)).unwrap();
+    let mut line = Line::new(&identity, Role::Active, bench.now);
+    let mut sequence = 0;
+    let mut sealer = None;
+    for _ in 0..500 {
+        line.turn(&nat, phone.to, bench.now);
+        if let Some(keys) = &line.keys {
+            let sealer = sealer.get_or_insert_with(|| Sealer::new(&keys.send).unwrap());
+            sequence += 1;
+            let mut packet = rtp(sequence);
+            sealer.seal_rtp(&mut packet).unwrap();
+            nat.send(&packet, phone.to);
+        }
+        bench.turn();
+    }
+    let reports = line.packets.iter().filter(|packet| is_rtcp(packet)).count();
+    assert!(reports > 0, "of {} packets", line.packets.len());
+    assert!(neighbour.receive().is_none());
+}
+
+/// A gateway that was given up, or a telephone that did not answer, has nothing to say to the call any more.
+#[test]
+fn who_is_called_no_more_neither_ends_the_call_nor_is_heard() {
+    let mut bench = Bench::new();
+    let identity = Identity::new().unwrap();
+    let mut phone = bench.phone_with(PORT, 7, sealed(Role::Active, identity.fingerprint(), true));
+    let next = Identity::new().unwrap();
+    phone.leg.set_sources(HOST.into());
+    for _ in 0..LIMIT.as_millis() / 20 + 50 {
+        bench.turn();
+    }
+    assert_eq!(phone.told(), []);
+    phone
+        .leg
+        .set_media(sealed(Role::Active, next.fingerprint(), true))
+        .unwrap();
+    let mut line = Line::new(&next, Role::Passive, bench.now);
+    let keys = shake_hands(&mut bench, &phone, &mut line);
+    assert_eq!(phone.told(), [LegEvent::Sealed(keys.send.suite())]);
+}
+
+#[test]
+fn a_handshake_that_has_failed_is_begun_anew_by_the_next_agreement() {
+    let mut bench = Bench::new();
+    let identity = Identity::new().unwrap();
+    let agreed = sealed(Role::Active, identity.fingerprint(), true);
+    let mut phone = bench.phone_with(PORT, 7, agreed.clone());
+    for _ in 0..LIMIT.as_millis() / 20 + 50 {
+        bench.turn();
+    }
+    let failed = |event: &LegEvent| matches!(event, LegEvent::NoKeys(_));
+    assert!(phone.told().iter().any(failed));
+    while phone.rtp.receive().is_some() {}
+    phone.leg.set_media(agreed).unwrap();
+    let mut line = Line::new(&identity, Role::Passive, bench.now);
+    shake_hands(&mut bench, &phone, &mut line);
+    assert!(!phone.told().iter().any(failed));
+}
+
+/// RFC 5763 section 5: the answer of another fork may say who begins otherwise than the one before it.
+#[test]
+fn another_role_while_the_handshake_runs_begins_it_anew() {
+    let mut bench = Bench::new();
+    let identity = Identity::new().unwrap();
+    let phone = bench.phone_with(PORT, 7, sealed(Role::Passive, identity.fingerprint(), true));
+    phone
+        .leg
+        .set_media(sealed(Role::Active, identity.fingerprint(), true))
+        .unwrap();
+    let mut line = Line::new(&identity, Role::Passive, bench.now);
+    shake_hands(&mut bench, &phone, &mut line);
+}
+
+/// What another host sends that may send media moves no flight away from the one that SDP names.
+#[test]
+fn nobody_draws_the_handshake_away_from_where_sdp_says() {
+    for junk in [
+        vec![22; 40],
+        [&[21, 0xfe, 0xfd, 0, 0][..], &[0; 6], &[0, 2, 1, 0]].concat(),
+    ] {
+        let mut bench = Bench::new();
+        let identity = Identity::new().unwrap();
+        let phone = bench.phone_with(PORT, 7, sealed(Role::Active, identity.fingerprint(), true));
+        let other = bench.net.bind(SocketAddr::new(HOST, 5_000)).unwrap();
+        let mut line = Line::new(&identity, Role::Passive, bench.now);
+        for _ in 0..100 {
+            other.send(&junk, phone.to);
+            line.turn(&phone.rtp, phone.to, bench.now);
+            bench.turn();
+        }
+        assert!(line.keys.is_some(), "{junk:?}");
+        assert!(other.receive().is_none(), "{junk:?}");
+    }
+    // Nor does a handshake of its own, once the right one is heard.
+    let mut bench = Bench::new();
+    let identity = Identity::new().unwrap();
+    let phone = bench.phone_with(PORT, 7, sealed(Role::Passive, identity.fingerprint(), true));
+    let other = bench.net.bind(SocketAddr::new(HOST, 5_000)).unwrap();
+    let mut line = Line::new(&identity, Role::Active, bench.now);
+    line.turn(&phone.rtp, phone.to, bench.now);
+    bench.turn();
+    let mut stranger = Line::new(&identity, Role::Active, bench.now);
+    for _ in 0..100 {
+        stranger.turn(&other, phone.to, bench.now);
+        line.turn(&phone.rtp, phone.to, bench.now);
+        bench.turn();
+    }
+    assert!(line.keys.is_some() && stranger.keys.is_none());
+}
+
+/// A port that nobody has named has nobody to send a flight to, and its handshake ends with its time.
+#[test]
+fn a_handshake_of_reports_that_go_nowhere_ends() {
+    use crate::media::sound::handshakes::Port::Reports;
+    let (net, mut now) = (Net::default(), Instant::now());
+    let socket = BatchSocket::made(net.bind(SocketAddr::new(OURS, PORT)).unwrap());
+    let identity = Identity::new().unwrap();
+    let agreed = sealed(Role::Active, identity.fingerprint(), false);
+    let association = association(Role::Active, identity.fingerprint());
+    let mut handshakes = Handshakes::new(&association, &agreed, now);
+    handshakes.begin(now);
+    let mut shield = Shield::default();
+    shield.wait(true);
+    for _ in 0..LIMIT.as_millis() / 20 + 50 {
+        now += FRAME;
+        handshakes.turn(Reports, None, now, &socket, &mut shield);
+    }
+    assert!(!handshakes.wants_reports());
+}

@@ -8,6 +8,14 @@ const MAX_DATAGRAM: usize = 2_048;
 /// What stands between a leg and its sockets.
 #[derive(Default)]
 pub(crate) struct Shield {
+    media: Lock,
+    /// Of reports whose port has a handshake, and keys, of its own (RFC 5764 section 5.1.1); none: they go by the media's.
+    reports: Option<Lock>,
+}
+
+/// How packets go.
+#[derive(Default)]
+struct Lock {
     mode: Mode,
     /// Kept while packets go in the clear: should the same key come again, its indices go on. Two packets under one key and
     /// index would give both away (RFC 7714 section 8.4).
@@ -28,61 +36,86 @@ enum Mode {
 }
 
 /// Both directions. They last as long as their keys, and begin anew with others.
-pub(crate) struct Sealed {
+struct Sealed {
     keys: Keys,
     sealer: Sealer,
     opener: Opener,
     buffer: Vec<u8>,
-    reports: ReportKeys,
-}
-
-/// By which keys the reports go that have a port of their own.
-#[derive(Default)]
-enum ReportKeys {
-    /// Those of the media.
-    #[default]
-    Same,
-    /// Those of another handshake, on their port (RFC 5764 section 5.1.1), which is not over.
-    Waiting,
-    Own(Box<Sealed>),
 }
 
 impl Shield {
     /// Follows what both sides have agreed on.
     pub(crate) fn follow(&mut self, keys: Option<&Keys>) {
+        self.reports = None;
         match keys {
-            Some(keys) => self.take(keys),
-            None => self.mode = Mode::Plain,
+            Some(keys) => self.media.take(keys),
+            None => self.media.mode = Mode::Plain,
         }
     }
 
-    /// A handshake makes the keys: until they are there no packet goes either way.
-    pub(crate) fn wait(&mut self) {
-        self.mode = Mode::Waiting;
+    /// A handshake makes the keys: until they are there no packet goes either way. `apart`: another one makes those of the
+    /// reports, which have a port of their own.
+    pub(crate) fn wait(&mut self, apart: bool) {
+        self.media.mode = Mode::Waiting;
+        self.reports = apart.then(|| Lock {
+            mode: Mode::Waiting,
+            sealed: None,
+        });
     }
 
     /// Whether it is to seal packets, and has no keys yet.
     pub(crate) fn waits(&self) -> bool {
-        self.mode == Mode::Waiting
+        self.media.mode == Mode::Waiting
     }
 
-    /// A handshake has made the keys. `apart`: the reports have a port, and a handshake, of their own.
-    pub(crate) fn keyed(&mut self, keys: &Keys, apart: bool) {
-        self.take(keys);
-        if let Some(sealed) = &mut self.sealed
-            && apart
-        {
-            sealed.reports = ReportKeys::Waiting;
-        }
+    /// The handshake has made the keys.
+    pub(crate) fn keyed(&mut self, keys: &Keys) {
+        self.media.take(keys);
     }
 
-    /// The handshake on the port of the reports has made theirs.
+    /// The one on the port of the reports has made theirs.
     pub(crate) fn reports_keyed(&mut self, keys: &Keys) {
-        if let (Some(sealed), Ok(own)) = (&mut self.sealed, Sealed::new(keys)) {
-            sealed.reports = ReportKeys::Own(Box::new(own));
+        if let Some(reports) = &mut self.reports {
+            reports.take(keys);
         }
     }
 
+    /// An RTP packet as it goes out; none: it does not.
+    pub(crate) fn seal_rtp<'a>(&'a mut self, packet: &'a [u8]) -> Option<&'a [u8]> {
+        self.media
+            .pass(packet, |sealed| sealed.sealer.seal_rtp(&mut sealed.buffer))
+    }
+
+    /// The same for RTCP.
+    pub(crate) fn seal_rtcp<'a>(&'a mut self, packet: &'a [u8]) -> Option<&'a [u8]> {
+        self.of_reports()
+            .pass(packet, |sealed| sealed.sealer.seal_rtcp(&mut sealed.buffer))
+    }
+
+    /// An RTP packet as it was before it was sealed; none: whoever sent it has not the key.
+    pub(crate) fn open_rtp<'a>(&'a mut self, packet: &'a [u8]) -> Option<&'a [u8]> {
+        self.media
+            .pass(packet, |sealed| sealed.opener.open_rtp(&mut sealed.buffer))
+    }
+
+    /// The same for RTCP that has come to the port of RTCP.
+    pub(crate) fn open_report<'a>(&'a mut self, packet: &'a [u8]) -> Option<&'a [u8]> {
+        self.of_reports()
+            .pass(packet, |sealed| sealed.opener.open_rtcp(&mut sealed.buffer))
+    }
+
+    /// The same for RTCP that has come to the port of RTP.
+    pub(crate) fn open_rtcp<'a>(&'a mut self, packet: &'a [u8]) -> Option<&'a [u8]> {
+        self.media
+            .pass(packet, |sealed| sealed.opener.open_rtcp(&mut sealed.buffer))
+    }
+
+    fn of_reports(&mut self) -> &mut Lock {
+        self.reports.as_mut().unwrap_or(&mut self.media)
+    }
+}
+
+impl Lock {
     fn take(&mut self, keys: &Keys) {
         let sealed = match self.sealed.take() {
             Some(sealed) => sealed.with(keys),
@@ -96,58 +129,15 @@ impl Shield {
         self.sealed = sealed.ok();
     }
 
-    /// An RTP packet as it goes out; none: it does not.
-    pub(crate) fn seal_rtp<'a>(&'a mut self, packet: &'a [u8]) -> Option<&'a [u8]> {
-        self.pass(packet, |sealed| sealed.sealer.seal_rtp(&mut sealed.buffer))
-    }
-
-    /// The same for RTCP.
-    pub(crate) fn seal_rtcp<'a>(&'a mut self, packet: &'a [u8]) -> Option<&'a [u8]> {
-        self.pass_report(packet, |sealed| sealed.sealer.seal_rtcp(&mut sealed.buffer))
-    }
-
-    /// An RTP packet as it was before it was sealed; none: whoever sent it has not the key.
-    pub(crate) fn open_rtp<'a>(&'a mut self, packet: &'a [u8]) -> Option<&'a [u8]> {
-        self.pass(packet, |sealed| sealed.opener.open_rtp(&mut sealed.buffer))
-    }
-
-    /// The same for RTCP that has come to the port of RTCP.
-    pub(crate) fn open_report<'a>(&'a mut self, packet: &'a [u8]) -> Option<&'a [u8]> {
-        self.pass_report(packet, |sealed| sealed.opener.open_rtcp(&mut sealed.buffer))
-    }
-
-    /// The same for RTCP that has come to the port of RTP.
-    pub(crate) fn open_rtcp<'a>(&'a mut self, packet: &'a [u8]) -> Option<&'a [u8]> {
-        self.pass(packet, |sealed| sealed.opener.open_rtcp(&mut sealed.buffer))
-    }
-
     fn pass<'a>(
         &'a mut self,
         packet: &'a [u8],
         change: impl FnOnce(&mut Sealed) -> Result<()>,
     ) -> Option<&'a [u8]> {
-        if self.mode == Mode::Plain {
-            return Some(packet);
-        }
-        let sealed = self.sealed.as_mut().filter(|_| self.mode == Mode::Sealed)?;
-        sealed.pass(packet, change)
-    }
-
-    fn pass_report<'a>(
-        &'a mut self,
-        packet: &'a [u8],
-        change: impl FnOnce(&mut Sealed) -> Result<()>,
-    ) -> Option<&'a [u8]> {
-        if self.mode == Mode::Plain {
-            return Some(packet);
-        }
-        let sealed = self.sealed.as_mut().filter(|_| self.mode == Mode::Sealed)?;
-        if matches!(sealed.reports, ReportKeys::Same) {
-            return sealed.pass(packet, change);
-        }
-        match &mut sealed.reports {
-            ReportKeys::Own(own) => own.pass(packet, change),
-            ReportKeys::Same | ReportKeys::Waiting => None,
+        match (self.mode, &mut self.sealed) {
+            (Mode::Plain, _) => Some(packet),
+            (Mode::Sealed, Some(sealed)) => sealed.pass(packet, change),
+            _ => None,
         }
     }
 }
@@ -159,7 +149,6 @@ impl Sealed {
             opener: Opener::new(&keys.receive)?,
             keys: keys.clone(),
             buffer: Vec::with_capacity(MAX_DATAGRAM + MAX_OVERHEAD),
-            reports: ReportKeys::Same,
         })
     }
 
@@ -180,7 +169,6 @@ impl Sealed {
             self.opener = Opener::new(&keys.receive)?;
         }
         self.keys = keys.clone();
-        self.reports = ReportKeys::Same;
         Ok(self)
     }
 }
@@ -257,11 +245,11 @@ mod tests {
         let (mut here, mut there) = (Shield::default(), Shield::default());
         there.follow(Some(&theirs));
         let report = [0x80, 201, 0, 1, 7, 7, 7, 7];
-        here.wait();
+        here.wait(false);
         assert!(here.waits());
         assert!(here.seal_rtp(&packet(1)).is_none() && here.open_rtp(&packet(1)).is_none());
         assert!(here.seal_rtcp(&report).is_none() && here.open_report(&report).is_none());
-        here.keyed(&ours, false);
+        here.keyed(&ours);
         assert!(!here.waits());
         let sealed = there.seal_rtp(&packet(2)).unwrap().to_vec();
         assert_eq!(here.open_rtp(&sealed), Some(&packet(2)[..]));
@@ -274,8 +262,8 @@ mod tests {
     fn reports_on_a_port_of_their_own_have_keys_of_their_own() {
         let ((ours, theirs), (our_reports, their_reports)) = (keys(), keys());
         let (mut here, mut there) = (Shield::default(), Shield::default());
-        here.wait();
-        here.keyed(&ours, true);
+        here.wait(true);
+        here.keyed(&ours);
         there.follow(Some(&theirs));
         let report = [0x80, 201, 0, 1, 7, 7, 7, 7];
         assert!(here.seal_rtcp(&report).is_none(), "its keys are not there yet");

@@ -35,7 +35,7 @@ pub(super) struct Said {
     pub(super) dtls: Option<Written>,
 }
 
-/// Of which ways our next offer speaks.
+/// Of which ways an offer of ours speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Offers {
     #[default]
@@ -49,32 +49,45 @@ enum Offers {
     Dtls,
 }
 
+/// What an offer of ours says.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spoken {
+    offers: Offers,
+    /// RTP and RTCP share a port, or may.
+    mux: bool,
+}
+
 /// How a session is sealed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sealing {
-    offers: Offers,
+    /// In our next offer.
+    next: Spoken,
+    /// In our last one: a fork may bring several answers to it, and each is judged by it.
+    last: Spoken,
     /// With whom there is a handshake, or was the last.
     association: Option<Association>,
-    /// RTP and RTCP share a port, or may.
-    mux: bool,
 }
 
 impl Sealing {
     /// Of a session that has not begun.
     pub(super) fn new(terms: &MediaTerms) -> Sealing {
-        Sealing {
+        let next = Spoken {
             offers: match terms.secrecy {
                 Secrecy::Off => Offers::Nothing,
                 Secrecy::Optional => Offers::All,
                 Secrecy::Required => Offers::First,
             },
-            association: None,
             mux: true,
+        };
+        Sealing {
+            next,
+            ..Sealing::default()
         }
     }
 
     /// What an offer of ours says.
-    pub(super) fn offered(&self, terms: &MediaTerms) -> Said {
+    pub(super) fn offered(&mut self, terms: &MediaTerms) -> Said {
+        self.last = self.next;
         let mut said = Said::default();
         for way in self.ways(terms) {
             match way {
@@ -91,7 +104,7 @@ impl Sealing {
                     said.dtls = Some(Written {
                         fingerprint: *fingerprint,
                         setup: Setup::ActPass,
-                        mux: self.mux,
+                        mux: self.last.mux,
                     });
                 }
             }
@@ -99,9 +112,9 @@ impl Sealing {
         said
     }
 
-    /// The ways of which our offers speak.
+    /// The ways of which our last offer spoke.
     fn ways<'a>(&self, terms: &'a MediaTerms) -> impl Iterator<Item = &'a KeyWay> {
-        let offers = self.offers;
+        let offers = self.last.offers;
         let is_meant = move |(place, way): &(usize, &KeyWay)| match offers {
             Offers::Nothing => false,
             Offers::All => true,
@@ -172,13 +185,13 @@ impl Sealing {
 
     /// Whether an answer to our offer puts RTP and RTCP on one port.
     pub(super) fn is_muxed(&self, answer: &MediaLine, terms: &MediaTerms) -> bool {
-        answer.dtls.mux && self.mux && self.ways(terms).any(KeyWay::is_dtls)
+        answer.dtls.mux && self.last.mux && self.ways(terms).any(KeyWay::is_dtls)
     }
 
     /// What was agreed on.
     pub(super) fn learn(&mut self, keying: Option<&Keying>, muxed: bool) {
-        self.mux = muxed;
-        self.offers = match keying {
+        self.next.mux = muxed;
+        self.next.offers = match keying {
             None => Offers::Nothing,
             Some(Keying::Sdes(_)) => Offers::Sdes,
             Some(Keying::Dtls(association)) => {
