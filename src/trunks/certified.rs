@@ -21,7 +21,7 @@ impl Trunk {
         let mut trunk = self.clone();
         trunk.terms = trunk.terms.watched();
         if let Some(codecs) = codecs {
-            trunk.codecs = codecs.into();
+            trunk.media = trunk.media.with_codecs(codecs);
         }
         Arc::new(trunk)
     }

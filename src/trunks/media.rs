@@ -1,14 +1,52 @@
 //! What a trunk's media are: codecs, and where they may go to and come from.
 
 use super::Trunk;
-use crate::config::SrtpKeys;
+use crate::config::{self, SrtpKeys};
 use crate::media::MediaSources;
+use ipnet::IpNet;
+use omnigate_audio::codec::Codec;
 use omnigate_dtls::Identity;
 use omnigate_sip::MediaTerms;
 use omnigate_sip::keying::KeyWay;
 use omnigate_sip::sdes::Secrecy;
 use omnigate_srtp::{MasterKey, Suite};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+/// What a trunk says about media.
+#[derive(Debug, Clone)]
+pub(super) struct Media {
+    /// Where they may come from though SDP names another address.
+    sources: Arc<[IpNet]>,
+    /// The sources are named, and not those that may send SIP.
+    named: bool,
+    /// The preferred one first.
+    codecs: Arc<[Codec]>,
+    srtp: Secrecy,
+    srtp_keys: Vec<SrtpKeys>,
+}
+
+impl Media {
+    pub(super) fn new(trunk: &config::Trunk) -> Media {
+        let named = !trunk.media.is_empty();
+        let sources = if named { &trunk.media } else { &trunk.allow };
+        Media {
+            sources: sources.as_slice().into(),
+            named,
+            codecs: trunk.codecs.iter().map(|codec| codec.0).collect(),
+            srtp: trunk.srtp.0,
+            srtp_keys: trunk.srtp_keys.clone(),
+        }
+    }
+
+    /// The same with these codecs alone.
+    pub(super) fn with_codecs(&self, codecs: &[Codec]) -> Media {
+        Media {
+            codecs: codecs.into(),
+            ..self.clone()
+        }
+    }
+}
 
 impl Trunk {
     /// Whether media may go to `address` when the INVITE came from `peer`: nobody may make this machine send to itself, nor
@@ -25,7 +63,7 @@ impl Trunk {
             IpAddr::V6(ip) if ip.is_unique_local() || ip.is_unicast_link_local() => Reach::Site,
             _ => Reach::World,
         };
-        let named = self.names_media && self.media.iter().any(|net| net.contains(&address));
+        let named = self.media.named && self.media.sources.iter().any(|net| net.contains(&address));
         if address.is_multicast() || (!named && reach(address) < reach(peer)) {
             return Err(format!("media address {address} cannot be meant for this side"));
         }
@@ -34,11 +72,12 @@ impl Trunk {
 
     /// What is wanted of a new session by this trunk, whose SIP comes from `peer`: keys are made for it alone.
     pub fn media_terms(&self, peer: IpAddr) -> MediaTerms {
-        let sealed = self.srtp != Secrecy::Off;
-        let ways = self.srtp_keys.iter().filter(|_| sealed);
+        let media = &self.media;
+        let sealed = media.srtp != Secrecy::Off;
+        let ways = media.srtp_keys.iter().filter(|_| sealed);
         MediaTerms {
-            codecs: self.codecs.clone(),
-            secrecy: self.srtp,
+            codecs: media.codecs.clone(),
+            secrecy: media.srtp,
             // Without randomness nothing is sealed, and what must be is refused.
             ways: ways.filter_map(|keys| key_way(*keys, peer)).collect(),
         }
@@ -46,7 +85,7 @@ impl Trunk {
 
     /// Who may send the media of a call whose INVITE came from `peer`, beside the host that SDP names.
     pub fn media_sources(&self, peer: IpAddr) -> MediaSources {
-        MediaSources::new(peer, self.media.clone())
+        MediaSources::new(peer, self.media.sources.clone())
     }
 }
 

@@ -8,6 +8,7 @@
 //! | `registrar` | where a trunk registers, so that calls come in by there |
 //! | `media` | codecs, and where media may go to and come from |
 //! | `rules` | what a trunk and a service say about calls out |
+//! | `shown` | how numbers stand in a call out |
 //! | `outbound` | which trunks a call goes out by, what it shows, and whether it may be made |
 //! | `ping` | what gateways are asked, to see whether they are there |
 //! | `terms` | what its calls want of the other side |
@@ -23,6 +24,7 @@ mod outbound;
 mod ping;
 mod registrar;
 mod rules;
+mod shown;
 mod terms;
 mod usage;
 
@@ -36,11 +38,10 @@ pub use usage::{Channel, ServiceCall, Usage};
 
 use crate::config::{self, CalledField, CallerField, Language};
 use ipnet::IpNet;
-use omnigate_audio::codec::Codec;
+use media::Media;
 use omnigate_number::{Country, NumberPattern};
 use omnigate_omnitalk::RecordPolicy;
 use omnigate_room::Secret;
-use omnigate_sip::sdes::Secrecy;
 use rules::{Outbound, ServiceRules};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -63,13 +64,7 @@ pub struct Trunk {
     certified: bool,
     /// Who calls has one of these names and passwords.
     users: Vec<(String, Secret)>,
-    media: Arc<[IpNet]>,
-    /// They are named, and not those that may send SIP.
-    names_media: bool,
-    /// The preferred one first.
-    codecs: Arc<[Codec]>,
-    srtp: Secrecy,
-    srtp_keys: Vec<config::SrtpKeys>,
+    media: Media,
     numbers: Vec<NumberPattern>,
     registrar: Option<Arc<Registrar>>,
     terms: Terms,
@@ -124,13 +119,7 @@ impl Trunks {
                 allow: t.allow.clone(),
                 certified: !t.tls.peer.is_empty(),
                 users: t.users.iter().filter_map(config::TrunkUser::both).collect(),
-                names_media: !t.media.is_empty(),
-                media: if t.media.is_empty() { &t.allow } else { &t.media }
-                    .as_slice()
-                    .into(),
-                srtp: t.srtp.0,
-                srtp_keys: t.srtp_keys.clone(),
-                codecs: t.codecs.iter().map(|codec| codec.0).collect(),
+                media: Media::new(t),
                 numbers: t.numbers.iter().filter_map(pattern).collect(),
                 registrar: registrar.clone(),
                 terms: Terms::new(t),

@@ -2,7 +2,7 @@
 
 use super::rules::{GLOBAL_DIGITS, Gateway, OutboundLimits, SHORT_DIGITS, ServiceRules};
 use super::{Trunk, Trunks};
-use crate::config::{IdentityField, KeyPath, NumberFormat};
+use crate::config::KeyPath;
 use chrono::NaiveDate;
 use omnigate_number::PhoneNumber;
 use omnigate_omnitalk::DialRefusal;
@@ -121,27 +121,6 @@ impl Trunk {
     pub fn keys(&self) -> KeyPath {
         self.out.keys
     }
-
-    /// A number as this trunk writes it.
-    pub fn written(&self, number: &PhoneNumber) -> String {
-        self.written_as(number, self.out.format)
-    }
-
-    fn written_as(&self, number: &PhoneNumber, format: NumberFormat) -> String {
-        let digits = number.digits();
-        let country = self.country;
-        let global = digits.len() > *SHORT_DIGITS.end();
-        match format {
-            _ if !global => digits.to_owned(),
-            NumberFormat::National => number.national(country),
-            NumberFormat::E164 => digits.to_owned(),
-            NumberFormat::Plus => format!("+{digits}"),
-            NumberFormat::Prefixed => match digits.strip_prefix(country.calling_code) {
-                Some(rest) => format!("{}{}{rest}", country.calling_code, country.trunk_prefix),
-                None => digits.to_owned(),
-            },
-        }
-    }
 }
 
 impl Route {
@@ -153,31 +132,27 @@ impl Route {
         own: &Own,
         offer: Vec<u8>,
     ) -> Result<Invitation, omnigate_sip::message::UriError> {
-        let out = &self.trunk.out;
+        let (out, shown) = (&self.trunk.out, &self.trunk.out.shown);
         let called = self.trunk.written(&self.called);
-        let caller = self.trunk.written_as(&self.caller, out.caller_format);
-        let theirs = out.domain.as_deref().unwrap_or(&gateway.host);
-        let ours = match &out.domain {
+        let theirs = shown.domain.as_deref().unwrap_or(&gateway.host);
+        let phone = shown.phone();
+        let (scheme, transport) = (gateway.scheme(), gateway.parameter());
+        let ours = match &shown.domain {
             Some(domain) => domain.clone(),
             None => own.to_string(),
         };
-        let phone = if out.user_phone { ";user=phone" } else { "" };
-        let (scheme, transport) = (gateway.scheme(), gateway.parameter());
+        let who = |number: &str| format!("<{scheme}:{number}@{ours}{phone}>");
+        let caller = self.trunk.written_as(&self.caller, shown.caller_format);
         let mut headers = Headers::default();
-        for field in &out.identity {
-            let name = match field {
-                IdentityField::Asserted => Name::PAssertedIdentity,
-                IdentityField::Preferred => Name::PPreferredIdentity,
-                IdentityField::RemoteParty => Name::RemotePartyId,
-            };
-            headers.push(name, format_args!("<{scheme}:{caller}@{ours}{phone}>"));
+        for field in &shown.identity {
+            headers.push(field.name(), who(&caller));
         }
         if self.trunk.terms.says_early_media() {
             headers.push(Name::PEarlyMedia, "supported");
         }
         Ok(Invitation {
             uri: format!("{scheme}:{called}@{theirs}{phone}{transport}").parse()?,
-            from: format!("<{scheme}:{caller}@{ours}{phone}>"),
+            from: who(&caller),
             to: format!("<{scheme}:{called}@{theirs}{phone}>"),
             hop,
             routes: Vec::new(),

@@ -20,8 +20,8 @@ impl Trunk {
     /// # Errors
     /// The gateway's host makes no SIP address.
     pub fn options(&self, gateway: &Gateway, own: &Own, id: &str) -> Result<Request, UriError> {
-        let theirs = self.out.domain.as_deref().unwrap_or(&gateway.host);
-        let ours = self.out.domain.clone().unwrap_or_else(|| own.to_string());
+        let theirs = self.out.shown.domain.as_deref().unwrap_or(&gateway.host);
+        let ours = self.out.shown.domain.clone().unwrap_or_else(|| own.to_string());
         let (scheme, transport) = (gateway.scheme(), gateway.parameter());
         let mut request = Request::new(Method::Options, format!("{scheme}:{theirs}{transport}").parse()?);
         let headers = &mut request.headers;

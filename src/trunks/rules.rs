@@ -1,6 +1,7 @@
 //! What a trunk and a service say about calls out.
 
-use crate::config::{self, IdentityField, KeyPath, NumberFormat};
+use super::shown::Shown;
+use crate::config::{self, KeyPath};
 use chrono::NaiveDate;
 use omnigate_number::{Country, NumberPattern, PhoneNumber};
 use omnigate_omnitalk::DialRefusal;
@@ -24,11 +25,7 @@ pub(super) struct Outbound {
     pub(super) priority: u32,
     pub(super) callers: Vec<CallerNumber>,
     pub(super) credentials: Vec<Credentials>,
-    pub(super) domain: Option<String>,
-    pub(super) format: NumberFormat,
-    pub(super) caller_format: NumberFormat,
-    pub(super) identity: Vec<IdentityField>,
-    pub(super) user_phone: bool,
+    pub(super) shown: Shown,
     pub(super) keys: KeyPath,
     pub(super) channels: u32,
     pub(super) calls_per_second: u32,
@@ -182,11 +179,7 @@ impl Outbound {
             priority: trunk.priority,
             callers: trunk.callers.iter().filter_map(caller).collect(),
             credentials: credentials.into_iter().collect(),
-            domain: trunk.domain.clone(),
-            format: trunk.number_format,
-            caller_format: trunk.caller_format.unwrap_or(trunk.number_format),
-            identity: trunk.identity.clone(),
-            user_phone: trunk.user_phone,
+            shown: Shown::new(trunk),
             keys: trunk.keys,
             channels: trunk.channels,
             calls_per_second: trunk.calls_per_second,
