@@ -38,6 +38,8 @@ section! {
         srtp: Srtp = Srtp::default();
         /// How their keys come, the preferred way first.
         srtp_keys: Vec<SrtpKeys> = vec![SrtpKeys::Sdes];
+        /// The registrar wants to agree on how media are sealed (RFC 3329, `mediasec`).
+        mediasec: bool = false;
         /// Numbers that may be dialled; a trailing `*` stands for any rest; empty: any number.
         numbers: Vec<String> = Vec::new();
         /// Numbering plan, ISO code.
@@ -165,6 +167,17 @@ impl Check for Trunk {
         }
         check_codecs(&self.codecs, &join(path, "codecs"), faults);
         check_keys(&self.srtp_keys, &join(path, "srtp_keys"), faults);
+        if self.mediasec && self.register.registrar.is_empty() {
+            faults.add(
+                &join(path, "mediasec"),
+                "needs trunk.register: it is agreed on with a registrar",
+            );
+        } else if self.mediasec && self.srtp.0 == Secrecy::Off {
+            faults.add(
+                &join(path, "mediasec"),
+                "needs trunk.srtp: there is nothing to agree on while media are in the clear; set it to optional or required",
+            );
+        }
         if self.allow.is_empty()
             && self.register.registrar.is_empty()
             && self.tls.peer.is_empty()

@@ -24,6 +24,8 @@ pub(super) struct Media {
     codecs: Arc<[Codec]>,
     srtp: Secrecy,
     srtp_keys: Vec<SrtpKeys>,
+    /// How they are sealed is agreed on with the registrar.
+    mediasec: bool,
 }
 
 impl Media {
@@ -36,6 +38,7 @@ impl Media {
             codecs: trunk.codecs.iter().map(|codec| codec.0).collect(),
             srtp: trunk.srtp.0,
             srtp_keys: trunk.srtp_keys.clone(),
+            mediasec: trunk.mediasec,
         }
     }
 
@@ -80,6 +83,7 @@ impl Trunk {
             secrecy: media.srtp,
             // Without randomness nothing is sealed, and what must be is refused.
             ways: ways.filter_map(|keys| key_way(*keys, peer)).collect(),
+            to_the_edge: media.mediasec,
         }
     }
 

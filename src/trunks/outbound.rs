@@ -150,6 +150,9 @@ impl Route {
         if self.trunk.terms.says_early_media() {
             headers.push(Name::PEarlyMedia, "supported");
         }
+        if let Some(registrar) = &self.trunk.registrar {
+            registrar.verify(&mut headers);
+        }
         Ok(Invitation {
             uri: format!("{scheme}:{called}@{theirs}{phone}{transport}").parse()?,
             from: who(&caller),

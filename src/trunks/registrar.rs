@@ -3,12 +3,12 @@
 use super::Trunks;
 use super::rules::Gateway;
 use crate::clock::unix_now;
-use crate::config;
+use crate::config::{self, SrtpKeys};
 use crate::sync::lock;
 use omnigate_sip::Own;
 use omnigate_sip::digest::Credentials;
-use omnigate_sip::message::{Transport, UriError, unescape};
-use omnigate_sip::registration::{KEEP_ALIVE_DATAGRAM, KEEP_ALIVE_STREAM, Settings};
+use omnigate_sip::message::{Headers, Transport, UriError, unescape};
+use omnigate_sip::registration::{KEEP_ALIVE_DATAGRAM, KEEP_ALIVE_STREAM, Settings, verify};
 use omnigate_sip::resolve::Target;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -35,6 +35,10 @@ pub struct Registrar {
     meant: String,
     credentials: Option<Credentials>,
     expires: Duration,
+    /// By which mechanisms media can be sealed, where that is agreed on (RFC 3329).
+    media_security: &'static [&'static str],
+    /// What the registrar has said of that.
+    said: Mutex<Vec<String>>,
     /// Where it has been found.
     hosts: Mutex<HashSet<IpAddr>>,
     state: Mutex<RegistrationState>,
@@ -92,6 +96,8 @@ impl Registrar {
             domain: register.domain.clone().unwrap_or_else(|| at.host.clone()),
             credentials: password.map(|password| Credentials::new(&meant, password.expose())),
             expires: Duration::from_secs(register.expires_seconds),
+            media_security: media_security(trunk),
+            said: Mutex::default(),
             hosts: Mutex::default(),
             state: Mutex::new(RegistrationState::now("registering", None)),
             at,
@@ -124,6 +130,7 @@ impl Registrar {
             contact.trim_matches(['<', '>']).parse()?,
         );
         settings.expires = self.expires;
+        settings.media_security = self.media_security;
         if transport.is_reliable() {
             // Where the registrar has outbound (RFC 5626), it sends calls by the connection that was registered by.
             settings.instance = Some(instance(&self.trunk, &self.user, &self.domain));
@@ -149,6 +156,16 @@ impl Registrar {
         *now = RegistrationState { since, ..state };
     }
 
+    /// What it has said about the security of media, as calls repeat it from here on.
+    pub fn set_media_security(&self, said: Vec<String>) {
+        *lock(&self.said) = said;
+    }
+
+    /// Repeats that in an INVITE.
+    pub(super) fn verify(&self, invite: &mut Headers) {
+        verify(&lock(&self.said), invite);
+    }
+
     /// From here on calls to what is registered are taken from this host.
     pub fn found_at(&self, host: IpAddr) {
         let mut hosts = lock(&self.hosts);
@@ -164,6 +181,17 @@ impl Registrar {
 
     pub(super) fn credentials(&self) -> Option<&Credentials> {
         self.credentials.as_ref()
+    }
+}
+
+/// By their names in 3GPP TS 24.229 section 5.1.1.2.
+fn media_security(trunk: &config::Trunk) -> &'static [&'static str] {
+    let has = |keys: SrtpKeys| trunk.srtp_keys.contains(&keys);
+    match (trunk.mediasec, has(SrtpKeys::Sdes), has(SrtpKeys::Dtls)) {
+        (false, ..) => &[],
+        (true, true, true) => &["sdes-srtp", "dtls-srtp"],
+        (true, _, true) => &["dtls-srtp"],
+        (true, ..) => &["sdes-srtp"],
     }
 }
 

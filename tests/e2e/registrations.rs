@@ -1,10 +1,13 @@
 //! A trunk that registers, at Kamailio as the carrier's registrar: calls come in by there, it is kept over a restart of the
 //! registrar, a wrong password is told, and a service that stops takes it away.
 
+use crate::app::App;
 use crate::certify::certify;
 use crate::harness::{Service, conforms};
 use crate::kamailio::{Kamailio, free_port};
 use crate::sipp::sipp;
+use crate::softphone::{Softphone, Voice};
+use serde_json::json;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -35,12 +38,18 @@ pub const BEGIN: &str = r#"
 
 struct Carrier {
     dir: PathBuf,
+    begin: String,
     kamailio: Option<Kamailio>,
     address: SocketAddr,
 }
 
 impl Carrier {
     fn start() -> Carrier {
+        Carrier::of(BEGIN)
+    }
+
+    /// One that does this with a request that begins something.
+    fn of(begin: &str) -> Carrier {
         let address = free_port();
         let dir = std::env::temp_dir().join(format!(
             "omnigate-registrar-{}-{}",
@@ -49,6 +58,7 @@ impl Carrier {
         ));
         let mut carrier = Carrier {
             dir,
+            begin: begin.to_owned(),
             kamailio: None,
             address,
         };
@@ -59,7 +69,7 @@ impl Carrier {
     /// It has forgotten all afterwards.
     fn restart(&mut self) {
         self.kamailio = None;
-        self.kamailio = Some(Kamailio::with(&self.dir, self.address, MODULES, BEGIN));
+        self.kamailio = Some(Kamailio::with(&self.dir, self.address, MODULES, &self.begin));
     }
 
     /// A service whose only trunk registers here, and that takes nothing from elsewhere.
@@ -227,6 +237,64 @@ fn calls_come_in_by_the_edge_that_it_registers_through() {
     assert_eq!(service.last_reason(), "caller_hung_up");
     let source = service.calls()[0]["source"].as_str().unwrap().to_owned();
     assert_eq!(source, edge.address.to_string());
+}
+
+/// RFC 3329 with `mediasec`, as a German carrier wants it: 403 without; then its own words, in REGISTER and INVITE, and SDP that asks for
+/// its edge.
+#[test]
+fn a_registrar_that_wants_to_agree_on_the_security_of_media_is_registered_with_and_called() {
+    let said = r#"
+        if (!is_present_hf("Security-Client") || $hdr(Proxy-Require) != "mediasec") { sl_send_reply("403", "Forbidden"); exit; }
+        if (is_present_hf("Security-Verify") && ($(hdr(Security-Verify)[0]) != "msrp-tls;mediasec" || $(hdr(Security-Verify)[1]) != "sdes-srtp;mediasec")) {
+            sl_send_reply("494", "Security Agreement Required"); exit;
+        }
+        append_to_reply("Security-Server: msrp-tls;mediasec, sdes-srtp;mediasec\r\n");
+"#;
+    let call = r#"
+    if (is_method("INVITE") && $rU == "021234567") {
+        if ($hdr(Proxy-Require) != "mediasec" || $(hdr(Security-Verify)[1]) != "sdes-srtp;mediasec" || !search_body("a=3ge2ae:requested")) {
+            sl_send_reply("494", "Security Agreement Required"); exit;
+        }
+        remove_hf("Require"); remove_hf("Proxy-Require"); remove_hf("Security-Verify");
+        record_route();
+        $du = "sip:PHONE"; t_relay(); exit;
+    }
+"#;
+    let voice = Voice {
+        mediaenc: "srtp-mand",
+        ..Voice::narrow(440.0)
+    };
+    let mut phone = Softphone::waits_saying("021234567", &voice);
+    let register = "if (is_method(\"REGISTER\")) {";
+    let begin = BEGIN.replace(
+        register,
+        &format!(
+            "{}{register}{said}",
+            call.replace("PHONE", &phone.address().to_string())
+        ),
+    );
+    let carrier = Carrier::of(&begin);
+    let settings = |mediasec: bool| {
+        format!(
+            "[[trunk]]\nname = \"carrier\"\nallow = []\nmedia = [\"127.0.0.0/8\"]\nsrtp = \"required\"\nmediasec = {mediasec}\ngateways = [\"sip:{}\"]\ndestinations = [\"*\"]\ncallers = [{{ number = \"{NUMBER}\", proof = \"a contract\" }}]\n[trunk.register]\nregistrar = \"sip:{}\"\ndomain = \"carrier.example\"\nuser = \"{NUMBER}\"\npassword = \"secret\"\n[[service]]\nid = \"demo\"\nkey = \"demo\"\ncaller = \"{NUMBER}\"\n",
+            carrier.address, carrier.address
+        )
+    };
+    let without = Service::start(&settings(false));
+    without.until("it is refused", || outcomes(&without, "failed") == 1.0);
+    drop(without);
+    let service = Service::start(&settings(true));
+    service.until("it is registered", || is_registered(&service));
+    let mut app = App::sign_in(&service, "ann");
+    let asked = json!({"call_type": "sipcall", "caller": "ann", "callee": "02-123-4567", "record": false});
+    assert_eq!(app.request("OFFER_CALL", asked)["result"], "success");
+    phone.answers();
+    service.until("they talk", || service.calls()[0]["state"] == "talking");
+    let heard = || service.metric("omnigate_rtp_received_packets_total");
+    service.until("a second of it has come", || heard() > 50.0);
+    app.request("LEAVE", json!({}));
+    phone.until_hung_up();
+    assert_eq!(service.last_reason(), "app_left");
 }
 
 /// Another trunk may be called from anywhere, with a password: that is not asked of the registrar.

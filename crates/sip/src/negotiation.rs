@@ -318,6 +318,7 @@ impl Negotiator {
             comfort_noise: numbers.comfort_noise,
             crypto: &said.crypto,
             dtls: said.dtls,
+            to_the_edge: said.to_the_edge,
             ptime_ms,
             direction,
         };

@@ -8,6 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 
 /// Attribute that carries a key (RFC 4568).
 const CRYPTO: &str = "crypto";
+/// Sealed up to the edge of the network (3GPP TS 24.229).
+const EDGE: &str = "3ge2ae";
 
 /// Largest session description read, bytes.
 pub const MAX_SDP: usize = 16 * 1024;
@@ -383,6 +385,8 @@ pub struct AudioLine<'a> {
     pub crypto: &'a [Crypto],
     /// What it says of a DTLS handshake.
     pub dtls: Option<Written>,
+    /// It asks to be sealed up to the edge of the network.
+    pub to_the_edge: bool,
     /// Packet time, milliseconds.
     pub ptime_ms: u32,
     /// Direction from our side.
@@ -459,6 +463,9 @@ fn audio_media(audio: &AudioLine<'_>) -> Media {
     }
     if let Some(dtls) = audio.dtls {
         dtls.write(&mut m);
+    }
+    if audio.to_the_edge {
+        m.add_attribute_with_value(EDGE, "requested");
     }
     m.add_attribute_with_value("ptime", audio.ptime_ms);
     m.add_attribute_from_str(audio.direction.name());

@@ -144,6 +144,34 @@ fn an_offer_of_ours_has_a_key_of_each_suite_and_the_answer_chooses() {
 }
 
 #[test]
+fn an_offer_asks_to_be_sealed_up_to_the_edge_where_that_is_wanted_and_an_answer_does_not() {
+    let mut ours = trunk(Secrecy::Optional);
+    assert!(!ours.offer().contains("3ge2ae"));
+    let with = |secrecy| {
+        let local = LocalMedia {
+            ip: IpAddr::from([192, 0, 2, 9]),
+            port: 20_000,
+        };
+        let keys = Suite::IN_SDP.map(|suite| MasterKey::random(suite).unwrap());
+        let terms = MediaTerms {
+            secrecy,
+            ways: [KeyWay::Sdes(keys.into())].into(),
+            to_the_edge: true,
+            ..MediaTerms::default()
+        };
+        Negotiator::new(local, 42, terms)
+    };
+    let mut ours = with(Secrecy::Optional);
+    assert_eq!(lines(&ours.offer(), "a=3ge2ae"), ["a=3ge2ae:requested"]);
+    ours.accept(plain().as_bytes()).unwrap();
+    assert!(!ours.offer().contains("3ge2ae"), "the session is plain");
+    let (answer, _) = with(Secrecy::Required)
+        .answer(sealed("RTP/SAVP", CM).as_bytes())
+        .unwrap();
+    assert!(!answer.contains("3ge2ae"));
+}
+
+#[test]
 fn another_key_in_a_later_offer_is_taken_and_ours_stays() {
     let mut ours = trunk(Secrecy::Required);
     let (first, before) = ours.answer(sealed("RTP/SAVP", CM).as_bytes()).unwrap();

@@ -33,6 +33,8 @@ pub(super) enum Turn {
 pub(super) struct Said {
     pub(super) crypto: Vec<Crypto>,
     pub(super) dtls: Option<Written>,
+    /// It asks to be sealed up to the edge of the network.
+    pub(super) to_the_edge: bool,
 }
 
 /// Of which ways an offer of ours speaks.
@@ -90,6 +92,7 @@ impl Sealing {
         self.last = self.next;
         let mut said = Said::default();
         for way in self.ways(terms) {
+            said.to_the_edge = terms.to_the_edge;
             match way {
                 KeyWay::Sdes(keys) => {
                     let crypto = (1..).zip(keys.iter());
@@ -168,12 +171,12 @@ impl Sealing {
             (None, _) | (Some(Setup::ActPass), Turn::TheyAnswer) => Role::Passive,
         };
         let said = Said {
-            crypto: Vec::new(),
             dtls: Some(Written {
                 fingerprint,
                 setup: Setup::of(role),
                 mux: line.dtls.mux,
             }),
+            ..Said::default()
         };
         let association = Association {
             role,
@@ -219,7 +222,7 @@ fn by_sdes(ours: &Arc<[MasterKey]>, line: &MediaLine) -> Option<(Said, Keying)> 
         };
         let said = Said {
             crypto: vec![crypto],
-            dtls: None,
+            ..Said::default()
         };
         Some((said, Keying::Sdes(keys)))
     })

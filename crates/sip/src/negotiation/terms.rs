@@ -14,6 +14,9 @@ pub struct MediaTerms {
     pub secrecy: Secrecy,
     /// How their keys may come, the preferred way first. None: nothing is sealed.
     pub ways: Arc<[KeyWay]>,
+    /// Our offers of sealed media ask that they be sealed between us and the edge of the network (`a=3ge2ae:requested`, 3GPP
+    /// TS 24.229 section 6.1.2), and not from end to end.
+    pub to_the_edge: bool,
 }
 
 impl Default for MediaTerms {
@@ -23,6 +26,7 @@ impl Default for MediaTerms {
             codecs: [Codec::Pcma, Codec::Pcmu].into(),
             secrecy: Secrecy::Off,
             ways: Arc::default(),
+            to_the_edge: false,
         }
     }
 }

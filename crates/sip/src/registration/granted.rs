@@ -24,6 +24,8 @@ pub struct Granted {
     pub outbound: bool,
     /// How long the flow may be silent (RFC 5626 section 4.4.1).
     pub flow_timer: Option<Duration>,
+    /// What the registrar can do about the security of media, as it says it, for [`verify`](super::verify).
+    pub media_security: Vec<String>,
 }
 
 impl fmt::Debug for Granted {
@@ -59,6 +61,7 @@ impl Granted {
                 .and_then(seconds)
                 .filter(|s| *s > 0)
                 .map(|s| Duration::from_secs(s.into())),
+            media_security: Vec::new(),
         })
     }
 }

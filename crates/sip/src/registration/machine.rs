@@ -3,6 +3,7 @@
 use super::event::{Event, Failure, Output, Setback};
 use super::granted::Granted;
 use super::request::{Identity, build};
+use super::security::Agreement;
 use super::settings::{
     ANSWER_LIMIT, BACK_OFF_BASE, BACK_OFF_MOST, MAX_EXPIRES, MAX_RETRY_AFTER, MAX_TRIES, MIN_REFRESH,
     REFRESH_SHARE, Settings,
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 pub struct Registration {
     settings: Settings,
     client: Client,
+    security: Agreement,
     identity: Identity,
     cseq: u32,
     /// What is asked for: at least what a 423 has named.
@@ -60,6 +62,7 @@ impl Registration {
     pub fn new(settings: Settings, random: &mut Random) -> Registration {
         Registration {
             client: Client::new(settings.credentials.iter().cloned()),
+            security: Agreement::new(settings.media_security),
             identity: Identity {
                 call_id: random.token() + &random.token(),
                 tag: random.token(),
@@ -109,6 +112,7 @@ impl Registration {
             return;
         };
         self.client.accepted(&asked.request, response);
+        let is_news = self.security.learn(&response.headers);
         match response.status.code() {
             200..=299 if asked.leaves => self.ended(true),
             200..=299 => match Granted::read(response, &self.settings, self.expires) {
@@ -123,6 +127,8 @@ impl Registration {
             }
             _ if asked.leaves => self.ended(false),
             _ if self.stopping => self.leave(now),
+            // It says what is to be repeated (RFC 3329 section 2.3.1).
+            494 if is_news => self.again(&asked, now, random),
             423 => self.too_brief(response, &asked, now, random),
             300..=399 => {
                 let contacts = response.headers.list(Name::Contact);
@@ -227,6 +233,7 @@ impl Registration {
         self.cseq += 1;
         let expires = if leaves { 0 } else { self.expires.as_secs() };
         let mut request = build(&self.settings, &self.identity, self.cseq, expires);
+        self.security.write(&mut request.headers);
         self.client.authorize(&mut request);
         self.outputs.push_back(Output::Send(Box::new(request.clone())));
         self.state = State::Asking(Box::new(Asking {
@@ -249,8 +256,9 @@ impl Registration {
         }
     }
 
-    fn bound(&mut self, granted: Granted, now: Instant, random: &mut Random) {
+    fn bound(&mut self, mut granted: Granted, now: Instant, random: &mut Random) {
         self.failures = 0;
+        granted.media_security = self.security.theirs().to_vec();
         self.bound_until = Some(now + granted.expires);
         self.granted = Some(granted.clone());
         if self.stopping {

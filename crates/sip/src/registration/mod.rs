@@ -5,7 +5,8 @@
 //!   Idle ───────────▶ Asking ───────────▶ Bound ──────────────────────────┐
 //!     ▲               ▲ │ ▲ ▲               │ flow lost                   │
 //!     │               └─┘ │ └───────────────┴─────────────────────────────┘
-//!     │    401, 407, 423  │
+//!     │    401, 407, 423, │
+//!     │        494        │
 //!     │                   │ back-off, Retry-After
 //!     │                Waiting ◀── Asking: 5xx, 408, 480, no answer, not bound
 //!     │
@@ -22,6 +23,7 @@
 //! | --- | --- |
 //! | `settings` | where and as whom; limits and times |
 //! | `request` | the REGISTER |
+//! | `security` | what is agreed on about the security of media |
 //! | `granted` | what a 2xx grants: our Contact among several |
 //! | `event` | what comes out |
 //! | `machine` | the states |
@@ -50,11 +52,13 @@ mod event;
 mod granted;
 mod machine;
 mod request;
+mod security;
 mod settings;
 
 pub use event::{Event, Failure, Output, Setback};
 pub use granted::{Granted, MAX_ROUTES};
 pub use machine::Registration;
+pub use security::verify;
 pub use settings::{
     ANSWER_LIMIT, BACK_OFF_BASE, BACK_OFF_MOST, KEEP_ALIVE_DATAGRAM, KEEP_ALIVE_STREAM, MAX_EXPIRES,
     MAX_RETRY_AFTER, MAX_TRIES, MIN_REFRESH, REFRESH_SHARE, Settings,

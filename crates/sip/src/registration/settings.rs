@@ -44,6 +44,9 @@ pub struct Settings {
     pub instance: Option<String>,
     /// `reg-id`: number of the flow, from 1; only with an instance (RFC 5626 section 4.2).
     pub reg_id: Option<u32>,
+    /// Mechanisms by which our media can be sealed, as `sdes-srtp`, for registrars that want to agree on them (RFC 3329,
+    /// `mediasec`); empty: nothing is said of it.
+    pub media_security: &'static [&'static str],
     /// Outbound proxies, in the order of the route.
     pub route: Vec<Uri>,
     /// User-Agent.
@@ -64,6 +67,7 @@ impl Settings {
             credentials: Vec::new(),
             instance: None,
             reg_id: None,
+            media_security: &[],
             route: Vec::new(),
             user_agent: None,
             keep_alive: None,

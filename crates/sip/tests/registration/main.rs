@@ -300,3 +300,57 @@ fn what_does_not_belong_to_the_open_request_changes_nothing() {
     assert_eq!(bench.ok().len(), 1);
     assert!(bench.registration.bound_until().unwrap() <= bench.now + HOUR);
 }
+
+/// RFC 3329 with `mediasec`: the registrar's own words come back, unchanged, in every later request.
+#[test]
+fn what_the_registrar_says_about_the_security_of_media_is_repeated() {
+    let fields = |bench: &Bench, name: Name| -> Vec<String> {
+        let sent = bench.sent.as_ref().unwrap();
+        sent.headers.list(name).map(str::to_owned).collect()
+    };
+    let mut all = settings();
+    all.media_security = &["sdes-srtp", "dtls-srtp"];
+    let mut bench = Bench::new(all);
+    let ours = ["sdes-srtp;mediasec", "dtls-srtp;mediasec"];
+    assert_eq!(fields(&bench, Name::SecurityClient), ours);
+    assert_eq!(fields(&bench, Name::ProxyRequire), ["mediasec"]);
+    assert_eq!(fields(&bench, Name::Require), ["mediasec"]);
+    assert!(fields(&bench, Name::SecurityVerify).is_empty());
+    let theirs = "msrp-tls;mediasec, sdes-srtp;mediasec";
+    // A new word of it is heard at once, the same again is a refusal.
+    bench.answer(494, &[(Name::SecurityServer, theirs)]);
+    assert_eq!(
+        fields(&bench, Name::SecurityVerify),
+        ["msrp-tls;mediasec", "sdes-srtp;mediasec"]
+    );
+    assert_eq!(fields(&bench, Name::SecurityClient), ours);
+    let events = bench.answer(
+        200,
+        &[
+            (Name::Expires, "60"),
+            (Name::SecurityServer, "sdes-srtp;mediasec;q=0.5"),
+        ],
+    );
+    let [Event::Registered(granted)] = events.as_slice() else {
+        panic!("{events:?}")
+    };
+    assert_eq!(granted.media_security, ["sdes-srtp;mediasec;q=0.5"]);
+    bench.next();
+    assert_eq!(fields(&bench, Name::SecurityVerify), granted.media_security);
+    let events = bench.answer(494, &[(Name::SecurityServer, "sdes-srtp;mediasec;q=0.5")]);
+    assert!(
+        matches!(events.as_slice(), [Event::Failed(Failure::Refused(_))]),
+        "{events:?}"
+    );
+
+    // Nobody who does not want it hears of it.
+    let mut bench = Bench::new(settings());
+    assert!(fields(&bench, Name::SecurityClient).is_empty());
+    let events = bench.answer(200, &[(Name::Expires, "60"), (Name::SecurityServer, theirs)]);
+    let [Event::Registered(granted)] = events.as_slice() else {
+        panic!("{events:?}")
+    };
+    assert!(granted.media_security.is_empty());
+    bench.next();
+    assert!(fields(&bench, Name::SecurityVerify).is_empty() && fields(&bench, Name::Require).is_empty());
+}
