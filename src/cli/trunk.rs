@@ -7,7 +7,7 @@ use crate::config::{self, Settings};
 use crate::trunks::{Route, Trunks};
 use chrono::Utc;
 use clap::Subcommand;
-use omnigate_sip::message::{Name, Transport};
+use omnigate_sip::message::Transport;
 use omnigate_sip::{Hop, Invitation, Listener, ListenerId, Listeners};
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -112,17 +112,7 @@ fn headers(invitation: &Invitation) -> Vec<String> {
         format!("From: {}", invitation.from),
         format!("To: {}", invitation.to),
     ];
-    for (name, shown) in [
-        (Name::PAssertedIdentity, "P-Asserted-Identity"),
-        (Name::PPreferredIdentity, "P-Preferred-Identity"),
-        (Name::RemotePartyId, "Remote-Party-ID"),
-    ] {
-        all.extend(
-            invitation
-                .headers
-                .get(name)
-                .map(|value| format!("{shown}: {value}")),
-        );
-    }
+    let others = invitation.headers.iter();
+    all.extend(others.map(|(name, value)| format!("{name}: {value}")));
     all
 }

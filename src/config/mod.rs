@@ -48,7 +48,7 @@ pub use load::{examine, load, load_text};
 pub use log::{Log, LogFormat, LogLevel};
 pub use media::{Media, PortRange};
 pub use origin::{OriginFault, OriginPattern};
-pub use outbound::{CallerNumber, IdentityField, KeyPath, NumberFormat};
+pub use outbound::{CallerNumber, FinalStatus, IdentityField, KeyPath, NumberFormat};
 pub use profile::Profile;
 pub use recording::{Content, Recording, Upload};
 pub use rooms::Rooms;

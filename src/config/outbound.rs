@@ -106,6 +106,32 @@ impl Word for KeyPath {
     }
 }
 
+/// A final response that refuses a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FinalStatus(pub u16);
+
+impl Word for FinalStatus {
+    fn parse(text: &str) -> Result<FinalStatus, String> {
+        match text.parse() {
+            // A challenge is answered, and does not go by.
+            Ok(code @ (400 | 402..=406 | 408..=699)) => Ok(FinalStatus(code)),
+            _ => Err(format!("`{text}` is no status that refuses a call, as 503")),
+        }
+    }
+}
+
+/// Numbers, or texts that are some.
+fn statuses(written: serde_json::Value) -> Result<Vec<FinalStatus>, String> {
+    let as_text = |one: serde_json::Value| match one {
+        serde_json::Value::Number(number) => number.to_string().into(),
+        other => other,
+    };
+    words(match written {
+        serde_json::Value::Array(all) => all.into_iter().map(as_text).collect(),
+        one => as_text(one),
+    })
+}
+
 fn format(written: serde_json::Value) -> Result<Option<NumberFormat>, String> {
     word(written).map(Some)
 }
@@ -113,6 +139,7 @@ fn format(written: serde_json::Value) -> Result<Option<NumberFormat>, String> {
 values! { word; NumberFormat, KeyPath }
 values! { format; Option<NumberFormat> }
 values! { words; Vec<IdentityField> }
+values! { statuses; Vec<FinalStatus> }
 
 /// Whether this says which numbers may be called: a number, a beginning, or all.
 pub(super) fn is_destination(text: &str, country: Country) -> bool {
@@ -129,5 +156,26 @@ pub(super) fn gateway_fault(text: &str) -> Result<(), String> {
         Some(Some(Transport::Udp)) if parts.secure => Err("asks for TLS over UDP".to_owned()),
         None | Some(Some(Transport::Udp | Transport::Tcp | Transport::Tls)) => Ok(()),
         Some(_) => Err("names a transport that is neither udp nor tcp nor tls".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FinalStatus;
+    use crate::config::load_text;
+
+    #[test]
+    fn refusals_that_go_by_are_statuses_and_no_challenges() {
+        let next_on = |written: &str| load_text(&format!("[[trunk]]\nnext_on = {written}\n"), []);
+        let statuses = |written: &str| next_on(written).unwrap().trunk[0].next_on.clone();
+        let all = [408, 480, 503].map(FinalStatus);
+        assert_eq!(statuses("[408, 480, 503]"), all);
+        assert_eq!(statuses("\"408,480,503\""), all);
+        assert_eq!(statuses("503"), [FinalStatus(503)]);
+        assert_eq!(statuses("[]"), []);
+        for wrong in ["[200]", "[302]", "[401]", "[407]", "[700]", "[\"busy\"]"] {
+            let faults = next_on(wrong).unwrap_err().to_string();
+            assert!(faults.contains("trunk[0].next_on"), "{faults}");
+        }
     }
 }

@@ -3,7 +3,9 @@
 use super::codec::{TrunkCodec, check_codecs};
 use super::faults::Faults;
 use super::ivr::Language;
-use super::outbound::{CallerNumber, IdentityField, KeyPath, NumberFormat, gateway_fault, is_destination};
+use super::outbound::{
+    CallerNumber, FinalStatus, IdentityField, KeyPath, NumberFormat, gateway_fault, is_destination,
+};
 use super::register::Register;
 use super::section::{Check, join, section, sections};
 use super::service::Service;
@@ -73,16 +75,24 @@ section! {
         caller_format: Option<NumberFormat> = None;
         /// Header fields that carry the caller's number, beside From.
         identity: Vec<IdentityField> = Vec::new();
+        /// The trunk's own number, one of `callers`, for carriers that want it beside the one that is shown.
+        pilot: Option<String> = None;
+        /// Header fields that carry it in the place of the number that is shown.
+        pilot_in: Vec<CallerField> = vec![CallerField::Asserted];
         /// Adds `user=phone` to addresses in calls out.
         user_phone: bool = false;
         /// How keys are pressed towards its telephones.
         keys: KeyPath = KeyPath::Events;
         /// Calls out at once; 0: no limit of its own.
         channels: u32 = 0;
+        /// Calls out at once that show the same number; 0: no limit.
+        calls_per_caller: u32 = 0;
         /// Calls out that begin in one second; 0: no limit.
         calls_per_second: u32 = 0;
         /// How long a gateway may take to say more than that it tries, before the next one is asked, seconds.
         answer_seconds: u64 = 6, within 1..=32;
+        /// Final responses after which the next gateway is asked.
+        next_on: Vec<FinalStatus> = vec![FinalStatus(408), FinalStatus(503)];
         /// How often gateways are asked by OPTIONS whether they are there, seconds; 0: never.
         options_seconds: u64 = 60, within 0..=3600;
         /// How long a telephone rings, seconds.
@@ -214,6 +224,7 @@ fn check_outbound(trunk: &Trunk, path: &str, country: Country, faults: &mut Faul
             );
         }
     }
+    check_pilot(trunk, path, country, faults);
     if trunk.gateways.is_empty() && !trunk.destinations.is_empty() {
         faults.add(
             &join(path, "gateways"),
@@ -229,6 +240,29 @@ fn check_outbound(trunk: &Trunk, path: &str, country: Country, faults: &mut Faul
         faults.add(
             &join(path, missing),
             format!("is missing: there is a trunk.{given}"),
+        );
+    }
+}
+
+/// A number that is shown needs a proof, this one too.
+fn check_pilot(trunk: &Trunk, path: &str, country: Country, faults: &mut Faults) {
+    let key = join(path, "pilot");
+    let Some(pilot) = &trunk.pilot else { return };
+    let Some(pilot) = PhoneNumber::parse(pilot, country) else {
+        return faults.add(&key, "is not a telephone number, as 070-1234-5678");
+    };
+    let numbers = trunk.callers.iter().filter_map(|one| one.number.as_deref());
+    let mut callers = numbers.filter_map(|one| PhoneNumber::parse(one, country));
+    if !callers.any(|caller| caller == pilot) {
+        faults.add(
+            &key,
+            "is none of trunk.callers: a number that is shown needs its proof; add it there",
+        );
+    }
+    if trunk.pilot_in.is_empty() {
+        faults.add(
+            &join(path, "pilot_in"),
+            "is empty: say where the pilot number stands, as [\"asserted\"] or [\"from\"]",
         );
     }
 }

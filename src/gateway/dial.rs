@@ -3,8 +3,8 @@
 //! ```text
 //!            Try                   1xx                     200
 //!   Trying ◀───▶ the next gateway ─────▶ Ringing ─────────────────▶ Talking ─▶ Over
-//!     │   408, 503, unreachable,           │ refused, ring time       │ BYE, longest time
-//!     │   nothing in its time              ▼                          ▼
+//!     │   408, 503 (or as the trunk says), │ refused, ring time       │ BYE, longest time
+//!     │   unreachable, nothing in its time ▼                          ▼
 //!     └── none left, refused ──▶ Over ◀── Leaving ◀── the app goes, the service stops
 //! ```
 //!
@@ -16,6 +16,7 @@ use crate::trunks::OutboundLimits;
 use omnigate_audio::tone::Tone;
 use omnigate_sip::CallEnd as SipEnd;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long the end of the SIP call may take once we have asked for it.
@@ -24,8 +25,8 @@ const LEAVING_LIMIT: Duration = Duration::from_secs(40);
 /// What happens to the call.
 #[derive(Debug, Clone)]
 pub enum DialEvent {
-    /// An INVITE is on its way, to a gateway with these times.
-    Tried(OutboundLimits),
+    /// An INVITE is on its way, to a gateway with these times, and after these final responses the next one is asked.
+    Tried(OutboundLimits, Arc<[u16]>),
     /// There is no gateway that has not been tried.
     NoneLeft,
     /// The telephone rings, or the call is in progress (180 to 199).
@@ -73,6 +74,7 @@ enum State {
 pub struct Dial {
     state: State,
     limits: Option<OutboundLimits>,
+    next_on: Arc<[u16]>,
     /// Why the last gateway did not take the call.
     last: CallEnd,
     deadline: Option<Instant>,
@@ -84,6 +86,7 @@ impl Default for Dial {
         Dial {
             state: State::Trying,
             limits: None,
+            next_on: Arc::default(),
             last: CallEnd::Unreachable,
             deadline: None,
             out: VecDeque::from([DialEffect::Try]),
@@ -116,8 +119,8 @@ impl Dial {
     pub fn handle(&mut self, event: DialEvent, now: Instant) {
         match (event, self.state) {
             (_, State::Over) => {}
-            (DialEvent::Tried(limits), State::Trying) => {
-                self.limits = Some(limits);
+            (DialEvent::Tried(limits, next_on), State::Trying) => {
+                (self.limits, self.next_on) = (Some(limits), next_on);
                 self.deadline = Some(now + limits.answer);
             }
             (DialEvent::NoneLeft, State::Trying) => self.end(self.last),
@@ -182,7 +185,7 @@ impl Dial {
             self.out.push_back(DialEffect::Cause(cause));
         }
         let end = meaning(&sip, state == State::Ringing, state == State::Talking);
-        if state == State::Trying && asks_another(&sip) {
+        if state == State::Trying && self.asks_another(&sip) {
             self.last = end;
             self.deadline = None;
             self.out.push_back(DialEffect::Try);
@@ -191,19 +194,19 @@ impl Dial {
         }
     }
 
+    /// Whether the next gateway may be asked after this.
+    fn asks_another(&self, end: &SipEnd) -> bool {
+        match end {
+            SipEnd::Rejected(rejection) => self.next_on.contains(&rejection.status.code()),
+            SipEnd::Unreachable | SipEnd::NoResponse => true,
+            _ => false,
+        }
+    }
+
     fn end(&mut self, end: CallEnd) {
         self.state = State::Over;
         self.deadline = None;
         self.out.push_back(DialEffect::End(end));
-    }
-}
-
-/// Whether the next gateway may be asked after this.
-fn asks_another(end: &SipEnd) -> bool {
-    match end {
-        SipEnd::Rejected(rejection) => matches!(rejection.status.code(), 408 | 503),
-        SipEnd::Unreachable | SipEnd::NoResponse => true,
-        _ => false,
     }
 }
 
@@ -232,6 +235,10 @@ mod tests {
         longest: Duration::from_secs(3600),
     };
 
+    fn tried() -> DialEvent {
+        DialEvent::Tried(LIMITS, [408, 503].into())
+    }
+
     struct Call {
         dial: Dial,
         now: Instant,
@@ -245,7 +252,7 @@ mod tests {
                 now: Instant::now(),
             };
             assert_eq!(call.effects(), [DialEffect::Try]);
-            call.feed(DialEvent::Tried(LIMITS));
+            call.feed(tried());
             call
         }
 
@@ -313,13 +320,25 @@ mod tests {
         let mut call = Call::begun();
         assert_eq!(call.wait(5), []);
         assert_eq!(call.wait(1), [DialEffect::Try]);
-        call.feed(DialEvent::Tried(LIMITS));
+        call.feed(tried());
         assert_eq!(call.feed(rejection(503, None)), [DialEffect::Try]);
         assert_eq!(
             call.feed(DialEvent::NoneLeft),
             [DialEffect::End(CallEnd::Congestion)],
             "the last one says why"
         );
+    }
+
+    #[test]
+    fn the_trunk_says_after_which_refusals_the_next_gateway_is_asked() {
+        let mut call = Call::begun();
+        call.dial = Dial::default();
+        call.effects();
+        call.feed(DialEvent::Tried(LIMITS, [480, 500].into()));
+        assert_eq!(call.feed(rejection(480, None)), [DialEffect::Try]);
+        call.feed(tried());
+        let effects = call.feed(rejection(480, None));
+        assert!(matches!(effects[..], [DialEffect::End(_)]), "{effects:?}");
     }
 
     #[test]

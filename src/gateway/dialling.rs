@@ -122,6 +122,6 @@ impl Dialling {
             gateway: attempt.gateway,
             sip_call_id: attempt.sip_call_id,
         });
-        self.feed(DialEvent::Tried(attempt.limits));
+        self.feed(DialEvent::Tried(attempt.limits, attempt.next_on));
     }
 }

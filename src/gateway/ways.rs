@@ -47,6 +47,8 @@ pub(super) struct Attempt {
     pub(super) gateway: SocketAddr,
     pub(super) sip_call_id: String,
     pub(super) limits: OutboundLimits,
+    /// Final responses after which the next gateway is asked.
+    pub(super) next_on: Arc<[u16]>,
 }
 
 impl Ways {
@@ -144,7 +146,7 @@ impl Ways {
 
     /// Takes a channel of the route's trunk and finds out where its gateways are.
     async fn open(&mut self, route: &Route) {
-        match self.usage.channel(&route.trunk, unix_now()) {
+        match self.usage.channel(route, unix_now()) {
             Ok(channel) => self.channel = Some(channel),
             Err(refusal) => return info!(trunk = route.trunk.name, why = %refusal, "a trunk is passed over"),
         }
@@ -192,6 +194,7 @@ impl Ways {
             gateway: candidate.address,
             sip_call_id,
             limits: route.trunk.limits(),
+            next_on: route.trunk.next_on(),
         })
     }
 }

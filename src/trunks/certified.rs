@@ -63,6 +63,7 @@ impl Trunk {
             trunk: self.clone(),
             called,
             caller,
+            anonymous: false,
         })
     }
 }

@@ -1,12 +1,13 @@
 //! Which trunks a call goes out by, what it shows, and whether it may be made.
 
 use super::rules::{GLOBAL_DIGITS, Gateway, OutboundLimits, SHORT_DIGITS, ServiceRules};
+use super::shown::Identity;
 use super::{Trunk, Trunks};
 use crate::config::KeyPath;
 use chrono::NaiveDate;
 use omnigate_number::PhoneNumber;
 use omnigate_omnitalk::DialRefusal;
-use omnigate_sip::message::{Headers, Name};
+use omnigate_sip::message::Name;
 use omnigate_sip::{Hop, Invitation, NatRule, Own};
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ pub struct Route {
     pub called: PhoneNumber,
     /// What it shows.
     pub caller: PhoneNumber,
+    /// It shows that to the network alone, and not to whom it calls.
+    pub anonymous: bool,
 }
 
 impl Trunks {
@@ -91,6 +94,7 @@ impl Trunk {
                 trunk,
                 called,
                 caller,
+                anonymous: rules.anonymous,
             },
         ))
     }
@@ -117,6 +121,11 @@ impl Trunk {
         self.out.limits
     }
 
+    /// Final responses after which the next gateway is asked.
+    pub fn next_on(&self) -> Arc<[u16]> {
+        self.out.next_on.clone()
+    }
+
     /// How keys are pressed towards its telephones.
     pub fn keys(&self) -> KeyPath {
         self.out.keys
@@ -141,12 +150,8 @@ impl Route {
             Some(domain) => domain.clone(),
             None => own.to_string(),
         };
-        let who = |number: &str| format!("<{scheme}:{number}@{ours}{phone}>");
-        let caller = self.trunk.written_as(&self.caller, shown.caller_format);
-        let mut headers = Headers::default();
-        for field in &shown.identity {
-            headers.push(field.name(), who(&caller));
-        }
+        let Identity { from, mut headers } =
+            self.identity(|number| format!("<{scheme}:{number}@{ours}{phone}>"));
         if self.trunk.terms.says_early_media() {
             headers.push(Name::PEarlyMedia, "supported");
         }
@@ -155,7 +160,7 @@ impl Route {
         }
         Ok(Invitation {
             uri: format!("{scheme}:{called}@{theirs}{phone}{transport}").parse()?,
-            from: who(&caller),
+            from,
             to: format!("<{scheme}:{called}@{theirs}{phone}>"),
             hop,
             routes: Vec::new(),

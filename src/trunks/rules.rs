@@ -11,6 +11,7 @@ use omnigate_sip::resolve::{Place, Target};
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Fewest and most digits of a number with its country code (E.164), and of one without.
@@ -28,7 +29,10 @@ pub(super) struct Outbound {
     pub(super) shown: Shown,
     pub(super) keys: KeyPath,
     pub(super) channels: u32,
+    pub(super) calls_per_caller: u32,
     pub(super) calls_per_second: u32,
+    /// Final responses after which the next gateway is asked.
+    pub(super) next_on: Arc<[u16]>,
     pub(super) limits: OutboundLimits,
     /// How often gateways are asked whether they are there; 0: never.
     pub(super) options_every: Duration,
@@ -83,6 +87,7 @@ impl CallerNumber {
 #[derive(Debug, Clone)]
 pub(super) struct ServiceRules {
     pub(super) caller: Option<String>,
+    pub(super) anonymous: bool,
     pub(super) destinations: Vec<String>,
     pub(super) calls: u32,
     pub(super) a_day: Duration,
@@ -179,10 +184,12 @@ impl Outbound {
             priority: trunk.priority,
             callers: trunk.callers.iter().filter_map(caller).collect(),
             credentials: credentials.into_iter().collect(),
-            shown: Shown::new(trunk),
+            shown: Shown::new(trunk, country),
             keys: trunk.keys,
             channels: trunk.channels,
+            calls_per_caller: trunk.calls_per_caller,
             calls_per_second: trunk.calls_per_second,
+            next_on: trunk.next_on.iter().map(|status| status.0).collect(),
             options_every: Duration::from_secs(trunk.options_seconds),
             limits: OutboundLimits {
                 answer: Duration::from_secs(trunk.answer_seconds),
@@ -223,6 +230,7 @@ impl ServiceRules {
     pub(super) fn all(settings: &config::Settings) -> HashMap<String, ServiceRules> {
         let rules = |service: &config::Service| ServiceRules {
             caller: service.caller.clone(),
+            anonymous: service.anonymous,
             destinations: service.destinations.clone(),
             calls: service.calls,
             a_day: Duration::from_secs(service.minutes_a_day * 60),

@@ -1,10 +1,10 @@
 //! How numbers stand in a call out: whom it calls, and who it says calls.
 
-use super::Trunk;
 use super::rules::SHORT_DIGITS;
-use crate::config::{self, IdentityField, NumberFormat};
-use omnigate_number::PhoneNumber;
-use omnigate_sip::message::Name;
+use super::{Route, Trunk};
+use crate::config::{self, CallerField, IdentityField, NumberFormat};
+use omnigate_number::{Country, PhoneNumber};
+use omnigate_sip::message::{Headers, Name};
 
 /// What a trunk says about numbers in calls out.
 #[derive(Debug, Clone)]
@@ -12,15 +12,21 @@ pub(super) struct Shown {
     /// Host of addresses; none: the gateway's and ours.
     pub(super) domain: Option<String>,
     format: NumberFormat,
-    pub(super) caller_format: NumberFormat,
+    caller_format: NumberFormat,
     /// Fields that say who calls, beside From.
-    pub(super) identity: Vec<IdentityField>,
+    identity: Vec<IdentityField>,
+    /// The trunk's own number, and the fields that say it in the place of who calls.
+    pilot: Option<PhoneNumber>,
+    pilot_in: Vec<CallerField>,
     user_phone: bool,
 }
 
 impl Shown {
-    pub(super) fn new(trunk: &config::Trunk) -> Shown {
+    pub(super) fn new(trunk: &config::Trunk, country: Country) -> Shown {
+        let pilot = trunk.pilot.as_deref();
         Shown {
+            pilot: pilot.and_then(|pilot| PhoneNumber::parse(pilot, country)),
+            pilot_in: trunk.pilot_in.clone(),
             domain: trunk.domain.clone(),
             format: trunk.number_format,
             caller_format: trunk.caller_format.unwrap_or(trunk.number_format),
@@ -35,14 +41,67 @@ impl Shown {
     }
 }
 
-impl IdentityField {
-    /// Of the header field.
-    pub(super) fn name(self) -> Name {
-        match self {
-            IdentityField::Asserted => Name::PAssertedIdentity,
-            IdentityField::Preferred => Name::PPreferredIdentity,
-            IdentityField::RemoteParty => Name::RemotePartyId,
+/// Who calls, as it stands in an INVITE.
+pub(super) struct Identity {
+    pub(super) from: String,
+    /// The other fields.
+    pub(super) headers: Headers,
+}
+
+/// Fields that may say who calls, beside From.
+const FIELDS: [(IdentityField, CallerField, Name); 3] = [
+    (
+        IdentityField::Asserted,
+        CallerField::Asserted,
+        Name::PAssertedIdentity,
+    ),
+    (
+        IdentityField::Preferred,
+        CallerField::Preferred,
+        Name::PPreferredIdentity,
+    ),
+    (
+        IdentityField::RemoteParty,
+        CallerField::RemoteParty,
+        Name::RemotePartyId,
+    ),
+];
+
+impl Route {
+    /// Who calls; `at` is the host, behind the number, and what stands behind that.
+    pub(super) fn identity(&self, address: impl Fn(&str) -> String) -> Identity {
+        let shown = &self.trunk.out.shown;
+        let written = |number: &PhoneNumber| address(&self.trunk.written_as(number, shown.caller_format));
+        let caller = written(&self.caller);
+        let pilot = shown.pilot.as_ref().map(written);
+        let instead = |field: CallerField| pilot.as_ref().filter(|_| shown.pilot_in.contains(&field));
+        let mut headers = Headers::default();
+        // Who is not to be shown is named to the network alone, in the field that it takes out (RFC 3325 section 9.3).
+        let elsewhere = |field: &CallerField| *field != CallerField::From;
+        let named = !shown.identity.is_empty() || pilot.is_some() && shown.pilot_in.iter().any(elsewhere);
+        for (field, place, name) in FIELDS {
+            let asserted = self.anonymous && !named && field == IdentityField::Asserted;
+            let value = instead(place);
+            if value.is_none() && !asserted && !shown.identity.contains(&field) {
+                continue;
+            }
+            let value = value.unwrap_or(&caller);
+            match (self.anonymous, field) {
+                (true, IdentityField::RemoteParty) => {
+                    headers.push(name, format_args!("{value};privacy=full"))
+                }
+                _ => headers.push(name, value),
+            }
         }
+        if self.anonymous {
+            headers.push(Name::Privacy, "id");
+        }
+        let from = match self.anonymous {
+            // RFC 3323 section 4.1.1.3.
+            true => "\"Anonymous\" <sip:anonymous@anonymous.invalid>".to_owned(),
+            false => instead(CallerField::From).unwrap_or(&caller).clone(),
+        };
+        Identity { from, headers }
     }
 }
 
@@ -66,5 +125,71 @@ impl Trunk {
                 None => digits.to_owned(),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::load_text;
+    use crate::trunks::Trunks;
+    use chrono::NaiveDate;
+
+    /// What a call says of who calls, field by field.
+    fn shown(trunk: &str, service: &str) -> Vec<String> {
+        let toml = format!(
+            "[[trunk]]\nname = \"t\"\ngateways = [\"sip:192.0.2.10\"]\ndestinations = [\"*\"]\ncallers = [{{ number = \"070-1234-5678\", proof = \"7\" }}, {{ number = \"02-000-0000\", proof = \"8\" }}]\n{trunk}\n[[service]]\nid = \"shop\"\nkey = \"k\"\ncaller = \"070-1234-5678\"\n{service}\n"
+        );
+        let trunks = Trunks::new(&load_text(&toml, []).unwrap());
+        let today = NaiveDate::from_ymd_opt(2026, 11, 30).unwrap();
+        let route = trunks.routes("shop", "02-123-4567", today).unwrap().remove(0);
+        let identity = route.identity(|number| format!("<sip:{number}@h>"));
+        let headers = identity.headers.iter();
+        let mut all = vec![format!("From: {}", identity.from)];
+        all.extend(headers.map(|(name, value)| format!("{name}: {value}")));
+        all
+    }
+
+    #[test]
+    fn a_pilot_number_stands_where_the_trunk_wants_it_and_who_calls_elsewhere() {
+        let caller = "<sip:07012345678@h>";
+        let pilot = "<sip:020000000@h>";
+        assert_eq!(shown("", ""), [format!("From: {caller}")]);
+        assert_eq!(
+            shown("pilot = \"02-000-0000\"", ""),
+            [format!("From: {caller}"), format!("P-Asserted-Identity: {pilot}")]
+        );
+        let in_from = "pilot = \"02-000-0000\"\npilot_in = \"from\"\nidentity = \"preferred\"";
+        assert_eq!(
+            shown(in_from, ""),
+            [
+                format!("From: {pilot}"),
+                format!("P-Preferred-Identity: {caller}")
+            ]
+        );
+    }
+
+    #[test]
+    fn an_anonymous_call_names_its_number_to_the_network_alone() {
+        let from = "From: \"Anonymous\" <sip:anonymous@anonymous.invalid>";
+        let asserted = "P-Asserted-Identity: <sip:07012345678@h>";
+        assert_eq!(shown("", "anonymous = true"), [from, asserted, "Privacy: id"]);
+        let remote = shown("identity = \"remote-party\"", "anonymous = true");
+        let field = "Remote-Party-ID: <sip:07012345678@h>;privacy=full";
+        assert_eq!(remote, [from, field, "Privacy: id"]);
+        let pilot = shown("pilot = \"02-000-0000\"\npilot_in = \"from\"", "anonymous = true");
+        assert_eq!(pilot, [from, asserted, "Privacy: id"]);
+    }
+
+    #[test]
+    fn a_pilot_number_needs_its_proof() {
+        let faults = |toml: &str| {
+            load_text(&format!("[[trunk]]\n{toml}\n"), [])
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(faults("pilot = \"02-000-0000\"").contains("trunk[0].pilot: is none of trunk.callers"));
+        assert!(faults("pilot = \"alice\"").contains("trunk[0].pilot: is not a telephone number"));
+        let listed = "callers = [{ number = \"02-000-0000\", proof = \"8\" }]\npilot = \"02-000-0000\"";
+        assert!(faults(&format!("{listed}\npilot_in = []")).contains("trunk[0].pilot_in: is empty"));
     }
 }

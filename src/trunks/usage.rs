@@ -1,7 +1,8 @@
 //! How much is called at the moment, against toll fraud: calls at once and a second, minutes a day.
 
-use super::{Trunk, Trunks};
+use super::{Route, Trunks};
 use crate::sync::lock;
+use omnigate_number::PhoneNumber;
 use omnigate_omnitalk::DialRefusal;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -44,6 +45,8 @@ impl ServiceUse {
 #[derive(Debug, Default)]
 struct TrunkUse {
     calls: u32,
+    /// Those that show this number.
+    shown: HashMap<PhoneNumber, u32>,
     /// Unix second, and calls that began in it.
     second: (u64, u32),
 }
@@ -64,6 +67,7 @@ pub struct ServiceCall {
 pub struct Channel {
     usage: Arc<Usage>,
     trunk: String,
+    caller: PhoneNumber,
 }
 
 impl Usage {
@@ -98,17 +102,24 @@ impl Usage {
         })
     }
 
-    /// One more channel of this trunk, at this Unix second.
+    /// One more channel of this route's trunk, at this Unix second.
     ///
     /// # Errors
-    /// All are in use, or too many calls have begun in this second.
-    pub fn channel(self: &Arc<Usage>, trunk: &Trunk, unix: u64) -> Result<Channel, DialRefusal> {
+    /// All are in use, too many calls show this number, or too many have begun in this second.
+    pub fn channel(self: &Arc<Usage>, route: &Route, unix: u64) -> Result<Channel, DialRefusal> {
+        let trunk = &route.trunk;
         let mut book = lock(&self.0);
         let used = book.trunks.entry(trunk.name.clone()).or_default();
         let (channels, a_second) = (trunk.out.channels, trunk.out.calls_per_second);
         if channels > 0 && used.calls >= channels {
             return Err(DialRefusal::TooMany {
                 rule: "trunk.channels",
+            });
+        }
+        let shown = used.shown.get(&route.caller).copied().unwrap_or_default();
+        if trunk.out.calls_per_caller > 0 && shown >= trunk.out.calls_per_caller {
+            return Err(DialRefusal::TooMany {
+                rule: "trunk.calls_per_caller",
             });
         }
         if used.second.0 != unix {
@@ -121,9 +132,11 @@ impl Usage {
         }
         used.calls += 1;
         used.second.1 += 1;
+        used.shown.insert(route.caller.clone(), shown + 1);
         Ok(Channel {
             usage: self.clone(),
             trunk: trunk.name.clone(),
+            caller: route.caller.clone(),
         })
     }
 }
@@ -177,6 +190,10 @@ impl Drop for Channel {
     fn drop(&mut self) {
         if let Some(used) = lock(&self.usage.0).trunks.get_mut(&self.trunk) {
             used.calls = used.calls.saturating_sub(1);
+            match used.shown.get_mut(&self.caller) {
+                Some(shown) if *shown > 1 => *shown -= 1,
+                _ => drop(used.shown.remove(&self.caller)),
+            }
         }
     }
 }
@@ -260,11 +277,44 @@ mod tests {
         assert!(other.go_on(now, DAY), "its time was given back");
     }
 
+    /// A call by the only trunk that shows this number.
+    fn route(trunks: &Trunks, caller: &str) -> Route {
+        let trunk = trunks.all[0].clone();
+        let number = |text| PhoneNumber::parse(text, trunk.country).unwrap();
+        Route {
+            called: number("02-123-4567"),
+            caller: number(caller),
+            anonymous: false,
+            trunk,
+        }
+    }
+
+    #[test]
+    fn a_number_is_shown_by_so_many_calls_at_once() {
+        let toml = "[[trunk]]\nname = \"t\"\ngateways = [\"sip:192.0.2.10\"]\ncalls_per_caller = 1\n";
+        let (trunks, usage) = (
+            Trunks::new(&load_text(toml, []).unwrap()),
+            Arc::new(Usage::default()),
+        );
+        let channel = |caller| usage.channel(&route(&trunks, caller), 5);
+        let (first, _other) = (
+            channel("070-1234-5678").unwrap(),
+            channel("070-1234-5679").unwrap(),
+        );
+        let rule = "trunk.calls_per_caller";
+        assert_eq!(
+            channel("070-1234-5678").unwrap_err(),
+            DialRefusal::TooMany { rule }
+        );
+        drop(first);
+        drop(channel("070-1234-5678").unwrap());
+    }
+
     #[test]
     fn a_trunk_has_so_many_channels_and_calls_a_second() {
         let (trunks, usage) = (trunks(), Arc::new(Usage::default()));
-        let trunk = &trunks.all[0];
-        let channel = |unix| usage.channel(trunk, unix);
+        let route = route(&trunks, "070-1234-5678");
+        let channel = |unix| usage.channel(&route, unix);
         let (first, second) = (channel(5).unwrap(), channel(5).unwrap());
         let rule = "trunk.channels";
         assert_eq!(channel(5).unwrap_err(), DialRefusal::TooMany { rule });

@@ -127,3 +127,93 @@ fn a_late_answer_of_a_gateway_that_was_given_up_is_hung_up() {
     second.hangs_up();
     service.until("it is over", || service.last_reason() == "callee_hung_up");
 }
+
+/// Twilio: PCMU before PCMA, the trunk's name there as the host, and no more calls a second than it takes.
+#[test]
+fn a_carrier_that_knows_the_trunk_by_a_host_name_and_counts_calls_is_called_so() {
+    let exchange = Exchange::new();
+    let service = Service::start(&exchange.of(
+        "domain = \"omnigate.pstn.twilio.example\"\nnumber_format = \"plus\"\ncodecs = [\"pcmu\", \"pcma\"]\ncalls_per_second = 30\ncalls_per_caller = 1",
+    ));
+    let (_ann, there) = call(&service, &exchange);
+    let invite = there.invite.lines().next().unwrap();
+    assert!(
+        invite.starts_with("INVITE sip:+8221234567@omnigate.pstn.twilio.example "),
+        "{invite}"
+    );
+    assert!(there.invite.contains(" RTP/AVP 0 8 "), "{}", there.invite);
+    // The number is shown by one call at a time.
+    let mut bob = App::sign_in(&service, "bob");
+    let offer = json!({"call_type": "sipcall", "caller": "bob", "callee": NUMBER, "record": false});
+    assert_eq!(bob.request("OFFER_CALL", offer)["result"], "success");
+    bob.wait_for("WS_LEAVE_NOTI");
+    assert!(
+        service.log().contains("trunk.calls_per_caller"),
+        "{}",
+        service.log()
+    );
+    there.refuses(486, "");
+}
+
+/// DIDWW lets a telephone ring for so long; Microsoft's Communication Services take no call before they have been asked whether they are
+/// there; others say 480 where they mean 503.
+#[test]
+fn limits_of_a_carrier_are_kept() {
+    let (first, second) = (Exchange::new(), Exchange::new());
+    let gateways = [&first, &second].map(|one| format!("sip:{}", one.address()));
+    let service = Service::start(&Exchange::trunk(
+        &gateways,
+        "options_seconds = 1\nring_seconds = 1\nnext_on = [480, 503]",
+    ));
+    first.is_asked();
+    let (mut app, there) = call(&service, &first);
+    there.refuses(480, "");
+    let there = second.rings();
+    there.respond(180, "");
+    there.is_cancelled();
+    app.wait_for("WS_LEAVE_NOTI");
+    assert_eq!(service.last_reason(), "no_answer");
+}
+
+/// Swisscom: the domain is not the proxy that is called, and an INVITE must keep who calls when it is challenged; the trunk's own number
+/// stands beside the one that is shown, which whoever is called does not see.
+#[test]
+fn who_calls_is_said_as_the_carrier_wants_it_and_again_after_a_challenge() {
+    let exchange = Exchange::new();
+    let settings = exchange
+        .of("domain = \"carrier.example\"\nuser = \"shop\"\npassword = \"hush hush\"\npilot = \"02-000-0000\"\npilot_in = \"asserted\"\nidentity = \"preferred\"")
+        .replace("callers = [", "callers = [{ number = \"02-000-0000\", proof = \"a contract\" }, ")
+        .replace("key = \"demo\"", "key = \"demo\"\nanonymous = true");
+    let service = Service::start(&settings);
+    let (_app, there) = call(&service, &exchange);
+    let fields = |there: &Ringing<'_>| {
+        let names = ["From", "P-Asserted-Identity", "P-Preferred-Identity", "Privacy"];
+        names.map(|name| {
+            there
+                .says_field(name)
+                .unwrap()
+                .split(";tag=")
+                .next()
+                .unwrap()
+                .to_owned()
+        })
+    };
+    let before = fields(&there);
+    assert_eq!(
+        before,
+        [
+            "\"Anonymous\" <sip:anonymous@anonymous.invalid>",
+            "<sip:020000000@carrier.example>",
+            "<sip:07012345678@carrier.example>",
+            "id"
+        ]
+    );
+    there.refuses(
+        407,
+        "Proxy-Authenticate: Digest realm=\"carrier.example\", nonce=\"abc\", qop=\"auth\"\r\n",
+    );
+    let again = exchange.rings();
+    assert!(again.says_field("Proxy-Authorization").is_some());
+    assert_eq!(fields(&again), before);
+    again.refuses(486, "");
+}

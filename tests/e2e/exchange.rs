@@ -98,6 +98,13 @@ impl Exchange {
         ringing
     }
 
+    /// Waits until it is asked whether it is there, and says so.
+    pub fn is_asked(&self) {
+        let (from, request) = self.hear("OPTIONS");
+        let ok = format!("{}Content-Length: 0\r\n\r\n", head(&request, 200, &self.tag()));
+        self.sip.send_to(ok.as_bytes(), from).unwrap();
+    }
+
     /// True when nothing has come for so long: for what must not happen.
     pub fn is_silent_for(&self, time: Duration) -> bool {
         let until = Instant::now() + time;
