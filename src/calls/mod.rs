@@ -11,7 +11,7 @@ mod teller;
 pub use end::{CallEnd, Class};
 pub use last::{LastCall, LastCalls, Refusal};
 pub use network::{cause_of, rejected};
-pub use record::{CallRecord, Direction};
+pub use record::{CallRecord, Direction, Provenance};
 pub use registry::CallRegistry;
 pub use stage::Stage;
 pub use teller::{CallAbout, CallEvent, CallMedia, CallTeller, Origin};

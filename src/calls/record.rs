@@ -18,6 +18,9 @@ pub struct CallRecord {
     pub caller: String,
     /// Called number, masked.
     pub called: String,
+    /// What is said of the calling number.
+    #[serde(flatten)]
+    pub provenance: Provenance,
     /// Where the carrier sent the INVITE from.
     pub source: Option<SocketAddr>,
     /// The gateway that was called last.
@@ -44,6 +47,16 @@ pub struct CallRecord {
     pub sip_status: Option<u16>,
     /// Cause of ITU-T Q.850 that the network gave.
     pub q850: Option<u16>,
+}
+
+/// What is said of a calling number, beside the number; of that of a call out, nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Provenance {
+    /// The network's word on whether the caller may show it, as `TN-Validation-Passed` (3GPP TS 24.229 section 7.2A.20); none:
+    /// it says nothing.
+    pub verstat: Option<String>,
+    /// It is none of the trunk's country.
+    pub foreign: Option<bool>,
 }
 
 /// Which way a call goes.

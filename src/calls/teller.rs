@@ -3,7 +3,7 @@
 
 use super::end::CallEnd;
 use super::last::Refusal;
-use super::record::{CallRecord, Direction};
+use super::record::{CallRecord, Direction, Provenance};
 use super::registry::CallRegistry;
 use super::stage::Stage;
 use crate::clock::unix_now;
@@ -37,6 +37,8 @@ pub enum Origin {
         source: SocketAddr,
         /// The carrier's Call-ID.
         sip_call_id: String,
+        /// What is said of the caller's number.
+        provenance: Provenance,
     },
     /// From an app of this service.
     App {
@@ -214,6 +216,7 @@ impl CallTeller {
             trunk: self.trunk.clone(),
             caller: about.caller,
             called: about.called,
+            provenance: Provenance::default(),
             source: None,
             gateway: None,
             sip_call_id: None,
@@ -229,8 +232,13 @@ impl CallTeller {
             q850: None,
         };
         match about.origin {
-            Origin::Carrier { source, sip_call_id } => {
+            Origin::Carrier {
+                source,
+                sip_call_id,
+                provenance,
+            } => {
                 self.metrics.invite();
+                record.provenance = provenance;
                 record.direction = Direction::Inbound;
                 record.source = Some(source);
                 record.sip_call_id = Some(sip_call_id);
@@ -322,6 +330,7 @@ mod tests {
             origin: Origin::Carrier {
                 source: ([127, 0, 0, 1], 5060).into(),
                 sip_call_id: "1@carrier".to_owned(),
+                provenance: Provenance::default(),
             },
         }));
         (teller, calls, metrics)

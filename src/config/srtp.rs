@@ -1,8 +1,9 @@
-//! `trunk.srtp`, `trunk.srtp_keys`
+//! `trunk.srtp`, `trunk.srtp_keys`, `trunk.srtp_suites`
 
 use super::faults::Faults;
-use super::section::{Word, values, word, words};
+use super::section::{Word, join, values, word, words};
 use omnigate_sip::sdes::Secrecy;
+use omnigate_srtp::Suite;
 use std::fmt;
 use std::str::FromStr;
 
@@ -69,25 +70,48 @@ impl FromStr for SrtpKeys {
     }
 }
 
-/// What is wrong with a list of them.
-pub(super) fn check_keys(keys: &[SrtpKeys], path: &str, faults: &mut Faults) {
-    if keys.is_empty() {
+/// A suite whose keys are said in SDP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SrtpSuite(pub Suite);
+
+values! { words; Vec<SrtpSuite> }
+
+impl fmt::Display for SrtpSuite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.name())
+    }
+}
+
+impl Word for SrtpSuite {
+    fn parse(text: &str) -> Result<SrtpSuite, String> {
+        Suite::named(text).map(SrtpSuite).ok_or_else(|| {
+            let all = Suite::IN_SDP.map(Suite::name).join(", ");
+            format!("`{text}` is none of {all}")
+        })
+    }
+}
+
+/// What is wrong with a list of ways or suites.
+pub(super) fn check_list<T: PartialEq + fmt::Display>(key: &str, all: &[T], path: &str, faults: &mut Faults) {
+    let key = &join(path, key);
+    if all.is_empty() {
         faults.add(
-            path,
-            "is empty: nothing could be sealed; name at least one, as [\"sdes\", \"dtls\"]",
+            key,
+            "is empty: nothing could be sealed; name at least one, or leave the line out",
         );
     }
-    for (i, key) in keys.iter().enumerate() {
-        if keys.iter().take(i).any(|other| other == key) {
-            faults.add(path, format!("`{key}` occurs twice"));
+    for (i, one) in all.iter().enumerate() {
+        if all.iter().take(i).any(|other| other == one) {
+            faults.add(key, format!("`{one}` occurs twice"));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::SrtpKeys;
+    use super::{SrtpKeys, SrtpSuite};
     use crate::config::{load_text, warnings};
+    use omnigate_srtp::Suite;
 
     #[test]
     fn keys_come_in_an_order_and_a_list_of_no_use_names_the_fix() {
@@ -116,6 +140,29 @@ mod tests {
             let told = faults.0[0].to_string();
             assert!(
                 told.contains("trunk[0].srtp_keys") && told.contains(fault),
+                "{told}"
+            );
+        }
+    }
+
+    #[test]
+    fn suites_are_those_of_sdp_by_their_names_there() {
+        let suites = |line: &str| {
+            load_text(&format!("[[trunk]]\nsrtp_suites = {line}"), [])
+                .map(|all| all.trunk[0].srtp_suites.clone())
+        };
+        let one = suites("\"aes_cm_128_hmac_sha1_80\"").unwrap();
+        assert_eq!(one, [SrtpSuite(Suite::AesCm128HmacSha1_80)]);
+        for (line, fault) in [
+            (
+                "[\"AES_CM_128_HMAC_SHA1_32\"]",
+                "is none of AEAD_AES_128_GCM, AES_CM_128_HMAC_SHA1_80",
+            ),
+            ("[]", "is empty"),
+        ] {
+            let told = suites(line).unwrap_err().0[0].to_string();
+            assert!(
+                told.contains("trunk[0].srtp_suites") && told.contains(fault),
                 "{told}"
             );
         }

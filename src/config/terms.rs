@@ -89,6 +89,16 @@ choice! {
 }
 
 choice! {
+    /// Whether callers who withhold their number are taken.
+    AnonymousRule, Take {
+        /// As all others.
+        Take = "take",
+        /// They get 433 (RFC 5079).
+        Refuse = "refuse",
+    }
+}
+
+choice! {
     /// Where the called number stands in an INVITE that comes in.
     CalledField, RequestUri {
         /// The Request-URI.
@@ -118,5 +128,5 @@ choice! {
     }
 }
 
-values! { word; RefresherRule, ReliableRule, EarlyMediaRule }
+values! { word; RefresherRule, ReliableRule, EarlyMediaRule, AnonymousRule }
 values! { words; Vec<CalledField>, Vec<CallerField> }

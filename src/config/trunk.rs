@@ -10,8 +10,8 @@ use super::register::Register;
 use super::section::{Check, join, section, sections};
 use super::service::Service;
 use super::sip::{Sip, SipTransport};
-use super::srtp::{Srtp, SrtpKeys, check_keys};
-use super::terms::{CalledField, CallerField, EarlyMediaRule, ReliableRule, Session};
+use super::srtp::{Srtp, SrtpKeys, SrtpSuite, check_list};
+use super::terms::{AnonymousRule, CalledField, CallerField, EarlyMediaRule, ReliableRule, Session};
 use super::tls::TrunkTls;
 use ipnet::IpNet;
 use omnigate_audio::codec::Codec;
@@ -19,6 +19,7 @@ use omnigate_number::{Country, NumberPattern, PhoneNumber};
 use omnigate_omnitalk::RecordPolicy;
 use omnigate_room::Secret;
 use omnigate_sip::sdes::Secrecy;
+use omnigate_srtp::Suite;
 
 section! {
     /// One `[[trunk]]`.
@@ -34,12 +35,20 @@ section! {
         /// Networks that media may come from though SDP names another address, beside the host that SDP names and the one
         /// that the call's SIP comes from; empty: those of `allow`.
         media: Vec<IpNet> = Vec::new();
+        /// How long nothing may come of a call that is not on hold, seconds; 0: `media.rtp_timeout_seconds`.
+        rtp_timeout_seconds: u64 = 0, within 0..=86_400;
         /// Codecs, the preferred one first.
         codecs: Vec<TrunkCodec> = vec![TrunkCodec(Codec::Pcma), TrunkCodec(Codec::Pcmu)];
+        /// Packet time that is asked for, milliseconds.
+        packet_ms: u32 = 20, within 10..=60;
+        /// Answers name the codec that is used and no other.
+        one_codec: bool = false;
         /// Whether media are sealed (SRTP).
         srtp: Srtp = Srtp::default();
         /// How their keys come, the preferred way first.
         srtp_keys: Vec<SrtpKeys> = vec![SrtpKeys::Sdes];
+        /// The suites of keys that are said in SDP, the preferred one first.
+        srtp_suites: Vec<SrtpSuite> = Suite::IN_SDP.map(SrtpSuite).to_vec();
         /// The registrar wants to agree on how media are sealed (RFC 3329, `mediasec`).
         mediasec: bool = false;
         /// Numbers that may be dialled; a trailing `*` stands for any rest; empty: any number.
@@ -110,6 +119,10 @@ section! {
         called_from: Vec<CalledField> = Vec::new();
         /// Where the calling number of a call in stands, in order; empty: P-Asserted-Identity, Remote-Party-ID, From.
         caller_from: Vec<CallerField> = Vec::new();
+        /// Whether callers who withhold their number are taken.
+        anonymous: AnonymousRule = AnonymousRule::Take;
+        /// What stands before the number of a caller from abroad, with its country code; empty: what is dialled to call abroad.
+        foreign_prefixes: Vec<String> = Vec::new();
         /// Where it registers, so that calls come in by there.
         register: Register = Register::default();
         /// Its telephones may transfer calls (REFER).
@@ -175,8 +188,20 @@ impl Check for Trunk {
                 check_outbound(self, path, country, faults);
             }
         }
+        let is_prefix =
+            |text: &String| (1..=8).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_digit());
+        if !self.foreign_prefixes.iter().all(is_prefix) {
+            faults.add(
+                &join(path, "foreign_prefixes"),
+                "an entry is not of 1 to 8 digits, as 001",
+            );
+        }
         check_codecs(&self.codecs, &join(path, "codecs"), faults);
-        check_keys(&self.srtp_keys, &join(path, "srtp_keys"), faults);
+        check_list("srtp_keys", &self.srtp_keys, path, faults);
+        check_list("srtp_suites", &self.srtp_suites, path, faults);
+        if !self.packet_ms.is_multiple_of(10) {
+            faults.add(&join(path, "packet_ms"), "is no multiple of 10");
+        }
         if self.mediasec && self.register.registrar.is_empty() {
             faults.add(
                 &join(path, "mediasec"),

@@ -78,6 +78,21 @@ impl Gateway {
             }
         };
         let caller = trunk.caller(&invite.headers);
+        if !trunk.takes_caller(&caller) {
+            let (teller, why) = (
+                self.teller(id, &trunk.name),
+                "callers without a number are not taken",
+            );
+            span.in_scope(|| {
+                teller.tell(CallEvent::Refused {
+                    end: CallEnd::Invite(Status::ANONYMITY_DISALLOWED.code()),
+                    why: "the number is withheld, and trunk.anonymous is refuse",
+                });
+            });
+            return incoming
+                .call
+                .refuse(Status::ANONYMITY_DISALLOWED, warning(399, why));
+        }
         span.record("trunk", trunk.name.as_str());
         span.record("caller", tracing::field::display(&caller));
         span.record("called", tracing::field::display(&called));
@@ -86,7 +101,11 @@ impl Gateway {
             teller.tell(CallEvent::Started(CallAbout {
                 caller: mask(caller.shown()),
                 called: called.to_string(),
-                origin: Origin::Carrier { source, sip_call_id },
+                origin: Origin::Carrier {
+                    source,
+                    sip_call_id,
+                    provenance: trunk.provenance(&invite.headers, &caller),
+                },
             }));
         });
         let screened = Screened {

@@ -56,6 +56,11 @@ impl Trunk {
         order.iter().find_map(number)
     }
 
+    /// Whether this caller is taken.
+    pub fn takes_caller(&self, caller: &Caller) -> bool {
+        self.takes_anonymous || *caller != Caller::Anonymous
+    }
+
     /// The calling number, from where the trunk says that it stands.
     pub fn caller(&self, headers: &Headers) -> Caller {
         match self.caller_from.as_slice() {

@@ -12,6 +12,7 @@ use omnigate_sip::sdes::Secrecy;
 use omnigate_srtp::{MasterKey, Suite};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a trunk says about media.
 #[derive(Debug, Clone)]
@@ -22,8 +23,14 @@ pub(super) struct Media {
     named: bool,
     /// The preferred one first.
     codecs: Arc<[Codec]>,
+    /// How long none may come; none: as long as with all trunks.
+    silence: Option<Duration>,
     srtp: Secrecy,
     srtp_keys: Vec<SrtpKeys>,
+    /// Of keys that are said in SDP.
+    suites: Vec<Suite>,
+    packet_ms: u32,
+    one_codec: bool,
     /// How they are sealed is agreed on with the registrar.
     mediasec: bool,
 }
@@ -36,9 +43,26 @@ impl Media {
             sources: sources.as_slice().into(),
             named,
             codecs: trunk.codecs.iter().map(|codec| codec.0).collect(),
+            silence: (trunk.rtp_timeout_seconds > 0).then(|| Duration::from_secs(trunk.rtp_timeout_seconds)),
             srtp: trunk.srtp.0,
             srtp_keys: trunk.srtp_keys.clone(),
+            suites: trunk.srtp_suites.iter().map(|suite| suite.0).collect(),
+            packet_ms: trunk.packet_ms,
+            one_codec: trunk.one_codec,
             mediasec: trunk.mediasec,
+        }
+    }
+
+    fn key_way(&self, keys: SrtpKeys, peer: IpAddr) -> Option<KeyWay> {
+        match keys {
+            SrtpKeys::Sdes => {
+                let keys: Result<_, _> = self.suites.iter().copied().map(MasterKey::random).collect();
+                keys.ok().map(KeyWay::Sdes)
+            }
+            SrtpKeys::Dtls => Identity::shared().map(|identity| KeyWay::Dtls {
+                fingerprint: identity.fingerprint(),
+                peer: Some(peer),
+            }),
         }
     }
 
@@ -82,27 +106,16 @@ impl Trunk {
             codecs: media.codecs.clone(),
             secrecy: media.srtp,
             // Without randomness nothing is sealed, and what must be is refused.
-            ways: ways.filter_map(|keys| key_way(*keys, peer)).collect(),
+            ways: ways.filter_map(|keys| media.key_way(*keys, peer)).collect(),
+            packet_ms: media.packet_ms,
+            one_codec: media.one_codec,
             to_the_edge: media.mediasec,
         }
     }
 
     /// Who may send the media of a call whose INVITE came from `peer`, beside the host that SDP names.
     pub fn media_sources(&self, peer: IpAddr) -> MediaSources {
-        MediaSources::new(peer, self.media.sources.clone())
-    }
-}
-
-fn key_way(keys: SrtpKeys, peer: IpAddr) -> Option<KeyWay> {
-    match keys {
-        SrtpKeys::Sdes => {
-            let keys: Result<_, _> = Suite::IN_SDP.into_iter().map(MasterKey::random).collect();
-            keys.ok().map(KeyWay::Sdes)
-        }
-        SrtpKeys::Dtls => Identity::shared().map(|identity| KeyWay::Dtls {
-            fingerprint: identity.fingerprint(),
-            peer: Some(peer),
-        }),
+        MediaSources::new(peer, self.media.sources.clone()).silent_for(self.media.silence)
     }
 }
 
@@ -121,6 +134,7 @@ fn is_shared(ip: Ipv4Addr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::config::load_text;
     use crate::trunks::Trunks;
 
@@ -136,6 +150,29 @@ mod tests {
             language = "en"
         "#;
         Trunks::new(&load_text(toml, []).unwrap())
+    }
+
+    #[test]
+    fn a_session_has_what_the_trunk_says_of_it() {
+        let toml = "[[trunk]]\nsrtp = \"required\"\nsrtp_suites = \"AES_CM_128_HMAC_SHA1_80\"\npacket_ms = 30\none_codec = true\nrtp_timeout_seconds = 90\n";
+        let trunks = Trunks::new(&load_text(toml, []).unwrap());
+        let peer = "203.0.113.5".parse().unwrap();
+        let terms = trunks.all[0].media_terms(peer);
+        let [KeyWay::Sdes(keys)] = &*terms.ways else {
+            panic!("{:?}", terms.ways)
+        };
+        let suites: Vec<Suite> = keys.iter().map(MasterKey::suite).collect();
+        assert_eq!(suites, [Suite::AesCm128HmacSha1_80]);
+        assert_eq!((terms.packet_ms, terms.one_codec), (30, true));
+        let silence = trunks.all[0].media_sources(peer).silence();
+        assert_eq!(silence, Some(Duration::from_secs(90)));
+        let faults = load_text("[[trunk]]\npacket_ms = 25\n", [])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            faults.contains("trunk[0].packet_ms: is no multiple of 10"),
+            "{faults}"
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! | `inbound` | which trunk a call comes in on |
 //! | `doorkeeper` | who is asked for a password before a call comes in |
 //! | `identity` | who calls and who is called, from an INVITE |
+//! | `provenance` | what is said of a caller's number |
 //! | `registrar` | where a trunk registers, so that calls come in by there |
 //! | `media` | codecs, and where media may go to and come from |
 //! | `rules` | what a trunk and a service say about calls out |
@@ -22,6 +23,7 @@ mod inbound;
 mod media;
 mod outbound;
 mod ping;
+mod provenance;
 mod registrar;
 mod rules;
 mod shown;
@@ -36,7 +38,7 @@ pub use rules::{Gateway, OutboundLimits};
 pub use terms::Terms;
 pub use usage::{Channel, ServiceCall, Usage};
 
-use crate::config::{self, CalledField, CallerField, Language};
+use crate::config::{self, AnonymousRule, CalledField, CallerField, Language};
 use ipnet::IpNet;
 use media::Media;
 use omnigate_number::{Country, NumberPattern};
@@ -71,6 +73,9 @@ pub struct Trunk {
     transfers: bool,
     called_from: Vec<CalledField>,
     caller_from: Vec<CallerField>,
+    takes_anonymous: bool,
+    /// What stands before numbers from abroad.
+    foreign_prefixes: Vec<String>,
     out: Outbound,
 }
 
@@ -126,6 +131,8 @@ impl Trunks {
                 transfers: t.transfer,
                 called_from: t.called_from.clone(),
                 caller_from: t.caller_from.clone(),
+                takes_anonymous: t.anonymous == AnonymousRule::Take,
+                foreign_prefixes: t.foreign_prefixes.clone(),
                 out: Outbound::new(t, country, registrar.as_ref().and_then(|one| one.credentials())),
             })
         };

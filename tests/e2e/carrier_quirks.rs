@@ -2,9 +2,9 @@
 
 use crate::app::App;
 use crate::exchange::{Exchange, Ringing};
-use crate::harness::Service;
+use crate::harness::{Service, conforms};
 use crate::raw_sip::{Peer, line, status};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const NUMBER: &str = "02-123-4567";
 
@@ -94,6 +94,42 @@ fn numbers_of_calls_in_stand_where_the_trunk_says() {
     let call = service.calls()[0].clone();
     assert_eq!(call["trunk"], "carrier");
     assert!(call["caller"].as_str().unwrap().ends_with("22"), "{call}");
+}
+
+/// What the network says of a caller's number is kept with the call; one from abroad is told, and who shows none may be refused.
+#[test]
+fn what_is_said_of_a_callers_number_is_in_its_record() {
+    let service = Service::start(
+        "[[trunk]]\nname = \"carrier\"\nnumbers = [\"070-1234-5678\"]\nanonymous = \"refuse\"\nforeign_prefixes = [\"00700\"]\n",
+    );
+    for (asserted, verstat, foreign) in [
+        (
+            "sip:0101112222;verstat=TN-Validation-Passed@x",
+            json!("TN-Validation-Passed"),
+            false,
+        ),
+        ("sip:0070012125550100@x", json!(null), true),
+        (
+            "tel:+12125550100;verstat=TN-Validation-Failed",
+            json!("TN-Validation-Failed"),
+            true,
+        ),
+    ] {
+        let peer = Peer::new(service.sip_udp);
+        let invite = peer.invite(&format!("P-Asserted-Identity: <{asserted}>\r\n"));
+        assert_eq!(status(&peer.call(&invite)), 200);
+        let calls = service.calls();
+        let is_it = |call: &Value| call["verstat"] == verstat && call["foreign"] == foreign;
+        assert!(calls.iter().any(is_it), "{calls:?}");
+    }
+    let (code, body) = service.get("/api/v1/calls");
+    conforms("get", "/api/v1/calls", code, &body);
+    let peer = Peer::new(service.sip_udp);
+    let refused = peer.ask(&peer.invite("Privacy: id\r\nP-Asserted-Identity: <sip:0101112222@x>\r\n"));
+    assert_eq!(status(&refused), 433);
+    assert!(refused.contains("Warning: 399 "), "{refused}");
+    let (_, trunks) = service.get("/api/v1/trunks");
+    assert!(trunks.contains("trunk.anonymous"), "{trunks}");
 }
 
 /// A caller without an offer, whose numbers have the extra 0 behind the country code (82 0 70), in every usual notation.

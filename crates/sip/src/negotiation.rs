@@ -130,7 +130,7 @@ impl Negotiator {
         let description = Description::parse(offer)?;
         let (index, line, theirs) = self.choose(&description, Turn::WeAnswer)?;
         // An answer has the numbers of its offer in both directions (RFC 3264 section 6.1).
-        let answered = theirs.answered(&self.terms.codecs);
+        let answered = theirs.answered(&self.terms.codecs, self.terms.one_codec);
         let (said, keying) = self.sealed(line, Turn::WeAnswer).unzip();
         let muxed = said
             .as_ref()
@@ -162,7 +162,7 @@ impl Negotiator {
     fn offer_in(&mut self, direction: Direction) -> String {
         let numbers = self.session.numbers.all(&self.terms.codecs);
         let said = self.session.sealing.offered(&self.terms);
-        let offer = self.write(&numbers, &said, DEFAULT_PTIME_MS, direction);
+        let offer = self.write(&numbers, &said, self.terms.packet_ms, direction);
         self.offered = Some(numbers);
         offer
     }
@@ -303,7 +303,7 @@ impl Negotiator {
             telephone_events: ours.events.iter().filter_map(events).collect(),
             telephone_event_sent: sent_events.filter(|_| ours.event(codec.clock_hz()).is_some()),
             comfort_noise: ours.comfort_noise.filter(|_| theirs.comfort_noise.is_some()),
-            ptime_ms: codec.packet_ms(packet_time(line.ptime_ms, line.maxptime_ms)),
+            ptime_ms: codec.packet_ms(packet_time(line.ptime_ms, line.maxptime_ms, self.terms.packet_ms)),
             direction: local_direction(line),
         })
     }
@@ -358,11 +358,9 @@ fn local_direction(line: &MediaLine) -> Direction {
     line.direction.reversed()
 }
 
-/// The largest multiple of 10 ms within 10 to 60 that respects what the other side stated.
-fn packet_time(ptime: Option<u32>, maxptime: Option<u32>) -> u32 {
-    let wanted = ptime
-        .filter(|p| (10..=60).contains(p))
-        .unwrap_or(DEFAULT_PTIME_MS);
+/// The largest multiple of 10 ms within 10 to 60 that respects what the other side stated; where it states none, the usual one.
+fn packet_time(ptime: Option<u32>, maxptime: Option<u32>, usual: u32) -> u32 {
+    let wanted = ptime.filter(|p| (10..=60).contains(p)).unwrap_or(usual);
     let limit = maxptime.filter(|m| *m >= 10).unwrap_or(60);
     (wanted.min(limit) / 10 * 10).clamp(10, 60)
 }

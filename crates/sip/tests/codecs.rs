@@ -144,3 +144,30 @@ fn a_codec_that_was_dropped_and_comes_back_has_its_number() {
     let offer = ours.offer();
     assert_eq!(audio(&offer), "m=audio 20000 RTP/AVP 8 96 13 98 101");
 }
+
+/// Some callers change the codec in the middle of a call when the answer has several.
+#[test]
+fn an_answer_names_one_codec_where_that_is_wanted() {
+    let local = LocalMedia {
+        ip: IpAddr::from([192, 0, 2, 9]),
+        port: 20_000,
+    };
+    let terms = MediaTerms {
+        codecs: [Codec::Pcmu, Codec::Pcma].into(),
+        one_codec: true,
+        packet_ms: 30,
+        ..MediaTerms::default()
+    };
+    let mut ours = Negotiator::new(local, 42, terms);
+    let offer = description(EVERYTHING);
+    let (text, agreed) = ours.answer(offer.as_bytes()).unwrap();
+    assert_eq!(audio(&text), "m=audio 20000 RTP/AVP 0 13 101");
+    assert_eq!(agreed.codec, Codec::Pcmu);
+    // What the other side has offered it may send before it has the answer.
+    assert_eq!(agreed.receive.len(), 2);
+    assert_eq!(agreed.ptime_ms, 30, "of who asks for none");
+    // An offer of ours says all that there is.
+    let offer = ours.offer();
+    assert_eq!(audio(&offer), "m=audio 20000 RTP/AVP 0 8 13 101");
+    assert!(offer.contains("a=ptime:30\r\n"), "{offer}");
+}

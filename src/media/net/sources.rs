@@ -1,8 +1,9 @@
-//! Whose media a leg may take, although SDP names another address.
+//! Whose media a leg may take, although SDP names another address, and how long it goes without.
 
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The hosts of one call that may send media from elsewhere than SDP says: callers behind NAT, and carriers whose media
 /// comes from another host than they signal. Whoever has asked for the call by SIP is one, beside the trunk's networks.
@@ -10,6 +11,8 @@ use std::sync::Arc;
 pub struct MediaSources {
     peer: IpAddr,
     networks: Arc<[IpNet]>,
+    /// How long none may come; none: as long as with all.
+    silence: Option<Duration>,
 }
 
 impl MediaSources {
@@ -18,7 +21,17 @@ impl MediaSources {
         MediaSources {
             peer: peer.to_canonical(),
             networks,
+            silence: None,
         }
+    }
+
+    /// The same, of which none comes for so long at the most.
+    pub fn silent_for(self, silence: Option<Duration>) -> MediaSources {
+        MediaSources { silence, ..self }
+    }
+
+    pub(crate) fn silence(&self) -> Option<Duration> {
+        self.silence
     }
 
     /// Where the call's SIP comes from.

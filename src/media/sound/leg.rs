@@ -101,6 +101,7 @@ impl Leg {
         seed: LegSeed,
         now: Instant,
     ) -> Leg {
+        let silence = seed.sources.silence().unwrap_or(seed.silence_timeout);
         Leg {
             id,
             rtp: Arc::new(opened.rtp),
@@ -124,7 +125,7 @@ impl Leg {
             rate_hz: NARROW_HZ,
             frame: vec![0; frame_samples(NARROW_HZ)],
             talking: false,
-            silence: Silence::new(seed.silence_timeout, now),
+            silence: Silence::new(silence, now),
             ear: None,
             heard: false,
             scratch: Vec::with_capacity(1500),
@@ -228,6 +229,9 @@ impl Leg {
 
     /// Somebody else is called, whose media these may send: what was agreed on with the one before has ended.
     pub(crate) fn set_sources(&mut self, sources: MediaSources) {
+        if let Some(silence) = sources.silence() {
+            self.silence.set_timeout(silence);
+        }
         self.sources = sources;
         (self.agreed, self.latch, self.handshakes) = (None, None, None);
     }

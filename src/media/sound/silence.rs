@@ -18,6 +18,11 @@ impl Silence {
         }
     }
 
+    /// From now on it may last for so long.
+    pub(super) fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+    }
+
     /// Something came.
     pub(super) fn broken(&mut self, now: Instant) {
         self.since = now;

@@ -45,6 +45,8 @@ impl Status {
     pub const SESSION_INTERVAL_TOO_SMALL: Status = Status(422);
     /// 423
     pub const INTERVAL_TOO_BRIEF: Status = Status(423);
+    /// 433
+    pub const ANONYMITY_DISALLOWED: Status = Status(433);
     /// 480
     pub const TEMPORARILY_UNAVAILABLE: Status = Status(480);
     /// 481

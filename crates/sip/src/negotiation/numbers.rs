@@ -59,11 +59,15 @@ impl Numbers {
     /// What an answer says: the first of `codecs` that is here and what stands behind it, so that the other side's own order
     /// has it first too (RFC 3264 section 6.1), and the telephone-events of their clocks. Where none has the clock of the
     /// first one, there are telephones that send the usual one with it.
-    pub(super) fn answered(&self, codecs: &[Codec]) -> Numbers {
+    /// `one`: it says no other codec.
+    pub(super) fn answered(&self, codecs: &[Codec], one: bool) -> Numbers {
         let place = |codec| self.speech.iter().position(|(_, known)| *known == codec);
         let first = codecs.iter().find_map(|codec| place(*codec)).unwrap_or(0);
         let mut answered = self.clone();
         answered.speech.drain(..first);
+        if one {
+            answered.speech.truncate(1);
+        }
         let mut clocks = answered.clocks();
         if clocks.first().is_some_and(|clock| self.event(*clock).is_none()) {
             clocks.push(USUAL_CLOCK);
