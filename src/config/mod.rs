@@ -59,7 +59,9 @@ pub use sip::{DigestAlgorithm, Sip, SipListen, SipTransport};
 pub use srtp::{Srtp, SrtpKeys, SrtpSuite};
 pub use store::Store;
 pub use summary::summary;
-pub use terms::{AnonymousRule, CalledField, CallerField, EarlyMediaRule, RefresherRule, ReliableRule};
+pub use terms::{
+    AnonymousRule, CalledField, CallerField, EarlyMediaRule, ForwardRule, RefresherRule, ReliableRule,
+};
 pub use tls::{SipTls, Tls, TrunkTls};
 pub use trunk::{Trunk, TrunkUser};
 pub use turn::Turn;

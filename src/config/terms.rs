@@ -99,6 +99,18 @@ choice! {
 }
 
 choice! {
+    /// How a call that somebody else is called in the place of says who was called before.
+    ForwardRule, None {
+        /// Not at all.
+        None = "none",
+        /// By Diversion (RFC 5806).
+        Diversion = "diversion",
+        /// By History-Info (RFC 7044).
+        HistoryInfo = "history-info",
+    }
+}
+
+choice! {
     /// Where the called number stands in an INVITE that comes in.
     CalledField, RequestUri {
         /// The Request-URI.
@@ -128,5 +140,5 @@ choice! {
     }
 }
 
-values! { word; RefresherRule, ReliableRule, EarlyMediaRule, AnonymousRule }
+values! { word; RefresherRule, ReliableRule, EarlyMediaRule, AnonymousRule, ForwardRule }
 values! { words; Vec<CalledField>, Vec<CallerField> }

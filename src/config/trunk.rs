@@ -11,7 +11,9 @@ use super::section::{Check, join, section, sections};
 use super::service::Service;
 use super::sip::{Sip, SipTransport};
 use super::srtp::{Srtp, SrtpKeys, SrtpSuite, check_list};
-use super::terms::{AnonymousRule, CalledField, CallerField, EarlyMediaRule, ReliableRule, Session};
+use super::terms::{
+    AnonymousRule, CalledField, CallerField, EarlyMediaRule, ForwardRule, ReliableRule, Session,
+};
 use super::tls::TrunkTls;
 use ipnet::IpNet;
 use omnigate_audio::codec::Codec;
@@ -127,6 +129,8 @@ section! {
         register: Register = Register::default();
         /// Its telephones may transfer calls (REFER).
         transfer: bool = false;
+        /// How a call that a transfer makes says who was called before.
+        forward: ForwardRule = ForwardRule::None;
         /// Certificates of its calls by TLS.
         tls: TrunkTls = TrunkTls::default();
         /// Emergency numbers may be called by it.

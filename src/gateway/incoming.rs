@@ -83,7 +83,12 @@ impl Caller {
         let caller = Caller {
             ivr: Ivr::new(gateway.ivr, screened.trunk.service.clone()),
             control: gateway.controls.of(screened.teller.id()),
-            side: Side::new(gateway.clone(), screened.teller.clone(), line),
+            side: Side::new(
+                gateway.clone(),
+                screened.teller.clone(),
+                line,
+                screened.called.clone(),
+            ),
             gateway,
             screened,
             look_ups,

@@ -38,7 +38,7 @@ pub(super) async fn run(
     gateway: Arc<Gateway>,
     call: CallId,
     routes: Vec<Route>,
-    (service, place): (String, ServiceCall),
+    service: (String, ServiceCall),
     teller: CallTeller,
 ) -> Ended {
     let refused = |end| Ended { end, talked: None };
@@ -76,7 +76,7 @@ pub(super) async fn run(
     let mut callee = Callee {
         dialling: Dialling::new(Ways::new(&gateway, family, routes), teller.clone()),
         control: gateway.controls.of(call),
-        side: Side::of_service(gateway.clone(), teller.clone(), line, service, place),
+        side: Side::of_service(gateway.clone(), teller.clone(), line, first.called, service),
         gateway,
         call,
         teller,

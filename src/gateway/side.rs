@@ -13,6 +13,7 @@ use super::ways::Ways;
 use crate::calls::{CallEnd, CallEvent, CallTeller};
 use crate::clock::unix_now;
 use crate::trunks::{Route, ServiceCall};
+use omnigate_number::PhoneNumber;
 use omnigate_omnitalk::CallNumber;
 use omnigate_room::CallId;
 use omnigate_sip::ReferTo;
@@ -27,6 +28,8 @@ pub(super) struct Side {
     gateway: Arc<Gateway>,
     call: CallId,
     teller: CallTeller,
+    /// The number that was called here.
+    called: PhoneNumber,
     /// Whose call it is: its rules are asked whether another telephone may be called.
     pub(super) service: Option<String>,
     /// Place and minutes of the telephone that was called.
@@ -41,6 +44,7 @@ pub(super) struct Side {
 
 /// The line that is to take its place.
 struct Next {
+    called: PhoneNumber,
     line: Line,
     dialling: Dialling,
     place: ServiceCall,
@@ -73,9 +77,10 @@ pub(super) enum NextEvent {
 }
 
 impl Side {
-    pub(super) fn new(gateway: Arc<Gateway>, teller: CallTeller, line: Line) -> Side {
+    pub(super) fn new(gateway: Arc<Gateway>, teller: CallTeller, line: Line, called: PhoneNumber) -> Side {
         Side {
             line,
+            called,
             gateway,
             call: teller.id(),
             teller,
@@ -92,13 +97,13 @@ impl Side {
         gateway: Arc<Gateway>,
         teller: CallTeller,
         line: Line,
-        service: String,
-        place: ServiceCall,
+        called: PhoneNumber,
+        (service, place): (String, ServiceCall),
     ) -> Side {
         Side {
             service: Some(service),
             place: Some(place),
-            ..Side::new(gateway, teller, line)
+            ..Side::new(gateway, teller, line, called)
         }
     }
 
@@ -194,8 +199,12 @@ impl Side {
         }
     }
 
-    async fn dial(&mut self, routes: Vec<Route>, place: ServiceCall) -> Result<(), TransferRefusal> {
+    async fn dial(&mut self, mut routes: Vec<Route>, place: ServiceCall) -> Result<(), TransferRefusal> {
+        for route in &mut routes {
+            route.before = Some(self.called.clone());
+        }
         let first = routes.first().ok_or(TransferRefusal::Unavailable)?;
+        let called = first.called.clone();
         let (gateway, teller) = (&self.gateway, self.teller.clone());
         let family = Ways::family(first, &gateway.sip);
         let line =
@@ -206,6 +215,7 @@ impl Side {
         teller.tell(CallEvent::Transfer(&first.called.to_string()));
         let dialling = Dialling::new(Ways::new(gateway, family, routes), teller);
         self.next = Some(Box::new(Next {
+            called,
             line,
             dialling,
             place,
@@ -281,6 +291,7 @@ impl Side {
         if let Some(place) = self.place.replace(next.place) {
             place.end(now());
         }
+        self.called = next.called;
         let old = std::mem::replace(&mut self.line, next.line);
         self.alone = false;
         // Dropped as it is, it hangs up; its last figures come by themselves.

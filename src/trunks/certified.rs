@@ -64,6 +64,7 @@ impl Trunk {
             called,
             caller,
             anonymous: false,
+            before: None,
         })
     }
 }

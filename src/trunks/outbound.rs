@@ -22,6 +22,8 @@ pub struct Route {
     pub caller: PhoneNumber,
     /// It shows that to the network alone, and not to whom it calls.
     pub anonymous: bool,
+    /// Who was called before, in whose place this one is called.
+    pub before: Option<PhoneNumber>,
 }
 
 impl Trunks {
@@ -95,6 +97,7 @@ impl Trunk {
                 called,
                 caller,
                 anonymous: rules.anonymous,
+                before: None,
             },
         ))
     }
@@ -150,8 +153,10 @@ impl Route {
             Some(domain) => domain.clone(),
             None => own.to_string(),
         };
-        let Identity { from, mut headers } =
-            self.identity(|number| format!("<{scheme}:{number}@{ours}{phone}>"));
+        let address = |number: &str| format!("<{scheme}:{number}@{ours}{phone}>");
+        let Identity { from, mut headers } = self.identity(address);
+        let to = format!("<{scheme}:{called}@{theirs}{phone}>");
+        self.diverted(&mut headers, &to, address);
         if self.trunk.terms.says_early_media() {
             headers.push(Name::PEarlyMedia, "supported");
         }
@@ -161,7 +166,7 @@ impl Route {
         Ok(Invitation {
             uri: format!("{scheme}:{called}@{theirs}{phone}{transport}").parse()?,
             from,
-            to: format!("<{scheme}:{called}@{theirs}{phone}>"),
+            to,
             hop,
             routes: Vec::new(),
             offer: Some(offer),

@@ -2,7 +2,7 @@
 
 use super::rules::SHORT_DIGITS;
 use super::{Route, Trunk};
-use crate::config::{self, CallerField, IdentityField, NumberFormat};
+use crate::config::{self, CallerField, ForwardRule, IdentityField, NumberFormat};
 use omnigate_number::{Country, PhoneNumber};
 use omnigate_sip::message::{Headers, Name};
 
@@ -19,6 +19,7 @@ pub(super) struct Shown {
     pilot: Option<PhoneNumber>,
     pilot_in: Vec<CallerField>,
     user_phone: bool,
+    forward: ForwardRule,
 }
 
 impl Shown {
@@ -32,6 +33,7 @@ impl Shown {
             caller_format: trunk.caller_format.unwrap_or(trunk.number_format),
             identity: trunk.identity.clone(),
             user_phone: trunk.user_phone,
+            forward: trunk.forward,
         }
     }
 
@@ -105,6 +107,31 @@ impl Route {
     }
 }
 
+impl Route {
+    /// Says who was called before, in whose place this call is made; `to` is the address that it goes to.
+    pub(super) fn diverted(&self, headers: &mut Headers, to: &str, address: impl Fn(&str) -> String) {
+        let shown = &self.trunk.out.shown;
+        let Some(before) = &self.before else { return };
+        let before = address(&self.trunk.written_as(before, shown.caller_format));
+        match shown.forward {
+            ForwardRule::None => {}
+            ForwardRule::Diversion => {
+                headers.push(
+                    Name::Diversion,
+                    format_args!("{before};reason=deflection;counter=1"),
+                );
+            }
+            // The second entry stands for the first (RFC 7044 section 10.2).
+            ForwardRule::HistoryInfo => {
+                headers.push(
+                    Name::HistoryInfo,
+                    format_args!("{before};index=1, {to};index=1.1;mp=1"),
+                );
+            }
+        }
+    }
+}
+
 impl Trunk {
     /// A number as this trunk writes it.
     pub fn written(&self, number: &PhoneNumber) -> String {
@@ -130,18 +157,23 @@ impl Trunk {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::config::load_text;
     use crate::trunks::Trunks;
     use chrono::NaiveDate;
 
-    /// What a call says of who calls, field by field.
-    fn shown(trunk: &str, service: &str) -> Vec<String> {
+    fn route(trunk: &str, service: &str) -> Route {
         let toml = format!(
             "[[trunk]]\nname = \"t\"\ngateways = [\"sip:192.0.2.10\"]\ndestinations = [\"*\"]\ncallers = [{{ number = \"070-1234-5678\", proof = \"7\" }}, {{ number = \"02-000-0000\", proof = \"8\" }}]\n{trunk}\n[[service]]\nid = \"shop\"\nkey = \"k\"\ncaller = \"070-1234-5678\"\n{service}\n"
         );
         let trunks = Trunks::new(&load_text(&toml, []).unwrap());
         let today = NaiveDate::from_ymd_opt(2026, 11, 30).unwrap();
-        let route = trunks.routes("shop", "02-123-4567", today).unwrap().remove(0);
+        trunks.routes("shop", "02-123-4567", today).unwrap().remove(0)
+    }
+
+    /// What a call says of who calls, field by field.
+    fn shown(trunk: &str, service: &str) -> Vec<String> {
+        let route = route(trunk, service);
         let identity = route.identity(|number| format!("<sip:{number}@h>"));
         let headers = identity.headers.iter();
         let mut all = vec![format!("From: {}", identity.from)];
@@ -178,6 +210,35 @@ mod tests {
         assert_eq!(remote, [from, field, "Privacy: id"]);
         let pilot = shown("pilot = \"02-000-0000\"\npilot_in = \"from\"", "anonymous = true");
         assert_eq!(pilot, [from, asserted, "Privacy: id"]);
+    }
+
+    #[test]
+    fn a_call_in_the_place_of_another_one_says_so_as_the_trunk_wants() {
+        let to = "<sip:021234567@h>";
+        for (forward, said) in [
+            ("", None),
+            (
+                "forward = \"diversion\"",
+                Some("Diversion: <sip:07000001111@h>;reason=deflection;counter=1"),
+            ),
+            (
+                "forward = \"history-info\"",
+                Some("History-Info: <sip:07000001111@h>;index=1, <sip:021234567@h>;index=1.1;mp=1"),
+            ),
+        ] {
+            let mut route = route(forward, "");
+            for before in [None, Some("070-0000-1111")] {
+                route.before = before.and_then(|number| PhoneNumber::parse(number, route.trunk.country));
+                let mut headers = Headers::default();
+                route.diverted(&mut headers, to, |number| format!("<sip:{number}@h>"));
+                let all = headers.iter().map(|(name, value)| format!("{name}: {value}"));
+                assert_eq!(
+                    all.last().as_deref(),
+                    said.filter(|_| before.is_some()),
+                    "{forward}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -285,6 +285,7 @@ mod tests {
             called: number("02-123-4567"),
             caller: number(caller),
             anonymous: false,
+            before: None,
             trunk,
         }
     }

@@ -17,7 +17,7 @@ fn service(first: &Exchange, second: &Exchange, allowed: bool) -> Service {
         )
     };
     let first = trunk("first", first, "02*", &format!("transfer = {allowed}"));
-    let second = trunk("second", second, "031*", "");
+    let second = trunk("second", second, "031*", "forward = \"diversion\"");
     Service::start(&format!(
         "ivr.language = \"en\"\n{first}{second}[[service]]\nid = \"demo\"\nkey = \"demo\"\ncaller = \"070-1234-5678\"\n"
     ))
@@ -48,6 +48,9 @@ fn a_telephone_puts_another_one_into_its_place_and_hears_how_that_goes() {
     assert_eq!(old.refers("sip:0317654321@anywhere"), 202);
     assert!(old.notified().contains("SIP/2.0 100"));
     let mut new = second.rings();
+    assert_eq!(old.says_field("Diversion"), None);
+    let diverted = new.says_field("Diversion").unwrap();
+    assert!(diverted.starts_with("<sip:021234567@"), "{diverted}");
     new.respond(180, "");
     assert!(old.notified().contains("SIP/2.0 180"));
     // Until then the old one is heard.
