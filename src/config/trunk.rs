@@ -129,7 +129,9 @@ section! {
         register: Register = Register::default();
         /// Its telephones may transfer calls (REFER).
         transfer: bool = false;
-        /// How a call that a transfer makes says who was called before.
+        /// Calls out follow where it sends them (301, 302).
+        redirects: bool = false;
+        /// How a call that a transfer or a redirection makes says who was called before.
         forward: ForwardRule = ForwardRule::None;
         /// Certificates of its calls by TLS.
         tls: TrunkTls = TrunkTls::default();

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Another gateway is asked only while the last one has said nothing but that it tries: whoever has rung once is not called
-//! a second time.
+//! a second time. Who is sent elsewhere (3xx) is called there from the beginning.
 
 use crate::calls::{CallEnd, Stage, cause_of, rejected};
 use crate::trunks::OutboundLimits;
@@ -35,6 +35,8 @@ pub enum DialEvent {
     Early,
     /// The telephone has answered, and there is a session.
     Answered,
+    /// The SIP call is over, and goes on to another number.
+    SentElsewhere,
     /// The SIP call is over; `None`: SIP itself is.
     Over(Option<SipEnd>),
     /// The app has gone, the service stops, or there is no media.
@@ -131,6 +133,11 @@ impl Dial {
             // The tone stops by itself when the telephone's side is heard.
             (DialEvent::Early, State::Trying) => self.rings(now),
             (DialEvent::Answered, State::Trying | State::Ringing) => self.answered(now),
+            (DialEvent::SentElsewhere, State::Trying | State::Ringing) => {
+                (self.state, self.deadline) = (State::Trying, None);
+                self.out.push_back(DialEffect::Try);
+            }
+            (DialEvent::SentElsewhere, State::Leaving(end)) => self.end(end),
             (DialEvent::Over(end), state) => self.over(end, state),
             (DialEvent::Leave(end), State::Trying | State::Ringing | State::Talking) => self.leave(end, now),
             _ => {}
@@ -339,6 +346,20 @@ mod tests {
         call.feed(tried());
         let effects = call.feed(rejection(480, None));
         assert!(matches!(effects[..], [DialEffect::End(_)]), "{effects:?}");
+    }
+
+    #[test]
+    fn a_call_that_is_sent_elsewhere_begins_anew_there_unless_it_is_given_up() {
+        let mut call = Call::begun();
+        call.feed(DialEvent::Progress);
+        assert_eq!(call.feed(DialEvent::SentElsewhere), [DialEffect::Try]);
+        assert_eq!(call.dial.stage(), Some(Stage::Dialling));
+        call.feed(tried());
+        assert_eq!(call.feed(rejection(486, None)), [DialEffect::End(CallEnd::Busy)]);
+        let mut call = Call::begun();
+        call.feed(DialEvent::Leave(CallEnd::Cancelled));
+        let effects = call.feed(DialEvent::SentElsewhere);
+        assert_eq!(effects, [DialEffect::End(CallEnd::Cancelled)]);
     }
 
     #[test]

@@ -3,9 +3,11 @@
 
 use super::dial::{Dial, DialEffect, DialEvent};
 use super::line::{Line, LineEvent, now};
+use super::redirects::Redirects;
 use super::ways::Ways;
 use crate::calls::{CallEnd, CallEvent, CallTeller, Stage};
 use crate::media::Playback;
+use crate::trunks::Route;
 use omnigate_sip::CallEnd as SipEnd;
 use omnigate_sip::message::Status;
 use std::time::{Duration, Instant};
@@ -14,6 +16,8 @@ use std::time::{Duration, Instant};
 pub(super) struct Dialling {
     dial: Dial,
     ways: Ways,
+    /// None: it is followed nowhere.
+    redirects: Option<Redirects>,
     teller: CallTeller,
 }
 
@@ -28,10 +32,11 @@ pub(super) enum Outcome {
 
 impl Dialling {
     /// A call by these ways.
-    pub(super) fn new(ways: Ways, teller: CallTeller) -> Dialling {
+    pub(super) fn new(ways: Ways, redirects: Option<Redirects>, teller: CallTeller) -> Dialling {
         Dialling {
             dial: Dial::default(),
             ways,
+            redirects,
             teller,
         }
     }
@@ -66,6 +71,9 @@ impl Dialling {
             LineEvent::Over(sip) => {
                 if let Some(end) = line.ours() {
                     self.leave(end);
+                } else if let Some(routes) = self.sent_elsewhere(line, sip.as_ref()) {
+                    self.ways.follow(routes);
+                    return self.feed(DialEvent::SentElsewhere);
                 }
                 self.feed(DialEvent::Over(sip));
             }
@@ -92,6 +100,15 @@ impl Dialling {
             }
         }
         None
+    }
+
+    /// The ways to where its trunk may send it.
+    fn sent_elsewhere(&mut self, line: &Line, end: Option<&SipEnd>) -> Option<Vec<Route>> {
+        let redirects = self.redirects.as_mut()?;
+        if !line.trunk().redirects() {
+            return None;
+        }
+        redirects.follow(end?)
     }
 
     fn feed(&mut self, event: DialEvent) {

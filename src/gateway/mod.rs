@@ -35,6 +35,7 @@ mod phoning;
 mod pings;
 mod prompts;
 mod reach;
+mod redirects;
 mod refusal;
 mod registration;
 mod shared;

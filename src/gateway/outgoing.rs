@@ -3,6 +3,7 @@
 use super::control::Control;
 use super::dialling::{Dialling, Outcome};
 use super::line::{Line, LineEvent, now, sleep_until};
+use super::redirects::Redirects;
 use super::shared::{Ended, Gateway};
 use super::side::{Side, SideEvent, Who};
 use super::ways::Ways;
@@ -73,8 +74,13 @@ pub(super) async fn run(
             return refused(CallEnd::Cancelled);
         }
     }
+    let redirects = Redirects::new(gateway.clone(), service.0.clone(), first.called.clone());
     let mut callee = Callee {
-        dialling: Dialling::new(Ways::new(&gateway, family, routes), teller.clone()),
+        dialling: Dialling::new(
+            Ways::new(&gateway, family, routes),
+            Some(redirects),
+            teller.clone(),
+        ),
         control: gateway.controls.of(call),
         side: Side::of_service(gateway.clone(), teller.clone(), line, first.called, service),
         gateway,

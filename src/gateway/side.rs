@@ -7,6 +7,7 @@
 use super::control::{TransferOrder, TransferRefusal};
 use super::dialling::{Dialling, Outcome};
 use super::line::{Line, LineEvent, now, sleep_until};
+use super::redirects::Redirects;
 use super::shared::Gateway;
 use super::transfer::{Target, referred_to};
 use super::ways::Ways;
@@ -213,7 +214,9 @@ impl Side {
                 TransferRefusal::Unavailable
             })?;
         teller.tell(CallEvent::Transfer(&first.called.to_string()));
-        let dialling = Dialling::new(Ways::new(gateway, family, routes), teller);
+        let redirects = self.service.clone();
+        let redirects = redirects.map(|service| Redirects::new(gateway.clone(), service, called.clone()));
+        let dialling = Dialling::new(Ways::new(gateway, family, routes), redirects, teller);
         self.next = Some(Box::new(Next {
             called,
             line,

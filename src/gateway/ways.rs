@@ -125,6 +125,15 @@ impl Ways {
         None
     }
 
+    /// Goes on by these, to another number: whoever has been asked for the last one may be asked again.
+    pub(super) fn follow(&mut self, routes: Vec<Route>) {
+        (self.all, self.routes) = (routes.clone(), routes.into());
+        self.candidates.clear();
+        self.tried.clear();
+        (self.resolved, self.passed_over, self.even_those) = (false, false, false);
+        self.channel = None;
+    }
+
     /// The gateway that was asked last has said something: it takes calls.
     pub(super) fn works(&mut self) {
         if let Some(gateway) = self.asked.take() {

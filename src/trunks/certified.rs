@@ -21,7 +21,7 @@ impl Trunk {
         let mut trunk = self.clone();
         trunk.terms = trunk.terms.watched();
         if let Some(codecs) = codecs {
-            trunk.media = trunk.media.with_codecs(codecs);
+            trunk.sessions = trunk.sessions.with_codecs(codecs);
         }
         Arc::new(trunk)
     }

@@ -1,79 +1,10 @@
 //! What a trunk's media are: codecs, and where they may go to and come from.
 
 use super::Trunk;
-use crate::config::{self, SrtpKeys};
 use crate::media::MediaSources;
-use ipnet::IpNet;
-use omnigate_audio::codec::Codec;
-use omnigate_dtls::Identity;
 use omnigate_sip::MediaTerms;
-use omnigate_sip::keying::KeyWay;
 use omnigate_sip::sdes::Secrecy;
-use omnigate_srtp::{MasterKey, Suite};
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
-use std::time::Duration;
-
-/// What a trunk says about media.
-#[derive(Debug, Clone)]
-pub(super) struct Media {
-    /// Where they may come from though SDP names another address.
-    sources: Arc<[IpNet]>,
-    /// The sources are named, and not those that may send SIP.
-    named: bool,
-    /// The preferred one first.
-    codecs: Arc<[Codec]>,
-    /// How long none may come; none: as long as with all trunks.
-    silence: Option<Duration>,
-    srtp: Secrecy,
-    srtp_keys: Vec<SrtpKeys>,
-    /// Of keys that are said in SDP.
-    suites: Vec<Suite>,
-    packet_ms: u32,
-    one_codec: bool,
-    /// How they are sealed is agreed on with the registrar.
-    mediasec: bool,
-}
-
-impl Media {
-    pub(super) fn new(trunk: &config::Trunk) -> Media {
-        let named = !trunk.media.is_empty();
-        let sources = if named { &trunk.media } else { &trunk.allow };
-        Media {
-            sources: sources.as_slice().into(),
-            named,
-            codecs: trunk.codecs.iter().map(|codec| codec.0).collect(),
-            silence: (trunk.rtp_timeout_seconds > 0).then(|| Duration::from_secs(trunk.rtp_timeout_seconds)),
-            srtp: trunk.srtp.0,
-            srtp_keys: trunk.srtp_keys.clone(),
-            suites: trunk.srtp_suites.iter().map(|suite| suite.0).collect(),
-            packet_ms: trunk.packet_ms,
-            one_codec: trunk.one_codec,
-            mediasec: trunk.mediasec,
-        }
-    }
-
-    fn key_way(&self, keys: SrtpKeys, peer: IpAddr) -> Option<KeyWay> {
-        match keys {
-            SrtpKeys::Sdes => {
-                let keys: Result<_, _> = self.suites.iter().copied().map(MasterKey::random).collect();
-                keys.ok().map(KeyWay::Sdes)
-            }
-            SrtpKeys::Dtls => Identity::shared().map(|identity| KeyWay::Dtls {
-                fingerprint: identity.fingerprint(),
-                peer: Some(peer),
-            }),
-        }
-    }
-
-    /// The same with these codecs alone.
-    pub(super) fn with_codecs(&self, codecs: &[Codec]) -> Media {
-        Media {
-            codecs: codecs.into(),
-            ..self.clone()
-        }
-    }
-}
 
 impl Trunk {
     /// Whether media may go to `address` when the INVITE came from `peer`: nobody may make this machine send to itself, nor
@@ -90,7 +21,7 @@ impl Trunk {
             IpAddr::V6(ip) if ip.is_unique_local() || ip.is_unicast_link_local() => Reach::Site,
             _ => Reach::World,
         };
-        let named = self.media.named && self.media.sources.iter().any(|net| net.contains(&address));
+        let named = self.sessions.named && self.sessions.sources.iter().any(|net| net.contains(&address));
         if address.is_multicast() || (!named && reach(address) < reach(peer)) {
             return Err(format!("media address {address} cannot be meant for this side"));
         }
@@ -99,23 +30,23 @@ impl Trunk {
 
     /// What is wanted of a new session by this trunk, whose SIP comes from `peer`: keys are made for it alone.
     pub fn media_terms(&self, peer: IpAddr) -> MediaTerms {
-        let media = &self.media;
-        let sealed = media.srtp != Secrecy::Off;
-        let ways = media.srtp_keys.iter().filter(|_| sealed);
+        let says = &self.sessions;
+        let sealed = says.srtp != Secrecy::Off;
+        let ways = says.srtp_keys.iter().filter(|_| sealed);
         MediaTerms {
-            codecs: media.codecs.clone(),
-            secrecy: media.srtp,
+            codecs: says.codecs.clone(),
+            secrecy: says.srtp,
             // Without randomness nothing is sealed, and what must be is refused.
-            ways: ways.filter_map(|keys| media.key_way(*keys, peer)).collect(),
-            packet_ms: media.packet_ms,
-            one_codec: media.one_codec,
-            to_the_edge: media.mediasec,
+            ways: ways.filter_map(|keys| says.key_way(*keys, peer)).collect(),
+            packet_ms: says.packet_ms,
+            one_codec: says.one_codec,
+            to_the_edge: says.mediasec,
         }
     }
 
     /// Who may send the media of a call whose INVITE came from `peer`, beside the host that SDP names.
     pub fn media_sources(&self, peer: IpAddr) -> MediaSources {
-        MediaSources::new(peer, self.media.sources.clone()).silent_for(self.media.silence)
+        MediaSources::new(peer, self.sessions.sources.clone()).silent_for(self.sessions.silence)
     }
 }
 
@@ -134,9 +65,11 @@ fn is_shared(ip: Ipv4Addr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::config::load_text;
     use crate::trunks::Trunks;
+    use omnigate_sip::keying::KeyWay;
+    use omnigate_srtp::{MasterKey, Suite};
+    use std::time::Duration;
 
     fn trunks() -> Trunks {
         let toml = r#"

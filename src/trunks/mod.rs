@@ -7,7 +7,8 @@
 //! | `identity` | who calls and who is called, from an INVITE |
 //! | `provenance` | what is said of a caller's number |
 //! | `registrar` | where a trunk registers, so that calls come in by there |
-//! | `media` | codecs, and where media may go to and come from |
+//! | `sessions` | what a trunk says about sessions and their media |
+//! | `media` | what is wanted of a session, and where its media may go to and come from |
 //! | `rules` | what a trunk and a service say about calls out |
 //! | `shown` | how numbers stand in a call out |
 //! | `outbound` | which trunks a call goes out by, what it shows, and whether it may be made |
@@ -26,6 +27,7 @@ mod ping;
 mod provenance;
 mod registrar;
 mod rules;
+mod sessions;
 mod shown;
 mod terms;
 mod usage;
@@ -40,11 +42,11 @@ pub use usage::{Channel, ServiceCall, Usage};
 
 use crate::config::{self, AnonymousRule, CalledField, CallerField, Language};
 use ipnet::IpNet;
-use media::Media;
 use omnigate_number::{Country, NumberPattern};
 use omnigate_omnitalk::RecordPolicy;
 use omnigate_room::Secret;
 use rules::{Outbound, ServiceRules};
+use sessions::Sessions;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -66,11 +68,12 @@ pub struct Trunk {
     certified: bool,
     /// Who calls has one of these names and passwords.
     users: Vec<(String, Secret)>,
-    media: Media,
+    sessions: Sessions,
     numbers: Vec<NumberPattern>,
     registrar: Option<Arc<Registrar>>,
     terms: Terms,
     transfers: bool,
+    redirects: bool,
     called_from: Vec<CalledField>,
     caller_from: Vec<CallerField>,
     takes_anonymous: bool,
@@ -95,6 +98,11 @@ impl Trunk {
     /// Whether its telephones may transfer calls.
     pub fn transfers(&self) -> bool {
         self.transfers
+    }
+
+    /// Whether calls out follow where it sends them.
+    pub fn redirects(&self) -> bool {
+        self.redirects
     }
 
     /// What its calls want of the other side.
@@ -124,11 +132,12 @@ impl Trunks {
                 allow: t.allow.clone(),
                 certified: !t.tls.peer.is_empty(),
                 users: t.users.iter().filter_map(config::TrunkUser::both).collect(),
-                media: Media::new(t),
+                sessions: Sessions::new(t),
                 numbers: t.numbers.iter().filter_map(pattern).collect(),
                 registrar: registrar.clone(),
                 terms: Terms::new(t),
                 transfers: t.transfer,
+                redirects: t.redirects,
                 called_from: t.called_from.clone(),
                 caller_from: t.caller_from.clone(),
                 takes_anonymous: t.anonymous == AnonymousRule::Take,

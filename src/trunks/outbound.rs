@@ -1,7 +1,7 @@
 //! Which trunks a call goes out by, what it shows, and whether it may be made.
 
-use super::rules::{GLOBAL_DIGITS, Gateway, OutboundLimits, SHORT_DIGITS, ServiceRules};
-use super::shown::Identity;
+use super::rules::{GLOBAL_DIGITS, Gateway, OutboundLimits, ServiceRules};
+use super::shown::{Identity, SHORT_DIGITS};
 use super::{Trunk, Trunks};
 use crate::config::KeyPath;
 use chrono::NaiveDate;
@@ -145,7 +145,7 @@ impl Route {
         offer: Vec<u8>,
     ) -> Result<Invitation, omnigate_sip::message::UriError> {
         let (out, shown) = (&self.trunk.out, &self.trunk.out.shown);
-        let called = self.trunk.written(&self.called);
+        let called = shown.written(&self.called);
         let theirs = shown.domain.as_deref().unwrap_or(&gateway.host);
         let phone = shown.phone();
         let (scheme, transport) = (gateway.scheme(), gateway.parameter());
@@ -154,9 +154,11 @@ impl Route {
             None => own.to_string(),
         };
         let address = |number: &str| format!("<{scheme}:{number}@{ours}{phone}>");
-        let Identity { from, mut headers } = self.identity(address);
+        let Identity { from, mut headers } = shown.identity(&self.caller, self.anonymous, address);
         let to = format!("<{scheme}:{called}@{theirs}{phone}>");
-        self.diverted(&mut headers, &to, address);
+        if let Some(before) = &self.before {
+            shown.diverted(before, &to, address, &mut headers);
+        }
         if self.trunk.terms.says_early_media() {
             headers.push(Name::PEarlyMedia, "supported");
         }
@@ -291,7 +293,7 @@ mod tests {
         let of = |trunk: &str, service: &str, number: &str| {
             let routes = routes(service, number).unwrap();
             let route = routes.iter().find(|route| route.trunk.name == trunk).unwrap();
-            route.trunk.written(&route.called)
+            route.trunk.out.shown.written(&route.called)
         };
         assert_eq!(of("cheap", "shop", "02-123-4567"), "+8221234567");
         assert_eq!(of("all", "shop", "02-123-4567"), "021234567");

@@ -1,6 +1,6 @@
 //! What a trunk and a service say about calls out.
 
-use super::shown::Shown;
+use super::shown::{SHORT_DIGITS, Shown};
 use crate::config::{self, KeyPath};
 use chrono::NaiveDate;
 use omnigate_number::{Country, NumberPattern, PhoneNumber};
@@ -14,9 +14,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Fewest and most digits of a number with its country code (E.164), and of one without.
+/// Fewest and most digits of a number with its country code (E.164).
 pub(super) const GLOBAL_DIGITS: std::ops::RangeInclusive<usize> = 8..=15;
-pub(super) const SHORT_DIGITS: std::ops::RangeInclusive<usize> = 3..=8;
 
 /// What a trunk says about calls out.
 #[derive(Debug, Clone)]

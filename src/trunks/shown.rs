@@ -1,14 +1,16 @@
 //! How numbers stand in a call out: whom it calls, and who it says calls.
 
-use super::rules::SHORT_DIGITS;
-use super::{Route, Trunk};
 use crate::config::{self, CallerField, ForwardRule, IdentityField, NumberFormat};
 use omnigate_number::{Country, PhoneNumber};
 use omnigate_sip::message::{Headers, Name};
 
+/// Fewest and most digits of a number without a country code.
+pub(super) const SHORT_DIGITS: std::ops::RangeInclusive<usize> = 3..=8;
+
 /// What a trunk says about numbers in calls out.
 #[derive(Debug, Clone)]
 pub(super) struct Shown {
+    country: Country,
     /// Host of addresses; none: the gateway's and ours.
     pub(super) domain: Option<String>,
     format: NumberFormat,
@@ -26,6 +28,7 @@ impl Shown {
     pub(super) fn new(trunk: &config::Trunk, country: Country) -> Shown {
         let pilot = trunk.pilot.as_deref();
         Shown {
+            country,
             pilot: pilot.and_then(|pilot| PhoneNumber::parse(pilot, country)),
             pilot_in: trunk.pilot_in.clone(),
             domain: trunk.domain.clone(),
@@ -40,6 +43,97 @@ impl Shown {
     /// What stands behind a number's address.
     pub(super) fn phone(&self) -> &'static str {
         if self.user_phone { ";user=phone" } else { "" }
+    }
+
+    /// Who calls. `address` is one with this number, as it is written.
+    pub(super) fn identity(
+        &self,
+        caller: &PhoneNumber,
+        anonymous: bool,
+        address: impl Fn(&str) -> String,
+    ) -> Identity {
+        let written = |number: &PhoneNumber| address(&self.caller_written(number));
+        let pilot = self.pilot.as_ref().map(written);
+        let caller = written(caller);
+        let instead = |field: CallerField| pilot.as_ref().filter(|_| self.pilot_in.contains(&field));
+        let mut headers = Headers::default();
+        // Who is not to be shown is named to the network alone, in a field that it takes out (RFC 3325 section 9.3).
+        let elsewhere = |field: &CallerField| *field != CallerField::From;
+        let named = !self.identity.is_empty() || pilot.is_some() && self.pilot_in.iter().any(elsewhere);
+        for (field, place, name) in FIELDS {
+            let asserted = anonymous && !named && field == IdentityField::Asserted;
+            let value = instead(place);
+            if value.is_none() && !asserted && !self.identity.contains(&field) {
+                continue;
+            }
+            let value = value.unwrap_or(&caller);
+            match (anonymous, field) {
+                (true, IdentityField::RemoteParty) => {
+                    headers.push(name, format_args!("{value};privacy=full"))
+                }
+                _ => headers.push(name, value),
+            }
+        }
+        if anonymous {
+            headers.push(Name::Privacy, "id");
+        }
+        let from = match anonymous {
+            // RFC 3323 section 4.1.1.3.
+            true => "\"Anonymous\" <sip:anonymous@anonymous.invalid>".to_owned(),
+            false => instead(CallerField::From).unwrap_or(&caller).clone(),
+        };
+        Identity { from, headers }
+    }
+
+    /// Says who was called before, in whose place a call to the address `to` is made.
+    pub(super) fn diverted(
+        &self,
+        before: &PhoneNumber,
+        to: &str,
+        address: impl Fn(&str) -> String,
+        headers: &mut Headers,
+    ) {
+        let before = address(&self.caller_written(before));
+        match self.forward {
+            ForwardRule::None => {}
+            ForwardRule::Diversion => {
+                headers.push(
+                    Name::Diversion,
+                    format_args!("{before};reason=deflection;counter=1"),
+                );
+            }
+            // The second entry stands for the first (RFC 7044 section 10.2).
+            ForwardRule::HistoryInfo => {
+                headers.push(
+                    Name::HistoryInfo,
+                    format_args!("{before};index=1, {to};index=1.1;mp=1"),
+                );
+            }
+        }
+    }
+
+    /// A number that is called.
+    pub(super) fn written(&self, number: &PhoneNumber) -> String {
+        self.written_as(number, self.format)
+    }
+
+    fn caller_written(&self, number: &PhoneNumber) -> String {
+        self.written_as(number, self.caller_format)
+    }
+
+    fn written_as(&self, number: &PhoneNumber, format: NumberFormat) -> String {
+        let (digits, country) = (number.digits(), self.country);
+        let global = digits.len() > *SHORT_DIGITS.end();
+        match format {
+            _ if !global => digits.to_owned(),
+            NumberFormat::National => number.national(country),
+            NumberFormat::E164 => digits.to_owned(),
+            NumberFormat::Plus => format!("+{digits}"),
+            NumberFormat::Prefixed => match digits.strip_prefix(country.calling_code) {
+                Some(rest) => format!("{}{}{rest}", country.calling_code, country.trunk_prefix),
+                None => digits.to_owned(),
+            },
+        }
     }
 }
 
@@ -69,97 +163,11 @@ const FIELDS: [(IdentityField, CallerField, Name); 3] = [
     ),
 ];
 
-impl Route {
-    /// Who calls; `at` is the host, behind the number, and what stands behind that.
-    pub(super) fn identity(&self, address: impl Fn(&str) -> String) -> Identity {
-        let shown = &self.trunk.out.shown;
-        let written = |number: &PhoneNumber| address(&self.trunk.written_as(number, shown.caller_format));
-        let caller = written(&self.caller);
-        let pilot = shown.pilot.as_ref().map(written);
-        let instead = |field: CallerField| pilot.as_ref().filter(|_| shown.pilot_in.contains(&field));
-        let mut headers = Headers::default();
-        // Who is not to be shown is named to the network alone, in the field that it takes out (RFC 3325 section 9.3).
-        let elsewhere = |field: &CallerField| *field != CallerField::From;
-        let named = !shown.identity.is_empty() || pilot.is_some() && shown.pilot_in.iter().any(elsewhere);
-        for (field, place, name) in FIELDS {
-            let asserted = self.anonymous && !named && field == IdentityField::Asserted;
-            let value = instead(place);
-            if value.is_none() && !asserted && !shown.identity.contains(&field) {
-                continue;
-            }
-            let value = value.unwrap_or(&caller);
-            match (self.anonymous, field) {
-                (true, IdentityField::RemoteParty) => {
-                    headers.push(name, format_args!("{value};privacy=full"))
-                }
-                _ => headers.push(name, value),
-            }
-        }
-        if self.anonymous {
-            headers.push(Name::Privacy, "id");
-        }
-        let from = match self.anonymous {
-            // RFC 3323 section 4.1.1.3.
-            true => "\"Anonymous\" <sip:anonymous@anonymous.invalid>".to_owned(),
-            false => instead(CallerField::From).unwrap_or(&caller).clone(),
-        };
-        Identity { from, headers }
-    }
-}
-
-impl Route {
-    /// Says who was called before, in whose place this call is made; `to` is the address that it goes to.
-    pub(super) fn diverted(&self, headers: &mut Headers, to: &str, address: impl Fn(&str) -> String) {
-        let shown = &self.trunk.out.shown;
-        let Some(before) = &self.before else { return };
-        let before = address(&self.trunk.written_as(before, shown.caller_format));
-        match shown.forward {
-            ForwardRule::None => {}
-            ForwardRule::Diversion => {
-                headers.push(
-                    Name::Diversion,
-                    format_args!("{before};reason=deflection;counter=1"),
-                );
-            }
-            // The second entry stands for the first (RFC 7044 section 10.2).
-            ForwardRule::HistoryInfo => {
-                headers.push(
-                    Name::HistoryInfo,
-                    format_args!("{before};index=1, {to};index=1.1;mp=1"),
-                );
-            }
-        }
-    }
-}
-
-impl Trunk {
-    /// A number as this trunk writes it.
-    pub fn written(&self, number: &PhoneNumber) -> String {
-        self.written_as(number, self.out.shown.format)
-    }
-
-    pub(super) fn written_as(&self, number: &PhoneNumber, format: NumberFormat) -> String {
-        let digits = number.digits();
-        let country = self.country;
-        let global = digits.len() > *SHORT_DIGITS.end();
-        match format {
-            _ if !global => digits.to_owned(),
-            NumberFormat::National => number.national(country),
-            NumberFormat::E164 => digits.to_owned(),
-            NumberFormat::Plus => format!("+{digits}"),
-            NumberFormat::Prefixed => match digits.strip_prefix(country.calling_code) {
-                Some(rest) => format!("{}{}{rest}", country.calling_code, country.trunk_prefix),
-                None => digits.to_owned(),
-            },
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::load_text;
-    use crate::trunks::Trunks;
+    use crate::trunks::{Route, Trunks};
     use chrono::NaiveDate;
 
     fn route(trunk: &str, service: &str) -> Route {
@@ -174,7 +182,10 @@ mod tests {
     /// What a call says of who calls, field by field.
     fn shown(trunk: &str, service: &str) -> Vec<String> {
         let route = route(trunk, service);
-        let identity = route.identity(|number| format!("<sip:{number}@h>"));
+        let shown = &route.trunk.out.shown;
+        let identity = shown.identity(&route.caller, route.anonymous, |number| {
+            format!("<sip:{number}@h>")
+        });
         let headers = identity.headers.iter();
         let mut all = vec![format!("From: {}", identity.from)];
         all.extend(headers.map(|(name, value)| format!("{name}: {value}")));
@@ -226,18 +237,13 @@ mod tests {
                 Some("History-Info: <sip:07000001111@h>;index=1, <sip:021234567@h>;index=1.1;mp=1"),
             ),
         ] {
-            let mut route = route(forward, "");
-            for before in [None, Some("070-0000-1111")] {
-                route.before = before.and_then(|number| PhoneNumber::parse(number, route.trunk.country));
-                let mut headers = Headers::default();
-                route.diverted(&mut headers, to, |number| format!("<sip:{number}@h>"));
-                let all = headers.iter().map(|(name, value)| format!("{name}: {value}"));
-                assert_eq!(
-                    all.last().as_deref(),
-                    said.filter(|_| before.is_some()),
-                    "{forward}"
-                );
-            }
+            let route = route(forward, "");
+            let before = PhoneNumber::parse("070-0000-1111", route.trunk.country).unwrap();
+            let mut headers = Headers::default();
+            let address = |number: &str| format!("<sip:{number}@h>");
+            route.trunk.out.shown.diverted(&before, to, address, &mut headers);
+            let all = headers.iter().map(|(name, value)| format!("{name}: {value}"));
+            assert_eq!(all.last().as_deref(), said, "{forward}");
         }
     }
 

@@ -253,3 +253,41 @@ fn who_calls_is_said_as_the_carrier_wants_it_and_again_after_a_challenge() {
     assert_eq!(fields(&again), before);
     again.refuses(486, "");
 }
+
+/// A carrier that forwards by 302: the number is called by our own rules, at our own gateways, and the next INVITE says who was
+/// called before.
+#[test]
+fn a_call_that_is_sent_elsewhere_follows_where_its_service_may_call() {
+    let exchange = Exchange::new();
+    let service = Service::start(&exchange.of("redirects = true\nforward = \"history-info\""));
+    let (mut app, there) = call(&service, &exchange);
+    there.respond(180, "");
+    there.refuses(302, "Contact: <sip:0317654321@192.0.2.99>\r\n");
+    let next = exchange.rings();
+    let invite = next.invite.lines().next().unwrap();
+    let host = exchange.address().to_string();
+    assert!(
+        invite.starts_with(&format!("INVITE sip:0317654321@{host}")),
+        "{invite}"
+    );
+    let history = next.says_field("History-Info").unwrap();
+    assert!(
+        history.starts_with("<sip:021234567@") && history.contains("<sip:0317654321@"),
+        "{history}"
+    );
+    next.respond(180, "");
+    next.answers();
+    talks(&service);
+    app.request("LEAVE", json!({}));
+    next.is_hung_up();
+    // Abroad its service may not call, and back to where it was it does not go.
+    for contact in ["sip:+12125550100@192.0.2.99", "tel:+8221234567"] {
+        let (mut app, there) = call(&service, &exchange);
+        there.refuses(302, &format!("Contact: <{contact}>\r\n"));
+        app.wait_for("WS_LEAVE_NOTI");
+        assert!(
+            exchange.is_silent_for(std::time::Duration::from_millis(300)),
+            "{contact}"
+        );
+    }
+}

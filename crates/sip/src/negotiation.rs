@@ -16,9 +16,6 @@ use omnigate_audio::codec::Codec;
 use sealing::{Said, Sealing, Turn};
 use std::net::{IpAddr, SocketAddr};
 
-/// Packet time used when the other side states none that we can send, milliseconds.
-pub const DEFAULT_PTIME_MS: u32 = 20;
-
 /// Where this side receives media.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocalMedia {

@@ -73,7 +73,7 @@ async fn run(
         }
     };
     let mut callee = Callee {
-        dialling: Dialling::new(Ways::new(&gateway, family, vec![route]), teller.clone()),
+        dialling: Dialling::new(Ways::new(&gateway, family, vec![route]), None, teller.clone()),
         line,
         look: Look::new(acts),
         teller,

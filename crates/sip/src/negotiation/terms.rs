@@ -1,10 +1,12 @@
 //! What this side wants.
 
-use super::DEFAULT_PTIME_MS;
 use crate::keying::KeyWay;
 use crate::sdes::Secrecy;
 use omnigate_audio::codec::Codec;
 use std::sync::Arc;
+
+/// Packet time used when the other side states none that we can send, milliseconds.
+const DEFAULT_PTIME_MS: u32 = 20;
 
 /// What this side wants of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
