@@ -3,7 +3,7 @@
 use crate::config::{self, Settings};
 use crate::gateway::{Phrase, Prompts};
 use crate::media::{Announcement, MediaSettings};
-use crate::sip::{TlsOfTrunk, TlsSettings};
+use crate::sip::{TlsOfTrunk, TlsSettings, Versions};
 use crate::tls::IdentityFiles;
 use crate::trunks::Trunks;
 use omnigate_omnitalk::{HubSettings, Service, TurnSettings};
@@ -53,14 +53,23 @@ pub(super) fn tls_settings(settings: &Settings, trunks: &Trunks) -> TlsSettings 
             server_name: tls.name.clone(),
             identity: IdentityFiles::of("trunk.tls", tls.certificate.as_ref(), tls.key.as_ref()),
             ca: tls.ca.clone(),
+            versions: tls.minimum.map(versions_from),
         }
     };
     let listens = |listen: &config::SipListen| listen.transport == config::SipTransport::Tls;
     TlsSettings {
         identity: IdentityFiles::of("sip.tls", own.certificate.as_ref(), own.key.as_ref()),
         ca: own.ca.clone(),
+        versions: versions_from(own.minimum),
         trunks: settings.trunk.iter().map(trunk).collect(),
         dials: settings.sip.listen.iter().any(listens) || trunks.call_by_tls(),
+    }
+}
+
+fn versions_from(minimum: config::TlsVersion) -> Versions {
+    match minimum {
+        config::TlsVersion::V1_2 => Versions::From1_2,
+        config::TlsVersion::V1_3 => Versions::Only1_3,
     }
 }
 

@@ -62,7 +62,7 @@ pub use summary::summary;
 pub use terms::{
     AnonymousRule, CalledField, CallerField, EarlyMediaRule, ForwardRule, RefresherRule, ReliableRule,
 };
-pub use tls::{SipTls, Tls, TrunkTls};
+pub use tls::{SipTls, Tls, TlsVersion, TrunkTls};
 pub use trunk::{Trunk, TrunkUser};
 pub use turn::Turn;
 pub use warnings::{log_warnings, warnings};

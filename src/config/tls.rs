@@ -1,7 +1,8 @@
 //! Certificates: `http.tls`, `sip.tls`, and those of a `[[trunk]]`.
 
 use super::faults::Faults;
-use super::section::{Check, join, section};
+use super::section::{Check, Word, join, section, values, word};
+use serde_json::Value;
 use std::path::PathBuf;
 
 section! {
@@ -24,6 +25,8 @@ section! {
         /// PEM file: authorities of those whom we call, and of those who come with a certificate; `None`: those that this
         /// machine trusts, for those whom we call.
         ca: Option<PathBuf> = None;
+        /// Oldest version that is spoken.
+        minimum: TlsVersion = TlsVersion::V1_2;
     }
 }
 
@@ -41,8 +44,36 @@ section! {
         key: Option<PathBuf> = None;
         /// PEM file: authorities of its gateways and registrar; `None`: `sip.tls.ca`.
         ca: Option<PathBuf> = None;
+        /// Oldest version that is spoken with them; `None`: `sip.tls.minimum`.
+        minimum: Option<TlsVersion> = None;
     }
 }
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// 1.2 (RFC 5246).
+    V1_2,
+    /// 1.3 (RFC 8446).
+    V1_3,
+}
+
+impl Word for TlsVersion {
+    fn parse(text: &str) -> Result<TlsVersion, String> {
+        match text {
+            "1.2" => Ok(TlsVersion::V1_2),
+            "1.3" => Ok(TlsVersion::V1_3),
+            _ => Err(format!("`{text}` is neither 1.2 nor 1.3")),
+        }
+    }
+}
+
+fn version(written: Value) -> Result<Option<TlsVersion>, String> {
+    word(written).map(Some)
+}
+
+values! { word; TlsVersion }
+values! { version; Option<TlsVersion> }
 
 impl Check for Tls {
     fn check(&self, path: &str, faults: &mut Faults) {

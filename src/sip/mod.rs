@@ -50,4 +50,4 @@ pub use filter::SourceFilter;
 pub(crate) use network::{Arrival, Network, OwnSide};
 pub use settings::{SipError, SipParts, SipSettings};
 pub use strangers::Stranger;
-pub use tls::{Tls, TlsOfTrunk, TlsSettings};
+pub use tls::{Tls, TlsOfTrunk, TlsSettings, Versions};

@@ -7,7 +7,8 @@ use crate::tls::{
 use omnigate_sip::{Peer, Proof};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, ServerConfig};
+use rustls::version::TLS13;
+use rustls::{ALL_VERSIONS, ClientConfig, ServerConfig, SupportedProtocolVersion};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -32,6 +33,8 @@ pub struct TlsSettings {
     /// Authorities of those whom we call, and of those who come with a certificate; `None`: those that this machine trusts,
     /// for the former.
     pub ca: Option<PathBuf>,
+    /// What is spoken.
+    pub versions: Versions,
     /// Trunks that have something of their own.
     pub trunks: Vec<TlsOfTrunk>,
     /// Somebody is called by TLS.
@@ -51,6 +54,29 @@ pub struct TlsOfTrunk {
     pub identity: Option<IdentityFiles>,
     /// Their authorities.
     pub ca: Option<PathBuf>,
+    /// What is spoken with them; `None`: as with all.
+    pub versions: Option<Versions>,
+}
+
+/// Versions of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Versions {
+    /// 1.2 and 1.3.
+    #[default]
+    From1_2,
+    /// 1.3 alone.
+    Only1_3,
+}
+
+static NEWEST: [&SupportedProtocolVersion; 1] = [&TLS13];
+
+impl Versions {
+    fn all(self) -> &'static [&'static SupportedProtocolVersion] {
+        match self {
+            Versions::From1_2 => ALL_VERSIONS,
+            Versions::Only1_3 => &NEWEST,
+        }
+    }
 }
 
 /// See the module.
@@ -84,19 +110,27 @@ impl Tls {
         let accepts = settings
             .identity
             .clone()
-            .map(|identity| accepting(identity, clients));
-        let dials = settings
-            .dials
-            .then(|| dialling(settings.identity.clone(), "sip.tls.ca", settings.ca.clone()));
+            .map(|identity| accepting(identity, clients, settings.versions));
+        let dials = settings.dials.then(|| {
+            dialling(
+                settings.identity.clone(),
+                "sip.tls.ca",
+                settings.ca.clone(),
+                settings.versions,
+            )
+        });
         let dials_for = settings.trunks.iter().filter(|_| settings.dials).map(|trunk| {
-            let has_own = trunk.identity.is_some() || trunk.ca.is_some();
+            let has_own = trunk.identity.is_some() || trunk.ca.is_some() || trunk.versions.is_some();
+            let versions = trunk.versions.unwrap_or(settings.versions);
             let identity = trunk.identity.clone().or(settings.identity.clone());
             let (key, ca) = match &trunk.ca {
                 Some(ca) => ("trunk.tls.ca", Some(ca.clone())),
                 None => ("sip.tls.ca", settings.ca.clone()),
             };
             let dials_for = DialsFor {
-                config: has_own.then(|| dialling(identity, key, ca)).transpose()?,
+                config: has_own
+                    .then(|| dialling(identity, key, ca, versions))
+                    .transpose()?,
                 server_name: trunk.server_name.clone(),
                 peer: trunk.peers.first().cloned(),
             };
@@ -198,11 +232,12 @@ impl Tls {
 fn accepting(
     identity: IdentityFiles,
     clients: Option<PathBuf>,
+    versions: Versions,
 ) -> Result<Arc<Watched<ServerConfig>>, TlsError> {
     let files = identity.paths().into_iter().chain(clients.clone()).collect();
     let watched = Watched::new(files, move || {
         let builder =
-            ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+            ServerConfig::builder_with_provider(provider()).with_protocol_versions(versions.all())?;
         let builder = match &clients {
             None => builder.with_no_client_auth(),
             Some(path) => {
@@ -228,13 +263,14 @@ fn dialling(
     identity: Option<IdentityFiles>,
     key: &'static str,
     ca: Option<PathBuf>,
+    versions: Versions,
 ) -> Result<Arc<Watched<ClientConfig>>, TlsError> {
     let shown = identity.iter().flat_map(IdentityFiles::paths);
     let files = shown.chain(ca.clone()).collect();
     let watched = Watched::new(files, move || {
         let verifier = NameVerifier::new(authorities(key, ca.as_deref())?, provider());
         let builder = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()?
+            .with_protocol_versions(versions.all())?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
         let Some(identity) = &identity else {

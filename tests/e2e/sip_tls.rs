@@ -81,6 +81,20 @@ fn tls_1_2_and_1_3_are_spoken_and_nothing_older() {
 }
 
 #[test]
+fn where_1_3_is_the_least_nothing_older_is_spoken() {
+    let authority = Authority::new();
+    let service = service(&authority, &authority.signs("127.0.0.1"), "minimum = \"1.3\"\n");
+    let to = service.sip_tls.unwrap();
+    let said = openssl(to, &authority, &["-tls1_3", "-verify_ip", "127.0.0.1"]);
+    assert!(said.contains("SIP/2.0 200 OK"), "{said}");
+    let said = openssl(to, &authority, &["-tls1_2"]);
+    assert!(!said.contains("SIP/2.0"), "{said}");
+    service.until("it is counted", || {
+        handshakes(&service, "accept", "nothing_in_common") == 1.0
+    });
+}
+
+#[test]
 fn who_comes_with_a_certificate_is_its_trunk_and_who_does_not_hears_and_is_told_why() {
     let (authority, other) = (Authority::new(), Authority::new());
     let ask = |service: &Service, pair: Option<&Pair>| {

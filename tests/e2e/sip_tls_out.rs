@@ -104,6 +104,21 @@ fn a_gateway_without_a_good_certificate_is_passed_over_at_once_and_it_is_told_wh
 }
 
 #[test]
+fn a_gateway_that_is_too_old_for_its_trunk_is_passed_over() {
+    let authority = Authority::new();
+    let old = Mute::start(&authority.signs("127.0.0.1"), &["-tls1_2"]);
+    let exchange = Exchange::new();
+    let gateways = [format!("sips:{}", old.1), format!("sip:{}", exchange.address())];
+    let more = "answer_seconds = 30\ntls.minimum = \"1.3\"";
+    let service = Service::start(&(trusting(&authority) + &Exchange::trunk(&gateways, more)));
+    let _app = call(&service);
+    exchange.rings().refuses(486, "");
+    // It is asked by OPTIONS, too.
+    assert!(handshakes(&service, "dial", "nothing_in_common") >= 1.0);
+    assert_eq!(handshakes(&service, "dial", "ok"), 0.0);
+}
+
+#[test]
 fn a_telephone_is_called_by_tls_and_by_the_name_that_the_trunk_says() {
     let authority = Authority::new();
     let trust = Trust {
