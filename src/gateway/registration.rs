@@ -271,7 +271,7 @@ impl<'a> Keeper<'a> {
                     info!(seconds = granted.expires.as_secs(), "registered");
                 }
                 metrics.registration(trunk, "registered");
-                self.registrar.set_media_security(granted.media_security.clone());
+                self.registrar.set_granted(granted);
                 let transport = self.asked.as_ref().map(|hop| hop.transport.param());
                 self.registrar
                     .set_state(RegistrationState::registered(transport, granted.expires));

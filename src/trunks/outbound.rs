@@ -162,15 +162,14 @@ impl Route {
         if self.trunk.terms.says_early_media() {
             headers.push(Name::PEarlyMedia, "supported");
         }
-        if let Some(registrar) = &self.trunk.registrar {
-            registrar.verify(&mut headers);
-        }
+        let registrar = self.trunk.registrar.as_ref();
+        let routes = registrar.map(|registrar| registrar.repeat(&mut headers));
         Ok(Invitation {
             uri: format!("{scheme}:{called}@{theirs}{phone}{transport}").parse()?,
             from,
             to,
             hop,
-            routes: Vec::new(),
+            routes: routes.unwrap_or_default(),
             offer: Some(offer),
             credentials: out.credentials.clone(),
             headers,

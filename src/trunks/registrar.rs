@@ -8,7 +8,7 @@ use crate::sync::lock;
 use omnigate_sip::Own;
 use omnigate_sip::digest::Credentials;
 use omnigate_sip::message::{Headers, Transport, UriError, unescape};
-use omnigate_sip::registration::{KEEP_ALIVE_DATAGRAM, KEEP_ALIVE_STREAM, Settings, verify};
+use omnigate_sip::registration::{Granted, KEEP_ALIVE_DATAGRAM, KEEP_ALIVE_STREAM, Settings, verify};
 use omnigate_sip::resolve::Target;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -37,11 +37,18 @@ pub struct Registrar {
     expires: Duration,
     /// By which mechanisms media can be sealed, where that is agreed on (RFC 3329).
     media_security: &'static [&'static str],
-    /// What the registrar has said of that.
-    said: Mutex<Vec<String>>,
+    /// What calls repeat of its last answer.
+    said: Mutex<Said>,
     /// Where it has been found.
     hosts: Mutex<HashSet<IpAddr>>,
     state: Mutex<RegistrationState>,
+}
+
+/// What calls repeat of a registrar's answer.
+#[derive(Debug, Default)]
+struct Said {
+    media_security: Vec<String>,
+    service_route: Vec<String>,
 }
 
 /// What has become of a registration.
@@ -156,14 +163,19 @@ impl Registrar {
         *now = RegistrationState { since, ..state };
     }
 
-    /// What it has said about the security of media, as calls repeat it from here on.
-    pub fn set_media_security(&self, said: Vec<String>) {
-        *lock(&self.said) = said;
+    /// What it has granted: calls out repeat some of it from here on.
+    pub fn set_granted(&self, granted: &Granted) {
+        *lock(&self.said) = Said {
+            media_security: granted.media_security.clone(),
+            service_route: granted.service_route.clone(),
+        };
     }
 
-    /// Repeats that in an INVITE.
-    pub(super) fn verify(&self, invite: &mut Headers) {
-        verify(&lock(&self.said), invite);
+    /// Repeats in an INVITE what it has said about the security of media; by which route that is to go (RFC 3608 section 6.1).
+    pub(super) fn repeat(&self, invite: &mut Headers) -> Vec<String> {
+        let said = lock(&self.said);
+        verify(&said.media_security, invite);
+        said.service_route.clone()
     }
 
     /// From here on calls to what is registered are taken from this host.

@@ -240,7 +240,7 @@ fn calls_come_in_by_the_edge_that_it_registers_through() {
 }
 
 /// RFC 3329 with `mediasec`, as a German carrier wants it: 403 without; then its own words, in REGISTER and INVITE, and SDP that asks for
-/// its edge.
+/// its edge. Calls out go by the route that it grants (RFC 3608).
 #[test]
 fn a_registrar_that_wants_to_agree_on_the_security_of_media_is_registered_with_and_called() {
     let said = r#"
@@ -248,13 +248,15 @@ fn a_registrar_that_wants_to_agree_on_the_security_of_media_is_registered_with_a
         if (is_present_hf("Security-Verify") && ($(hdr(Security-Verify)[0]) != "msrp-tls;mediasec" || $(hdr(Security-Verify)[1]) != "sdes-srtp;mediasec")) {
             sl_send_reply("494", "Security Agreement Required"); exit;
         }
-        append_to_reply("Security-Server: msrp-tls;mediasec, sdes-srtp;mediasec\r\n");
+        append_to_reply("Security-Server: msrp-tls;mediasec, sdes-srtp;mediasec\r\nService-Route: <sip:orig@$Ri:$Rp;lr>\r\n");
 "#;
     let call = r#"
     if (is_method("INVITE") && $rU == "021234567") {
         if ($hdr(Proxy-Require) != "mediasec" || $(hdr(Security-Verify)[1]) != "sdes-srtp;mediasec" || !search_body("a=3ge2ae:requested")) {
             sl_send_reply("494", "Security Agreement Required"); exit;
         }
+        if (!($(hdr(Route)[0]) =~ "^<sip:orig@")) { sl_send_reply("403", "No Route"); exit; }
+        loose_route();
         remove_hf("Require"); remove_hf("Proxy-Require"); remove_hf("Security-Verify");
         record_route();
         $du = "sip:PHONE"; t_relay(); exit;
