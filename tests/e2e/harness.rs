@@ -211,10 +211,8 @@ impl Service {
         let mut reason = String::new();
         self.until("a call ends", || {
             let calls = self.calls();
-            let ended = calls
-                .iter()
-                .filter(|c| c["state"] == "ended")
-                .max_by_key(|c| c["id"].as_str().map(str::to_owned));
+            // Live calls come first, then the newest of those that have ended; ids tell seconds apart, and no more.
+            let ended = calls.iter().find(|c| c["state"] == "ended");
             reason = ended
                 .map(|c| c["reason"].as_str().unwrap().to_owned())
                 .unwrap_or_default();
