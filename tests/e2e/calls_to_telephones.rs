@@ -7,14 +7,12 @@ use crate::exchange::{Exchange, Ringing};
 use crate::harness::Service;
 use crate::softphone::Softphone;
 use serde_json::{Value, json};
-use std::net::{SocketAddr, UdpSocket};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-const NUMBER: &str = "02-123-4567";
+pub const NUMBER: &str = "02-123-4567";
 
 /// An app that has asked for a call; the response to that.
-fn ask(app: &mut App, number: &str) -> Value {
+pub fn ask(app: &mut App, number: &str) -> Value {
     app.request(
         "OFFER_CALL",
         json!({"call_type": "sipcall", "caller": "ann", "callee": number, "record": false}),
@@ -207,104 +205,6 @@ fn a_carrier_that_asks_who_calls_is_told_by_digest() {
     app.request("LEAVE", json!({}));
     there.is_hung_up();
     assert!(!service.log().contains("hush hush"));
-}
-
-/// A name server, ended on drop.
-struct NameServer {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl NameServer {
-    fn start(records: &[String]) -> NameServer {
-        let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let child = Command::new("dnsmasq")
-            .args([
-                "--keep-in-foreground",
-                "--no-resolv",
-                "--no-hosts",
-                "--bind-interfaces",
-                "--conf-file=/dev/null",
-            ])
-            .args([
-                "--user=root",
-                "--group=root",
-                "--pid-file",
-                "--listen-address=127.0.0.1",
-            ])
-            .arg(format!("--port={}", address.port()))
-            .args(records)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("dnsmasq; scripts/test installs it");
-        NameServer { child, address }
-    }
-}
-
-impl Drop for NameServer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-#[test]
-fn a_gateway_that_is_a_name_is_found_by_naptr_and_srv_and_the_next_host_is_asked() {
-    let (first, second) = (Exchange::new(), Exchange::new());
-    let srv = |host: &str, exchange: &Exchange, priority: u16| {
-        let port = exchange.address().port();
-        format!("--srv-host=_sip._udp.gw.test,{host}.gw.test,{port},{priority},0")
-    };
-    let names = NameServer::start(&[
-        "--naptr-record=gw.test,10,10,s,SIP+D2U,,_sip._udp.gw.test".to_owned(),
-        srv("b", &second, 20),
-        srv("a", &first, 10),
-        "--address=/gw.test/127.0.0.1".to_owned(),
-    ]);
-    let trunk = Exchange::trunk(&["sip:gw.test".to_owned()], "");
-    let service = Service::start(&format!("sip.dns = [\"{}\"]\n{trunk}", names.address));
-    let mut app = App::sign_in(&service, "ann");
-    assert_eq!(ask(&mut app, NUMBER)["result"], "success");
-    let there = first.rings();
-    assert!(
-        there.invite.starts_with("INVITE sip:021234567@gw.test SIP/2.0"),
-        "{}",
-        there.invite
-    );
-    there.refuses(503, "");
-    let there = second.rings();
-    there.respond(180, "");
-    there.answers();
-    app.request("LEAVE", json!({}));
-    there.is_hung_up();
-}
-
-#[test]
-fn hosts_of_a_name_get_the_share_of_calls_that_their_weights_say() {
-    let (heavy, light) = (Exchange::new(), Exchange::new());
-    let srv = |host: &str, exchange: &Exchange, weight: u16| {
-        let port = exchange.address().port();
-        format!("--srv-host=_sip._udp.gw.test,{host}.gw.test,{port},10,{weight}")
-    };
-    let names = NameServer::start(&[
-        srv("a", &heavy, 95),
-        srv("b", &light, 5),
-        "--address=/gw.test/127.0.0.1".to_owned(),
-    ]);
-    let trunk = Exchange::trunk(&["sip:gw.test".to_owned()], "");
-    let service = Service::start(&format!("sip.dns = [\"{}\"]\n{trunk}", names.address));
-    let mut app = App::sign_in(&service, "ann");
-    // At 19 to 1 the lighter one gets more than half of 24 calls once in a thousand million times.
-    let mut calls = 0;
-    for _ in 0..24 {
-        assert_eq!(ask(&mut app, NUMBER)["result"], "success");
-        let there = Exchange::first_of(&[&heavy, &light]);
-        calls += usize::from(there.is_at(&heavy));
-        there.refuses(486, "");
-        app.wait_for("WS_LEAVE_NOTI");
-    }
-    assert!(calls > 12, "{calls} of 24 calls went to the heavier host");
 }
 
 /// Early media, the answer, both directions and the end, with the published SDK in Chromium.

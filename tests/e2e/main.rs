@@ -21,6 +21,7 @@ mod ecdsa;
 mod exchange;
 mod forked;
 mod gateway_of_itself;
+mod gateways_by_name;
 mod handshaken_media;
 mod harness;
 mod kamailio;

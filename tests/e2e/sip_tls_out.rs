@@ -17,10 +17,10 @@ use std::time::{Duration, Instant};
 const NUMBER: &str = "02-123-4567";
 
 /// A server by TLS of somebody else's making that never says a word of SIP; ends when dropped.
-struct Mute(Child, SocketAddr);
+pub struct Mute(Child, pub SocketAddr);
 
 impl Mute {
-    fn start(shown: &Pair, more: &[&str]) -> Mute {
+    pub fn start(shown: &Pair, more: &[&str]) -> Mute {
         let address = free_port();
         let child = Command::new("openssl")
             .args(["s_server", "-quiet", "-accept", &address.to_string()])
@@ -50,7 +50,7 @@ impl Drop for Mute {
     }
 }
 
-fn trusting(authority: &Authority) -> String {
+pub fn trusting(authority: &Authority) -> String {
     format!("sip.tls.ca = \"{}\"\n", authority.file().display())
 }
 
