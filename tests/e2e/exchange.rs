@@ -53,11 +53,17 @@ impl Exchange {
         format!("there{}", self.address().port())
     }
 
-    /// The settings of a trunk whose calls go to these gateways, and of the service that makes them.
-    pub fn trunk(gateways: &[String], more: &str) -> String {
+    /// The settings of a trunk whose calls go to these gateways.
+    pub fn only_trunk(gateways: &[String], more: &str) -> String {
         format!(
-            "[[trunk]]\nname = \"carrier\"\ngateways = {gateways:?}\ndestinations = [\"*\"]\ncallers = [{{ number = \"070-1234-5678\", proof = \"a contract\" }}]\n{more}\n[[service]]\nid = \"demo\"\nkey = \"demo\"\ncaller = \"070-1234-5678\"\n"
+            "[[trunk]]\nname = \"carrier\"\ngateways = {gateways:?}\ndestinations = [\"*\"]\ncallers = [{{ number = \"070-1234-5678\", proof = \"a contract\" }}]\n{more}\n"
         )
+    }
+
+    /// The same, and of the service that makes them.
+    pub fn trunk(gateways: &[String], more: &str) -> String {
+        let trunk = Exchange::only_trunk(gateways, more);
+        format!("{trunk}[[service]]\nid = \"demo\"\nkey = \"demo\"\ncaller = \"070-1234-5678\"\n")
     }
 
     /// The settings of a trunk that calls it.

@@ -44,6 +44,7 @@ mod recordings;
 mod recordings_faults;
 mod recordings_kept;
 mod recordings_kill;
+mod recordings_of_calls_out;
 mod recordings_told;
 mod registrations;
 mod rooms_with_browsers;

@@ -89,7 +89,7 @@ pub fn decoded(path: &Path, channels: usize) -> Vec<Vec<i16>> {
         .collect()
 }
 
-fn seconds(pcm: &[i16]) -> f64 {
+pub fn seconds(pcm: &[i16]) -> f64 {
     pcm.len() as f64 / 48_000.0
 }
 
@@ -102,7 +102,7 @@ fn level(pcm: &[i16], from: f64, to: f64, hertz: f64) -> f64 {
     )
 }
 
-fn holds(pcm: &[i16], from: f64, to: f64, tones: &[f64], others: &[f64]) {
+pub fn holds(pcm: &[i16], from: f64, to: f64, tones: &[f64], others: &[f64]) {
     for hertz in tones {
         let level = level(pcm, from, to, *hertz);
         assert!(level > -30.0, "{hertz} Hz at {level:.0} dB");

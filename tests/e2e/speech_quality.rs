@@ -124,12 +124,10 @@ fn a_recorded_call_to_a_telephone_sounds_as_it_did() {
     let receiver = Receiver::start();
     let phone = Softphone::waits_saying("021234567", &voice("PCMU/8000/1", 8_000, ""));
     let gateway = format!("sip:{}", phone.address());
-    let trunk = Exchange::trunk(&[gateway], "");
-    let (_, trunk) = trunk.split_once("[[trunk]]").unwrap();
-    let (trunk, _) = trunk.split_once("[[service]]").unwrap();
+    let trunk = Exchange::only_trunk(&[gateway], "");
     let settings = receiver.settings() + "caller = \"070-1234-5678\"\n";
     let service = Service::start(&format!(
-        "recording.content = \"sides\"\nrecording.min_free_mib = 1\n{settings}[[trunk]]{trunk}"
+        "recording.content = \"sides\"\nrecording.min_free_mib = 1\n{settings}{trunk}"
     ));
     let heard = call(&browser, &service, phone, true);
     let post = receiver.wait_for(1)[0].clone();
@@ -138,8 +136,9 @@ fn a_recorded_call_to_a_telephone_sounds_as_it_did() {
     let sides = decoded(&kept, 2);
     let score = |name: &str, pcm: &[i16]| pesq(&service.dir, name, pcm, 3);
     for (side, kept, heard) in [
-        ("telephone", narrow(&sides[0]), narrow(&heard.by_app)),
-        ("app", narrow(&sides[1]), heard.by_phone),
+        // The caller is left.
+        ("app", narrow(&sides[0]), heard.by_phone),
+        ("telephone", narrow(&sides[1]), narrow(&heard.by_app)),
     ] {
         let kept = score(&format!("{side}-kept"), &kept);
         let heard = score(&format!("{side}-heard"), &heard);

@@ -10,6 +10,9 @@ const rig = (() => {
   // Every message of the service's, whatever the SDK makes of it.
   const wire = { sent: [], got: [] };
   const send = (message) => sockets.at(-1).send(JSON.stringify(message));
+  // Fields that other versions of the SDKs send too, by command.
+  const added = {};
+  const adds = (command, fields) => (added[command] = fields);
   const NativeSocket = window.WebSocket;
   window.WebSocket = function (url) {
     if (url !== "wss://lbs.omnitalk.io/ws") throw new Error(`unexpected address ${url}`);
@@ -17,8 +20,9 @@ const rig = (() => {
     sockets.push(socket);
     const send = socket.send.bind(socket);
     socket.send = (text) => {
-      wire.sent.push(JSON.parse(text));
-      send(text);
+      const message = JSON.parse(text);
+      wire.sent.push(Object.assign(message, added[message.cmd]));
+      send(JSON.stringify(message));
     };
     socket.addEventListener("message", ({ data }) => wire.got.push(JSON.parse(data)));
     // A network path of the test's own: the service's descriptions name that port instead, or TCP alone.
@@ -350,6 +354,6 @@ const rig = (() => {
 
   const goBy = (path) => (detour = path);
   return {
-    wanted, wire, send, tone, speak, listen, samples, paints, view, mediaPort, goBy, chosen, watch, frames, received, codecs, event, begin, run, state, ways,
+    wanted, wire, send, adds, tone, speak, listen, samples, paints, view, mediaPort, goBy, chosen, watch, frames, received, codecs, event, begin, run, state, ways,
   };
 })();
