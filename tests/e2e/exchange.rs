@@ -325,9 +325,14 @@ impl Ringing<'_> {
     /// Asks to be transferred; the status of the answer.
     pub fn refers(&self, to: &str) -> u16 {
         self.ask("REFER", &format!("Refer-To: <{to}>\r\n"));
+        self.status_of("REFER")
+    }
+
+    /// Waits for the answer to a request of this method; its status.
+    fn status_of(&self, method: &str) -> u16 {
         loop {
             let (_, response) = self.exchange.hear("SIP/2.0");
-            if field(&response, "CSeq:").ends_with("REFER") {
+            if field(&response, "CSeq:").ends_with(method) {
                 return response.split(' ').nth(1).unwrap().parse().unwrap();
             }
         }
@@ -337,6 +342,16 @@ impl Ringing<'_> {
     pub fn hangs_up(&self) {
         self.ask("BYE", "");
         self.exchange.hear("SIP/2.0 200");
+    }
+
+    /// Hangs up when it has been hung up on, and takes that only then.
+    pub fn hangs_up_too(&self) {
+        self.exchange.hear("BYE");
+        self.ask("BYE", "");
+        // For the other side the call is over already (RFC 3261, 15.1.2), or not quite.
+        let status = self.status_of("BYE");
+        assert!(status == 481 || status == 200, "{status}");
+        self.is_hung_up();
     }
 
     /// A request of the telephone; `more` are header lines.

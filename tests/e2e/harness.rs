@@ -178,7 +178,7 @@ impl Service {
     }
 
     /// Panics unless everything that calls and browsers take is given back, within some time.
-    fn assert_nothing_is_left(&self) {
+    pub fn assert_nothing_is_left(&self) {
         let until = Instant::now() + Duration::from_secs(20);
         loop {
             let (status, text) = self.get("/metrics");
