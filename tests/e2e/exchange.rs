@@ -169,6 +169,16 @@ fn head(request: &str, status: u16, tag: &str) -> String {
     )
 }
 
+/// One of RTP, of payload type 8.
+fn packet(number: u64, codes: &[u8; 160]) -> Vec<u8> {
+    let mut packet = vec![0x80, 8];
+    packet.extend((number as u16).to_be_bytes());
+    packet.extend((number as u32 * 160).to_be_bytes());
+    packet.extend(77_u32.to_be_bytes());
+    packet.extend(codes);
+    packet
+}
+
 impl Ringing<'_> {
     fn sdp(&self) -> String {
         let port = self.rtp.local_addr().unwrap().port();
@@ -242,9 +252,7 @@ impl Ringing<'_> {
 
     /// Sends a tone from here on.
     pub fn says(&mut self, hertz: f64) {
-        let sdp = self.invite.split_once("\r\n\r\n").unwrap().1;
-        let port = field(sdp, "m=audio ").split(' ').nth(1).unwrap();
-        let to: SocketAddr = format!("127.0.0.1:{port}").parse().unwrap();
+        let to = self.where_sound_goes();
         let (rtp, stop) = (self.rtp.try_clone().unwrap(), Arc::new(AtomicBool::new(false)));
         let stopped = stop.clone();
         let voice = std::thread::spawn(move || {
@@ -254,19 +262,43 @@ impl Ringing<'_> {
                 if stopped.load(Ordering::Relaxed) {
                     return;
                 }
-                let mut packet = vec![0x80, 8];
-                packet.extend((i as u16).to_be_bytes());
-                packet.extend((i as u32 * 160).to_be_bytes());
-                packet.extend(77_u32.to_be_bytes());
                 let mut codes = [0; 160];
                 Law::A.encode(frame, &mut codes);
-                packet.extend(codes);
-                let _ = rtp.send_to(&packet, to);
+                let _ = rtp.send_to(&packet(i as u64, &codes), to);
                 next += Duration::from_millis(20);
                 std::thread::sleep(next.saturating_duration_since(Instant::now()));
             }
         });
         self.says = Some(Voice(stop, Some(voice)));
+    }
+
+    /// Sends so many packets of A-law, each at its time, and hands out what comes meanwhile.
+    pub fn talks(&self, packets: u64, mut say: impl FnMut(u64) -> [u8; 160], mut hear: impl FnMut(&[u8])) {
+        let to = self.where_sound_goes();
+        let (mut next, mut buffer) = (Instant::now(), [0; 2048]);
+        for number in 0..packets {
+            loop {
+                let left = next.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                self.rtp.set_read_timeout(Some(left)).unwrap();
+                if let Ok(n) = self.rtp.recv(&mut buffer)
+                    && n == 172
+                {
+                    hear(&buffer[12..n]);
+                }
+            }
+            let _ = self.rtp.send_to(&packet(number, &say(number)), to);
+            next += Duration::from_millis(20);
+        }
+    }
+
+    /// Where the other side wants its sound.
+    fn where_sound_goes(&self) -> SocketAddr {
+        let sdp = self.invite.split_once("\r\n\r\n").unwrap().1;
+        let port = field(sdp, "m=audio ").split(' ').nth(1).unwrap();
+        format!("127.0.0.1:{port}").parse().unwrap()
     }
 
     /// Telephone events that come, each once, until there are so many.

@@ -16,6 +16,7 @@ mod capture;
 mod carrier_quirks;
 mod certify;
 mod check;
+mod delay;
 mod draining;
 mod ecdsa;
 mod exchange;

@@ -226,6 +226,36 @@ const rig = (() => {
     }
   }
 
+  // When pulses of sound came out of the microphone, and when they were heard, in ms of the machine's clock.
+  const pulses = { said: [], heard: [], wanted: false };
+  const time = () => performance.timeOrigin + performance.now();
+
+  /** Notes when sound begins after a tenth of a second without any. */
+  async function note(track, into) {
+    const reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
+    for (let quiet = 0; ; ) {
+      const { value: data, done } = await reader.read();
+      if (done) return;
+      const [now, rate, samples] = [time(), data.sampleRate, new Float32Array(data.numberOfFrames)];
+      data.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
+      data.close();
+      const first = samples.findIndex((sample) => Math.abs(sample) > 0.05);
+      if (first >= 0 && quiet > rate / 10) into.push(now - ((samples.length - first) / rate) * 1000);
+      quiet = first < 0 ? quiet + samples.length : 0;
+    }
+  }
+
+  /** Says a pulse of 20 ms twice a second; those that are said and heard from now on are noted. */
+  function pulse() {
+    pulses.wanted = true;
+    const buffer = context.createBuffer(1, 24000, 48000);
+    buffer.getChannelData(0).set(Float32Array.from({ length: 960 }, (_, i) => Math.sin(((i + 6) / 48) * 2 * Math.PI) * 0.37));
+    const source = new AudioBufferSourceNode(context, { buffer, loop: true });
+    source.connect(microphone);
+    source.start();
+    note(microphone.stream.getAudioTracks()[0], pulses.said).catch((error) => faults.push(String(error)));
+  }
+
   // A client whose network lets no UDP through. The SDKs know one TURN server only, and want UDP as well; the credentials
   // are those that they were given.
   const relay = wanted.get("turn");
@@ -249,6 +279,7 @@ const rig = (() => {
         element.play();
         document.body.append(element);
         record(track).catch((error) => faults.push(String(error)));
+        if (pulses.wanted) note(track, pulses.heard).catch((error) => faults.push(String(error)));
       });
       return connection;
     },
@@ -354,6 +385,6 @@ const rig = (() => {
 
   const goBy = (path) => (detour = path);
   return {
-    wanted, wire, send, adds, tone, speak, listen, samples, paints, view, mediaPort, goBy, chosen, watch, frames, received, codecs, event, begin, run, state, ways,
+    wanted, wire, send, adds, pulse, pulses, time, tone, speak, listen, samples, paints, view, mediaPort, goBy, chosen, watch, frames, received, codecs, event, begin, run, state, ways,
   };
 })();
