@@ -83,20 +83,33 @@ pub fn payloads(file: &Path, sip: u16) -> Vec<Vec<u8>> {
         "sdp.media.port",
     );
     let ports: BTreeSet<&str> = ports.split_whitespace().collect();
-    assert_eq!(ports.len(), 2, "ours and the telephone's: {ports:?}");
-    let ends: Vec<String> = ports.iter().map(|port| format!("udp.port == {port}")).collect();
-    let text = found(
-        file,
-        sip,
-        &format!("{} && !icmp", ends.join(" && ")),
-        "udp.payload",
-    );
+    assert!(ports.len() >= 2, "ours and the telephone's: {ports:?}");
+    let between = ["srcport", "dstport"].map(|end| {
+        let any: Vec<String> = ports.iter().map(|port| format!("udp.{end} == {port}")).collect();
+        format!("({})", any.join(" || "))
+    });
+    let filter = format!("{} && !icmp", between.join(" && "));
+    let text = found(file, sip, &filter, "udp.payload");
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
     let packet = |text: &str| text.as_bytes().chunks_exact(2).map(byte).collect::<Vec<u8>>();
     // RTP of payload type 8, and not RTCP.
     let all = text.lines().map(|one| packet(&one.replace(':', "")));
     all.filter(|packet| packet.len() > 100 && packet[0] >> 6 == 2 && packet[1] & 0x7f == 8)
         .collect()
+}
+
+/// The keys in each INVITE that has come to this SIP port.
+pub fn keys_offered(file: &Path, sip: u16) -> Vec<BTreeSet<String>> {
+    let invites = format!("sip.Method == INVITE && udp.dstport == {sip}");
+    let text = found(file, sip, &invites, "sdp.media_attr");
+    let keys = |line: &str| {
+        let words = line.split([' ', ',', '|']);
+        words
+            .filter(|word| word.starts_with("inline:"))
+            .map(str::to_owned)
+            .collect()
+    };
+    text.lines().map(keys).collect()
 }
 
 /// Sealed bytes are spread evenly; of speech and tones in A-law most are of few values.

@@ -49,6 +49,7 @@ mod recordings_kill;
 mod recordings_of_calls_out;
 mod recordings_told;
 mod registrations;
+mod rekeyed;
 mod rooms_with_browsers;
 mod sdk_calls;
 mod sdk_react_native;

@@ -17,6 +17,15 @@ pub struct Pjsip {
 impl Pjsip {
     /// Dials a SIP address on this machine, over its transport; it says a tone once it is answered.
     pub fn dial(service: &Service, from: &str, uri: &str) -> Pjsip {
+        Pjsip::dial_with(service, from, uri, &[])
+    }
+
+    /// The same with sealed media.
+    pub fn dial_sealed(service: &Service, from: &str, uri: &str) -> Pjsip {
+        Pjsip::dial_with(service, from, uri, &["sealed"])
+    }
+
+    fn dial_with(service: &Service, from: &str, uri: &str, more: &[&str]) -> Pjsip {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let heard = service.dir.join("pjsip.wav");
         let log = std::fs::File::create(service.dir.join("pjsip.log")).unwrap();
@@ -24,6 +33,7 @@ impl Pjsip {
             .arg(root.join("tests/e2e/rig/pjsua.py"))
             .args([uri, from, "440"])
             .arg(&heard)
+            .args(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)

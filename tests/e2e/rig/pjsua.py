@@ -1,9 +1,9 @@
 """PJSIP, a phone of somebody else's making, worked by lines.
 
-    pjsua.py URI FROM HERTZ HEARD.WAV
+    pjsua.py URI FROM HERTZ HEARD.WAV [sealed]
 
-dials URI as the number FROM, says a tone, and keeps what it hears. Commands on stdin: `keys DIGITS`, `hold`, `resume`,
-`update`, `hang up`. Each event is a line on stdout: `state …`, `media …`, `hears`, `flows`, `got STATUS METHOD` (with
+dials URI as the number FROM, says a tone, and keeps what it hears; media are sealed (SRTP) when that is said. Commands on stdin: `keys DIGITS`, `hold`, `resume`,
+`update`, `renew`, `hang up`. Each event is a line on stdout: `state …`, `media …`, `hears`, `flows`, `got STATUS METHOD` (with
 Session-Expires, if it is there), and as the last one `ended STATUS`, which is that of the BYE.
 """
 
@@ -114,6 +114,12 @@ class Call(pj.Call):
             parameters = pj.CallOpParam(True)
             parameters.opt.flag = pj.PJSUA_CALL_UNHOLD
             self.reinvite(parameters)
+        elif word == "renew":
+            # Its media begin anew, with other keys; whether it hears is told once more.
+            self.audio, self.heard = None, 0
+            parameters = pj.CallOpParam(True)
+            parameters.opt.flag = pj.PJSUA_CALL_REINIT_MEDIA
+            self.reinvite(parameters)
         elif word == "update":
             self.update(pj.CallOpParam(True))
         elif word == "hang":
@@ -143,7 +149,7 @@ def start(endpoint, log, transport):
     endpoint.libStart()
 
 
-def account(name):
+def account(name, sealed):
     settings = pj.AccountConfig()
     settings.idUri = f"sip:{name}@127.0.0.1"
     settings.callConfig.timerUse = pj.PJSUA_SIP_TIMER_ALWAYS
@@ -154,13 +160,16 @@ def account(name):
     rtp = settings.mediaConfig.transportConfig
     rtp.boundAddress = rtp.publicAddress = "127.0.0.1"
     rtp.port, rtp.portRange = 47000, 900
+    if sealed:
+        settings.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_MANDATORY
+        settings.mediaConfig.srtpSecureSignaling = 0
     made = pj.Account()
     made.create(settings)
     return made
 
 
 def main():
-    uri, name, hertz, heard = sys.argv[1:]
+    uri, name, hertz, heard, *sealed = sys.argv[1:]
     endpoint, log = pj.Endpoint(), Log()
     tcp = "transport=tcp" in uri
     start(endpoint, log, pj.PJSIP_TRANSPORT_TCP if tcp else pj.PJSIP_TRANSPORT_UDP)
@@ -173,7 +182,7 @@ def main():
         commands.put("hang up")
 
     threading.Thread(target=read, daemon=True).start()
-    owner = account(name)
+    owner = account(name, bool(sealed))
     call = Call(owner, int(hertz), heard)
     call.makeCall(uri, pj.CallOpParam(True))
     while not call.over:
