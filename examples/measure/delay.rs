@@ -5,13 +5,20 @@
 //! a jitter buffer has not. The look-ahead of the app's own encoder is measured beside it and taken out.
 
 use super::app::{FRAME, Session, Voice};
+use super::called::Gateway;
 use super::dialler::Dialler;
+use super::packets::Packets;
+use super::serve;
 use omnigate_audio::g711::Law;
 use omnigate_audio::opus::{Decoder, Encoder, EncoderSettings};
+use serde_json::json;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+/// Of the service whose apps call.
+const HTTP: &str = "127.0.0.1:28084";
 /// Frames between pulses: half a second.
 const PERIOD: u64 = 25;
 /// Samples of a frame at 8 kHz.
@@ -25,13 +32,98 @@ const WARM_UP: usize = 4;
 /// A sample beyond this belongs to the pulse.
 const LOUD: i16 = 1500;
 
+/// What is added to each pulse, in calls of one kind.
+#[derive(Default)]
+struct Delays {
+    to_app: Vec<Duration>,
+    to_phone: Vec<Duration>,
+}
+
+/// Of telephones that call.
 pub fn measure(http: &str, sip: &str) {
-    let (mut to_app, mut to_phone) = (Vec::new(), Vec::new());
+    let mut delays = Delays::default();
     for call in 0..CALLS {
-        one_call(http, sip, call, &mut to_app, &mut to_phone);
+        let mut session = Session::open(http);
+        let (room, number) = session.room_with_number();
+        let (pulses, app_said, app_heard) = Pulses::new();
+        let lookahead = pulses.lookahead();
+        let app = session.join(&room, pulses);
+        app.wait_until_up();
+        std::thread::sleep(Duration::from_micros(1700 * call));
+        let phone = Dialler::call(sip, &number);
+        let (said, heard) = talk(&phone.packets);
+        drop(app);
+        delays.add((&said, app_heard), (app_said, &heard), lookahead);
     }
-    report("phone to app", &mut to_app);
-    report("app to phone", &mut to_phone);
+    delays.report("a phone that calls");
+}
+
+/// Of telephones that are called: by a service of its own.
+pub fn measure_called(program: &Path) {
+    let gateway = Gateway::open();
+    let dir = std::env::temp_dir().join(format!("omnigate-measure-called-{}", std::process::id()));
+    let text = format!(
+        r#"
+        http.listen = "{HTTP}"
+        sip.listen = ["udp://127.0.0.1:0"]
+        sip.advertise = "127.0.0.1"
+        media.rtp_ports = "36100-36300"
+        media.webrtc_port = 0
+        log.level = "warn"
+        [[trunk]]
+        name = "out"
+        gateways = ["sip:{}"]
+        destinations = ["*"]
+        callers = [{{ number = "070-1234-5678", proof = "measured" }}]
+        [[service]]
+        id = "demo"
+        key = "demo"
+        caller = "070-1234-5678"
+        "#,
+        gateway.address()
+    );
+    let mut service = serve(program, &dir, &text);
+    let mut delays = Delays::default();
+    for call in 0..CALLS {
+        let mut session = Session::open(HTTP);
+        let wanted =
+            json!({"call_type": "sipcall", "caller": "app", "callee": "02-123-4567", "record": false});
+        let room = session.ask("OFFER_CALL", wanted)["room_id"].clone();
+        let phone = gateway.rings();
+        let (pulses, app_said, app_heard) = Pulses::new();
+        let lookahead = pulses.lookahead();
+        let app = session.join(room.as_str().unwrap(), pulses);
+        app.wait_until_up();
+        std::thread::sleep(Duration::from_micros(1700 * call));
+        phone.answers();
+        let (said, heard) = talk(&phone.packets);
+        drop(app);
+        phone.is_hung_up();
+        delays.add((&said, app_heard), (app_said, &heard), lookahead);
+    }
+    delays.report("a phone that is called");
+    service.kill().unwrap();
+    service.wait().unwrap();
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+impl Delays {
+    /// Those of one call: what was said and heard towards the app, and towards the phone.
+    fn add(
+        &mut self,
+        to_app: (&[Instant], Receiver<Instant>),
+        to_phone: (Receiver<Instant>, &[Instant]),
+        lookahead: Duration,
+    ) {
+        let drain = |r: Receiver<Instant>| r.into_iter().collect::<Vec<_>>();
+        pair(to_app.0, &drain(to_app.1), Duration::ZERO, &mut self.to_app);
+        pair(&drain(to_phone.0), to_phone.1, lookahead, &mut self.to_phone);
+    }
+
+    fn report(mut self, phone: &str) {
+        report(&format!("{phone} to app"), &mut self.to_app);
+        report(&format!("app to {phone}"), &mut self.to_phone);
+    }
 }
 
 fn report(name: &str, delays: &mut [Duration]) {
@@ -45,26 +137,15 @@ fn report(name: &str, delays: &mut [Duration]) {
     );
 }
 
-fn one_call(http: &str, sip: &str, call: u64, to_app: &mut Vec<Duration>, to_phone: &mut Vec<Duration>) {
-    let mut session = Session::open(http);
-    let (room, number) = session.room_with_number();
-    let (said, app_said) = channel();
-    let (heard, app_heard) = channel();
-    let voice = Pulses::new(said, heard);
-    let lookahead = voice.lookahead();
-    let app = session.join(&room, voice);
-    app.wait_until_up();
-    std::thread::sleep(Duration::from_micros(1700 * call));
-    let phone = Dialler::call(sip, &number);
-    let (mut phone_said, mut phone_heard) = (Vec::new(), Vec::new());
-    let mut onset = Onset::default();
-    let frames = PERIOD * (PULSES + WARM_UP) as u64;
-    phone.talk(
-        frames,
+/// Says all pulses of a call; when each was said, and those of the other side heard.
+fn talk(packets: &Packets) -> (Vec<Instant>, Vec<Instant>) {
+    let (mut said, mut heard, mut onset) = (Vec::new(), Vec::new(), Onset::default());
+    packets.talk(
+        PERIOD * (PULSES + WARM_UP) as u64,
         |frame, now| {
             let pulse = frame % PERIOD == PERIOD / 2;
             if pulse {
-                phone_said.push(now);
+                said.push(now);
             }
             let mut codes = [0; SAMPLES];
             Law::Mu.encode(&tone(pulse), &mut codes);
@@ -73,13 +154,10 @@ fn one_call(http: &str, sip: &str, call: u64, to_app: &mut Vec<Duration>, to_pho
         |now, codes| {
             let mut pcm = [0; SAMPLES];
             Law::Mu.decode(codes, &mut pcm);
-            phone_heard.extend(onset.find(now, &pcm));
+            heard.extend(onset.find(now, &pcm));
         },
     );
-    drop(app);
-    let drain = |r: Receiver<Instant>| r.into_iter().collect::<Vec<_>>();
-    pair(&phone_said, &drain(app_heard), Duration::ZERO, to_app);
-    pair(&drain(app_said), &phone_heard, lookahead, to_phone);
+    (said, heard)
 }
 
 /// The pulse heard after each pulse said.
@@ -130,15 +208,18 @@ struct Pulses {
 }
 
 impl Pulses {
-    fn new(said: Sender<Instant>, heard: Sender<Instant>) -> Pulses {
-        Pulses {
+    /// With the times at which it has said and heard pulses.
+    fn new() -> (Pulses, Receiver<Instant>, Receiver<Instant>) {
+        let ((said, all_said), (heard, all_heard)) = (channel(), channel());
+        let pulses = Pulses {
             encoder: Encoder::new(8_000, EncoderSettings::default()).unwrap(),
             decoder: Decoder::new(8_000).unwrap(),
             onset: Onset::default(),
             frame: 0,
             said,
             heard,
-        }
+        };
+        (pulses, all_said, all_heard)
     }
 
     fn packet(encoder: &mut Encoder, pulse: bool) -> Arc<[u8]> {

@@ -1,18 +1,14 @@
-//! A phone whose packets can be timed one by one: SIP by hand, digits by INFO, PCMU.
+//! A phone that calls and whose packets can be timed one by one: SIP by hand, digits by INFO, PCMU.
 
-use super::app::FRAME;
+use super::packets::Packets;
 use std::net::{SocketAddr, UdpSocket};
-use std::time::{Duration, Instant};
-
-/// RTP header without extensions, bytes (RFC 3550 section 5.1).
-const HEADER: usize = 12;
+use std::time::Duration;
 
 /// A call that is answered and has keyed its digits.
 pub struct Dialler {
     sip: UdpSocket,
-    rtp: UdpSocket,
+    pub packets: Packets,
     server: SocketAddr,
-    server_rtp: SocketAddr,
     to: String,
     cseq: u32,
 }
@@ -20,28 +16,21 @@ pub struct Dialler {
 impl Dialler {
     pub fn call(server: &str, digits: &str) -> Dialler {
         let sip = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let rtp = UdpSocket::bind("127.0.0.1:0").unwrap();
         sip.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         let mut phone = Dialler {
-            server_rtp: rtp.local_addr().unwrap(),
             sip,
-            rtp,
+            packets: Packets::open(),
             server: server.parse().unwrap(),
             to: "To: <sip:07012345678@x>".to_owned(),
             cseq: 1,
         };
-        let port = phone.rtp.local_addr().unwrap().port();
-        let sdp = format!(
-            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n"
-        );
+        let sdp = phone.packets.sdp();
         phone.send("INVITE", "application/sdp", &sdp);
         let answer = phone.answer();
         let to = answer.lines().find(|l| l.starts_with("To:")).unwrap();
         phone.to = to.trim().to_owned();
         phone.send("ACK", "", "");
-        let media = answer.lines().find_map(|l| l.strip_prefix("m=audio ")).unwrap();
-        let port = media.split(' ').next().unwrap();
-        phone.server_rtp = format!("127.0.0.1:{port}").parse().unwrap();
+        phone.packets.go_to(&answer);
         for digit in digits.chars() {
             phone.cseq += 1;
             phone.send(
@@ -81,36 +70,6 @@ impl Dialler {
             }
             assert!(text.starts_with("SIP/2.0 200"), "{text}");
             return text;
-        }
-    }
-
-    /// Sends `frames` packets, each at its time, and hands out what comes meanwhile.
-    pub fn talk(
-        &self,
-        frames: u64,
-        mut say: impl FnMut(u64, Instant) -> [u8; 160],
-        mut hear: impl FnMut(Instant, &[u8]),
-    ) {
-        let mut next = Instant::now();
-        let mut buffer = [0; 2048];
-        for frame in 0..frames {
-            loop {
-                let wait = next.saturating_duration_since(Instant::now());
-                if wait.is_zero() {
-                    break;
-                }
-                self.rtp.set_read_timeout(Some(wait)).unwrap();
-                if let Ok(length) = self.rtp.recv(&mut buffer) {
-                    hear(Instant::now(), buffer.get(HEADER..length).unwrap_or_default());
-                }
-            }
-            let mut packet = vec![0x80, 0];
-            packet.extend((frame as u16).to_be_bytes());
-            packet.extend((frame as u32 * 160).to_be_bytes());
-            packet.extend(7u32.to_be_bytes());
-            packet.extend(say(frame, Instant::now()));
-            self.rtp.send_to(&packet, self.server_rtp).unwrap();
-            next += FRAME;
         }
     }
 }

@@ -11,11 +11,13 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod app;
+mod called;
 mod callers;
 mod delay;
 mod dialler;
 mod flood;
 mod floor;
+mod packets;
 mod peer;
 mod recording;
 mod signaling;
@@ -115,6 +117,7 @@ fn main() {
     }
     if wanted("delay") {
         delay::measure(HTTP, SIP);
+        delay::measure_called(&program);
     }
     let (sum, count) = (
         metric("omnigate_call_answer_seconds_sum"),
