@@ -13,7 +13,12 @@ fuzz_target!(|data: &[u8]| {
     let keys = Suite::IN_SDP.into_iter().filter_map(|suite| MasterKey::random(suite).ok()).collect();
     let fingerprint = Fingerprint::of(HashFunction::Sha256, b"ours");
     let ways = [KeyWay::Dtls { fingerprint, peer: None }, KeyWay::Sdes(keys)];
-    let terms = MediaTerms { codecs: Codec::ALL.into(), secrecy: Secrecy::Optional, ways: ways.into() };
+    let terms = MediaTerms {
+        codecs: Codec::ALL.into(),
+        secrecy: Secrecy::Optional,
+        ways: ways.into(),
+        ..MediaTerms::default()
+    };
     let mut negotiator = Negotiator::new(local, 1, terms);
     for (n, piece) in data.split(|b| *b == 0xff).enumerate() {
         if n % 2 == 0 {
