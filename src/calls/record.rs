@@ -18,6 +18,8 @@ pub struct CallRecord {
     pub caller: String,
     /// Called number, masked.
     pub called: String,
+    /// The number that the network has sent a call out to instead, masked.
+    pub sent_to: Option<String>,
     /// What is said of the calling number.
     #[serde(flatten)]
     pub provenance: Provenance,

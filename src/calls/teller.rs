@@ -87,6 +87,8 @@ pub enum CallEvent<'a> {
         /// Our Call-ID.
         sip_call_id: String,
     },
+    /// The network has sent it to this number, masked.
+    SentElsewhere(&'a str),
     /// Another telephone is called, which is to take this one's place; its number, masked.
     Transfer(&'a str),
     /// It has, or not, because of this.
@@ -158,6 +160,11 @@ impl CallTeller {
                 gateway,
                 sip_call_id,
             } => self.tried(trunk, gateway, sip_call_id),
+            CallEvent::SentElsewhere(to) => {
+                info!(%to, "the call is sent elsewhere");
+                self.calls
+                    .update(self.id, |record| record.sent_to = Some(to.to_owned()));
+            }
             CallEvent::Transfer(to) => info!(%to, "a transfer begins"),
             CallEvent::Transferred(failed) => self.transferred(failed),
             CallEvent::Cause(cause) => self.calls.update(self.id, |r| r.q850 = Some(cause)),
@@ -216,6 +223,7 @@ impl CallTeller {
             trunk: self.trunk.clone(),
             caller: about.caller,
             called: about.called,
+            sent_to: None,
             provenance: Provenance::default(),
             source: None,
             gateway: None,

@@ -25,7 +25,7 @@ section! {
         /// The number that its calls to telephones show; one of a trunk's `callers`.
         caller: Option<String> = None;
         /// Whoever is called is not shown it (Privacy: id, RFC 3325 section 9.3); the network is.
-        anonymous: bool = false;
+        withhold_number: bool = false;
         /// Numbers that it may call; empty: those of the trunk's own country.
         destinations: Vec<String> = Vec::new();
         /// Calls to telephones at once.

@@ -68,12 +68,20 @@ impl Word for TlsVersion {
     }
 }
 
-fn version(written: Value) -> Result<Option<TlsVersion>, String> {
-    word(written).map(Some)
+/// Most write it without quotes.
+fn version(written: Value) -> Result<TlsVersion, String> {
+    word(match written {
+        Value::Number(number) => number.to_string().into(),
+        other => other,
+    })
 }
 
-values! { word; TlsVersion }
-values! { version; Option<TlsVersion> }
+fn some_version(written: Value) -> Result<Option<TlsVersion>, String> {
+    version(written).map(Some)
+}
+
+values! { version; TlsVersion }
+values! { some_version; Option<TlsVersion> }
 
 impl Check for Tls {
     fn check(&self, path: &str, faults: &mut Faults) {
@@ -109,4 +117,23 @@ fn check_pair(path: &str, certificate: Option<&PathBuf>, key: Option<&PathBuf>, 
         _ => return,
     };
     faults.add(&join(path, missing), format!("is missing: {path}.{why}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TlsVersion;
+    use crate::config::load_text;
+
+    #[test]
+    fn a_version_may_be_written_as_a_number() {
+        let minimum = |written: &str| load_text(&format!("sip.tls.minimum = {written}\n"), []);
+        for written in ["1.3", "\"1.3\""] {
+            assert_eq!(minimum(written).unwrap().sip.tls.minimum, TlsVersion::V1_3);
+        }
+        let faults = minimum("1.1").unwrap_err().to_string();
+        assert!(
+            faults.contains("sip.tls.minimum: `1.1` is neither 1.2 nor 1.3"),
+            "{faults}"
+        );
+    }
 }

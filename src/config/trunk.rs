@@ -199,7 +199,7 @@ impl Check for Trunk {
         if !self.foreign_prefixes.iter().all(is_prefix) {
             faults.add(
                 &join(path, "foreign_prefixes"),
-                "an entry is not of 1 to 8 digits, as 001",
+                "an entry is not of 2 to 8 digits, as 001",
             );
         }
         check_codecs(&self.codecs, &join(path, "codecs"), faults);
@@ -275,10 +275,15 @@ fn check_outbound(trunk: &Trunk, path: &str, country: Country, faults: &mut Faul
     }
 }
 
-/// A number that is shown needs a proof, this one too.
+/// A number that is shown needs a proof, this one too; and who calls must stand somewhere.
 fn check_pilot(trunk: &Trunk, path: &str, country: Country, faults: &mut Faults) {
     let key = join(path, "pilot");
-    let Some(pilot) = &trunk.pilot else { return };
+    let Some(pilot) = &trunk.pilot else {
+        if trunk.pilot_in != Trunk::default().pilot_in {
+            faults.add(&key, "is missing: trunk.pilot_in says where it stands");
+        }
+        return;
+    };
     let Some(pilot) = PhoneNumber::parse(pilot, country) else {
         return faults.add(&key, "is not a telephone number, as 070-1234-5678");
     };
@@ -294,6 +299,12 @@ fn check_pilot(trunk: &Trunk, path: &str, country: Country, faults: &mut Faults)
         faults.add(
             &join(path, "pilot_in"),
             "is empty: say where the pilot number stands, as [\"asserted\"] or [\"from\"]",
+        );
+    }
+    if trunk.pilot_in.contains(&CallerField::From) && trunk.identity.is_empty() {
+        faults.add(
+            &join(path, "identity"),
+            "is missing: trunk.pilot stands in From, and who calls would stand nowhere; as [\"asserted\"]",
         );
     }
 }
@@ -414,6 +425,13 @@ pub(super) fn warn(trunks: &[Trunk], warnings: &mut Faults) {
             warnings.add(
                 &format!("trunk[{i}].srtp_keys"),
                 "does nothing: trunk.srtp is off; set it to optional or required",
+            );
+        }
+        let by_sdes = trunk.srtp.0 != Secrecy::Off && trunk.srtp_keys.contains(&SrtpKeys::Sdes);
+        if !by_sdes && trunk.srtp_suites != Trunk::default().srtp_suites {
+            warnings.add(
+                &format!("trunk[{i}].srtp_suites"),
+                "does nothing: no keys are said in SDP; see trunk.srtp and trunk.srtp_keys",
             );
         }
         for first in trunks.iter().take(i) {

@@ -135,6 +135,7 @@ impl Dial {
             (DialEvent::Answered, State::Trying | State::Ringing) => self.answered(now),
             (DialEvent::SentElsewhere, State::Trying | State::Ringing) => {
                 (self.state, self.deadline) = (State::Trying, None);
+                self.last = CallEnd::Unreachable;
                 self.out.push_back(DialEffect::Try);
             }
             (DialEvent::SentElsewhere, State::Leaving(end)) => self.end(end),

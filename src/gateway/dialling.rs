@@ -7,7 +7,8 @@ use super::redirects::Redirects;
 use super::ways::Ways;
 use crate::calls::{CallEnd, CallEvent, CallTeller, Stage};
 use crate::media::Playback;
-use crate::trunks::Route;
+use crate::trunks::{Channel, Route};
+use omnigate_number::PhoneNumber;
 use omnigate_sip::CallEnd as SipEnd;
 use omnigate_sip::message::Status;
 use std::time::{Duration, Instant};
@@ -72,6 +73,9 @@ impl Dialling {
                 if let Some(end) = line.ours() {
                     self.leave(end);
                 } else if let Some(routes) = self.sent_elsewhere(line, sip.as_ref()) {
+                    if let Some(to) = self.called() {
+                        self.teller.tell(CallEvent::SentElsewhere(&to.to_string()));
+                    }
                     self.ways.follow(routes);
                     return self.feed(DialEvent::SentElsewhere);
                 }
@@ -100,6 +104,16 @@ impl Dialling {
             }
         }
         None
+    }
+
+    /// Who is called, as far as that may change.
+    pub(super) fn called(&self) -> Option<&PhoneNumber> {
+        self.redirects.as_ref().and_then(Redirects::called)
+    }
+
+    /// The channel that its trunk has given for it.
+    pub(super) fn take_channel(&mut self) -> Option<Channel> {
+        self.ways.take_channel()
     }
 
     /// The ways to where its trunk may send it.

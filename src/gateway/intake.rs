@@ -78,6 +78,9 @@ impl Gateway {
             }
         };
         let caller = trunk.caller(&invite.headers);
+        span.record("trunk", trunk.name.as_str());
+        span.record("caller", tracing::field::display(&caller));
+        span.record("called", tracing::field::display(&called));
         if !trunk.takes_caller(&caller) {
             let (teller, why) = (
                 self.teller(id, &trunk.name),
@@ -93,9 +96,6 @@ impl Gateway {
                 .call
                 .refuse(Status::ANONYMITY_DISALLOWED, warning(399, why));
         }
-        span.record("trunk", trunk.name.as_str());
-        span.record("caller", tracing::field::display(&caller));
-        span.record("called", tracing::field::display(&called));
         let teller = self.teller(id, &trunk.name);
         span.in_scope(|| {
             teller.tell(CallEvent::Started(CallAbout {

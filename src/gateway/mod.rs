@@ -11,6 +11,7 @@
 //! | `dialler` | takes the calls that apps want to telephones, looks whether they may be made, and gives each its task |
 //! | `dial` | what becomes of a call to a telephone: a pure state machine |
 //! | `dialling`, `ways` | carries out what `dial` decides; gateways, one after the other |
+//! | `redirects` | where the network sends a call to a telephone instead |
 //! | `outgoing` | the task of a call to a telephone |
 //! | `phone`, `phoning` | what the test caller does, as a pure state machine; carries that out |
 //! | `reach`, `pings` | which gateways take no calls at the moment; asks them whether they are there |

@@ -176,7 +176,7 @@ impl Callee {
     /// Tells the app that the telephone has answered.
     async fn connect(&mut self) {
         self.answered = Some(now());
-        self.side.answered();
+        self.side.answered(&mut self.dialling);
         self.teller.tell(CallEvent::Answered(now() - self.began));
         if let Err(error) = self.gateway.rooms.answered(self.call).await {
             warn!(%error, "the rooms were not told that the telephone has answered");

@@ -293,6 +293,7 @@ impl<'a> Keeper<'a> {
             }
             Event::Lost => {
                 self.bound = false;
+                self.registrar.forget_granted();
                 warn!("no longer registered: calls do not come in by the registrar");
                 metrics.registration(trunk, "lost");
                 let why = "the time granted is over".to_owned();
@@ -301,6 +302,7 @@ impl<'a> Keeper<'a> {
             }
             Event::Failed(why) => {
                 self.bound = false;
+                self.registrar.forget_granted();
                 error!(%why, "not registered: calls do not come in by the registrar; see trunk.register");
                 metrics.registration(trunk, "failed");
                 self.registrar
@@ -312,6 +314,7 @@ impl<'a> Keeper<'a> {
     }
 
     fn left(&self, confirmed: bool) {
+        self.registrar.forget_granted();
         self.gateway.metrics.registered(&self.registrar.trunk, false);
         self.registrar
             .set_state(RegistrationState::now("unregistered", None));

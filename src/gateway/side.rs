@@ -13,7 +13,7 @@ use super::transfer::{Target, referred_to};
 use super::ways::Ways;
 use crate::calls::{CallEnd, CallEvent, CallTeller};
 use crate::clock::unix_now;
-use crate::trunks::{Route, ServiceCall};
+use crate::trunks::{Before, Channel, Route, ServiceCall};
 use omnigate_number::PhoneNumber;
 use omnigate_omnitalk::CallNumber;
 use omnigate_room::CallId;
@@ -35,6 +35,8 @@ pub(super) struct Side {
     pub(super) service: Option<String>,
     /// Place and minutes of the telephone that was called.
     place: Option<ServiceCall>,
+    /// The channel that it has of its trunk.
+    channel: Option<Channel>,
     /// Few calls are ever transferred: room is made for those that are.
     next: Option<Box<Next>>,
     /// When the telephone that has taken another's place has talked for as long as it may.
@@ -45,7 +47,6 @@ pub(super) struct Side {
 
 /// The line that is to take its place.
 struct Next {
-    called: PhoneNumber,
     line: Line,
     dialling: Dialling,
     place: ServiceCall,
@@ -87,6 +88,7 @@ impl Side {
             teller,
             service: None,
             place: None,
+            channel: None,
             next: None,
             until: None,
             alone: false,
@@ -108,10 +110,19 @@ impl Side {
         }
     }
 
-    /// The telephone that was called has answered: its minutes count.
-    pub(super) fn answered(&mut self) {
+    /// The telephone that this dialling has called has answered: its minutes count.
+    pub(super) fn answered(&mut self, dialling: &mut Dialling) {
+        self.takes(dialling);
         if let Some(place) = &mut self.place {
             place.answered(now(), unix_now());
+        }
+    }
+
+    /// The line is that of this dialling.
+    fn takes(&mut self, dialling: &mut Dialling) {
+        self.channel = dialling.take_channel();
+        if let Some(called) = dialling.called() {
+            self.called = called.clone();
         }
     }
 
@@ -202,10 +213,12 @@ impl Side {
 
     async fn dial(&mut self, mut routes: Vec<Route>, place: ServiceCall) -> Result<(), TransferRefusal> {
         for route in &mut routes {
-            route.before = Some(self.called.clone());
+            route.before = vec![Before {
+                number: self.called.clone(),
+                by: None,
+            }];
         }
         let first = routes.first().ok_or(TransferRefusal::Unavailable)?;
-        let called = first.called.clone();
         let (gateway, teller) = (&self.gateway, self.teller.clone());
         let family = Ways::family(first, &gateway.sip);
         let line =
@@ -215,10 +228,10 @@ impl Side {
             })?;
         teller.tell(CallEvent::Transfer(&first.called.to_string()));
         let redirects = self.service.clone();
-        let redirects = redirects.map(|service| Redirects::new(gateway.clone(), service, called.clone()));
+        let redirects =
+            redirects.map(|service| Redirects::new(gateway.clone(), service, first.called.clone()));
         let dialling = Dialling::new(Ways::new(gateway, family, routes), redirects, teller);
         self.next = Some(Box::new(Next {
-            called,
             line,
             dialling,
             place,
@@ -294,7 +307,7 @@ impl Side {
         if let Some(place) = self.place.replace(next.place) {
             place.end(now());
         }
-        self.called = next.called;
+        self.takes(&mut next.dialling);
         let old = std::mem::replace(&mut self.line, next.line);
         self.alone = false;
         // Dropped as it is, it hangs up; its last figures come by themselves.

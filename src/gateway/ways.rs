@@ -125,6 +125,11 @@ impl Ways {
         None
     }
 
+    /// The channel of the trunk that is called by, for whoever keeps it as long as the call lasts.
+    pub(super) fn take_channel(&mut self) -> Option<Channel> {
+        self.channel.take()
+    }
+
     /// Goes on by these, to another number: whoever has been asked for the last one may be asked again.
     pub(super) fn follow(&mut self, routes: Vec<Route>) {
         (self.all, self.routes) = (routes.clone(), routes.into());

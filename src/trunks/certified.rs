@@ -63,8 +63,8 @@ impl Trunk {
             trunk: self.clone(),
             called,
             caller,
-            anonymous: false,
-            before: None,
+            withheld: false,
+            before: Vec::new(),
         })
     }
 }

@@ -63,9 +63,18 @@ impl Trunk {
 
     /// The calling number, from where the trunk says that it stands.
     pub fn caller(&self, headers: &Headers) -> Caller {
+        caller_of(headers, self.caller_order())
+    }
+
+    /// The address in which it stands.
+    pub(super) fn caller_address<'a>(&self, headers: &'a Headers) -> Option<NameAddr<'a>> {
+        found_of(headers, self.caller_order()).map(|(_, address)| address)
+    }
+
+    fn caller_order(&self) -> &[CallerField] {
         match self.caller_from.as_slice() {
-            [] => caller(headers),
-            order => caller_of(headers, order),
+            [] => &USUAL,
+            order => order,
         }
     }
 }
@@ -107,16 +116,21 @@ pub fn user(request: &Request) -> Option<String> {
     user_part(request.uri.parts())
 }
 
+/// Where the calling number stands by default.
+const USUAL: [CallerField; 3] = [CallerField::Asserted, CallerField::RemoteParty, CallerField::From];
+
 /// The calling number: P-Asserted-Identity (RFC 3325), Remote-Party-ID, From, in that order. Withheld by
 /// `Privacy: id` (RFC 3323), `privacy=full` or an anonymous From.
 pub fn caller(headers: &Headers) -> Caller {
-    caller_of(
-        headers,
-        &[CallerField::Asserted, CallerField::RemoteParty, CallerField::From],
-    )
+    caller_of(headers, &USUAL)
 }
 
 fn caller_of(headers: &Headers, order: &[CallerField]) -> Caller {
+    found_of(headers, order).map_or(Caller::Anonymous, |(caller, _)| caller)
+}
+
+/// The caller, and the address in which it stands.
+fn found_of<'a>(headers: &'a Headers, order: &[CallerField]) -> Option<(Caller, NameAddr<'a>)> {
     let private = headers
         .all(Name::Privacy)
         .flat_map(|v| v.split([';', ',']))
@@ -127,19 +141,19 @@ fn caller_of(headers: &Headers, order: &[CallerField]) -> Caller {
             )
         });
     if private {
-        return Caller::Anonymous;
+        return None;
     }
-    let of = |name| headers.list(name).filter_map(NameAddr::parse).find_map(known);
-    let found = order.iter().find_map(|field| match field {
+    let with = |address: NameAddr<'a>| Some((known(address)?, address));
+    let of = |name| headers.list(name).filter_map(NameAddr::parse).find_map(with);
+    order.iter().find_map(|field| match field {
         CallerField::Asserted => of(Name::PAssertedIdentity),
         CallerField::Preferred => of(Name::PPreferredIdentity),
-        CallerField::From => headers.address(Name::From).and_then(known),
+        CallerField::From => headers.address(Name::From).and_then(with),
         CallerField::RemoteParty => match headers.address(Name::RemotePartyId)? {
-            remote if withheld(remote.params) => Some(Caller::Anonymous),
-            remote => known(remote),
+            remote if withheld(remote.params) => Some((Caller::Anonymous, remote)),
+            remote => with(remote),
         },
-    });
-    found.unwrap_or(Caller::Anonymous)
+    })
 }
 
 fn withheld(params: Params<'_>) -> bool {

@@ -37,6 +37,7 @@ pub use inbound::NoTrunk;
 pub use outbound::Route;
 pub use registrar::{Registrar, RegistrationState};
 pub use rules::{Gateway, OutboundLimits};
+pub use shown::Before;
 pub use terms::Terms;
 pub use usage::{Channel, ServiceCall, Usage};
 

@@ -1,7 +1,7 @@
 //! Which trunks a call goes out by, what it shows, and whether it may be made.
 
 use super::rules::{GLOBAL_DIGITS, Gateway, OutboundLimits, ServiceRules};
-use super::shown::{Identity, SHORT_DIGITS};
+use super::shown::{Before, Identity, SHORT_DIGITS};
 use super::{Trunk, Trunks};
 use crate::config::KeyPath;
 use chrono::NaiveDate;
@@ -21,9 +21,9 @@ pub struct Route {
     /// What it shows.
     pub caller: PhoneNumber,
     /// It shows that to the network alone, and not to whom it calls.
-    pub anonymous: bool,
-    /// Who was called before, in whose place this one is called.
-    pub before: Option<PhoneNumber>,
+    pub withheld: bool,
+    /// Who was called before, in whose place this one is called, the first one first.
+    pub before: Vec<Before>,
 }
 
 impl Trunks {
@@ -89,6 +89,9 @@ impl Trunk {
             fit
         };
         let caller = rules.caller(&self.out, self.country, today)?;
+        if let Some(pilot) = &self.out.shown.pilot {
+            self.out.shows(pilot.clone(), today)?;
+        }
         let trunk = self.clone();
         Ok((
             fit,
@@ -96,8 +99,8 @@ impl Trunk {
                 trunk,
                 called,
                 caller,
-                anonymous: rules.anonymous,
-                before: None,
+                withheld: rules.withholds,
+                before: Vec::new(),
             },
         ))
     }
@@ -136,6 +139,11 @@ impl Trunk {
 }
 
 impl Route {
+    /// Whether it calls for help.
+    pub fn is_emergency(&self) -> bool {
+        self.trunk.country.is_emergency(&self.called)
+    }
+
     /// The INVITE of this call to a gateway, by this way; `own` is our address there.
     pub fn invitation(
         &self,
@@ -154,16 +162,17 @@ impl Route {
             None => own.to_string(),
         };
         let address = |number: &str| format!("<{scheme}:{number}@{ours}{phone}>");
-        let Identity { from, mut headers } = shown.identity(&self.caller, self.anonymous, address);
+        let Identity { from, mut headers } = shown.identity(&self.caller, self.withheld, address);
         let to = format!("<{scheme}:{called}@{theirs}{phone}>");
-        if let Some(before) = &self.before {
-            shown.diverted(before, &to, address, &mut headers);
+        // Whom somebody has called who withholds its number may tell who it is.
+        if !self.withheld {
+            shown.diverted(&self.before, &to, address, &mut headers);
         }
         if self.trunk.terms.says_early_media() {
             headers.push(Name::PEarlyMedia, "supported");
         }
         let registrar = self.trunk.registrar.as_ref();
-        let routes = registrar.map(|registrar| registrar.repeat(&mut headers));
+        let routes = registrar.map(|registrar| registrar.repeat(hop.remote.ip(), &mut headers));
         Ok(Invitation {
             uri: format!("{scheme}:{called}@{theirs}{phone}{transport}").parse()?,
             from,
@@ -193,6 +202,7 @@ mod tests {
         callers = [{ number = "070-1234-5678", proof = "contract 7" }]
         number_format = "plus"
         identity = "asserted"
+        forward = "diversion"
         [[trunk]]
         name = "all"
         gateways = ["sip:gw.example.com;transport=tcp"]
@@ -276,6 +286,15 @@ mod tests {
         assert_eq!(refused("mute", "02-123-4567"), none("service.caller"));
         assert_eq!(refused("old", "031-123-4567"), none("trunk.callers.until"));
         assert_eq!(refused("nobody", "02-123-4567"), DialRefusal::NoTrunk);
+        // The pilot number is shown as well, and needs its proof as long.
+        let toml = TOML.replace(
+            "domain = \"carrier.example\"",
+            "domain = \"carrier.example\"\npilot = \"07000000000\"",
+        );
+        let trunks = Trunks::new(&load_text(&toml, []).unwrap());
+        let names = trunks.routes("shop", "031-123-4567", today()).unwrap();
+        let names: Vec<&str> = names.iter().map(|route| route.trunk.name.as_str()).collect();
+        assert_eq!(names, ["first"]);
     }
 
     #[test]
@@ -321,6 +340,18 @@ mod tests {
             let gateway = &route.trunk.gateways()[0];
             route.invitation(gateway, hop.clone(), &own, Vec::new()).unwrap()
         };
+        // Whom somebody has called who withholds its number is told nobody's.
+        let mut route = routes("shop", "02-123-4567").unwrap().remove(0);
+        route.before = vec![Before {
+            number: route.caller.clone(),
+            by: None,
+        }];
+        for withheld in [false, true] {
+            route.withheld = withheld;
+            let gateway = &route.trunk.gateways()[0];
+            let invitation = route.invitation(gateway, hop.clone(), &own, Vec::new()).unwrap();
+            assert_eq!(invitation.headers.get(Name::Diversion).is_none(), withheld);
+        }
         let cheap = invitation("cheap");
         assert_eq!(cheap.uri.to_string(), "sip:+8221234567@192.0.2.10");
         assert_eq!(cheap.from, "<sip:+827012345678@192.0.2.1:5060>");

@@ -4,7 +4,7 @@ use super::Trunk;
 use super::identity::Caller;
 use crate::calls::Provenance;
 use omnigate_number::PhoneNumber;
-use omnigate_sip::message::{Headers, Name, NameAddr, Params, UriParts};
+use omnigate_sip::message::{Headers, NameAddr, Params, UriParts};
 
 /// Longest word of a network that is kept, characters.
 const WORD: usize = 64;
@@ -12,20 +12,23 @@ const WORD: usize = 64;
 impl Trunk {
     /// What an INVITE with these header fields, of this caller, says of its number.
     pub fn provenance(&self, headers: &Headers, caller: &Caller) -> Provenance {
-        let all = headers.list(Name::PAssertedIdentity).filter_map(NameAddr::parse);
-        let mut all = all.chain(headers.address(Name::From));
         Provenance {
-            verstat: all.find_map(verstat),
-            foreign: Some(matches!(caller, Caller::Known(number) if self.is_foreign(number))),
+            verstat: self.caller_address(headers).and_then(verstat),
+            foreign: match caller {
+                Caller::Known(number) => self.is_foreign(number),
+                Caller::Anonymous => None,
+            },
         }
     }
 
-    fn is_foreign(&self, number: &str) -> bool {
-        let mut prefixes = self.foreign_prefixes.iter();
-        let global = prefixes.find_map(|prefix| number.strip_prefix(prefix.as_str()));
-        let global = global.map(|rest| format!("+{rest}"));
-        let number = PhoneNumber::parse(global.as_deref().unwrap_or(number), self.country);
-        number.is_some_and(|number| !self.country.has(&number))
+    /// None: it is no number.
+    fn is_foreign(&self, number: &str) -> Option<bool> {
+        let prefixes = self.foreign_prefixes.iter();
+        // The longest one that fits: 00700 before 00.
+        let rest = prefixes.filter_map(|prefix| number.strip_prefix(prefix.as_str()));
+        let global = rest.min_by_key(|rest| rest.len()).map(|rest| format!("+{rest}"));
+        let number = PhoneNumber::parse(global.as_deref().unwrap_or(number), self.country)?;
+        Some(!self.country.has(&number))
     }
 }
 
@@ -54,6 +57,7 @@ mod tests {
     use super::*;
     use crate::config::load_text;
     use crate::trunks::Trunks;
+    use omnigate_sip::message::Name;
 
     fn provenance(settings: &str, fields: &[(Name, &str)]) -> Provenance {
         let toml = format!("[[trunk]]\nname = \"t\"\n{settings}\n");
@@ -79,15 +83,16 @@ mod tests {
                 assert_eq!(said.as_deref(), Some("TN-Validation-Passed"), "{address}");
             }
         }
-        let asserted = "<sip:1@c;verstat=TN-Validation-Failed>";
+        // It is said of the number that is taken for the caller's, and of no other.
         let both = [
             (Name::From, "<sip:1@c;verstat=No-TN-Validation>"),
-            (Name::PAssertedIdentity, asserted),
+            (Name::PAssertedIdentity, "<sip:2@c;verstat=TN-Validation-Failed>"),
         ];
-        assert_eq!(
-            provenance("", &both).verstat.as_deref(),
-            Some("TN-Validation-Failed")
-        );
+        let of = |settings: &str| provenance(settings, &both).verstat;
+        assert_eq!(of("").as_deref(), Some("TN-Validation-Failed"));
+        assert_eq!(of("caller_from = \"from\"").as_deref(), Some("No-TN-Validation"));
+        let silent = [both[0], (Name::PAssertedIdentity, "<sip:2@c>")];
+        assert_eq!(provenance("", &silent).verstat, None);
         for none in ["<sip:1@c>", "<sip:1@c;verstat>", "<sip:1@c;verstat=%0d%0a>"] {
             assert_eq!(provenance("", &[(Name::From, none)]).verstat, None, "{none}");
         }
@@ -97,24 +102,21 @@ mod tests {
     fn a_number_from_abroad_is_told_by_its_prefix_or_its_country_code() {
         let foreign = |settings: &str, number: &str| {
             let from = format!("<sip:{number}@c>");
-            provenance(settings, &[(Name::From, &from)]).foreign == Some(true)
+            provenance(settings, &[(Name::From, &from)]).foreign
         };
         for number in ["+12125550100", "00112125550100", "0070012125550100"] {
-            assert!(foreign("", number), "{number}");
+            assert_eq!(foreign("", number), Some(true), "{number}");
         }
-        for number in [
-            "01011112222",
-            "+821011112222",
-            "001821011112222",
-            "1588",
-            "anonymous",
-        ] {
-            assert!(!foreign("", number), "{number}");
+        for number in ["01011112222", "+821011112222", "001821011112222", "1588"] {
+            assert_eq!(foreign("", number), Some(false), "{number}");
         }
-        // What the trunk says stands before what is dialled.
-        let prefix = "foreign_prefixes = [\"099\"]";
-        assert!(foreign(prefix, "09912125550100"));
-        assert!(!foreign(prefix, "099821011112222"));
-        assert!(!foreign("", "09912125550100"));
+        for none in ["anonymous", "alice"] {
+            assert_eq!(foreign("", none), None, "{none}");
+        }
+        // What the trunk says stands before what is dialled, the longest first.
+        let prefixes = "foreign_prefixes = [\"09\", \"09900\"]";
+        assert_eq!(foreign(prefixes, "0912125550100"), Some(true));
+        assert_eq!(foreign(prefixes, "09900821011112222"), Some(false));
+        assert_eq!(foreign("", "09912125550100"), Some(false));
     }
 }

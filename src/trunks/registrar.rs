@@ -171,8 +171,17 @@ impl Registrar {
         };
     }
 
-    /// Repeats in an INVITE what it has said about the security of media; by which route that is to go (RFC 3608 section 6.1).
-    pub(super) fn repeat(&self, invite: &mut Headers) -> Vec<String> {
+    /// It has not got us any more: what it has granted is over.
+    pub fn forget_granted(&self) {
+        *lock(&self.said) = Said::default();
+    }
+
+    /// Repeats what it has said about the security of media in an INVITE to it, and says by which route that is to go (RFC 3608
+    /// section 6.1). To a gateway elsewhere that means nothing.
+    pub(super) fn repeat(&self, gateway: IpAddr, invite: &mut Headers) -> Vec<String> {
+        if !lock(&self.hosts).contains(&gateway.to_canonical()) {
+            return Vec::new();
+        }
         let said = lock(&self.said);
         verify(&said.media_security, invite);
         said.service_route.clone()

@@ -86,7 +86,8 @@ impl CallerNumber {
 #[derive(Debug, Clone)]
 pub(super) struct ServiceRules {
     pub(super) caller: Option<String>,
-    pub(super) anonymous: bool,
+    /// Whoever it calls does not see that number.
+    pub(super) withholds: bool,
     pub(super) destinations: Vec<String>,
     pub(super) calls: u32,
     pub(super) a_day: Duration,
@@ -229,7 +230,7 @@ impl ServiceRules {
     pub(super) fn all(settings: &config::Settings) -> HashMap<String, ServiceRules> {
         let rules = |service: &config::Service| ServiceRules {
             caller: service.caller.clone(),
-            anonymous: service.anonymous,
+            withholds: service.withhold_number,
             destinations: service.destinations.clone(),
             calls: service.calls,
             a_day: Duration::from_secs(service.minutes_a_day * 60),

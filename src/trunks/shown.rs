@@ -18,7 +18,7 @@ pub(super) struct Shown {
     /// Fields that say who calls, beside From.
     identity: Vec<IdentityField>,
     /// The trunk's own number, and the fields that say it in the place of who calls.
-    pilot: Option<PhoneNumber>,
+    pub(super) pilot: Option<PhoneNumber>,
     pilot_in: Vec<CallerField>,
     user_phone: bool,
     forward: ForwardRule,
@@ -57,13 +57,18 @@ impl Shown {
         let caller = written(caller);
         let instead = |field: CallerField| pilot.as_ref().filter(|_| self.pilot_in.contains(&field));
         let mut headers = Headers::default();
-        // Who is not to be shown is named to the network alone, in a field that it takes out (RFC 3325 section 9.3).
-        let elsewhere = |field: &CallerField| *field != CallerField::From;
-        let named = !self.identity.is_empty() || pilot.is_some() && self.pilot_in.iter().any(elsewhere);
+        // Who is not to be shown is named to the network alone, in a field that it takes out (RFC 3325 section 9.3): where the
+        // trunk names none, in the first that is free.
+        let free = |(_, place, _): &&(IdentityField, CallerField, Name)| instead(*place).is_none();
+        let named = FIELDS
+            .iter()
+            .filter(free)
+            .any(|(field, ..)| self.identity.contains(field));
+        let unnamed = FIELDS.iter().find(free).filter(|_| anonymous && !named);
         for (field, place, name) in FIELDS {
-            let asserted = anonymous && !named && field == IdentityField::Asserted;
             let value = instead(place);
-            if value.is_none() && !asserted && !self.identity.contains(&field) {
+            let wanted = self.identity.contains(&field) || unnamed.is_some_and(|(free, ..)| *free == field);
+            if value.is_none() && !wanted {
                 continue;
             }
             let value = value.unwrap_or(&caller);
@@ -85,29 +90,42 @@ impl Shown {
         Identity { from, headers }
     }
 
-    /// Says who was called before, in whose place a call to the address `to` is made.
+    /// Says who was called before, the first one first, in whose place a call to the address `to` is made.
     pub(super) fn diverted(
         &self,
-        before: &PhoneNumber,
+        before: &[Before],
         to: &str,
         address: impl Fn(&str) -> String,
         headers: &mut Headers,
     ) {
-        let before = address(&self.caller_written(before));
+        let Some(last) = before.last() else { return };
+        let written = |one: &Before| address(&self.caller_written(&one.number));
         match self.forward {
             ForwardRule::None => {}
+            // RFC 5806: the last one that was called, and how many there were.
             ForwardRule::Diversion => {
+                let (last, count) = (written(last), before.len());
                 headers.push(
                     Name::Diversion,
-                    format_args!("{before};reason=deflection;counter=1"),
+                    format_args!("{last};reason=deflection;counter={count}"),
                 );
             }
-            // The second entry stands for the first (RFC 7044 section 10.2).
+            // RFC 7044 section 10: each stands below the one before it and is in its place (`mp`); why it was sent on stands in
+            // its URI.
             ForwardRule::HistoryInfo => {
-                headers.push(
-                    Name::HistoryInfo,
-                    format_args!("{before};index=1, {to};index=1.1;mp=1"),
-                );
+                let (mut index, mut parent) = ("1".to_owned(), String::new());
+                let mut all = Vec::new();
+                for one in before {
+                    let mut entry = written(one);
+                    if let (Some(status), Some(end)) = (one.by, entry.rfind('>')) {
+                        entry.insert_str(end, &format!("?Reason=SIP%3Bcause%3D{status}"));
+                    }
+                    all.push(format!("{entry};index={index}{parent}"));
+                    parent = format!(";mp={index}");
+                    index.push_str(".1");
+                }
+                all.push(format!("{to};index={index}{parent}"));
+                headers.push(Name::HistoryInfo, all.join(", "));
             }
         }
     }
@@ -135,6 +153,15 @@ impl Shown {
             },
         }
     }
+}
+
+/// Somebody who was called before, in whose place another one is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Before {
+    /// The number.
+    pub number: PhoneNumber,
+    /// The status by which the call was sent elsewhere; none: it was transferred.
+    pub by: Option<u16>,
 }
 
 /// Who calls, as it stands in an INVITE.
@@ -183,7 +210,7 @@ mod tests {
     fn shown(trunk: &str, service: &str) -> Vec<String> {
         let route = route(trunk, service);
         let shown = &route.trunk.out.shown;
-        let identity = shown.identity(&route.caller, route.anonymous, |number| {
+        let identity = shown.identity(&route.caller, route.withheld, |number| {
             format!("<sip:{number}@h>")
         });
         let headers = identity.headers.iter();
@@ -213,38 +240,62 @@ mod tests {
 
     #[test]
     fn an_anonymous_call_names_its_number_to_the_network_alone() {
+        let withheld = "withhold_number = true";
         let from = "From: \"Anonymous\" <sip:anonymous@anonymous.invalid>";
         let asserted = "P-Asserted-Identity: <sip:07012345678@h>";
-        assert_eq!(shown("", "anonymous = true"), [from, asserted, "Privacy: id"]);
-        let remote = shown("identity = \"remote-party\"", "anonymous = true");
+        assert_eq!(shown("", withheld), [from, asserted, "Privacy: id"]);
+        let remote = shown("identity = \"remote-party\"", withheld);
         let field = "Remote-Party-ID: <sip:07012345678@h>;privacy=full";
         assert_eq!(remote, [from, field, "Privacy: id"]);
-        let pilot = shown("pilot = \"02-000-0000\"\npilot_in = \"from\"", "anonymous = true");
-        assert_eq!(pilot, [from, asserted, "Privacy: id"]);
+        let pilot = "pilot = \"02-000-0000\"\nidentity = \"preferred\"\npilot_in = \"from\"";
+        let preferred = "P-Preferred-Identity: <sip:07012345678@h>";
+        assert_eq!(shown(pilot, withheld), [from, preferred, "Privacy: id"]);
+        // The pilot number has taken the first field.
+        let asserted = "P-Asserted-Identity: <sip:020000000@h>";
+        let both = shown("pilot = \"02-000-0000\"", withheld);
+        assert_eq!(both, [from, asserted, preferred, "Privacy: id"]);
     }
 
     #[test]
     fn a_call_in_the_place_of_another_one_says_so_as_the_trunk_wants() {
-        let to = "<sip:021234567@h>";
-        for (forward, said) in [
-            ("", None),
-            (
-                "forward = \"diversion\"",
-                Some("Diversion: <sip:07000001111@h>;reason=deflection;counter=1"),
-            ),
-            (
-                "forward = \"history-info\"",
-                Some("History-Info: <sip:07000001111@h>;index=1, <sip:021234567@h>;index=1.1;mp=1"),
-            ),
-        ] {
-            let route = route(forward, "");
-            let before = PhoneNumber::parse("070-0000-1111", route.trunk.country).unwrap();
-            let mut headers = Headers::default();
+        let said = |forward: &str, before: &[(&str, Option<u16>)]| {
+            let route = route(&format!("forward = \"{forward}\""), "");
+            let before = before.iter().map(|(number, by)| Before {
+                number: PhoneNumber::parse(number, route.trunk.country).unwrap(),
+                by: *by,
+            });
+            let (before, mut headers) = (before.collect::<Vec<_>>(), Headers::default());
             let address = |number: &str| format!("<sip:{number}@h>");
-            route.trunk.out.shown.diverted(&before, to, address, &mut headers);
+            let shown = &route.trunk.out.shown;
+            shown.diverted(&before, "<sip:021234567@h>", address, &mut headers);
             let all = headers.iter().map(|(name, value)| format!("{name}: {value}"));
-            assert_eq!(all.last().as_deref(), said, "{forward}");
+            all.last()
+        };
+        let (one, two) = (
+            [("070-0000-1111", None)],
+            [("070-0000-1111", Some(302)), ("070-0000-2222", Some(301))],
+        );
+        for forward in ["none", "diversion", "history-info"] {
+            assert_eq!(said(forward, &[]), None, "{forward}");
         }
+        assert_eq!(said("none", &one), None);
+        assert_eq!(
+            said("diversion", &one).unwrap(),
+            "Diversion: <sip:07000001111@h>;reason=deflection;counter=1"
+        );
+        assert_eq!(
+            said("diversion", &two).unwrap(),
+            "Diversion: <sip:07000002222@h>;reason=deflection;counter=2"
+        );
+        assert_eq!(
+            said("history-info", &one).unwrap(),
+            "History-Info: <sip:07000001111@h>;index=1, <sip:021234567@h>;index=1.1;mp=1"
+        );
+        assert_eq!(
+            said("history-info", &two).unwrap(),
+            "History-Info: <sip:07000001111@h?Reason=SIP%3Bcause%3D302>;index=1, \
+             <sip:07000002222@h?Reason=SIP%3Bcause%3D301>;index=1.1;mp=1, <sip:021234567@h>;index=1.1.1;mp=1.1"
+        );
     }
 
     #[test]
@@ -258,5 +309,8 @@ mod tests {
         assert!(faults("pilot = \"alice\"").contains("trunk[0].pilot: is not a telephone number"));
         let listed = "callers = [{ number = \"02-000-0000\", proof = \"8\" }]\npilot = \"02-000-0000\"";
         assert!(faults(&format!("{listed}\npilot_in = []")).contains("trunk[0].pilot_in: is empty"));
+        let nowhere = faults(&format!("{listed}\npilot_in = \"from\""));
+        assert!(nowhere.contains("trunk[0].identity: is missing"), "{nowhere}");
+        assert!(faults("pilot_in = \"from\"").contains("trunk[0].pilot: is missing"));
     }
 }

@@ -284,8 +284,8 @@ mod tests {
         Route {
             called: number("02-123-4567"),
             caller: number(caller),
-            anonymous: false,
-            before: None,
+            withheld: false,
+            before: Vec::new(),
             trunk,
         }
     }

@@ -219,7 +219,7 @@ fn who_calls_is_said_as_the_carrier_wants_it_and_again_after_a_challenge() {
     let settings = exchange
         .of("domain = \"carrier.example\"\nuser = \"shop\"\npassword = \"hush hush\"\npilot = \"02-000-0000\"\npilot_in = \"asserted\"\nidentity = \"preferred\"")
         .replace("callers = [", "callers = [{ number = \"02-000-0000\", proof = \"a contract\" }, ")
-        .replace("key = \"demo\"", "key = \"demo\"\nanonymous = true");
+        .replace("key = \"demo\"", "key = \"demo\"\nwithhold_number = true");
     let service = Service::start(&settings);
     let (_app, there) = call(&service, &exchange);
     let fields = |there: &Ringing<'_>| {
@@ -259,10 +259,13 @@ fn who_calls_is_said_as_the_carrier_wants_it_and_again_after_a_challenge() {
 #[test]
 fn a_call_that_is_sent_elsewhere_follows_where_its_service_may_call() {
     let exchange = Exchange::new();
-    let service = Service::start(&exchange.of("redirects = true\nforward = \"history-info\""));
+    let service =
+        Service::start(&exchange.of("redirects = true\nemergency = true\nforward = \"history-info\""));
     let (mut app, there) = call(&service, &exchange);
     there.respond(180, "");
-    there.refuses(302, "Contact: <sip:0317654321@192.0.2.99>\r\n");
+    // The first one may not be called; the best one is tried first.
+    let contacts = "Contact: <sip:0317654321;npdi@192.0.2.99>;q=0.5, <sip:+12125550100@192.0.2.99>;q=0.9\r\n";
+    there.refuses(302, contacts);
     let next = exchange.rings();
     let invite = next.invite.lines().next().unwrap();
     let host = exchange.address().to_string();
@@ -272,7 +275,9 @@ fn a_call_that_is_sent_elsewhere_follows_where_its_service_may_call() {
     );
     let history = next.says_field("History-Info").unwrap();
     assert!(
-        history.starts_with("<sip:021234567@") && history.contains("<sip:0317654321@"),
+        history.starts_with("<sip:021234567@")
+            && history.contains("?Reason=SIP%3Bcause%3D302>;index=1,")
+            && history.contains("<sip:0317654321@"),
         "{history}"
     );
     next.respond(180, "");
@@ -280,8 +285,16 @@ fn a_call_that_is_sent_elsewhere_follows_where_its_service_may_call() {
     talks(&service);
     app.request("LEAVE", json!({}));
     next.is_hung_up();
-    // Abroad its service may not call, and back to where it was it does not go.
-    for contact in ["sip:+12125550100@192.0.2.99", "tel:+8221234567"] {
+    let sent_to = service.calls()[0]["sent_to"].clone();
+    assert!(sent_to.as_str().unwrap().starts_with("8231"), "{sent_to}");
+    let (code, body) = service.get("/api/v1/calls");
+    conforms("get", "/api/v1/calls", code, &body);
+    // Abroad its service may not call, back to where it was it does not go, and nobody is sent to the police.
+    for contact in [
+        "sip:+12125550100@192.0.2.99",
+        "tel:+8221234567",
+        "sip:112@192.0.2.99",
+    ] {
         let (mut app, there) = call(&service, &exchange);
         there.refuses(302, &format!("Contact: <{contact}>\r\n"));
         app.wait_for("WS_LEAVE_NOTI");

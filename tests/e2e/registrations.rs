@@ -245,7 +245,7 @@ fn calls_come_in_by_the_edge_that_it_registers_through() {
 fn a_registrar_that_wants_to_agree_on_the_security_of_media_is_registered_with_and_called() {
     let said = r#"
         if (!is_present_hf("Security-Client") || $hdr(Proxy-Require) != "mediasec") { sl_send_reply("403", "Forbidden"); exit; }
-        if (is_present_hf("Security-Verify") && ($(hdr(Security-Verify)[0]) != "msrp-tls;mediasec" || $(hdr(Security-Verify)[1]) != "sdes-srtp;mediasec")) {
+        if (is_present_hf("Authorization") && ($(hdr(Security-Verify)[0]) != "msrp-tls;mediasec" || $(hdr(Security-Verify)[1]) != "sdes-srtp;mediasec")) {
             sl_send_reply("494", "Security Agreement Required"); exit;
         }
         append_to_reply("Security-Server: msrp-tls;mediasec, sdes-srtp;mediasec\r\nService-Route: <sip:orig@$Ri:$Rp;lr>\r\n");

@@ -1,9 +1,11 @@
 //! Transfers: a telephone by REFER, and the API, put another telephone into the place of one, or this one elsewhere.
 
+use crate::app::App;
 use crate::browser::{Browser, Sdk, Tab};
 use crate::exchange::{Exchange, Ringing};
 use crate::harness::{Service, conforms, http_post};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const FIRST: &str = "02-123-4567";
 const SECOND: &str = "031-765-4321";
@@ -17,7 +19,7 @@ fn service(first: &Exchange, second: &Exchange, allowed: bool) -> Service {
         )
     };
     let first = trunk("first", first, "02*", &format!("transfer = {allowed}"));
-    let second = trunk("second", second, "031*", "forward = \"diversion\"");
+    let second = trunk("second", second, "031*", "forward = \"diversion\"\nchannels = 1");
     Service::start(&format!(
         "ivr.language = \"en\"\n{first}{second}[[service]]\nid = \"demo\"\nkey = \"demo\"\ncaller = \"070-1234-5678\"\n"
     ))
@@ -67,9 +69,22 @@ fn a_telephone_puts_another_one_into_its_place_and_hears_how_that_goes() {
         (&call["state"], &call["trunk"]),
         (&json!("talking"), &json!("second"))
     );
+    // It has the only channel of its trunk as long as it talks.
+    let mut bob = App::sign_in(&service, "bob");
+    let offer = json!({"call_type": "sipcall", "caller": "bob", "callee": SECOND, "record": false});
+    assert_eq!(bob.request("OFFER_CALL", offer.clone())["result"], "success");
+    bob.wait_for("WS_LEAVE_NOTI");
+    assert!(second.is_silent_for(Duration::from_millis(300)));
     new.hangs_up();
     ann.event("LEAVE_EVENT", json!({}));
-    assert_eq!(service.last_reason(), "callee_hung_up");
+    service.until("it has ended", || {
+        service
+            .calls()
+            .iter()
+            .any(|call| call["reason"] == "callee_hung_up")
+    });
+    assert_eq!(bob.request("OFFER_CALL", offer)["result"], "success");
+    second.rings().refuses(486, "");
 }
 
 #[test]

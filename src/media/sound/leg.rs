@@ -101,7 +101,8 @@ impl Leg {
         seed: LegSeed,
         now: Instant,
     ) -> Leg {
-        let silence = seed.sources.silence().unwrap_or(seed.silence_timeout);
+        let mut silence = Silence::new(seed.silence_timeout, now);
+        silence.set_timeout(seed.sources.silence());
         Leg {
             id,
             rtp: Arc::new(opened.rtp),
@@ -125,7 +126,7 @@ impl Leg {
             rate_hz: NARROW_HZ,
             frame: vec![0; frame_samples(NARROW_HZ)],
             talking: false,
-            silence: Silence::new(silence, now),
+            silence,
             ear: None,
             heard: false,
             scratch: Vec::with_capacity(1500),
@@ -229,9 +230,7 @@ impl Leg {
 
     /// Somebody else is called, whose media these may send: what was agreed on with the one before has ended.
     pub(crate) fn set_sources(&mut self, sources: MediaSources) {
-        if let Some(silence) = sources.silence() {
-            self.silence.set_timeout(silence);
-        }
+        self.silence.set_timeout(sources.silence());
         self.sources = sources;
         (self.agreed, self.latch, self.handshakes) = (None, None, None);
     }

@@ -180,6 +180,22 @@ fn a_caller_who_sends_reports_and_no_sound_is_there() {
     assert_eq!(phone.told(), [LegEvent::Silent]);
 }
 
+/// The trunk of the gateway that is called now says how long nothing may come, and not that of the one before.
+#[test]
+fn how_long_nothing_may_come_is_said_by_whoever_is_called_now() {
+    let mut bench = Bench::new();
+    let mut phone = bench.phone(4_000, 7);
+    let patient = MediaSources::from(HOST).silent_for(Some(SILENCE * 10));
+    for (sources, told) in [(patient, false), (MediaSources::from(HOST), true)] {
+        phone.leg.set_sources(sources);
+        phone.leg.set_media(agreed(4_000)).unwrap();
+        for _ in 0..SILENCE.as_millis() / 20 + 25 {
+            bench.turn();
+        }
+        assert_eq!(phone.told().contains(&LegEvent::Silent), told);
+    }
+}
+
 #[test]
 fn reports_of_a_stranger_keep_nobody_alive() {
     let mut bench = Bench::new();

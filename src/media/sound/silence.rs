@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 /// How long nothing has come. It is told once, until something comes.
 pub(super) struct Silence {
+    /// Of calls that say nothing of it.
+    usual: Duration,
     timeout: Duration,
     since: Instant,
     told: bool,
@@ -12,15 +14,16 @@ pub(super) struct Silence {
 impl Silence {
     pub(super) fn new(timeout: Duration, now: Instant) -> Silence {
         Silence {
+            usual: timeout,
             timeout,
             since: now,
             told: false,
         }
     }
 
-    /// From now on it may last for so long.
-    pub(super) fn set_timeout(&mut self, timeout: Duration) {
-        self.timeout = timeout;
+    /// From now on it may last for so long; `None`: as usual.
+    pub(super) fn set_timeout(&mut self, timeout: Option<Duration>) {
+        self.timeout = timeout.unwrap_or(self.usual);
     }
 
     /// Something came.

@@ -116,7 +116,7 @@ pub struct Rejection {
     pub causes: Vec<Cause>,
     /// Retry-After, seconds.
     pub retry_after: Option<u32>,
-    /// Contacts of a redirection, best first as they came.
+    /// URIs of the Contacts of a redirection, the one with the highest q first.
     pub contacts: Vec<String>,
 }
 

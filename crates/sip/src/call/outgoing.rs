@@ -354,11 +354,7 @@ impl Call {
             warning: headers.get(Name::Warning).map(str::to_owned),
             causes: Cause::all(headers),
             retry_after: headers.get(Name::RetryAfter).and_then(seconds),
-            contacts: headers
-                .list(Name::Contact)
-                .filter_map(crate::message::NameAddr::parse)
-                .map(|c| c.uri.to_owned())
-                .collect(),
+            contacts: contacts(headers),
         };
         self.end(ctx, CallEnd::Rejected(rejection));
     }
@@ -413,4 +409,17 @@ fn refresher(by: RefreshedBy) -> Option<Refresher> {
 
 fn rseq(headers: &Headers) -> Option<u32> {
     headers.get(Name::RSeq).and_then(number)
+}
+
+/// Where a redirection sends us, best first (RFC 3261 section 8.1.3.4); one without a q is as good as any (section 20.10).
+fn contacts(headers: &Headers) -> Vec<String> {
+    let mut all: Vec<NameAddr<'_>> = headers.list(Name::Contact).filter_map(NameAddr::parse).collect();
+    let worth = |one: &NameAddr<'_>| {
+        one.params
+            .get("q")
+            .and_then(|q| q.parse().ok())
+            .unwrap_or(1.0_f32)
+    };
+    all.sort_by(|one, other| worth(other).total_cmp(&worth(one)));
+    all.iter().map(|one| one.uri.to_owned()).collect()
 }

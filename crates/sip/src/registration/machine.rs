@@ -344,6 +344,7 @@ impl Registration {
     }
 
     fn unbind(&mut self) {
+        self.security.forget();
         self.bound_until = None;
         self.granted = None;
         self.keep_alive = None;

@@ -31,6 +31,11 @@ impl Agreement {
         &self.theirs
     }
 
+    /// The next request is a first one again.
+    pub(super) fn forget(&mut self) {
+        self.theirs.clear();
+    }
+
     /// Takes what a response says; whether that is new.
     pub(super) fn learn(&mut self, response: &Headers) -> bool {
         if self.ours.is_empty() {
