@@ -97,6 +97,44 @@ fn what_the_network_says_is_the_end() {
 }
 
 #[test]
+fn a_call_is_sent_elsewhere_five_times_at_the_most() {
+    stopped(async {
+        let mut world = World::with("longest_minutes = 1\nredirects = true", "");
+        world.dial(NUMBER);
+        for number in 1..=6 {
+            world.until("it is called", |w| w.phone.is_called()).await;
+            world.phone.progress(Status::RINGING, now());
+            world.phone.send_to(&format!("03110000{number:02}"), now());
+        }
+        world.until("it has ended", |w| w.reason().is_some()).await;
+        assert_eq!(world.reason(), Some("rejected"));
+        assert_eq!(world.desk.failed(), ["rejected"]);
+        world.nothing_left().await;
+    });
+}
+
+#[test]
+fn a_call_that_is_sent_elsewhere_is_followed_where_the_trunk_says_so_alone() {
+    stopped(async {
+        for follows in [false, true] {
+            let mut world = World::with(&format!("longest_minutes = 1\nredirects = {follows}"), "");
+            world.dial(NUMBER);
+            world.until("it is called", |w| w.phone.is_called()).await;
+            world.phone.send_to("0311000001", now());
+            if follows {
+                world.until("it is called", |w| w.phone.is_called()).await;
+                let uri = world.phone.invite().unwrap().uri.to_string();
+                assert_eq!(uri, "sip:0311000001@198.51.100.1");
+                world.phone.reject(Status::BUSY_HERE, now());
+            }
+            world.until("it has ended", |w| w.reason().is_some()).await;
+            assert_eq!(world.reason(), Some(if follows { "busy" } else { "rejected" }));
+            world.nothing_left().await;
+        }
+    });
+}
+
+#[test]
 fn an_app_that_goes_lets_the_telephone_go_in_every_state() {
     stopped(async {
         for answered in [false, true] {

@@ -4,7 +4,7 @@ use super::world::{CARRIER, GATEWAY};
 use crate::media::Port;
 use omnigate_rtp::RtpPacket;
 use omnigate_rtp::telephone_event::Receiver;
-use omnigate_sip::message::{Headers, Request, Status, Transport};
+use omnigate_sip::message::{Headers, Name, Request, Status, Transport};
 use omnigate_sip::{
     CallEnd, CallEvent, CallKey, CallTerms, Endpoint, EndpointSettings, Event, Hop, Incoming, Invitation,
     Listener, ListenerId, Listeners, LocalMedia, MediaTerms, NatRule, Negotiator, Output,
@@ -131,6 +131,15 @@ impl Phone {
         self.endpoint
             .refuse(now, call, status, &Headers::default())
             .unwrap();
+    }
+
+    /// Sends the call to this number instead.
+    pub(super) fn send_to(&mut self, number: &str, now: Instant) {
+        let (call, mut fields) = (self.call.unwrap(), Headers::default());
+        fields.push(Name::Contact, format_args!("<sip:{number}@203.0.113.9>"));
+        self.incoming = None;
+        let moved = Status::new(302).unwrap();
+        self.endpoint.refuse(now, call, moved, &fields).unwrap();
     }
 
     pub(super) fn hang_up(&mut self, now: Instant) {
