@@ -1,7 +1,7 @@
 //! What a `[[trunk]]` says about calls out.
 
 use super::faults::Faults;
-use super::section::{Check, Word, join, section, sections, values, word, words};
+use super::section::{Check, Word, join, number_as_word, section, sections, values, word, words};
 use chrono::NaiveDate;
 use omnigate_number::{Country, NumberPattern};
 use omnigate_sip::message::{Transport, Uri};
@@ -122,13 +122,9 @@ impl Word for FinalStatus {
 
 /// Numbers, or texts that are some.
 fn statuses(written: serde_json::Value) -> Result<Vec<FinalStatus>, String> {
-    let as_text = |one: serde_json::Value| match one {
-        serde_json::Value::Number(number) => number.to_string().into(),
-        other => other,
-    };
     words(match written {
-        serde_json::Value::Array(all) => all.into_iter().map(as_text).collect(),
-        one => as_text(one),
+        serde_json::Value::Array(all) => all.into_iter().map(number_as_word).collect(),
+        one => number_as_word(one),
     })
 }
 

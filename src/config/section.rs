@@ -198,6 +198,14 @@ pub(super) fn word<T: Word>(written: Value) -> Result<T, String> {
     }
 }
 
+/// A number that stands where a word may, as most write it: without quotes.
+pub(super) fn number_as_word(written: Value) -> Value {
+    match written {
+        Value::Number(number) => number.to_string().into(),
+        other => other,
+    }
+}
+
 /// A list of words, or one text in which commas separate them.
 pub(super) fn words<T: Word>(written: Value) -> Result<Vec<T>, String> {
     let all: Vec<String> = match written {

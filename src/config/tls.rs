@@ -1,7 +1,7 @@
 //! Certificates: `http.tls`, `sip.tls`, and those of a `[[trunk]]`.
 
 use super::faults::Faults;
-use super::section::{Check, Word, join, section, values, word};
+use super::section::{Check, Word, join, number_as_word, section, values, word};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -68,12 +68,8 @@ impl Word for TlsVersion {
     }
 }
 
-/// Most write it without quotes.
 fn version(written: Value) -> Result<TlsVersion, String> {
-    word(match written {
-        Value::Number(number) => number.to_string().into(),
-        other => other,
-    })
+    word(number_as_word(written))
 }
 
 fn some_version(written: Value) -> Result<Option<TlsVersion>, String> {

@@ -49,7 +49,7 @@ impl Shown {
     pub(super) fn identity(
         &self,
         caller: &PhoneNumber,
-        anonymous: bool,
+        withheld: bool,
         address: impl Fn(&str) -> String,
     ) -> Identity {
         let written = |number: &PhoneNumber| address(&self.caller_written(number));
@@ -64,7 +64,7 @@ impl Shown {
             .iter()
             .filter(free)
             .any(|(field, ..)| self.identity.contains(field));
-        let unnamed = FIELDS.iter().find(free).filter(|_| anonymous && !named);
+        let unnamed = FIELDS.iter().find(free).filter(|_| withheld && !named);
         for (field, place, name) in FIELDS {
             let value = instead(place);
             let wanted = self.identity.contains(&field) || unnamed.is_some_and(|(free, ..)| *free == field);
@@ -72,17 +72,17 @@ impl Shown {
                 continue;
             }
             let value = value.unwrap_or(&caller);
-            match (anonymous, field) {
+            match (withheld, field) {
                 (true, IdentityField::RemoteParty) => {
                     headers.push(name, format_args!("{value};privacy=full"))
                 }
                 _ => headers.push(name, value),
             }
         }
-        if anonymous {
+        if withheld {
             headers.push(Name::Privacy, "id");
         }
-        let from = match anonymous {
+        let from = match withheld {
             // RFC 3323 section 4.1.1.3.
             true => "\"Anonymous\" <sip:anonymous@anonymous.invalid>".to_owned(),
             false => instead(CallerField::From).unwrap_or(&caller).clone(),

@@ -106,9 +106,15 @@ impl Exchange {
 
     /// Waits until it is asked whether it is there, and says so.
     pub fn is_asked(&self) {
-        let (from, request) = self.hear("OPTIONS");
+        self.takes("OPTIONS");
+    }
+
+    /// Waits for a request, and takes it.
+    fn takes(&self, method: &str) -> String {
+        let (from, request) = self.hear(method);
         let ok = format!("{}Content-Length: 0\r\n\r\n", head(&request, 200, &self.tag()));
         self.sip.send_to(ok.as_bytes(), from).unwrap();
+        request
     }
 
     /// True when nothing has come for so long: for what must not happen.
@@ -216,10 +222,7 @@ impl Ringing<'_> {
 
     /// Waits for a request of the call at this gateway, and takes it.
     pub fn takes(&self, at: &Exchange, method: &str) -> String {
-        let (from, request) = at.hear(method);
-        let ok = format!("{}Content-Length: 0\r\n\r\n", head(&request, 200, &at.tag()));
-        at.sip.send_to(ok.as_bytes(), from).unwrap();
-        request
+        at.takes(method)
     }
 
     /// Waits for sound.
@@ -323,23 +326,13 @@ impl Ringing<'_> {
 
     /// Waits for CANCEL, and says so.
     pub fn is_cancelled(&self) {
-        let (from, cancel) = self.exchange.hear("CANCEL");
-        let ok = format!(
-            "{}Content-Length: 0\r\n\r\n",
-            head(&cancel, 200, &self.exchange.tag())
-        );
-        self.exchange.sip.send_to(ok.as_bytes(), from).unwrap();
+        self.exchange.takes("CANCEL");
         self.refuses(487, "");
     }
 
     /// Waits for BYE, and says so; its Reason.
     pub fn is_hung_up(&self) -> String {
-        let (from, bye) = self.exchange.hear("BYE");
-        let ok = format!(
-            "{}Content-Length: 0\r\n\r\n",
-            head(&bye, 200, &self.exchange.tag())
-        );
-        self.exchange.sip.send_to(ok.as_bytes(), from).unwrap();
+        let bye = self.exchange.takes("BYE");
         field(&bye, "Reason:").to_owned()
     }
 

@@ -11,6 +11,10 @@ const CM: &str = "AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1
 const OTHER_CM: &str = "AES_CM_128_HMAC_SHA1_80 inline:PS1uQCVeeCFCanVmcjkpPywjNWhcYD0mXXtxaVBR";
 
 fn trunk(secrecy: Secrecy) -> Negotiator {
+    with_terms(secrecy, false)
+}
+
+fn with_terms(secrecy: Secrecy, to_the_edge: bool) -> Negotiator {
     let local = LocalMedia {
         ip: IpAddr::from([192, 0, 2, 9]),
         port: 20_000,
@@ -19,6 +23,7 @@ fn trunk(secrecy: Secrecy) -> Negotiator {
     let terms = MediaTerms {
         secrecy,
         ways: [KeyWay::Sdes(keys.into())].into(),
+        to_the_edge,
         ..MediaTerms::default()
     };
     Negotiator::new(local, 42, terms)
@@ -147,20 +152,7 @@ fn an_offer_of_ours_has_a_key_of_each_suite_and_the_answer_chooses() {
 fn an_offer_asks_to_be_sealed_up_to_the_edge_where_that_is_wanted_and_an_answer_does_not() {
     let mut ours = trunk(Secrecy::Optional);
     assert!(!ours.offer().contains("3ge2ae"));
-    let with = |secrecy| {
-        let local = LocalMedia {
-            ip: IpAddr::from([192, 0, 2, 9]),
-            port: 20_000,
-        };
-        let keys = Suite::IN_SDP.map(|suite| MasterKey::random(suite).unwrap());
-        let terms = MediaTerms {
-            secrecy,
-            ways: [KeyWay::Sdes(keys.into())].into(),
-            to_the_edge: true,
-            ..MediaTerms::default()
-        };
-        Negotiator::new(local, 42, terms)
-    };
+    let with = |secrecy| with_terms(secrecy, true);
     let mut ours = with(Secrecy::Optional);
     assert_eq!(lines(&ours.offer(), "a=3ge2ae"), ["a=3ge2ae:requested"]);
     ours.accept(plain().as_bytes()).unwrap();

@@ -29,8 +29,6 @@ pub(crate) struct Handshakes {
     role: Role,
     /// Whom it speaks of.
     fingerprints: Arc<[Fingerprint]>,
-    /// Where, as SDP says; a hold that says nowhere does not change it.
-    remote: SocketAddr,
     media: Flow,
     /// None: reports share the port of the media.
     reports: Option<Flow>,
@@ -85,7 +83,6 @@ impl Handshakes {
         Handshakes {
             role: association.role,
             fingerprints: association.fingerprints.clone(),
-            remote: agreed.remote_rtp,
             media: flow(Some(agreed.remote_rtp)),
             reports: (!agreed.is_muxed()).then(|| flow(agreed.remote_rtcp)),
             left: MOST_A_TICK,
@@ -96,9 +93,9 @@ impl Handshakes {
     /// Whether a later agreement means the same ones (RFC 5763 section 6.6). One that has failed is begun anew, and while it
     /// runs it is for SDP to say who began it.
     pub(crate) fn go_on_with(&mut self, association: &Association, agreed: &Agreed) -> bool {
-        let (before, there) = (self.remote, agreed.remote_rtp);
+        let (before, there) = (self.media.signalled, agreed.remote_rtp);
+        // A hold that says nowhere does not change it.
         if !there.ip().is_unspecified() {
-            self.remote = there;
             self.media.signalled = Some(there);
             if let Some(reports) = &mut self.reports {
                 reports.signalled = agreed.remote_rtcp;
@@ -110,7 +107,9 @@ impl Handshakes {
         };
         goes_on
             && *self.fingerprints == *association.fingerprints
-            && (there == before || there.ip().is_unspecified() || before.ip().is_unspecified())
+            && !before.is_some_and(|before| {
+                there != before && !there.ip().is_unspecified() && !before.ip().is_unspecified()
+            })
             && self.reports.is_some() != agreed.is_muxed()
     }
 
