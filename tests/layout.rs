@@ -22,8 +22,8 @@ const ORDER: [&str; 14] = [
     "media",
     "calls",
     "webhook",
-    "store",
     "directory",
+    "store",
     "observe",
     "config",
 ];

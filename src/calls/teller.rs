@@ -293,6 +293,7 @@ impl CallTeller {
             Ok(LookUp::Found(_)) => "found",
             Ok(LookUp::Unknown) => "unknown",
             Ok(LookUp::Expired) => "expired",
+            Ok(LookUp::NotForCaller) => "not_for_caller",
             Err(_) => "failed",
         });
         if let Err(error) = answer {

@@ -4,7 +4,7 @@ use super::output::{Failure, say};
 use super::service::Service;
 use crate::config;
 use crate::observe::{self, Health, Notify};
-use crate::store::Owner;
+use crate::store::{Owner, Store};
 use crate::supervise::Supervisor;
 use crate::tls::{self, Reload};
 use std::path::Path;
@@ -22,8 +22,11 @@ pub(super) async fn run(path: Option<&Path>) -> Result<(), Failure> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let hang_up = signal(SignalKind::hangup())?;
     let owner = Owner::take(&settings.store.url, &settings.recording.dir).await?;
+    let (store, opener) = Store::start(&settings.store.url, owner).await?;
+    let opener = opener.run();
+    tokio::pin!(opener);
     let (supervisor, mut deaths) = Supervisor::new();
-    let service = Service::start(&settings, &supervisor).await?;
+    let service = Service::start(&settings, store, &supervisor).await?;
     supervisor.task("certificates", reload(hang_up, service.certificates()));
     say(&service.ready_line());
     Notify::ready();
@@ -35,7 +38,7 @@ pub(super) async fn run(path: Option<&Path>) -> Result<(), Failure> {
         _ = interrupt.recv() => {}
         death = deaths.next() => return Err(service.mourn(death)),
         // Whoever has the store now has finished our recordings: nothing more may be written.
-        lost = owner.lost() => return Err(lost.into()),
+        lost = &mut opener => return Err(lost.into()),
     }
     info!("draining: no new calls");
     let again = async {
@@ -45,9 +48,13 @@ pub(super) async fn run(path: Option<&Path>) -> Result<(), Failure> {
         () = service.drain(Duration::from_secs(settings.shutdown.drain_seconds)) => {}
         () = again => warn!("second signal: ending at once"),
         death = deaths.next() => return Err(service.mourn(death)),
+        lost = &mut opener => return Err(lost.into()),
     }
     supervisor.stopping();
-    service.stop().await;
+    tokio::select! {
+        () = service.stop() => {}
+        lost = opener => return Err(lost.into()),
+    }
     info!("ended");
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::output::Failure;
 use super::translate::{
-    announcement, hub_settings, media_settings, own_address, public_url, services, tls_settings,
+    announcement, hub_settings, media_settings, number_rules, own_address, public_url, services, tls_settings,
 };
 use crate::calls::CallRegistry;
 use crate::config::Settings;
@@ -54,7 +54,11 @@ struct Webhooks {
 }
 
 impl Service {
-    pub(super) async fn start(settings: &Settings, supervisor: &Supervisor) -> Result<Service, Failure> {
+    pub(super) async fn start(
+        settings: &Settings,
+        store: Store,
+        supervisor: &Supervisor,
+    ) -> Result<Service, Failure> {
         let prompts = Prompts::load(settings.ivr.prompts.as_deref())?;
         let certificates = certificates(&settings.http.tls)?.map(Arc::new);
         let trunks = Trunks::new(settings);
@@ -65,10 +69,20 @@ impl Service {
         let (tell_media, media_events) = mpsc::unbounded_channel();
         let media = media_settings(settings, advertise);
         let media = MediaPlane::start(media, tell_media, supervisor, &health)?;
-        let store = Store::open(&settings.store.url).await?;
-        let webhooks = Webhooks::start(settings, store.clone(), supervisor).await?;
-        let recorder = webhooks.recorder(settings, store, &media, supervisor).await?;
-        let numbers = Arc::new(EmbeddedDirectory::new(rand::random()));
+        let webhooks = Webhooks::start(settings, store.clone(), supervisor)?;
+        let recorder = webhooks
+            .recorder(settings, store.clone(), &media, supervisor)
+            .await?;
+        let numbers = Arc::new(EmbeddedDirectory::new(
+            store.clone(),
+            number_rules(settings),
+            rand::random(),
+        ));
+        let keeper = numbers.clone();
+        supervisor.restarting("number-keeper", move || {
+            let keeper = keeper.clone();
+            async move { keeper.keep().await }
+        });
         // One for each request of an app that waits for it.
         let (dials, to_dial) = tokio::sync::mpsc::unbounded_channel();
         let rooms = RoomsParts {
@@ -81,6 +95,7 @@ impl Service {
             events: webhooks.events.clone(),
             dials,
             numbers: numbers.clone(),
+            store: store.clone(),
             beat: health.beat("rooms"),
         };
         let rooms = Rooms::start(rooms, supervisor)?;
@@ -126,6 +141,9 @@ impl Service {
         supervisor.restarting("registrars", move || registrars.clone().register());
         let pings = gateway.clone();
         supervisor.restarting("pings", move || pings.clone().ping_gateways());
+        if store.absent().is_none() {
+            rooms.restored().await;
+        }
         health.set_ready();
         info!(http = %http.address(), %advertise, webrtc = ?media.webrtc_ports(), "serving");
         Ok(Service {
@@ -241,9 +259,9 @@ fn directory(settings: &Settings, own: Arc<EmbeddedDirectory>) -> Result<Arc<dyn
 }
 
 impl Webhooks {
-    async fn start(settings: &Settings, store: Store, supervisor: &Supervisor) -> Result<Webhooks, Failure> {
+    fn start(settings: &Settings, store: Store, supervisor: &Supervisor) -> Result<Webhooks, Failure> {
         let figures = Arc::new(WebhookFigures::default());
-        let outbox = Outbox::open(store).await?;
+        let outbox = Outbox::new(store);
         let targets = Targets::new(settings);
         let deliverer = Deliverer::new(
             outbox.clone(),

@@ -6,7 +6,7 @@ use crate::media::{Announcement, MediaSettings};
 use crate::sip::{TlsOfTrunk, TlsSettings, Versions};
 use crate::tls::IdentityFiles;
 use crate::trunks::Trunks;
-use omnigate_omnitalk::{HubSettings, Service, TurnSettings};
+use omnigate_omnitalk::{HubSettings, NumberRules, Service, TurnSettings};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -108,6 +108,7 @@ pub(super) fn hub_settings(settings: &Settings) -> HubSettings {
         heartbeat: Duration::from_secs(settings.rooms.heartbeat_seconds),
         ring_time: Duration::from_secs(settings.ivr.ring_seconds),
         empty_room: Duration::from_secs(settings.rooms.empty_seconds),
+        longest_keep: Duration::from_secs(settings.rooms.kept_days * 86_400),
         wrong_secrets: settings.rooms.wrong_secrets,
         wrong_secrets_per_room: settings.rooms.wrong_secrets_per_room,
         secret_bar: Duration::from_secs(settings.rooms.secret_bar_seconds),
@@ -116,6 +117,15 @@ pub(super) fn hub_settings(settings: &Settings) -> HubSettings {
             lifetime: Duration::from_secs(settings.turn.lifetime_seconds),
         }),
         ..HubSettings::default()
+    }
+}
+
+/// How long call numbers are kept for those who had them.
+pub(super) fn number_rules(settings: &Settings) -> NumberRules {
+    NumberRules {
+        reserved: Duration::from_secs(settings.numbers.reserved_seconds),
+        awaiting: Duration::from_secs(settings.rooms.empty_seconds),
+        ..NumberRules::default()
     }
 }
 

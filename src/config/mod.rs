@@ -15,6 +15,7 @@ mod keys_in_clear;
 mod load;
 mod log;
 mod media;
+mod numbers;
 mod origin;
 mod outbound;
 mod ports;

@@ -6,7 +6,9 @@ section! {
     /// `rooms.*`
     pub struct Rooms {
         /// A room without participants goes after this many seconds.
-        empty_seconds: u64 = 600;
+        empty_seconds: u64 = 600, within 1..=31_622_400;
+        /// A room without participants is kept for its end date this many days at most.
+        kept_days: u64 = 366, within 1..=3660;
         /// Heartbeat of sessions, seconds.
         heartbeat_seconds: u64 = 20, within 1..=3600;
         /// Wrong room secrets of one client before rooms with a secret are barred to it.

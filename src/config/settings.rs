@@ -7,6 +7,7 @@ use super::http::Http;
 use super::ivr::Ivr;
 use super::log::Log;
 use super::media::Media;
+use super::numbers::Numbers;
 use super::profile::Profile;
 use super::recording::Recording;
 use super::rooms::Rooms;
@@ -50,6 +51,8 @@ section! {
         turn: Turn = Turn::default();
         /// Rooms and sessions.
         rooms: Rooms = Rooms::default();
+        /// Call numbers.
+        numbers: Numbers = Numbers::default();
         /// Logs.
         log: Log = Log::default();
         /// Ending.

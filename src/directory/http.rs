@@ -1,10 +1,11 @@
-//! The directory of another omnigate, by `GET /api/v1/call-numbers/{number}`.
+//! The directory of another omnigate: `GET /api/v1/call-numbers/{number}`, and `POST …/uses` for somebody who calls it.
 
-use super::{Directory, LookUpError};
+use super::{Calling, Directory, LookUpError};
 use omnigate_omnitalk::{CallNumber, LookUp, Target, TargetKind};
 use omnigate_room::{RoomId, Secret};
 use reqwest::StatusCode;
 use serde::Deserialize;
+use serde_json::json;
 use std::time::Duration;
 
 /// Time for one request, seconds.
@@ -45,10 +46,15 @@ impl HttpDirectory {
         })
     }
 
-    async fn ask(&self, number: CallNumber) -> Result<LookUp, LookUpError> {
-        let mut request = self
-            .client
-            .get(format!("{}/api/v1/call-numbers/{}", self.base, number.expose()));
+    /// Asks for a number; for somebody who calls it when there is one.
+    async fn ask(&self, number: CallNumber, calling: Option<&Calling>) -> Result<LookUp, LookUpError> {
+        let path = format!("{}/api/v1/call-numbers/{}", self.base, number.expose());
+        let mut request = match calling {
+            None => self.client.get(path),
+            Some(calling) => self.client.post(path + "/uses").json(&json!({
+                "call": calling.call.to_string(), "caller": calling.caller, "service_id": calling.service,
+            })),
+        };
         if let Some(token) = &self.token {
             request = request.bearer_auth(token.expose());
         }
@@ -64,6 +70,11 @@ impl HttpDirectory {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Ok(LookUp::Unknown),
             StatusCode::GONE => return Ok(LookUp::Expired),
+            StatusCode::FORBIDDEN if calling.is_some() => return Ok(LookUp::NotForCaller),
+            // An older omnigate: its numbers are plain.
+            StatusCode::METHOD_NOT_ALLOWED if calling.is_some() => {
+                return Box::pin(self.ask(number, None)).await;
+            }
             other => return Err(LookUpError::Unexpected(other.to_string())),
         }
         let answer: Answer = response
@@ -86,16 +97,26 @@ impl HttpDirectory {
     }
 }
 
-#[async_trait::async_trait]
-impl Directory for HttpDirectory {
-    async fn look_up(&self, number: CallNumber) -> Result<LookUp, LookUpError> {
+impl HttpDirectory {
+    async fn ask_again(&self, number: CallNumber, calling: Option<&Calling>) -> Result<LookUp, LookUpError> {
         let mut last = LookUpError::TimeOut(TIMEOUT_SECONDS);
         for _ in 0..ATTEMPTS {
-            match self.ask(number).await {
+            match self.ask(number, calling).await {
                 Ok(found) => return Ok(found),
                 Err(e) => last = e,
             }
         }
         Err(last)
+    }
+}
+
+#[async_trait::async_trait]
+impl Directory for HttpDirectory {
+    async fn look_up(&self, number: CallNumber) -> Result<LookUp, LookUpError> {
+        self.ask_again(number, None).await
+    }
+
+    async fn redeem(&self, number: CallNumber, calling: &Calling) -> Result<LookUp, LookUpError> {
+        self.ask_again(number, Some(calling)).await
     }
 }

@@ -5,11 +5,13 @@
 
 mod embedded;
 mod http;
+mod rows;
 
 pub use embedded::EmbeddedDirectory;
 pub use http::HttpDirectory;
 
-use omnigate_omnitalk::{CallNumber, LookUp, NumberFault, NumberOwner, TargetKind};
+use omnigate_omnitalk::{CallNumber, LookUp, NumberFault, NumberOrder, TargetKind};
+use omnigate_room::{CallId, RoomId};
 
 /// Why a look-up failed. The caller hears an apology.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +25,28 @@ pub enum LookUpError {
     /// It answered with something else than agreed.
     #[error("directory.url: unexpected answer {0}")]
     Unexpected(String),
+    /// The numbers are in a store that has been absent since the start.
+    #[error("the call numbers are not read yet: {0}")]
+    NotRead(String),
+}
+
+/// Who calls a number. `Debug` does not show the caller.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Calling {
+    /// The call: it uses a number once.
+    pub call: CallId,
+    /// E.164 without `+`, or as the network writes it; empty when withheld.
+    pub caller: String,
+    /// The one service whose numbers are reached by this way; none: those of all.
+    pub service: Option<String>,
+}
+
+impl std::fmt::Debug for Calling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Calling")
+            .field("service", &self.service)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Number to destination.
@@ -30,19 +54,18 @@ pub enum LookUpError {
 pub trait Directory: Send + Sync {
     /// Looks `number` up.
     async fn look_up(&self, number: CallNumber) -> Result<LookUp, LookUpError>;
+    /// Looks it up for somebody who calls it: one that is counted is used once more.
+    async fn redeem(&self, number: CallNumber, calling: &Calling) -> Result<LookUp, LookUpError>;
 }
 
-/// Gives numbers out. Requests for one owner are made one after the other.
+/// Gives numbers out. Requests for one target are made one after the other.
 #[async_trait::async_trait]
 pub trait Numbers: Send + Sync {
-    /// Gives `owner`, of this service, the wanted number, or the one that it has, or any.
-    async fn assign(
-        &self,
-        owner: NumberOwner,
-        service: &str,
-        kind: TargetKind,
-        wanted: Option<CallNumber>,
-    ) -> Result<CallNumber, NumberFault>;
-    /// The owner is gone: its number ends.
-    async fn release(&self, owner: NumberOwner);
+    /// Gives a target the wanted number, or the one that it has, or any. `most`: how many its service may have. What is given
+    /// outlives a crash.
+    async fn assign(&self, order: NumberOrder, most: usize) -> Result<CallNumber, NumberFault>;
+    /// The target is gone: its numbers end.
+    async fn release(&self, service_id: &str, kind: &TargetKind);
+    /// The plain numbers of all rooms, once they are read.
+    async fn of_rooms(&self) -> Vec<(String, RoomId, CallNumber)>;
 }

@@ -6,6 +6,7 @@ use super::line::{Line, LineEvent, now, sleep_until};
 use super::shared::{Ended, Gateway, Screened};
 use super::side::{Side, SideEvent, Who};
 use crate::calls::{CallEnd, CallEvent, Stage};
+use crate::directory::Calling;
 use crate::media::Playback;
 use crate::rooms::{Destination, Telephone, ToTelephone};
 use crate::sip::IncomingCall;
@@ -260,8 +261,14 @@ impl Caller {
     fn look_up(&self, number: CallNumber) {
         let (directory, answers) = (self.gateway.directory.clone(), self.look_ups.clone());
         let teller = self.screened.teller.clone();
+        let trunk = &self.screened.trunk;
+        let calling = Calling {
+            call: teller.id(),
+            caller: self.screened.caller.international(trunk.country),
+            service: trunk.service.clone(),
+        };
         let look_up = async move {
-            let answer = directory.look_up(number).await;
+            let answer = directory.redeem(number, &calling).await;
             teller.tell(CallEvent::LookedUp(&answer));
             let _ = answers.send(answer.ok()).await;
         };

@@ -3,6 +3,7 @@
 use super::app::AppState;
 use super::problem::problem;
 use super::requester::Requester;
+use crate::directory::LookUpError;
 use crate::gateway::TransferRefusal;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -57,8 +58,14 @@ pub(super) async fn call_number(State(app): State<Arc<AppState>>, Path(number): 
             "number: exactly six digits are expected",
         );
     };
-    match app.directory.look_up(parsed).await {
+    found(app.directory.look_up(parsed).await)
+}
+
+/// What is said of a number.
+pub(super) fn found(answer: Result<LookUp, LookUpError>) -> Response {
+    match answer {
         Ok(LookUp::Found(target)) => {
+            let number = target.call_number.expose();
             let (kind, id) = match target.kind {
                 TargetKind::User(user) => ("user", user),
                 TargetKind::Room(room) => ("room", room.to_string()),
@@ -70,6 +77,11 @@ pub(super) async fn call_number(State(app): State<Arc<AppState>>, Path(number): 
         }
         Ok(LookUp::Unknown) => problem(StatusCode::NOT_FOUND, "Not Found", "no such call number"),
         Ok(LookUp::Expired) => problem(StatusCode::GONE, "Gone", "the call number has expired"),
+        Ok(LookUp::NotForCaller) => problem(
+            StatusCode::FORBIDDEN,
+            "Forbidden",
+            "the call number is not for this caller, or of another service",
+        ),
         Err(e) => problem(
             StatusCode::SERVICE_UNAVAILABLE,
             "Service Unavailable",

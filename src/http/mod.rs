@@ -4,6 +4,7 @@ mod api;
 mod app;
 mod limits;
 mod listener;
+mod numbers;
 mod page;
 mod problem;
 mod recordings;

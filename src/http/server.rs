@@ -5,7 +5,7 @@ use super::limits::Place;
 use super::problem::{problem, too_many};
 use super::requester::{Proxies, Requester};
 use super::tls::Certificates;
-use super::{api, listener, page, recordings, socket, trunks};
+use super::{api, listener, numbers, page, recordings, socket, trunks};
 use crate::config::OriginPattern;
 use crate::supervise::Supervisor;
 use crate::sync::lock;
@@ -132,6 +132,7 @@ fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
 fn routes(app: Arc<AppState>) -> Router {
     let guarded = Router::new()
         .route("/api/v1/call-numbers/{number}", get(api::call_number))
+        .route("/api/v1/call-numbers/{number}/uses", post(numbers::redeem))
         .route("/api/v1/calls", get(api::calls))
         .route("/api/v1/calls/{id}", get(api::call))
         .route("/api/v1/calls/{id}/transfer", post(api::transfer))

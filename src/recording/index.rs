@@ -83,7 +83,7 @@ impl Index {
         .bind(RECORDING)
         .bind(i64::try_from(manifest.started_at).unwrap_or(0))
         .bind(text(manifest)?)
-        .execute(self.0.pool())
+        .execute(&self.0.pool()?)
         .await?;
         Ok(())
     }
@@ -116,7 +116,7 @@ impl Index {
     pub(super) async fn all_finished(&self) -> Result<HashSet<RecordingId>> {
         let rows: Vec<(String,)> = sqlx::query_as("SELECT id FROM recordings WHERE state = $1")
             .bind(FINISHED)
-            .fetch_all(self.0.pool())
+            .fetch_all(&self.0.pool()?)
             .await?;
         Ok(rows
             .into_iter()
@@ -129,7 +129,7 @@ impl Index {
         let rows: Vec<Row> =
             sqlx::query_as("SELECT state, uploaded, removed, manifest FROM recordings WHERE state = $1")
                 .bind(RECORDING)
-                .fetch_all(self.0.pool())
+                .fetch_all(&self.0.pool()?)
                 .await?;
         rows.into_iter()
             .map(|row| entry(row).map(|entry| entry.manifest))
@@ -147,7 +147,7 @@ impl Index {
         .bind(query.room_id.as_deref().unwrap_or_default())
         .bind(before.unwrap_or_default())
         .bind(i64::from(query.limit))
-        .fetch_all(self.0.pool())
+        .fetch_all(&self.0.pool()?)
         .await?;
         rows.into_iter().map(entry).collect()
     }
@@ -157,7 +157,7 @@ impl Index {
         let row: Option<Row> =
             sqlx::query_as("SELECT state, uploaded, removed, manifest FROM recordings WHERE id = $1")
                 .bind(recording.to_string())
-                .fetch_optional(self.0.pool())
+                .fetch_optional(&self.0.pool()?)
                 .await?;
         row.map(entry).transpose()
     }
@@ -166,7 +166,7 @@ impl Index {
     pub(super) async fn delete(&self, recording: RecordingId) -> Result<bool> {
         let done = sqlx::query("DELETE FROM recordings WHERE id = $1")
             .bind(recording.to_string())
-            .execute(self.0.pool())
+            .execute(&self.0.pool()?)
             .await?;
         Ok(done.rows_affected() > 0)
     }
@@ -179,7 +179,7 @@ impl Index {
         )
         .bind(FINISHED)
         .bind(i64::from(most))
-        .fetch_all(self.0.pool())
+        .fetch_all(&self.0.pool()?)
         .await?;
         rows.into_iter().map(entry).collect()
     }
@@ -189,7 +189,7 @@ impl Index {
         sqlx::query("UPDATE recordings SET uploaded = 1, removed = $2 WHERE id = $1")
             .bind(recording.to_string())
             .bind(i64::from(removed))
-            .execute(self.0.pool())
+            .execute(&self.0.pool()?)
             .await?;
         Ok(())
     }
@@ -200,7 +200,7 @@ impl Index {
             sqlx::query_as("SELECT id FROM recordings WHERE state = $1 AND started_at < $2 ORDER BY id")
                 .bind(FINISHED)
                 .bind(before)
-                .fetch_all(self.0.pool())
+                .fetch_all(&self.0.pool()?)
                 .await?;
         Ok(rows
             .into_iter()
@@ -214,7 +214,7 @@ impl Index {
             "SELECT id, bytes FROM recordings WHERE state = $1 AND removed = 0 ORDER BY id DESC",
         )
         .bind(FINISHED)
-        .fetch_all(self.0.pool())
+        .fetch_all(&self.0.pool()?)
         .await?;
         let ours = |(id, bytes): (String, i64)| Some((RecordingId::parse(&id)?, bytes));
         Ok(rows.into_iter().filter_map(ours).collect())

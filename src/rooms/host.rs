@@ -1,5 +1,6 @@
 //! The owner of all rooms: drives the hubs and carries out what they decide.
 
+use super::ledger::{Left, Line, Written};
 use super::media_port::{MediaNews, OpenError, RoomMedia};
 use super::numbers::{Assigned, Wish};
 use super::port::{Destination, DialOrder, Telephone, ToTelephone};
@@ -7,8 +8,8 @@ use crate::media::{Announcement, LegSeat, PeerEvent};
 use crate::recording::{Beginning, Recorder, RecordingNews};
 use crate::webhook::EventSink;
 use omnigate_omnitalk::{
-    ClientId, DialRefusal, Effect, Figures, Now, SocketId, TelephoneCaller, TelephoneEnd, TelephoneNotice,
-    Tenants,
+    CallNumber, ClientId, DialRefusal, Effect, Figures, Now, SocketId, TargetKind, TelephoneCaller,
+    TelephoneEnd, TelephoneNotice, Tenants,
 };
 use omnigate_room::{CallId, CallOver, Ending, ParticipantId, RecordingAbout, RecordingId, RoomId};
 use std::collections::{HashMap, VecDeque};
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Sender, UnboundedSender};
+use tokio::sync::oneshot;
 use tracing::{debug, warn};
 
 /// The rate that apps are asked to send at most, Hz. With 8 000 where only a phone listens, decoding would cost a third,
@@ -36,6 +38,8 @@ pub(super) struct HostParts {
     pub(super) recorder: Arc<Recorder>,
     pub(super) events: EventSink,
     pub(super) wishes: UnboundedSender<Wish>,
+    /// What is to be written of rooms.
+    pub(super) lines: UnboundedSender<Line>,
     /// Who calls telephones.
     pub(super) dials: UnboundedSender<DialOrder>,
     /// What is said to recorded rooms.
@@ -47,6 +51,9 @@ pub(super) struct Host {
     parts: HostParts,
     sockets: HashMap<SocketId, Sender<ToSocket>>,
     telephones: HashMap<CallId, Seated>,
+    /// Whether the rooms of an earlier process are there; and the start of the service, which waits for them.
+    restored: bool,
+    await_restored: Vec<oneshot::Sender<()>>,
 }
 
 /// A telephone, and where it is.
@@ -75,6 +82,8 @@ impl Host {
             parts,
             sockets: HashMap::new(),
             telephones: HashMap::new(),
+            restored: false,
+            await_restored: Vec::new(),
         }
     }
 
@@ -188,8 +197,64 @@ impl Host {
 
     pub(super) fn assigned(&mut self, answer: Assigned, now: Now) {
         let tenants = &mut self.parts.tenants;
-        let effects = tenants.number_assigned(answer.socket, answer.owner, answer.number, now);
+        let Assigned {
+            socket,
+            wish,
+            service_id,
+            kind,
+            number,
+        } = answer;
+        let effects = tenants.number_assigned(socket, wish, &service_id, kind, number, now);
         self.carry_out(effects, now);
+    }
+
+    pub(super) fn written(&mut self, written: Written, now: Now) {
+        let tenants = &mut self.parts.tenants;
+        let effects = match written {
+            Written::Read(left) => return self.restore(left, now),
+            Written::Kept {
+                service_id,
+                room,
+                written,
+            } => tenants.room_kept(&service_id, room, written, now),
+            Written::Struck {
+                service_id,
+                room,
+                written,
+            } => tenants.room_struck(&service_id, room, written, now),
+        };
+        self.carry_out(effects, now);
+    }
+
+    /// Rooms of services that are not there any more stay in the store. A number whose room is gone ends: the process died between
+    /// the two.
+    fn restore(&mut self, left: Left, now: Now) {
+        let mut numbers: HashMap<RoomId, (String, CallNumber)> = HashMap::new();
+        for (service, room, number) in left.numbers {
+            numbers.insert(room, (service, number));
+        }
+        for (service, room) in &left.rooms {
+            let number = numbers.remove(&room.id).map(|(_, number)| number);
+            self.parts.tenants.restore(service, room, number, now);
+        }
+        self.parts.tenants.await_rooms(false);
+        for (room, (service_id, _)) in numbers {
+            let kind = TargetKind::Room(room);
+            self.write(Effect::ReleaseNumber { service_id, kind });
+        }
+        self.restored = true;
+        for waits in self.await_restored.drain(..) {
+            let _ = waits.send(());
+        }
+    }
+
+    /// Tells when the rooms of an earlier process are there.
+    pub(super) fn tell_restored(&mut self, waits: oneshot::Sender<()>) {
+        if self.restored {
+            let _ = waits.send(());
+        } else {
+            self.await_restored.push(waits);
+        }
     }
 
     pub(super) fn recorder_told(&mut self, news: RecordingNews, now: Now) {
@@ -259,7 +324,10 @@ impl Host {
                         let _ = seated.telephone.notices.send(ToTelephone::Press(keys));
                     }
                 }
-                Effect::AssignNumber { .. } | Effect::ReleaseNumber { .. } => self.wish(effect),
+                Effect::AssignNumber { .. }
+                | Effect::ReleaseNumber { .. }
+                | Effect::KeepRoom { .. }
+                | Effect::StrikeRoom { .. } => self.write(effect),
                 Effect::Entered { .. }
                 | Effect::Gone { .. }
                 | Effect::Call(_)
@@ -377,30 +445,41 @@ impl Host {
         self.parts.recorder.end(recording, ending, over);
     }
 
-    fn wish(&mut self, effect: Effect) {
-        let wish = match effect {
+    /// What outlives the process is written by others. Those that have ended take the process along.
+    fn write(&mut self, effect: Effect) {
+        match effect {
             Effect::AssignNumber {
                 socket,
-                owner,
-                kind,
-                wanted,
+                wish,
+                order,
+                most,
             } => {
-                let Some(service) = self.parts.tenants.service_of(owner) else {
-                    return;
-                };
-                Wish::Assign {
+                let _ = self.parts.wishes.send(Wish::Assign {
                     socket,
-                    owner,
-                    service: service.to_owned(),
-                    kind,
-                    wanted,
-                }
+                    wish,
+                    order,
+                    most,
+                });
             }
-            Effect::ReleaseNumber { owner } => Wish::Release(owner),
-            _ => return,
-        };
-        // A directory that has ended takes the process along.
-        let _ = self.parts.wishes.send(wish);
+            Effect::ReleaseNumber { service_id, kind } => {
+                let _ = self.parts.wishes.send(Wish::Release { service_id, kind });
+            }
+            Effect::KeepRoom { service_id, room } => {
+                let _ = self.parts.lines.send(Line::Keep { service_id, room });
+            }
+            Effect::StrikeRoom {
+                service_id,
+                room,
+                asked,
+            } => {
+                let _ = self.parts.lines.send(Line::Strike {
+                    service_id,
+                    room,
+                    asked,
+                });
+            }
+            _ => {}
+        }
     }
 
     /// Moves a telephone's leg to where the notice says that it is, then tells the call.

@@ -18,6 +18,7 @@
 
 mod figures;
 mod host;
+mod ledger;
 mod media_port;
 mod numbers;
 mod port;

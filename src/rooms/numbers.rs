@@ -1,7 +1,7 @@
-//! What the hubs want of the directory, one after the other, so that an owner's requests keep their order.
+//! What the hubs want of the directory, one after the other, so that a target's requests keep their order.
 
 use crate::directory::Numbers;
-use omnigate_omnitalk::{CallNumber, NumberFault, NumberOwner, SocketId, TargetKind};
+use omnigate_omnitalk::{CallNumber, NumberFault, NumberOrder, SocketId, TargetKind};
 use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
@@ -9,22 +9,26 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 pub(super) enum Wish {
     Assign {
         socket: SocketId,
-        owner: NumberOwner,
-        service: String,
-        kind: TargetKind,
-        wanted: Option<CallNumber>,
+        wish: u64,
+        order: Box<NumberOrder>,
+        most: usize,
     },
-    Release(NumberOwner),
+    Release {
+        service_id: String,
+        kind: TargetKind,
+    },
 }
 
 /// Its answer.
 pub(super) struct Assigned {
     pub(super) socket: SocketId,
-    pub(super) owner: NumberOwner,
+    pub(super) wish: u64,
+    pub(super) service_id: String,
+    pub(super) kind: TargetKind,
     pub(super) number: Result<CallNumber, NumberFault>,
 }
 
-/// Carries wishes out until there are no more. At most one waits for each socket, and one for each owner that is gone.
+/// Carries wishes out until there are no more. At most one waits for each socket, and one for each target that is gone.
 pub(super) async fn run(
     directory: Arc<dyn Numbers>,
     mut wishes: UnboundedReceiver<Wish>,
@@ -34,22 +38,23 @@ pub(super) async fn run(
         match wish {
             Wish::Assign {
                 socket,
-                owner,
-                service,
-                kind,
-                wanted,
+                wish,
+                order,
+                most,
             } => {
-                let number = directory.assign(owner, &service, kind, wanted).await;
+                let (service_id, kind) = (order.service_id.clone(), order.kind.clone());
                 let answer = Assigned {
                     socket,
-                    owner,
-                    number,
+                    wish,
+                    service_id,
+                    kind,
+                    number: directory.assign(*order, most).await,
                 };
                 if answers.send(answer).is_err() {
                     return;
                 }
             }
-            Wish::Release(owner) => directory.release(owner).await,
+            Wish::Release { service_id, kind } => directory.release(&service_id, &kind).await,
         }
     }
 }

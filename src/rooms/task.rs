@@ -1,14 +1,16 @@
 //! The thread of the rooms, and the handle by which everybody else reaches them.
 
 use super::host::{Host, HostParts, ToSocket};
+use super::ledger::{Ledger, Line, Written};
 use super::media_port::RoomMedia;
-use super::numbers;
+use super::numbers::{self, Assigned, Wish};
 use super::port::{Destination, DialOrder, PATIENCE, RoomPort, RoomsError, Telephone};
 use crate::clock::unix_micros;
 use crate::directory::Numbers;
 use crate::media::{Announcement, LegSeat, MediaPlane, PeerEvent};
 use crate::observe::Beat;
 use crate::recording::Recorder;
+use crate::store::Store;
 use crate::supervise::{Supervisor, test_point};
 use crate::webhook::EventSink;
 use omnigate_omnitalk::{ClientId, DialRefusal, Figures, HubSettings, Now, Service, SocketId, Tenants};
@@ -43,6 +45,7 @@ enum Command {
     Pause(RecordingId, bool, oneshot::Sender<bool>),
     Recordings(oneshot::Sender<HashMap<RecordingId, bool>>),
     Figures(oneshot::Sender<Figures>),
+    Restored(oneshot::Sender<()>),
     Drain,
     CloseAll(oneshot::Sender<()>),
 }
@@ -67,6 +70,8 @@ pub struct RoomsParts {
     pub dials: UnboundedSender<DialOrder>,
     /// Who gives out call numbers.
     pub numbers: Arc<dyn Numbers>,
+    /// Where rooms are written down.
+    pub store: Store,
     /// Shows that the rooms are alive.
     pub beat: Beat,
 }
@@ -85,7 +90,8 @@ impl Rooms {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()?;
-        supervisor.thread("rooms", move || runtime.block_on(run(parts, commands)))?;
+        let books = Books::start(parts.numbers.clone(), parts.store.clone(), supervisor);
+        supervisor.thread("rooms", move || runtime.block_on(run(parts, books, commands)))?;
         Ok(Rooms(sender))
     }
 
@@ -129,6 +135,14 @@ impl Rooms {
     /// The rooms have ended or do not answer.
     pub async fn figures(&self) -> Result<Figures, RoomsError> {
         self.ask(Command::Figures).await
+    }
+
+    /// Waits until the rooms of an earlier process are there.
+    pub async fn restored(&self) {
+        let (sender, answer) = oneshot::channel();
+        if self.0.send(Command::Restored(sender)).await.is_ok() {
+            let _ = answer.await;
+        }
     }
 
     /// No new calls between apps from now on; waits for those that are under way, at most `limit`.
@@ -206,21 +220,52 @@ fn now() -> Now {
     }
 }
 
-async fn run(parts: RoomsParts, mut commands: mpsc::Receiver<Command>) {
-    let (wishes, to_directory) = mpsc::unbounded_channel();
-    let (answers, mut assigned) = mpsc::unbounded_channel();
-    let directory = numbers::run(parts.numbers, to_directory, answers);
-    tokio::pin!(directory);
+/// The ways to what is written down, and its answers.
+struct Books {
+    wishes: UnboundedSender<Wish>,
+    assigned: UnboundedReceiver<Assigned>,
+    lines: UnboundedSender<Line>,
+    written: UnboundedReceiver<Written>,
+}
+
+impl Books {
+    /// Starts those who write, beside the thread of the rooms: no database delays it.
+    fn start(numbers: Arc<dyn Numbers>, store: Store, supervisor: &Supervisor) -> Books {
+        let (wishes, to_directory) = mpsc::unbounded_channel();
+        let (answers, assigned) = mpsc::unbounded_channel();
+        let (lines, to_ledger) = mpsc::unbounded_channel();
+        let (tell, written) = mpsc::unbounded_channel();
+        supervisor.task("numbers", numbers::run(numbers.clone(), to_directory, answers));
+        supervisor.task("ledger", Ledger::new(store, numbers).run(to_ledger, tell));
+        Books {
+            wishes,
+            assigned,
+            lines,
+            written,
+        }
+    }
+}
+
+async fn run(parts: RoomsParts, books: Books, mut commands: mpsc::Receiver<Command>) {
+    let Books {
+        wishes,
+        mut assigned,
+        lines,
+        mut written,
+    } = books;
     let (mut media_events, mut beat) = (parts.media_events, parts.beat);
     let Some(mut recorded) = parts.recorder.take_news() else {
         return;
     };
+    let mut tenants = Tenants::new(parts.services, &parts.settings, rand::random());
+    tenants.await_rooms(true);
     let mut host = Host::new(HostParts {
-        tenants: Tenants::new(parts.services, &parts.settings, rand::random()),
+        tenants,
         media: RoomMedia::new(parts.media),
         recorder: parts.recorder,
         events: parts.events,
         wishes,
+        lines,
         dials: parts.dials,
         announcement: parts.announcement,
     });
@@ -236,8 +281,8 @@ async fn run(parts: RoomsParts, mut commands: mpsc::Receiver<Command>) {
             },
             Some(event) = media_events.recv() => host.media_told(event, now()),
             Some(answer) = assigned.recv() => host.assigned(answer, now()),
+            Some(done) = written.recv() => host.written(done, now()),
             Some(news) = recorded.recv() => host.recorder_told(news, now()),
-            () = &mut directory => return,
             _ = space.tick() => host.look_for_room_on_disk(),
             () = tokio::time::sleep_until(deadline.into()) => host.expire(now()),
         }
@@ -277,6 +322,7 @@ fn carry_out(host: &mut Host, command: Command) {
         Command::Pause(recording, paused, answer) => drop(answer.send(host.pause(recording, paused))),
         Command::Recordings(answer) => drop(answer.send(host.recordings())),
         Command::Figures(answer) => drop(answer.send(host.figures())),
+        Command::Restored(waits) => host.tell_restored(waits),
         Command::Drain => host.drain(),
         Command::CloseAll(done) => {
             host.close_all(now());

@@ -8,6 +8,8 @@
 //!   store.url, SQLite    PATH.lock           the same, beside the database         ┘ closed: by the kernel at the latest
 //!   store.url, PostgreSQL                    a lock of a session of its own, given back when its connection ends
 //! ```
+//!
+//! A PostgreSQL that cannot be reached is taken as soon as it can.
 
 mod file;
 mod holder;
@@ -43,7 +45,8 @@ pub(super) enum StoreLock {
 }
 
 impl Owner {
-    /// Takes both or none. Makes the folders that are missing, and the files of the locks, and nothing else.
+    /// Takes both or none; a database that cannot be reached later. Makes the folders that are missing, and the files of the
+    /// locks, and nothing else.
     pub async fn take(store_url: &str, folder: &Path) -> Result<Owner, OwnerError> {
         let holder = Holder::this();
         // All that is held is told at once.
@@ -67,9 +70,24 @@ impl Owner {
         }
     }
 
+    /// Waits until the store is this process's for certain.
+    pub(super) async fn sure(&self) {
+        if let StoreLock::Session(session) = &self.store {
+            session.held().await;
+        }
+    }
+
+    /// Waits until that is not certain any more: the connection of the lock is lost.
+    pub(super) async fn unsure(&self) {
+        match &self.store {
+            StoreLock::Session(session) => session.unheld().await,
+            StoreLock::File { .. } | StoreLock::Memory => pending().await,
+        }
+    }
+
     /// Returns when the store belongs to another process after all: the connection was lost, and somebody else was
     /// first. Files are never lost.
-    pub async fn lost(&self) -> OwnerError {
+    pub(super) async fn lost(&self) -> OwnerError {
         match &self.store {
             StoreLock::Session(session) => session.lost().await,
             StoreLock::File { .. } | StoreLock::Memory => pending().await,

@@ -1,10 +1,15 @@
 //! Tables, and how older ones become the present ones.
 
 use super::error::{Result, StoreError};
-use sqlx::AnyPool;
+use sqlx::{AnyPool, Connection};
 
 /// Each entry brings the tables from the version of its index to the next one. Never changed, only added to.
-const STEPS: &[&[&str]] = &[&[
+const STEPS: &[&[&str]] = &[RECORDINGS_AND_WEBHOOKS, ROOMS_AND_NUMBERS];
+
+/// The version of the tables that this omnigate needs.
+pub(super) const VERSION: i64 = STEPS.len() as i64;
+
+const RECORDINGS_AND_WEBHOOKS: &[&str] = &[
     "CREATE TABLE recordings (
         id TEXT PRIMARY KEY,
         service_id TEXT NOT NULL,
@@ -33,7 +38,42 @@ const STEPS: &[&[&str]] = &[&[
     )",
     "CREATE INDEX outbox_by_state ON outbox (state, next_at)",
     "CREATE INDEX outbox_by_subject ON outbox (subject, place)",
-]];
+];
+
+/// A zero stands for no time; of uses a negative number for no limit.
+const ROOMS_AND_NUMBERS: &[&str] = &[
+    "CREATE TABLE rooms (
+        id TEXT PRIMARY KEY,
+        place BIGINT NOT NULL,
+        service_id TEXT NOT NULL,
+        room_type TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        secret TEXT NOT NULL,
+        creator TEXT NOT NULL,
+        start_date BIGINT NOT NULL,
+        end_date BIGINT NOT NULL,
+        reg_date BIGINT NOT NULL,
+        keep_until BIGINT NOT NULL
+    )",
+    "CREATE INDEX rooms_by_place ON rooms (place)",
+    "CREATE TABLE call_numbers (
+        number TEXT PRIMARY KEY,
+        service_id TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        target TEXT NOT NULL,
+        maker TEXT NOT NULL,
+        expires_at BIGINT NOT NULL,
+        uses BIGINT NOT NULL,
+        callers TEXT NOT NULL,
+        purpose TEXT NOT NULL,
+        state TEXT NOT NULL,
+        until BIGINT NOT NULL,
+        made_at BIGINT NOT NULL
+    )",
+];
+
+/// Held while tables are changed in PostgreSQL: "omnigate" in ASCII.
+const LOCK: i64 = 0x6f6d_6e69_6761_7465;
 
 /// Whether the tables are of the version that is needed.
 pub(super) async fn is_present(pool: &AnyPool) -> bool {
@@ -42,18 +82,29 @@ pub(super) async fn is_present(pool: &AnyPool) -> bool {
         .await
         // No such table: no tables at all.
         .unwrap_or_default();
-    version.is_some_and(|(version,)| version == STEPS.len() as i64)
+    version.is_some_and(|(version,)| version == VERSION)
 }
 
+/// Brings the tables up, all steps or none. Two processes that do so at once do it one after the other, and the second one finds
+/// nothing to do.
 pub(super) async fn migrate(pool: &AnyPool) -> Result<()> {
-    let mut transaction = pool.begin().await?;
+    let mut connection = pool.acquire().await?;
+    let is_postgres = connection.backend_name() == "PostgreSQL";
+    // SQLite locks at the beginning and not at the first change.
+    let begin = if is_postgres { "BEGIN" } else { "BEGIN IMMEDIATE" };
+    let mut transaction = connection.begin_with(begin).await?;
+    if is_postgres {
+        sqlx::query("SELECT pg_advisory_xact_lock($1)")
+            .bind(LOCK)
+            .execute(&mut *transaction)
+            .await?;
+    }
     sqlx::query("CREATE TABLE IF NOT EXISTS omnigate_schema (version BIGINT NOT NULL)")
         .execute(&mut *transaction)
         .await?;
     let version: Option<(i64,)> = sqlx::query_as("SELECT version FROM omnigate_schema")
         .fetch_optional(&mut *transaction)
         .await?;
-    let known = STEPS.len() as i64;
     let found = match version {
         Some((version,)) => version,
         None => {
@@ -63,15 +114,18 @@ pub(super) async fn migrate(pool: &AnyPool) -> Result<()> {
             0
         }
     };
-    if found > known {
-        return Err(StoreError::TooNew { found, known });
+    if found > VERSION {
+        return Err(StoreError::TooNew {
+            found,
+            known: VERSION,
+        });
     }
     let done = usize::try_from(found).unwrap_or(0);
     for statement in STEPS.iter().skip(done).copied().flatten() {
         sqlx::query(*statement).execute(&mut *transaction).await?;
     }
     sqlx::query("UPDATE omnigate_schema SET version = $1")
-        .bind(known)
+        .bind(VERSION)
         .execute(&mut *transaction)
         .await?;
     Ok(transaction.commit().await?)

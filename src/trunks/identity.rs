@@ -2,7 +2,7 @@
 
 use super::Trunk;
 use crate::config::{CalledField, CallerField};
-use omnigate_number::{PhoneNumber, mask};
+use omnigate_number::{Country, PhoneNumber, mask};
 use omnigate_sip::message::{Headers, Name, NameAddr, Params, Request, UriParts, readable, unescape};
 use std::fmt;
 
@@ -21,6 +21,17 @@ impl Caller {
         match self {
             Caller::Known(text) => text,
             Caller::Anonymous => "anonymous",
+        }
+    }
+
+    /// Its number in international form without `+`, as seen from `country`; what is no number as it is; empty when withheld.
+    pub fn international(&self, country: Country) -> String {
+        match self {
+            Caller::Known(text) => match PhoneNumber::parse(text, country) {
+                Some(number) => number.digits().to_owned(),
+                None => text.clone(),
+            },
+            Caller::Anonymous => String::new(),
         }
     }
 }

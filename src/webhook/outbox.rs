@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OnceCell};
 
 /// How often it is looked whether anything is due, at the end.
 const LOOK: Duration = Duration::from_millis(50);
@@ -117,35 +117,42 @@ macro_rules! columns {
 #[derive(Debug, Clone)]
 pub struct Outbox {
     store: Store,
-    /// Microseconds of the last event: the next one comes after it, whatever the clock does.
-    last: Arc<AtomicI64>,
+    /// Microseconds of the last event: the next one comes after it, whatever the clock does. Read from the store with the first
+    /// event.
+    last: Arc<OnceCell<AtomicI64>>,
     wake: Arc<Notify>,
 }
 
 impl Outbox {
     /// The outbox of this store.
-    pub async fn open(store: Store) -> Result<Outbox> {
-        let last: (Option<i64>,) = sqlx::query_as("SELECT MAX(place) FROM outbox")
-            .fetch_one(store.pool())
-            .await?;
-        Ok(Outbox {
+    pub fn new(store: Store) -> Outbox {
+        Outbox {
             store,
-            last: Arc::new(AtomicI64::new(last.0.unwrap_or(0))),
+            last: Arc::default(),
             wake: Arc::default(),
-        })
+        }
+    }
+
+    /// The place of an event that happens now.
+    async fn next_place(&self, transaction: &mut Transaction<'_, Any>) -> Result<i64> {
+        let read = async || {
+            let last: (Option<i64>,) = sqlx::query_as("SELECT MAX(place) FROM outbox")
+                .fetch_one(&mut **transaction)
+                .await?;
+            Ok::<_, StoreError>(AtomicI64::new(last.0.unwrap_or(0)))
+        };
+        let last = self.last.get_or_try_init(read).await?;
+        let micros = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let micros = i64::try_from(micros.as_micros()).unwrap_or(0);
+        let after = |last: i64| micros.max(last + 1);
+        let before = last.fetch_update(Relaxed, Relaxed, |last| Some(after(last)));
+        Ok(after(before.unwrap_or(0)))
     }
 
     /// Adds an event within the transaction of what it tells of; gives its id. To be followed by [`wake`](Self::wake)
     /// after the commit.
     pub async fn add(&self, transaction: &mut Transaction<'_, Any>, event: &WebhookEvent) -> Result<String> {
-        let micros = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let micros = i64::try_from(micros.as_micros()).unwrap_or(0);
-        let after = |last: i64| micros.max(last + 1);
-        let place = after(
-            self.last
-                .fetch_update(Relaxed, Relaxed, |last| Some(after(last)))
-                .unwrap_or(0),
-        );
+        let place = self.next_place(transaction).await?;
         let id = format!("msg_{:032x}", rand::random::<u128>());
         let mut body = event.body.clone();
         body["event"] = event.name.into();
@@ -207,7 +214,7 @@ impl Outbox {
         ))
         .bind(now)
         .bind(most)
-        .fetch_all(self.store.pool())
+        .fetch_all(&self.store.pool()?)
         .await?;
         Ok(rows.into_iter().map(Delivery::from).collect())
     }
@@ -216,7 +223,7 @@ impl Outbox {
     pub(super) async fn waiting(&self) -> Result<(Option<i64>, i64)> {
         let row: (Option<i64>, i64) =
             sqlx::query_as("SELECT MIN(next_at), COUNT(*) FROM outbox WHERE state = 'pending'")
-                .fetch_one(self.store.pool())
+                .fetch_one(&self.store.pool()?)
                 .await?;
         Ok(row)
     }
@@ -230,7 +237,7 @@ impl Outbox {
         .bind(state)
         .bind(next_at)
         .bind(result)
-        .execute(self.store.pool())
+        .execute(&self.store.pool()?)
         .await?;
         Ok(())
     }
@@ -240,7 +247,7 @@ impl Outbox {
         sqlx::query("UPDATE outbox SET next_at = $2 WHERE id = $1")
             .bind(id)
             .bind(next_at)
-            .execute(self.store.pool())
+            .execute(&self.store.pool()?)
             .await?;
         Ok(())
     }
@@ -252,7 +259,7 @@ impl Outbox {
         ))
         .bind(state.unwrap_or_default())
         .bind(most)
-        .fetch_all(self.store.pool())
+        .fetch_all(&self.store.pool()?)
         .await?;
         Ok(rows.into_iter().map(Delivery::from).collect())
     }
@@ -264,7 +271,7 @@ impl Outbox {
         )
         .bind(id)
         .bind(unix_now_signed())
-        .execute(self.store.pool())
+        .execute(&self.store.pool()?)
         .await?;
         self.wake();
         Ok(done.rows_affected() > 0)
@@ -274,7 +281,7 @@ impl Outbox {
     pub(super) async fn forget(&self, before: i64) -> Result<()> {
         sqlx::query("DELETE FROM outbox WHERE state <> 'pending' AND created_at < $1")
             .bind(before)
-            .execute(self.store.pool())
+            .execute(&self.store.pool()?)
             .await?;
         Ok(())
     }
@@ -296,7 +303,7 @@ mod tests {
     #[tokio::test]
     async fn each_subject_hands_out_its_oldest_until_that_is_done() {
         let (store, folder) = crate::store::tests::store("order").await;
-        let outbox = Outbox::open(store).await.unwrap();
+        let outbox = Outbox::new(store);
         let mut ids = Vec::new();
         for n in 0..3 {
             ids.push(outbox.add_alone(&event("a", n)).await.unwrap());
@@ -334,7 +341,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_rolled_back_is_not_told() {
         let (store, folder) = crate::store::tests::store("rollback").await;
-        let outbox = Outbox::open(store.clone()).await.unwrap();
+        let outbox = Outbox::new(store.clone());
         let mut transaction = store.begin().await.unwrap();
         outbox.add(&mut transaction, &event("a", 1)).await.unwrap();
         transaction.rollback().await.unwrap();

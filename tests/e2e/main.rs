@@ -18,6 +18,7 @@ mod certify;
 mod check;
 mod delay;
 mod draining;
+mod durable;
 mod ecdsa;
 mod exchange;
 mod forked;

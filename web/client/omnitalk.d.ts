@@ -234,6 +234,12 @@ export type ServerCode =
   | 'numbers-exhausted'
   /** The directory of call numbers gives no answer. */
   | 'numbers-unavailable'
+  /** The service has as many call numbers as it may have. */
+  | 'numbers-full'
+  /** Somebody else made this room: only who made it gives it a call number, or another one. */
+  | 'not-your-room'
+  /** The server's database is absent: rooms are neither made nor destroyed until it is back. */
+  | 'store-absent'
   /** The server is about to stop; another one may take its place. */
   | 'draining'
   /** No call rings here: the caller has gone, or another device has answered. */

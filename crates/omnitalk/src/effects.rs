@@ -2,8 +2,9 @@
 
 use crate::dial::Dialling;
 use crate::ids::SocketId;
-use crate::masked::{CallNumber, Unshown};
-use crate::numbers::{NumberOwner, TargetKind};
+use crate::kept::KeptRoom;
+use crate::masked::Unshown;
+use crate::numbers::{NumberOrder, TargetKind};
 use crate::record_policy::RecordPolicy;
 use omnigate_room::{CallId, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
 use omnigate_room::{CallOver, CallTold, Ending, Person, RecordingAbout, Scene};
@@ -142,22 +143,40 @@ pub enum Effect {
     },
     /// A 1:1 call has come to its next stage: for events.
     Call(Box<CallTold>),
-    /// Give the owner a call number, then call [`Hub::number_assigned`](crate::Hub::number_assigned). For one owner these
+    /// Give a target a call number, then call [`Hub::number_assigned`](crate::Hub::number_assigned). For one target these
     /// and [`ReleaseNumber`](Self::ReleaseNumber) are carried out in their order.
     AssignNumber {
         /// The socket that asks.
         socket: SocketId,
-        /// Whose it will be.
-        owner: NumberOwner,
-        /// Where it will lead to.
-        kind: TargetKind,
-        /// The wanted one; none: any, or the one that the owner has.
-        wanted: Option<CallNumber>,
+        /// Which of all wishes it is.
+        wish: u64,
+        /// What it asks for.
+        order: Box<NumberOrder>,
+        /// How many its service may have.
+        most: usize,
     },
-    /// The owner is gone: its number ends.
+    /// The target is gone: its numbers end.
     ReleaseNumber {
+        /// Of which service.
+        service_id: String,
         /// Whose.
-        owner: NumberOwner,
+        kind: TargetKind,
+    },
+    /// Write a room down, then call [`Hub::room_kept`](crate::Hub::room_kept). Until then nobody finds it.
+    KeepRoom {
+        /// Of which service.
+        service_id: String,
+        /// The room.
+        room: Box<KeptRoom>,
+    },
+    /// Strike a room out, then call [`Hub::room_struck`](crate::Hub::room_struck).
+    StrikeRoom {
+        /// Of which service.
+        service_id: String,
+        /// Which.
+        room: RoomId,
+        /// Whether somebody waits for it. If not, it is tried until it is done.
+        asked: bool,
     },
     /// Record the room's mix from now on, then call [`Hub::recording_begun`](crate::Hub::recording_begun) or
     /// [`Hub::recording_failed`](crate::Hub::recording_failed).

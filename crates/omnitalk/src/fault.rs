@@ -51,6 +51,14 @@ pub(crate) enum Fault {
     NumberInUse,
     #[error("No call number is free: try again later")]
     NumbersExhausted,
+    #[error(
+        "The service has as many call numbers as it may: destroy a room that has one, or try again later"
+    )]
+    TooManyNumbers,
+    #[error("This room was made by somebody else: only who made it may give it a call number")]
+    NotYourRoom,
+    #[error("The server's database is absent: rooms can be neither made nor destroyed now; try again later")]
+    StoreAbsent,
     #[error("The directory of call numbers gave no answer: try again later")]
     NoNumberNow,
     #[error("No call rings for this session")]
@@ -150,6 +158,9 @@ codes! {
     Self::TooManyRooms => "rooms-full",
     Self::NumberInUse => "number-in-use",
     Self::NumbersExhausted => "numbers-exhausted",
+    Self::TooManyNumbers => "numbers-full",
+    Self::NotYourRoom => "not-your-room",
+    Self::StoreAbsent => "store-absent",
     Self::NoNumberNow => "numbers-unavailable",
     Self::Draining => "draining",
     Self::NothingRings => "nothing-rings",

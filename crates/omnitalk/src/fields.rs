@@ -2,8 +2,9 @@
 
 use crate::fault::Fault;
 use crate::masked::CallNumber;
+use crate::room_secret::GivenSecret;
 use crate::words::{RoomType, Track};
-use omnigate_room::{RoomId, Secret};
+use omnigate_room::RoomId;
 use serde_json::{Map, Value};
 
 /// `user_id`, `user_name` and `room_id`, in UTF-16 code units.
@@ -297,35 +298,6 @@ fn whole(value: &Value) -> Option<u64> {
         Some(number as u64)
     });
     number.filter(|number| *number <= EXACT)
-}
-
-/// A room secret: an all-digit one shorter than six is padded with zeros on the left, because a client that holds it
-/// as a number has lost them (10.3).
-#[derive(Clone, Debug)]
-pub(crate) struct RoomSecret(Secret);
-
-/// A secret as a client has given it, in normal form.
-pub(crate) struct GivenSecret(String);
-
-impl GivenSecret {
-    fn new(text: &str) -> Self {
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        Self(if digits {
-            format!("{text:0>6}")
-        } else {
-            text.to_owned()
-        })
-    }
-}
-
-impl RoomSecret {
-    pub(crate) fn new(given: GivenSecret) -> Self {
-        Self(Secret::new(given.0))
-    }
-
-    pub(crate) fn matches(&self, given: &GivenSecret) -> bool {
-        self.0.matches(&given.0)
-    }
 }
 
 #[cfg(test)]

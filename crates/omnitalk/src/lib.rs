@@ -30,12 +30,14 @@ mod fields;
 mod hub;
 mod ids;
 mod incoming;
+mod kept;
 mod masked;
 mod now;
 mod numbers;
 mod outgoing;
 mod random;
 mod record_policy;
+mod room_secret;
 mod settings;
 mod tenants;
 mod timers;
@@ -46,10 +48,15 @@ pub use effects::{Effect, Figures, RefusedReason, TelephoneCaller, TelephoneEnd,
 pub use fault::FAULT_CODES;
 pub use hub::Hub;
 pub use ids::{ClientId, SocketId};
+pub use kept::{KeptRoom, StoreFault};
 pub use masked::{CallNumber, NotACallNumber, Unshown};
 pub use now::Now;
-pub use numbers::{LookUp, NumberBook, NumberFault, NumberOwner, Target, TargetKind};
+pub use numbers::{
+    LookUp, NumberBook, NumberChange, NumberEntry, NumberFault, NumberMaker, NumberOrder, NumberRules,
+    NumberState, NumberTerms, Target, TargetKind,
+};
 pub use record_policy::RecordPolicy;
+pub use room_secret::SecretHash;
 // What the hub takes and gives names these.
 pub use omnigate_room::{
     CallId, CallOver, CallParties, CallStage, CallTold, Ending, ParticipantId, Person, RecordingAbout,

@@ -7,7 +7,7 @@ use omnigate_room::CallOver;
 use serde_json::{Map, Value, json};
 
 /// The own fields of a successful response.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Reply(Map<String, Value>);
 
 impl Reply {

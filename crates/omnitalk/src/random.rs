@@ -62,6 +62,11 @@ impl Dice {
         CallId::new(unix.saturating_mul(1000), self.rng.random())
     }
 
+    /// For the hash of a secret.
+    pub(crate) fn salt(&mut self) -> [u8; 16] {
+        self.rng.random()
+    }
+
     pub(crate) fn room(&mut self) -> RoomId {
         RoomId(self.rng.random::<u128>() & RoomId::MASK)
     }

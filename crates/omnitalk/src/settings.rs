@@ -81,10 +81,14 @@ pub struct HubSettings {
     pub ringback_notification: bool,
     /// How long a room may stay empty (12.4). 10 min.
     pub empty_room: Duration,
+    /// How long an end date may keep an empty room at most. 366 days.
+    pub longest_keep: Duration,
     /// Sessions at one time. 10 000.
     pub most_sessions: usize,
     /// Rooms at one time, those of calls included. 10 000.
     pub most_rooms: usize,
+    /// Call numbers at one time, those of users and of rooms. 10 000.
+    pub most_numbers: usize,
     /// Participants of one room at one time. 200.
     pub most_participants: usize,
 }
@@ -110,8 +114,10 @@ impl Default for HubSettings {
             turn: None,
             ringback_notification: true,
             empty_room: Duration::from_secs(600),
+            longest_keep: Duration::from_secs(366 * 86_400),
             most_sessions: 10_000,
             most_rooms: 10_000,
+            most_numbers: 10_000,
             most_participants: 200,
         }
     }

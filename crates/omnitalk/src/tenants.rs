@@ -9,9 +9,10 @@ use crate::effects::{Effect, Figures, RefusedReason, TelephoneCaller, TelephoneN
 use crate::hub::Hub;
 use crate::ids::{ClientId, SocketId};
 use crate::incoming::{Incoming, Kind};
+use crate::kept::{KeptRoom, StoreFault};
 use crate::masked::CallNumber;
 use crate::now::Now;
-use crate::numbers::{NumberFault, NumberOwner};
+use crate::numbers::{NumberFault, TargetKind};
 use crate::settings::{HubSettings, Service};
 use omnigate_room::{CallId, CallOver, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
 use rand::rngs::StdRng;
@@ -164,32 +165,67 @@ impl Tenants {
         self.follow(effects)
     }
 
-    /// [`Hub::number_assigned`].
+    /// [`Hub::number_assigned`], of a service.
     pub fn number_assigned(
         &mut self,
         socket: SocketId,
-        owner: NumberOwner,
+        wish: u64,
+        service_id: &str,
+        kind: TargetKind,
         answer: Result<CallNumber, NumberFault>,
         now: Now,
     ) -> Vec<Effect> {
-        let place = match owner {
-            NumberOwner::Room(room) => self.hubs.iter().position(|hub| hub.has_room(room)),
-            NumberOwner::Session(socket) => self.sockets.get(&socket).copied(),
-        };
-        let place = place.or(self.sockets.get(&socket).copied()).unwrap_or(LOBBY);
-        let effects = self.hubs[place].number_assigned(socket, owner, answer, now);
+        let place = self.place_of(service_id).unwrap_or(LOBBY);
+        let effects = self.hubs[place].number_assigned(socket, wish, kind, answer, now);
         self.follow(effects)
     }
 
-    /// The service that this session or room belongs to, as long as it is there.
-    #[must_use]
-    pub fn service_of(&self, owner: NumberOwner) -> Option<&str> {
-        let place = match owner {
-            NumberOwner::Room(room) => self.hubs.iter().position(|hub| hub.has_room(room))?,
-            NumberOwner::Session(socket) => *self.sockets.get(&socket)?,
+    /// [`Hub::room_kept`], of a service.
+    pub fn room_kept(
+        &mut self,
+        service_id: &str,
+        room: RoomId,
+        kept: Result<(), StoreFault>,
+        now: Now,
+    ) -> Vec<Effect> {
+        let place = self.place_of(service_id).unwrap_or(LOBBY);
+        let effects = self.hubs[place].room_kept(room, kept, now);
+        self.follow(effects)
+    }
+
+    /// [`Hub::room_struck`], of a service.
+    pub fn room_struck(
+        &mut self,
+        service_id: &str,
+        room: RoomId,
+        struck: Result<(), StoreFault>,
+        now: Now,
+    ) -> Vec<Effect> {
+        let place = self.place_of(service_id).unwrap_or(LOBBY);
+        let effects = self.hubs[place].room_struck(room, struck, now);
+        self.follow(effects)
+    }
+
+    /// [`Hub::restore`], of a service; false when there is no such service.
+    pub fn restore(
+        &mut self,
+        service_id: &str,
+        room: &KeptRoom,
+        number: Option<CallNumber>,
+        now: Now,
+    ) -> bool {
+        let Some(place) = self.place_of(service_id) else {
+            return false;
         };
-        let service = self.services.get(place.checked_sub(1)?)?;
-        Some(&service.id)
+        self.hubs[place].restore(room, number, now);
+        true
+    }
+
+    /// [`Hub::awaits_rooms`], for all.
+    pub fn await_rooms(&mut self, awaits: bool) {
+        for hub in &mut self.hubs {
+            hub.awaits_rooms(awaits);
+        }
     }
 
     /// [`Hub::ring`], for a user of this service.

@@ -5,7 +5,7 @@ mod common;
 
 use common::steps::{PHONES, SLOTS, Step, USERS, step};
 use common::{Video, World};
-use omnigate_omnitalk::{CallId, CallOver, DialRefusal, Figures, TelephoneEnd, TelephoneNotice};
+use omnigate_omnitalk::{CallId, CallOver, DialRefusal, Figures, RoomId, TelephoneEnd, TelephoneNotice};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -65,6 +65,7 @@ impl Play {
     fn new(answers: bool) -> Self {
         let mut world = World::with_services(common::recorded_by_policy("videoroom"), common::settings());
         world.answers = answers;
+        world.store = answers.then_some(true);
         Self {
             world,
             sockets: BTreeMap::new(),
@@ -409,6 +410,11 @@ impl Play {
                     self.world.apply(None, effects);
                 }
             }
+            Step::Write { works } => {
+                if !self.world.unwritten.is_empty() {
+                    self.world.write(None, works);
+                }
+            }
             Step::Wait { seconds } => self.world.wait(seconds),
         }
     }
@@ -499,7 +505,13 @@ impl Play {
             "WS_ANSWER_CALL_RSP" | "WS_OFFER_CALL_RSP" => {
                 self.call_room = message["room_id"].as_str().map(str::to_owned);
             }
+            "WS_DESTROY_ROOM_RSP" => {
+                let room = RoomId::parse(message["room_id"].as_str().unwrap()).unwrap();
+                assert!(!self.world.kept.contains_key(&room), "it would come back");
+            }
             "WS_CREATE_ROOM_RSP" => {
+                let room = RoomId::parse(message["room_id"].as_str().unwrap()).unwrap();
+                assert!(self.world.kept.contains_key(&room), "a promise that is not kept");
                 self.rooms.push(message["room_id"].as_str().unwrap().to_owned());
                 if self.rooms.len() > REMEMBERED {
                     self.rooms.remove(0);
@@ -557,6 +569,11 @@ proptest! {
         // The last empty room goes after ten minutes.
         play.world.wait(600);
         play.check();
+        while !play.world.unwritten.is_empty() {
+            play.run(&Step::Write { works: true });
+            play.check();
+        }
+        prop_assert!(play.world.kept.is_empty());
         let malformed = play.world.hub.figures().malformed;
         prop_assert_eq!(play.world.hub.figures(), Figures { malformed, ..Figures::default() });
         prop_assert_eq!(play.world.hub.next_deadline(), None);

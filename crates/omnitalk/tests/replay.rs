@@ -67,7 +67,7 @@ fn socket(event: &Value) -> u64 {
 fn target(world: &World, event: &Value, bindings: &Bindings) -> TargetKind {
     let number = fill(&event["number"], bindings);
     let number = CallNumber::parse(number.as_str().unwrap()).unwrap();
-    match world.numbers.look_up(number, world.now.instant) {
+    match world.numbers.look_up(number, world.now.unix) {
         LookUp::Found(target) => target.kind,
         other => panic!("the number leads to {other:?}"),
     }

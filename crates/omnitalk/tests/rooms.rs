@@ -221,11 +221,11 @@ fn a_future_end_date_keeps_an_empty_room_until_then() {
     world.create(1, json!({ "start_date": START + 86_400 }));
     world.create(1, json!({ "end_date": 1_000_000_000_000_000_u64 }));
     world.wait(600);
-    assert_eq!(world.hub.figures().rooms, 2);
+    assert_eq!(world.hub.figures().rooms, 3);
     world.wait(6599);
-    assert_eq!(world.hub.figures().rooms, 2);
+    assert_eq!(world.hub.figures().rooms, 3);
     world.wait(1);
-    assert_eq!(world.hub.figures().rooms, 1);
+    assert_eq!(world.hub.figures().rooms, 2);
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn hello(service: &str, key: Option<&str>) -> Value {
 
 fn look_up(world: &World, number: &Value) -> LookUp {
     let number = CallNumber::parse(number.as_str().unwrap()).unwrap();
-    world.numbers.look_up(number, world.now.instant)
+    world.numbers.look_up(number, world.now.unix)
 }
 
 #[test]

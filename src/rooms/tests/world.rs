@@ -7,12 +7,15 @@ use crate::config::Settings;
 use crate::media::{LegEvent, LegHandle, MadeShards, MediaPlane, MediaSettings, Net, PeerEvent, Port};
 use crate::recording::{Index, Recorder, RecorderParts, RecordingNews};
 use crate::rooms::host::{Host, HostParts};
+use crate::rooms::ledger::{Line, Written};
 use crate::rooms::media_port::RoomMedia;
 use crate::rooms::numbers::{Assigned, Wish};
 use crate::rooms::port::{Destination, Telephone as Caller};
 use crate::supervise::Supervisor;
 use crate::webhook::{EventSink, Outbox, Targets};
-use omnigate_omnitalk::{HubSettings, Now, NumberBook, RecordPolicy, Service, SocketId, Tenants};
+use omnigate_omnitalk::{
+    HubSettings, Now, NumberBook, NumberRules, RecordPolicy, Service, SocketId, Tenants,
+};
 use omnigate_room::{CallId, RecordingId, RoomId};
 use omnigate_rtc::VideoCodec;
 use serde_json::{Value, json};
@@ -48,6 +51,7 @@ pub(super) struct World {
     shards: MadeShards,
     media_events: UnboundedReceiver<PeerEvent>,
     wishes: UnboundedReceiver<Wish>,
+    lines: UnboundedReceiver<Line>,
     recorded: UnboundedReceiver<RecordingNews>,
     /// Recordings of which the recorder has told whether they have begun.
     heard_of: HashSet<RecordingId>,
@@ -95,7 +99,7 @@ async fn recorder(
     settings.recording.dir = folder.join("recordings");
     settings.recording.min_free_mib = 1;
     let targets = Targets::new(&settings);
-    let outbox = Outbox::open(store.clone()).await.unwrap();
+    let outbox = Outbox::new(store.clone());
     let events = EventSink::start(outbox, targets.clone(), supervisor);
     let parts = RecorderParts {
         settings: settings.recording,
@@ -124,12 +128,14 @@ impl World {
         let (recorder, events, folder) =
             runtime.block_on(async { recorder(&format!("rooms-{name}"), &plane, &supervisor).await });
         let (sender, wishes) = mpsc::unbounded_channel();
+        let (to_ledger, lines) = mpsc::unbounded_channel();
         let host = Host::new(HostParts {
             tenants: Tenants::new(vec![Service::open("demo")], &hub_settings(), [7; 32]),
             media: RoomMedia::new(plane.clone()),
             recorder: recorder.clone(),
             events,
             wishes: sender,
+            lines: to_ledger,
             // Nobody calls telephones here.
             dials: mpsc::unbounded_channel().0,
             announcement: None,
@@ -147,9 +153,10 @@ impl World {
             shards,
             media_events,
             wishes,
+            lines,
             recorded: recorder.take_news().unwrap(),
             heard_of: HashSet::new(),
-            numbers: NumberBook::new(Duration::from_secs(60), [7; 32]),
+            numbers: NumberBook::new(NumberRules::default(), [7; 32]),
             recorder,
             runtime,
             folder,
@@ -220,6 +227,9 @@ impl World {
         while let Ok(wish) = self.wishes.try_recv() {
             self.wish(wish);
         }
+        while let Ok(line) = self.lines.try_recv() {
+            self.write(line);
+        }
         // The recorder's threads are real: they are waited for, so that the made clock does not run away from them.
         while (self.heard_of.len() as u64) < self.recorder.figures().started.load(Relaxed) {
             let news = self.recorded.blocking_recv().unwrap();
@@ -244,23 +254,42 @@ impl World {
         match wish {
             Wish::Assign {
                 socket,
-                owner,
-                service,
-                kind,
-                wanted,
+                wish,
+                order,
+                most,
             } => {
-                let number = self
-                    .numbers
-                    .assign(owner, &service, kind, wanted, self.now.instant);
+                let (service_id, kind) = (order.service_id.clone(), order.kind.clone());
+                let number = self.numbers.assign(*order, most, self.now.unix);
                 let answer = Assigned {
                     socket,
-                    owner,
-                    number,
+                    wish,
+                    service_id,
+                    kind,
+                    number: number.map(|(number, _)| number),
                 };
                 self.host.assigned(answer, self.now);
             }
-            Wish::Release(owner) => self.numbers.release(owner, self.now.instant),
+            Wish::Release { service_id, kind } => {
+                self.numbers.release(&service_id, &kind, self.now.unix);
+            }
         }
+    }
+
+    /// The store takes everything.
+    fn write(&mut self, line: Line) {
+        let written = match line {
+            Line::Keep { service_id, room } => Written::Kept {
+                service_id,
+                room: room.id,
+                written: Ok(()),
+            },
+            Line::Strike { service_id, room, .. } => Written::Struck {
+                service_id,
+                room,
+                written: Ok(()),
+            },
+        };
+        self.host.written(written, self.now);
     }
 
     /// Fills a shard's queue, so that it takes nothing but what frees something, until its next turn.

@@ -2,6 +2,7 @@
 //! every role of the server may read in `pg_stat_activity`.
 
 use super::holder::{Held, Holder, OwnerError, STORE_KEY};
+use crate::store::error::may_pass;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, Row};
 use std::str::FromStr;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 /// First half of the lock's key: "omni". The other half is the schema's, so that schemas are told apart as databases are.
 const CLASS: i32 = 0x6f6d_6e69;
@@ -17,41 +18,70 @@ const SCHEMA: &str = "hashtext(coalesce(current_schema()::text, ''))";
 /// The server needs a moment to see that a process has died.
 const PATIENCE: Duration = Duration::from_secs(3);
 const AGAIN: Duration = Duration::from_millis(100);
-/// How often the connection is tried.
-const LOOK: Duration = Duration::from_secs(10);
+/// How often the connection is tried: so long another process may have the database at most before this one writes nothing more.
+const LOOK: Duration = Duration::from_secs(2);
 /// How long an answer may take.
-const ANSWER: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(5);
 /// What PostgreSQL keeps of an `application_name`, bytes.
 const NAME: usize = 63;
 
-/// Held until it is dropped, or until the connection ends.
+/// Whose the lock is, as far as we know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Lock {
+    /// The server cannot be asked.
+    Unknown,
+    Ours,
+    Theirs(Held),
+}
+
+/// Wanted until it is dropped; held while its connection lives.
 #[derive(Debug)]
 pub(in crate::store) struct SessionLock {
-    lost: watch::Receiver<Option<Held>>,
+    lock: watch::Receiver<Lock>,
     keeper: JoinHandle<()>,
 }
 
 impl SessionLock {
+    /// Takes it; from a server that cannot be asked as soon as it can.
     pub(super) async fn take(url: &str, holder: &Holder) -> Result<SessionLock, OwnerError> {
         let options = PgConnectOptions::from_str(url)?.application_name(&name(holder));
         let until = Instant::now() + PATIENCE;
         let connection = loop {
-            match attempt(&options).await? {
-                Ok(connection) => break connection,
-                Err(_) if Instant::now() < until => sleep(AGAIN).await,
-                Err(held) => return Err(OwnerError::Held(vec![held])),
+            match timeout(ANSWER, attempt(&options)).await {
+                Ok(Ok(Ok(connection))) => break Some(connection),
+                Ok(Ok(Err(_))) if Instant::now() < until => sleep(AGAIN).await,
+                Ok(Ok(Err(held))) => return Err(OwnerError::Held(vec![held])),
+                Ok(Err(error)) if !may_pass(&error) => return Err(error.into()),
+                Ok(Err(_)) | Err(_) => break None,
             }
         };
-        let (tell, lost) = watch::channel(None);
+        let first = connection.as_ref().map_or(Lock::Unknown, |_| Lock::Ours);
+        let (tell, lock) = watch::channel(first);
         let keeper = tokio::spawn(keep(options, connection, holder.clone(), tell));
-        Ok(SessionLock { lost, keeper })
+        Ok(SessionLock { lock, keeper })
+    }
+
+    pub(super) async fn held(&self) {
+        self.wait(|lock| *lock == Lock::Ours).await;
+    }
+
+    pub(super) async fn unheld(&self) {
+        self.wait(|lock| *lock != Lock::Ours).await;
     }
 
     /// Returns when another process has it.
     pub(super) async fn lost(&self) -> OwnerError {
-        let mut lost = self.lost.clone();
-        match lost.wait_for(Option::is_some).await {
-            Ok(held) => OwnerError::Held(held.iter().cloned().collect()),
+        match self.wait(|lock| matches!(lock, Lock::Theirs(_))).await {
+            Lock::Theirs(held) => OwnerError::Held(vec![held]),
+            Lock::Unknown | Lock::Ours => std::future::pending().await,
+        }
+    }
+
+    async fn wait(&self, wanted: impl FnMut(&Lock) -> bool) -> Lock {
+        let mut lock = self.lock.clone();
+        let found = lock.wait_for(wanted).await.map(|lock| lock.clone());
+        match found {
+            Ok(lock) => lock,
             // The keeper ends only after it has told.
             Err(_) => std::future::pending().await,
         }
@@ -65,35 +95,41 @@ impl Drop for SessionLock {
     }
 }
 
-/// Sees that the session lives; makes another one when it does not.
+/// Sees that the session lives; makes another one when it does not, or when there is none yet.
 async fn keep(
     options: PgConnectOptions,
-    mut connection: PgConnection,
+    mut connection: Option<PgConnection>,
     holder: Holder,
-    tell: watch::Sender<Option<Held>>,
+    tell: watch::Sender<Lock>,
 ) {
     loop {
-        sleep(LOOK).await;
-        if matches!(timeout(ANSWER, connection.ping()).await, Ok(Ok(()))) {
-            continue;
-        }
-        warn!("store.url: the connection that keeps the database for this process is lost");
-        connection = loop {
-            match timeout(ANSWER, attempt(&options)).await {
-                Ok(Ok(Ok(again))) => break again,
-                // The server has not yet seen that our connection is gone.
-                Ok(Ok(Err(held))) if held.holder.as_ref().is_some_and(|other| same(other, &holder)) => {}
-                Ok(Ok(Err(held))) => {
-                    error!("{held}");
-                    let _ = tell.send(Some(held));
-                    return;
-                }
-                // The store has the same trouble, and says so.
-                Ok(Err(_)) | Err(_) => {}
-            }
+        if let Some(ours) = &mut connection {
             sleep(LOOK).await;
-        };
-        warn!("store.url: the database is kept for this process again");
+            if matches!(timeout(ANSWER, ours.ping()).await, Ok(Ok(()))) {
+                continue;
+            }
+            warn!("store.url: the connection that keeps the database for this process is lost");
+            connection = None;
+            tell.send_replace(Lock::Unknown);
+        }
+        match timeout(ANSWER, attempt(&options)).await {
+            Ok(Ok(Ok(again))) => {
+                info!("store.url: the database is kept for this process");
+                connection = Some(again);
+                tell.send_replace(Lock::Ours);
+                continue;
+            }
+            // The server has not yet seen that our connection is gone.
+            Ok(Ok(Err(held))) if held.holder.as_ref().is_some_and(|other| same(other, &holder)) => {}
+            Ok(Ok(Err(held))) => {
+                error!("{held}");
+                tell.send_replace(Lock::Theirs(held));
+                return;
+            }
+            // The store has the same trouble, and says so.
+            Ok(Err(_)) | Err(_) => {}
+        }
+        sleep(LOOK).await;
     }
 }
 
@@ -102,8 +138,8 @@ async fn attempt(options: &PgConnectOptions) -> sqlx::Result<Result<PgConnection
     let mut connection = PgConnection::connect_with(options).await?;
     // A host that vanishes must not keep the lock for the two hours that are usual.
     for (setting, value) in [
-        ("tcp_keepalives_idle", "30"),
-        ("tcp_keepalives_interval", "10"),
+        ("tcp_keepalives_idle", "10"),
+        ("tcp_keepalives_interval", "5"),
         ("tcp_keepalives_count", "3"),
     ] {
         sqlx::query("SELECT set_config($1, $2, false)")

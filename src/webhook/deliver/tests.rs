@@ -27,7 +27,7 @@ where
 /// What became of one event for a service whose webhook is this, once it was tried.
 async fn outcome(name: &str, url: &str) -> Delivery {
     let (store, folder) = crate::store::tests::store(name).await;
-    let outbox = Outbox::open(store).await.unwrap();
+    let outbox = Outbox::new(store);
     let toml = format!(
         "webhook.allow_private = \"127.0.0.0/8\"\n[[service]]\nid = \"demo\"\nwebhook.url = \"{url}\"\nwebhook.secret = \"s\""
     );

@@ -189,6 +189,9 @@ const en = {
   errorSecret: 'The entry code is wrong. Ask whoever made the room.',
   errorSecretMissing: 'This room needs an entry code. Type it beside the room’s name.',
   errorNoNumber: 'No number is free at the moment. Try again later.',
+  errorNumbersFull: 'This service has as many numbers as it may have. Close a room that has one.',
+  errorNotYourRoom: 'Only the person who made this room can give it a number.',
+  errorStoreAbsent: 'The server cannot save anything at the moment, so rooms can be neither made nor closed. Try again later.',
   errorCallGone: 'The caller has hung up already.',
   errorMicrophoneRefused:
     'The microphone is blocked. Allow it for this page (the icon beside the address), then try again.',
@@ -409,6 +412,9 @@ const ko = {
   errorSecret: '입장 코드가 맞지 않습니다. 방을 만든 사람에게 물어보세요.',
   errorSecretMissing: '입장 코드가 필요한 방입니다. 방 이름 옆에 입력하세요.',
   errorNoNumber: '지금은 남은 번호가 없습니다. 나중에 다시 시도하세요.',
+  errorNumbersFull: '이 서비스가 가질 수 있는 번호를 모두 쓰고 있습니다. 번호가 있는 방을 닫으세요.',
+  errorNotYourRoom: '이 방을 만든 사람만 번호를 받을 수 있습니다.',
+  errorStoreAbsent: '지금은 서버가 저장할 수 없어 방을 만들거나 닫을 수 없습니다. 나중에 다시 시도하세요.',
   errorCallGone: '상대방이 이미 전화를 끊었습니다.',
   errorMicrophoneRefused:
     '마이크가 차단되어 있습니다. 주소창 옆 아이콘에서 이 페이지의 마이크를 허용한 뒤 다시 시도하세요.',

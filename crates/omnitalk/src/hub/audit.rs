@@ -3,7 +3,7 @@
 use super::Hub;
 use super::outcome::Awaited;
 use super::people::{
-    Audio, Call, Connection, Line, Participant, Place, Recorded, Room, Session, Source, Stage, Stream,
+    Audio, Call, Connection, Life, Line, Participant, Place, Recorded, Room, Session, Source, Stage, Stream,
     Viewer, Watching,
 };
 use crate::ids::SocketId;
@@ -47,6 +47,8 @@ impl Hub {
         let numbered = |room: &&Room| room.number.is_some();
         let closed = self.rooms.values().filter(numbered).any(|room| !room.is_open());
         ensure(!closed, "a room that nobody gets into has a number")?;
+        let known = self.personal.keys().all(|user| self.users.contains_key(user));
+        ensure(known, "a personal number of nobody")?;
         self.audit_video()?;
         let asked = |call| {
             self.connections.values().any(|one| {
@@ -274,12 +276,16 @@ impl Hub {
             return self.audit_call(id, room, call);
         }
         let empty = room.participants.is_empty();
+        if room.life == Life::Pending {
+            let waits = self.awaiting(Awaited::Kept(id)).is_some();
+            return ensure(empty && waits, "nobody waits for a room that is being made");
+        }
         ensure(
             empty == self.timers.has(Timer::EmptyRoom(id)),
             "an empty room without an end",
         )?;
         ensure(
-            !(empty && room.destroyed),
+            !(empty && room.life == Life::Destroyed),
             "a destroyed room without participants",
         )
     }

@@ -24,7 +24,8 @@
 //! | --- | --- |
 //! | `sessions` | sessions: beginning, heartbeat, end |
 //! | `numbers` | call numbers of sessions and rooms |
-//! | `rooms` | rooms: making, destroying, joining, leaving, expiry |
+//! | `rooms` | rooms: joining, leaving |
+//! | `lives` | rooms: making, destroying, expiry; what of them is written down |
 //! | `calls` | 1:1 calls: ring, answer, decline, bridge, end |
 //! | `app_calls`, `telephones` | what is special to calls from apps and from telephones |
 //! | `outcome`, `owed` | responses that wait for the media plane or the directory |
@@ -42,6 +43,7 @@ mod chat;
 mod dialled;
 mod guesses;
 mod lists;
+mod lives;
 mod next_ids;
 mod numbers;
 mod outcome;
@@ -61,9 +63,10 @@ use crate::effects::{Effect, Figures, TelephoneCaller};
 use crate::fault::Fault;
 use crate::ids::{ClientId, SocketId};
 use crate::incoming::{Incoming, Kind, Report, Request};
+use crate::kept::{KeptRoom, StoreFault};
 use crate::masked::CallNumber;
 use crate::now::Now;
-use crate::numbers::{NumberFault, NumberOwner};
+use crate::numbers::{NumberFault, TargetKind};
 use crate::outgoing::Reply;
 use crate::random::Dice;
 use crate::settings::HubSettings;
@@ -126,6 +129,10 @@ pub struct Hub {
     guesses: Guesses,
     /// Calls that apps want to telephones, until it is known whether they are made.
     dialling: BTreeMap<CallId, Asked>,
+    /// The call numbers of users.
+    personal: BTreeMap<String, CallNumber>,
+    /// Whether rooms that are not known may be in the store.
+    awaits_rooms: bool,
     /// No new calls.
     draining: bool,
     /// What the current call has brought about so far.
@@ -164,6 +171,8 @@ impl Hub {
             cannot_record: None,
             guesses: Guesses::default(),
             dialling: BTreeMap::new(),
+            personal: BTreeMap::new(),
+            awaits_rooms: false,
             draining: false,
             effects: Vec::new(),
             settings,
@@ -313,17 +322,42 @@ impl Hub {
         self.take_effects()
     }
 
-    /// The directory's answer to [`Effect::AssignNumber`]. After the settings' `answer_time` the request has failed; a number
-    /// that comes later is the owner's all the same.
+    /// The directory's answer to the [`Effect::AssignNumber`] of this wish. After the settings' `answer_time` the request has
+    /// failed; a number that comes later is the target's all the same.
     pub fn number_assigned(
         &mut self,
         socket: SocketId,
-        owner: NumberOwner,
+        wish: u64,
+        kind: TargetKind,
         answer: Result<CallNumber, NumberFault>,
         now: Now,
     ) -> Vec<Effect> {
-        self.number_answered(socket, owner, answer, now);
+        self.number_answered(socket, wish, kind, answer, now);
         self.take_effects()
+    }
+
+    /// The answer to [`Effect::KeepRoom`]: whether the room is written down. After the settings' `answer_time` the request has
+    /// failed, and a room that is written down later is struck out again.
+    pub fn room_kept(&mut self, room: RoomId, kept: Result<(), StoreFault>, now: Now) -> Vec<Effect> {
+        self.keep_answered(room, kept, now);
+        self.take_effects()
+    }
+
+    /// The answer to [`Effect::StrikeRoom`]: whether the room is struck out.
+    pub fn room_struck(&mut self, room: RoomId, struck: Result<(), StoreFault>, now: Now) -> Vec<Effect> {
+        self.strike_answered(room, struck, now);
+        self.take_effects()
+    }
+
+    /// A room that an earlier process has written down, and its number. One that is known already is left as it is.
+    pub fn restore(&mut self, room: &KeptRoom, number: Option<CallNumber>, now: Now) {
+        self.restore_room(room, number, now);
+    }
+
+    /// Whether the rooms of an earlier process are yet to be [restored](Self::restore): until then a room that is not known may
+    /// be one of them.
+    pub fn awaits_rooms(&mut self, awaits: bool) {
+        self.awaits_rooms = awaits;
     }
 
     pub(crate) fn has_room(&self, room: RoomId) -> bool {
@@ -427,7 +461,7 @@ impl Hub {
                 Timer::CallerJoins(room) => self.caller_overdue(room, now),
                 Timer::ShowVideo(participant) => self.show_video_overdue(participant),
                 Timer::HalfOpen(viewer) => self.close_viewer(viewer),
-                Timer::EmptyRoom(room) => self.remove_room(room),
+                Timer::EmptyRoom(room) => self.expire_room(room),
             }
         }
         self.take_effects()
@@ -462,6 +496,12 @@ impl Hub {
             numbers: self.numbers(),
             malformed: self.malformed,
         }
+    }
+
+    /// The service whose hub this is; empty in the lobby.
+    fn service_id(&self) -> String {
+        let service = self.settings.service.as_ref();
+        service.map(|service| service.id.clone()).unwrap_or_default()
     }
 
     fn take_effects(&mut self) -> Vec<Effect> {
@@ -551,6 +591,8 @@ impl Hub {
                 self.message_list(socket, fields).map(Into::into)
             }
             Kind::MakeNumber if !inside => self.make_number(socket, fields),
+            Kind::CreateRoom if !inside => self.create_room(socket, fields, now),
+            Kind::DestroyRoom if !inside => self.destroy_room(socket, fields),
             Kind::OfferCall if !inside => self.offer_call(socket, fields, now),
             Kind::MakeNumber
             | Kind::SessionList
@@ -577,8 +619,6 @@ impl Hub {
         let fields = &request.fields;
         match request.kind {
             Kind::SessionList => self.session_list(socket, fields),
-            Kind::CreateRoom => self.create_room(socket, fields, now),
-            Kind::DestroyRoom => self.destroy_room(socket, fields, now),
             Kind::RoomList => self.room_list(socket, fields),
             Kind::Join => self.join_room(socket, fields, now),
             Kind::AnswerCall | Kind::AcceptCall => self.answer_call(socket, fields, now),

@@ -7,6 +7,7 @@ pub(super) struct NextIds {
     stream: u64,
     viewer: u64,
     room_serial: u64,
+    wish: u64,
 }
 
 impl NextIds {
@@ -17,6 +18,7 @@ impl NextIds {
             stream: first,
             viewer: first,
             room_serial: 1,
+            wish: 1,
         }
     }
 
@@ -30,6 +32,11 @@ impl NextIds {
 
     pub(super) fn viewer(&mut self) -> ViewerId {
         ViewerId(take(&mut self.viewer))
+    }
+
+    /// A wish for a call number.
+    pub(super) fn wish(&mut self) -> u64 {
+        take(&mut self.wish)
     }
 
     /// A room's place in the order of creation; its id is drawn.

@@ -1,15 +1,18 @@
-//! Call numbers of sessions and rooms (6.2, 10.6, 12.23). Who has which is the directory's book, which all services share
+//! Call numbers of users and rooms (6.2, 10.6, 12.23). Who has which is the directory's book, which all services share
 //! and which answers later; the hub keeps what it has been told.
+//!
+//! A personal number is its user's: it lasts while the user has a session, and sessions of one user share it.
 
 use super::Hub;
 use super::outcome::{Awaited, Handled};
+use super::people::{Room, Session};
 use crate::effects::Effect;
 use crate::fault::Fault;
 use crate::fields::Fields;
 use crate::ids::SocketId;
 use crate::masked::CallNumber;
 use crate::now::Now;
-use crate::numbers::{NumberFault, NumberOwner, TargetKind};
+use crate::numbers::{NumberFault, NumberMaker, NumberOrder, NumberTerms, TargetKind};
 use crate::outgoing::Reply;
 
 impl From<NumberFault> for Fault {
@@ -17,90 +20,127 @@ impl From<NumberFault> for Fault {
         match fault {
             NumberFault::InUse => Self::NumberInUse,
             NumberFault::Exhausted => Self::NumbersExhausted,
+            NumberFault::Quota => Self::TooManyNumbers,
             NumberFault::Unavailable => Self::NoNumberNow,
         }
     }
 }
 
+/// Who makes a number, when this session asks for it.
+fn maker(session: &Session) -> NumberMaker {
+    if session.user_is_drawn {
+        NumberMaker::Nobody
+    } else {
+        NumberMaker::User(session.user_id.clone())
+    }
+}
+
+/// Whether this session may give the room a number. A number admits its caller without the room's secret (12.11), so a room with a
+/// secret gets one from whoever made it alone; and what one user has given a room, no other takes away.
+fn may_number(room: &Room, session: &Session) -> bool {
+    room.creator == session.user_id || room.secret.is_none() && room.number.is_none()
+}
+
 impl Hub {
-    /// `WS_MAKE_SIPNUM_REQ` (6.2, 10.6, 12.23). Any session may number any open room of its service (12.17).
+    /// `WS_MAKE_SIPNUM_REQ` (6.2, 10.6, 12.23).
     pub(super) fn make_number(&mut self, socket: SocketId, fields: &Fields) -> Handled {
         let wanted = fields.call_number()?;
-        let user_id = self.session(socket)?.user_id.clone();
-        let (owner, kind) = match fields.given_room()? {
+        let session = self.session(socket)?;
+        let maker = maker(session);
+        let kind = match fields.given_room()? {
             Some(room) => {
-                let room = self.open_room(room)?.id;
-                (NumberOwner::Room(room), TargetKind::Room(room))
+                let room = self.open_room(room)?;
+                if !may_number(room, session) {
+                    return Err(Fault::NotYourRoom);
+                }
+                TargetKind::Room(room.id)
             }
-            None => (NumberOwner::Session(socket), TargetKind::User(user_id)),
+            None => TargetKind::User(session.user_id.clone()),
         };
+        let wish = self.next.wish();
+        let order = Box::new(NumberOrder {
+            service_id: self.service_id(),
+            kind,
+            maker,
+            wanted,
+            terms: NumberTerms::default(),
+        });
         self.effects.push(Effect::AssignNumber {
             socket,
-            owner,
-            kind,
-            wanted,
+            wish,
+            order,
+            most: self.settings.most_numbers,
         });
-        Ok(Awaited::Number(owner).into())
+        Ok(Awaited::Number(wish).into())
     }
 
-    /// The directory has answered. An owner that is gone meanwhile gives its number back.
+    /// The directory has answered. A target that is gone meanwhile gives its number back.
     pub(super) fn number_answered(
         &mut self,
         socket: SocketId,
-        owner: NumberOwner,
+        wish: u64,
+        kind: TargetKind,
         answer: Result<CallNumber, NumberFault>,
         now: Now,
     ) {
+        let room = match &kind {
+            TargetKind::Room(room) => Some(*room),
+            TargetKind::User(_) => None,
+        };
         if let Ok(number) = answer {
-            match self.number_of(owner) {
-                Some(kept) => *kept = Some(number),
-                None => self.effects.push(Effect::ReleaseNumber { owner }),
-            }
+            self.number_is(kind, number);
         }
         let reply = answer.map_err(Fault::from).map(|number| {
             let reply = Reply::new().with("call_number", number.expose());
-            match owner {
-                NumberOwner::Room(room) => reply.with("room_id", room.to_string()),
-                NumberOwner::Session(_) => reply,
+            match room {
+                Some(room) => reply.with("room_id", room.to_string()),
+                None => reply,
             }
         });
-        self.settle(socket, Awaited::Number(owner), |_| reply, now);
+        self.settle(socket, Awaited::Number(wish), |_| reply, now);
     }
 
-    /// Where the number of an owner is kept; none when the owner is gone, or has none any more.
-    fn number_of(&mut self, owner: NumberOwner) -> Option<&mut Option<CallNumber>> {
-        match owner {
-            NumberOwner::Session(socket) => {
-                let session = self.connections.get_mut(&socket)?.session.as_mut()?;
-                Some(&mut session.number)
+    /// The target has this number; one that is gone gives it back.
+    pub(super) fn number_is(&mut self, kind: TargetKind, number: CallNumber) {
+        match &kind {
+            TargetKind::User(user) if self.users.contains_key(user) => {
+                self.personal.insert(user.clone(), number);
+                return;
             }
-            NumberOwner::Room(room) => {
-                let room = self.rooms.get_mut(&room).filter(|room| room.is_open())?;
-                Some(&mut room.number)
+            TargetKind::Room(room) => {
+                if let Some(room) = self.rooms.get_mut(room).filter(|room| room.is_open()) {
+                    room.number = Some(number);
+                    return;
+                }
             }
+            TargetKind::User(_) => {}
+        }
+        self.push_release(kind);
+    }
+
+    fn push_release(&mut self, kind: TargetKind) {
+        let service_id = self.service_id();
+        self.effects.push(Effect::ReleaseNumber { service_id, kind });
+    }
+
+    /// The room has no numbers any more.
+    pub(super) fn release_of_room(&mut self, room: omnigate_room::RoomId) {
+        if let Some(room) = self.rooms.get_mut(&room) {
+            room.number = None;
+        }
+        self.push_release(TargetKind::Room(room));
+    }
+
+    /// The user has no session any more. A number that is `owed` comes too late.
+    pub(super) fn release_of_user(&mut self, user: &str, owed: bool) {
+        if self.personal.remove(user).is_some() || owed {
+            self.push_release(TargetKind::User(user.to_owned()));
         }
     }
 
-    /// The owner has no number any more, if it has one.
-    pub(super) fn release_number(&mut self, owner: NumberOwner) {
-        if self.number_of(owner).and_then(Option::take).is_some() {
-            self.effects.push(Effect::ReleaseNumber { owner });
-        }
-    }
-
-    pub(super) fn release_all_numbers(&mut self) {
-        let sessions = self.connections.keys().copied().map(NumberOwner::Session);
-        let rooms = self.rooms.keys().copied().map(NumberOwner::Room);
-        let all: Vec<NumberOwner> = sessions.chain(rooms).collect();
-        for owner in all {
-            self.release_number(owner);
-        }
-    }
-
-    /// Numbers that sessions and rooms have.
+    /// Numbers that users and rooms have.
     pub(super) fn numbers(&self) -> usize {
-        let sessions = self.connections.values().filter_map(|one| one.session.as_ref());
         let rooms = self.rooms.values().filter(|room| room.number.is_some());
-        sessions.filter(|session| session.number.is_some()).count() + rooms.count()
+        self.personal.len() + rooms.count()
     }
 }

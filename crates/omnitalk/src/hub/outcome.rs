@@ -2,9 +2,8 @@
 
 use crate::fault::Fault;
 use crate::incoming::Request;
-use crate::numbers::NumberOwner;
 use crate::outgoing::Reply;
-use omnigate_room::{CallId, ParticipantId, RecordingId, StreamId, ViewerId};
+use omnigate_room::{CallId, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
 
 /// What is to be answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,8 +14,12 @@ pub(crate) enum Awaited {
     Stream(StreamId),
     /// The SDP offer of a subscription.
     Viewer(ViewerId),
-    /// A call number, of the directory.
-    Number(NumberOwner),
+    /// A call number, of the directory; which of all wishes it is.
+    Number(u64),
+    /// That the new room is written down.
+    Kept(RoomId),
+    /// That the room is struck out.
+    Struck(RoomId),
     /// That the recording is on the disk.
     Recording(RecordingId),
     /// Whether the telephone is called.

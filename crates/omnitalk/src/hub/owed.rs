@@ -1,15 +1,16 @@
 //! Responses that wait: a publish for the SDP answer of the media plane, a subscription for its SDP offer (6.11 to 6.13), a
-//! call number for the directory (6.2), the start of a recording for the disk (6.21), a call to a telephone for whoever calls
-//! it (6.15). A socket owes at most one at a time,
+//! call number for the directory (6.2), a room that is made or destroyed for the store (6.4, 6.5), the start of a recording for
+//! the disk (6.21), a call to a telephone for whoever calls it (6.15). A socket owes at most one at a time,
 //! because its requests are answered in their order (3.2).
 
 use super::Hub;
 use super::outcome::{Awaited, Owed};
-use super::people::{Audio, Sdk};
+use super::people::{Audio, Life, Sdk};
 use crate::effects::Effect;
 use crate::fault::Fault;
 use crate::ids::SocketId;
 use crate::incoming::{Kind, Request};
+use crate::kept::StoreFault;
 use crate::now::Now;
 use crate::outgoing::{self, Reply};
 use crate::timers::Timer;
@@ -25,15 +26,15 @@ impl Hub {
     }
 
     /// The socket whose response waits for this; `None` when what was to be opened is gone again.
-    fn awaiting(&self, awaited: Awaited) -> Option<SocketId> {
+    pub(super) fn awaiting(&self, awaited: Awaited) -> Option<SocketId> {
         let owner = match awaited {
             Awaited::Peer(participant) => participant,
             Awaited::Stream(stream) => self.streams.get(&stream)?.owner,
             Awaited::Viewer(viewer) => self.viewers.get(&viewer)?.owner,
             // Whoever asked is told with the answer.
             Awaited::Number(_) | Awaited::Dialled(_) => return None,
-            // Whoever asked may be out of the room meanwhile. Starts are rare: all sockets may be looked at.
-            Awaited::Recording(_) => {
+            // Whoever asked may be out of the room meanwhile. These are rare: all sockets may be looked at.
+            Awaited::Recording(_) | Awaited::Kept(_) | Awaited::Struck(_) => {
                 let mut sockets = self.connections.keys().copied();
                 return sockets.find(|socket| self.owes(Some(*socket), awaited));
             }
@@ -74,6 +75,8 @@ impl Hub {
                 Err(Fault::DialTooSlow)
             }
             Awaited::Recording(recording) => hub.recording_ready(recording, answer.map(drop)),
+            Awaited::Kept(room) => hub.room_ready(room, answer.map(drop).map_err(|_| StoreFault), now),
+            Awaited::Struck(_) => Err(Fault::StoreAbsent),
         };
         self.settle(socket, awaited, handle, now);
     }
@@ -88,6 +91,7 @@ impl Hub {
             Awaited::Number(_) => Fault::NoNumberNow,
             Awaited::Dialled(_) => Fault::DialTooSlow,
             Awaited::Recording(_) => Fault::CannotRecord("the server's disk is too slow"),
+            Awaited::Kept(_) | Awaited::Struck(_) => Fault::StoreAbsent,
             // A subscription whose publisher has gone meanwhile is closed already.
             _ if self.awaiting(awaited).is_none() => Fault::VideoEnded,
             _ => Fault::NoAnswer("it took too long".to_owned()),
@@ -97,7 +101,11 @@ impl Hub {
                 Awaited::Peer(participant) => Some(Effect::ClosePeer { participant }),
                 Awaited::Stream(stream) => Some(Effect::CloseStream { stream }),
                 Awaited::Viewer(viewer) => Some(Effect::CloseViewer { viewer }),
-                Awaited::Number(_) | Awaited::Recording(_) | Awaited::Dialled(_) => None,
+                Awaited::Number(_)
+                | Awaited::Recording(_)
+                | Awaited::Dialled(_)
+                | Awaited::Kept(_)
+                | Awaited::Struck(_) => None,
             });
         }
         self.settle_answer(socket, awaited, Err(fault), now);
@@ -168,7 +176,8 @@ impl Hub {
                 .is_some_and(|one| one.audio == Audio::Opening),
             Awaited::Stream(id) => self.streams.get(&id).is_some_and(|stream| !stream.open),
             Awaited::Dialled(call) => self.dialling.contains_key(&call),
-            Awaited::Viewer(_) | Awaited::Number(_) | Awaited::Recording(_) => true,
+            Awaited::Kept(id) => self.rooms.get(&id).is_some_and(|room| room.life == Life::Pending),
+            Awaited::Viewer(_) | Awaited::Number(_) | Awaited::Recording(_) | Awaited::Struck(_) => true,
         }
     }
 }

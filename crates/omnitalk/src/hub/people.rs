@@ -1,12 +1,13 @@
 //! What the hub keeps: connections, sessions, rooms, participants, streams, viewers, calls.
 
 use super::outcome::Owed;
-use crate::fields::{Fields, RoomSecret};
+use crate::fields::Fields;
 use crate::ids::{ClientId, SocketId};
 use crate::incoming::Request;
 use crate::masked::CallNumber;
 use crate::outgoing::About;
 use crate::record_policy::RecordPolicy;
+use crate::room_secret::RoomSecret;
 use crate::words::{CallType, RoomType};
 use omnigate_room::{CallId, CallOver, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -32,8 +33,8 @@ pub(crate) struct Connection {
 pub(crate) struct Session {
     pub(super) id: String,
     pub(super) user_id: String,
-    /// Its personal call number.
-    pub(super) number: Option<CallNumber>,
+    /// Whether the user id was drawn for it: such a user does not come back.
+    pub(super) user_is_drawn: bool,
     /// The client's `sdk`: the React Native SDK asks for a stop by another start (11.2).
     pub(super) sdk: Sdk,
     pub(super) place: Place,
@@ -86,6 +87,8 @@ pub(crate) struct Room {
     pub(super) kind: RoomType,
     pub(super) subject: String,
     pub(super) secret: Option<RoomSecret>,
+    /// The user who made it; empty: nobody in particular.
+    pub(super) creator: String,
     pub(super) number: Option<CallNumber>,
     /// Unix seconds, as are the next three.
     pub(super) start_date: u64,
@@ -93,8 +96,7 @@ pub(crate) struct Room {
     pub(super) reg_date: u64,
     /// The end date that was given explicitly: the room is kept until then even if empty (12.4).
     pub(super) keep_until: Option<u64>,
-    /// Out of the list and closed to newcomers; goes with its last participant (10.7).
-    pub(super) destroyed: bool,
+    pub(super) life: Life,
     /// Rooms of calls are not listed and only the two parties get in (12.18).
     pub(super) call: Option<Call>,
     /// The shared screen: at most one (6.12).
@@ -107,7 +109,7 @@ pub(crate) struct Room {
 impl Room {
     /// Whether it is found by lists, joins, numbers and telephones.
     pub(super) fn is_open(&self) -> bool {
-        self.call.is_none() && !self.destroyed
+        self.call.is_none() && self.life == Life::Open
     }
 
     pub(super) fn call_type_of(&self, participant: &Participant) -> CallType {
@@ -178,6 +180,17 @@ impl Room {
             .values()
             .find(|participant| participant.session == session)
     }
+}
+
+/// How far a room is found by others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Life {
+    /// It is being written down: nobody knows it yet.
+    Pending,
+    /// It is found.
+    Open,
+    /// Out of the list and closed to newcomers; goes with its last participant (10.7).
+    Destroyed,
 }
 
 /// One participant of a room.

@@ -1,95 +1,24 @@
-//! Rooms: making, destroying, joining, leaving, expiry (6.4, 6.5, 6.7, 10.7, 10.8).
+//! Rooms: joining and leaving (6.7, 9.14).
 
 use super::Hub;
 use super::guesses::Subject;
-use super::people::{Audio, Line, Participant, Place, Recorded, Room};
+use super::people::{Audio, Line, Participant, Place, Recorded};
 use super::recordings::person;
 use crate::effects::Effect;
 use crate::fault::Fault;
-use crate::fields::{Fields, GivenSecret, LONG_LIMIT, NAME_LIMIT, RoomSecret};
+use crate::fields::{Fields, NAME_LIMIT};
 use crate::ids::SocketId;
 use crate::now::Now;
-use crate::numbers::NumberOwner;
 use crate::outgoing::Reply;
 use crate::record_policy::RecordPolicy;
+use crate::room_secret::GivenSecret;
 use crate::timers::Timer;
 use crate::words::{ChatAction, RoomType};
 use omnigate_room::Ending;
 use omnigate_room::{ParticipantId, RoomId};
 use std::collections::BTreeMap;
-use std::time::Duration;
-
-/// A room lasts an hour unless it says otherwise (12.5), in seconds.
-const DEFAULT_LENGTH: u64 = 3600;
-/// The longest time that an end date keeps an empty room: a year, in seconds.
-const LONGEST_KEEP: u64 = 366 * 24 * 3600;
 
 impl Hub {
-    /// `WS_CREATE_ROOM_REQ` (6.4, 12.5).
-    pub(super) fn create_room(
-        &mut self,
-        socket: SocketId,
-        fields: &Fields,
-        now: Now,
-    ) -> Result<Reply, Fault> {
-        let kind = fields.room_type()?;
-        let subject = fields.text("subject", LONG_LIMIT)?.unwrap_or_default().to_owned();
-        let secret = fields.secret()?.map(RoomSecret::new);
-        let (start, end) = (fields.date("start_date")?, fields.date("end_date")?);
-        let start_date = start.unwrap_or(now.unix);
-        if end.is_some_and(|end| end < start.unwrap_or(0)) {
-            return Err(Fault::EndBeforeStart);
-        }
-        self.session(socket)?;
-        let id = self.new_room(kind, now)?;
-        if let Some(room) = self.rooms.get_mut(&id) {
-            room.subject = subject;
-            room.secret = secret;
-            room.start_date = start_date;
-            room.end_date = end.unwrap_or(start_date.saturating_add(DEFAULT_LENGTH));
-            room.keep_until = end;
-        }
-        self.watch_if_empty(id, now);
-        Ok(Reply::new().with("room_id", id.to_string()))
-    }
-
-    /// An empty room that nobody knows yet.
-    pub(super) fn new_room(&mut self, kind: RoomType, now: Now) -> Result<RoomId, Fault> {
-        if self.rooms.len() >= self.settings.most_rooms {
-            return Err(Fault::TooManyRooms);
-        }
-        let mut id = self.dice.room();
-        while self.rooms.contains_key(&id) {
-            id = self.dice.room();
-        }
-        let room = Room {
-            id,
-            wire: id.to_string(),
-            serial: self.next.room_serial(),
-            kind,
-            subject: String::new(),
-            secret: None,
-            number: None,
-            start_date: now.unix,
-            end_date: now.unix.saturating_add(DEFAULT_LENGTH),
-            reg_date: now.unix,
-            keep_until: None,
-            destroyed: false,
-            call: None,
-            screen: None,
-            participants: BTreeMap::new(),
-            recordings: BTreeMap::new(),
-        };
-        self.rooms.insert(id, room);
-        Ok(id)
-    }
-
-    /// The open room.
-    pub(super) fn open_room(&self, id: RoomId) -> Result<&Room, Fault> {
-        let room = self.rooms.get(&id).filter(|room| room.is_open());
-        room.ok_or(Fault::NoSuchRoom)
-    }
-
     /// The room and participant of a session that is in a room.
     pub(super) fn inside(&self, socket: SocketId) -> Result<(RoomId, ParticipantId), Fault> {
         match self.session(socket)?.place {
@@ -106,23 +35,6 @@ impl Hub {
     pub(super) fn participant_mut(&mut self, id: ParticipantId) -> Option<&mut Participant> {
         let room = self.places.get(&id)?;
         self.rooms.get_mut(room)?.participants.get_mut(&id)
-    }
-
-    /// `WS_DESTROY_ROOM_REQ` (6.5, 10.7): whoever is inside goes on, nobody else gets in.
-    pub(super) fn destroy_room(
-        &mut self,
-        socket: SocketId,
-        fields: &Fields,
-        now: Now,
-    ) -> Result<Reply, Fault> {
-        self.session(socket)?;
-        let id = self.open_room(fields.room()?)?.id;
-        self.release_number(NumberOwner::Room(id));
-        if let Some(room) = self.rooms.get_mut(&id) {
-            room.destroyed = true;
-        }
-        self.watch_if_empty(id, now);
-        Ok(Reply::new().with("room_id", id.to_string()))
     }
 
     /// `WS_JOIN_ROOM_REQ` (6.7). A call's room admits the session that has offered or answered the call, and no other
@@ -178,16 +90,18 @@ impl Hub {
         given: Option<GivenSecret>,
         now: Now,
     ) -> Result<(), Fault> {
-        let Some(secret) = &self.open_room(id)?.secret else {
+        if self.open_room(id)?.secret.is_none() {
             return Ok(());
-        };
+        }
         let client = self.connections.get(&socket).and_then(|one| one.client);
         let who = client.map_or(Subject::Session(socket), Subject::Client);
         if let Some(left) = self.guesses.barred(who, &self.settings, now.instant) {
             let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
             return Err(Fault::TooManySecrets { seconds });
         }
-        if secret.matches(&given.ok_or(Fault::SecretMissing)?) {
+        let given = given.ok_or(Fault::SecretMissing)?;
+        let secret = self.rooms.get_mut(&id).and_then(|room| room.secret.as_mut());
+        if secret.is_none_or(|secret| secret.matches(&given)) {
             return Ok(());
         }
         self.guesses.wrong(who, id, &self.settings, now.instant);
@@ -346,32 +260,5 @@ impl Hub {
                 });
             }
         }
-    }
-
-    /// An empty room goes: a destroyed one at once, another one after a while (12.4).
-    fn watch_if_empty(&mut self, id: RoomId, now: Now) {
-        let Some(room) = self.rooms.get(&id).filter(|room| room.participants.is_empty()) else {
-            return;
-        };
-        if room.destroyed {
-            self.remove_room(id);
-            return;
-        }
-        let kept = room
-            .keep_until
-            .unwrap_or(0)
-            .saturating_sub(now.unix)
-            .min(LONGEST_KEEP);
-        let time = self.settings.empty_room.max(Duration::from_secs(kept));
-        self.timers.set(Timer::EmptyRoom(id), now.instant + time);
-    }
-
-    /// Forgets a room that nobody is in.
-    pub(super) fn remove_room(&mut self, id: RoomId) {
-        self.timers.clear(Timer::EmptyRoom(id));
-        self.timers.clear(Timer::Call(id));
-        self.timers.clear(Timer::CallerJoins(id));
-        self.release_number(NumberOwner::Room(id));
-        self.rooms.remove(&id);
     }
 }

@@ -8,7 +8,6 @@ use crate::fault::Fault;
 use crate::fields::{Fields, NAME_LIMIT, SERVICE_LIMIT};
 use crate::ids::SocketId;
 use crate::now::Now;
-use crate::numbers::NumberOwner;
 use crate::outgoing::{self, Reply};
 use crate::timers::{Timer, Timers};
 use omnigate_room::CallId;
@@ -26,10 +25,9 @@ impl Hub {
             return Err(Fault::SecondSession);
         }
         self.check_service(fields)?;
-        let user_id = match fields.given("user_id", NAME_LIMIT)? {
-            Some(user_id) => user_id.to_owned(),
-            None => self.dice.letters(),
-        };
+        let given = fields.given("user_id", NAME_LIMIT)?.map(str::to_owned);
+        let user_is_drawn = given.is_none();
+        let user_id = given.unwrap_or_else(|| self.dice.letters());
         if self.sessions.len() >= self.settings.most_sessions {
             return Err(Fault::TooManySessions);
         }
@@ -39,7 +37,7 @@ impl Hub {
         connection.session = Some(Session {
             id: id.clone(),
             user_id: user_id.clone(),
-            number: None,
+            user_is_drawn,
             sdk: Sdk::of(fields),
             place: Place::Idle,
         });
@@ -127,10 +125,11 @@ impl Hub {
         if let Some(Awaited::Dialled(call)) = connection.owed.as_ref().map(|owed| owed.awaited) {
             self.forget_dialling(call);
         }
-        let number_owed = connection
-            .owed
-            .as_ref()
-            .is_some_and(|owed| matches!(owed.awaited, Awaited::Number(_)));
+        let owed = connection.owed.as_ref().map(|owed| owed.awaited);
+        let number_owed = matches!(owed, Some(Awaited::Number(_)));
+        if let Some(Awaited::Kept(room)) = owed {
+            self.give_up_pending(room);
+        }
         if let Some(session) = connection.session {
             let ending = match close {
                 Some(CLOSE_LEFT) => Ending::Leave,
@@ -145,16 +144,12 @@ impl Hub {
                     self.remove_participant(room, me, ending, now);
                 }
             }
-            if session.number.is_some() || number_owed {
-                self.effects.push(Effect::ReleaseNumber {
-                    owner: NumberOwner::Session(socket),
-                });
-            }
             self.sessions.remove(&session.id);
             if let Some(sockets) = self.users.get_mut(&session.user_id) {
                 sockets.remove(&socket);
                 if sockets.is_empty() {
                     self.users.remove(&session.user_id);
+                    self.release_of_user(&session.user_id, number_owed);
                 }
             }
         }
@@ -189,7 +184,8 @@ impl Hub {
         for socket in self.connections.keys().copied() {
             self.effects.push(Effect::Close { socket, code, reason });
         }
-        self.release_all_numbers();
+        // Rooms and numbers are written down: the next process has them again.
+        self.personal.clear();
         self.connections.clear();
         self.sessions.clear();
         self.users.clear();

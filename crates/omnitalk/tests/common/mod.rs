@@ -14,16 +14,13 @@ pub mod checklist;
 pub mod steps;
 
 use omnigate_omnitalk::{
-    CallId, CallOver, CallStage, CallTold, ClientId, DialRefusal, Dialling, Effect, HubSettings, Now,
-    NumberBook, ParticipantId, RecordPolicy, RecordingAbout, RecordingId, RoomId, Secret, Service, SocketId,
-    StreamId, TelephoneNotice, Tenants, ViewerId,
+    CallId, CallOver, CallStage, CallTold, ClientId, DialRefusal, Dialling, Effect, HubSettings, KeptRoom,
+    Now, NumberBook, NumberRules, ParticipantId, RecordPolicy, RecordingAbout, RecordingId, RoomId, Secret,
+    Service, SocketId, StoreFault, StreamId, TelephoneNotice, Tenants, ViewerId,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
-
-/// How long an ended number counts as "ended lately".
-pub const ENDED_NUMBER: Duration = Duration::from_secs(6 * 3600);
 
 pub const START: u64 = 1_700_000_000;
 
@@ -114,6 +111,12 @@ pub struct World {
     pub diallings: VecDeque<(CallId, Dialling)>,
     /// Keys that were pressed towards telephones.
     pub pressed: Vec<String>,
+    /// Whether the store takes what it is given; none: it does not answer.
+    pub store: Option<bool>,
+    /// What the store has not answered yet.
+    pub unwritten: VecDeque<Effect>,
+    /// The rooms in the store, and whose they are.
+    pub kept: BTreeMap<RoomId, (String, KeptRoom)>,
 }
 
 impl World {
@@ -128,7 +131,10 @@ impl World {
     pub fn with_services(services: Vec<Service>, settings: HubSettings) -> Self {
         Self {
             hub: Tenants::new(services, &settings, [42; 32]),
-            numbers: NumberBook::new(ENDED_NUMBER, [42; 32]),
+            numbers: NumberBook::new(NumberRules::default(), [42; 32]),
+            store: Some(true),
+            unwritten: VecDeque::new(),
+            kept: BTreeMap::new(),
             now: Now {
                 instant: Instant::now(),
                 unix: START,
@@ -287,18 +293,27 @@ impl World {
                 }
                 Effect::AssignNumber {
                     socket,
-                    owner,
-                    kind,
-                    wanted,
+                    wish,
+                    order,
+                    most,
                 } => {
-                    let service = self.hub.service_of(owner).expect("an owner").to_owned();
-                    let number = self
-                        .numbers
-                        .assign(owner, &service, kind, wanted, self.now.instant);
-                    let effects = self.hub.number_assigned(socket, owner, number, self.now);
+                    let (service, kind) = (order.service_id.clone(), order.kind.clone());
+                    let number = self.numbers.assign(*order, most, self.now.unix);
+                    let number = number.map(|(number, _)| number);
+                    let effects = self
+                        .hub
+                        .number_assigned(socket, wish, &service, kind, number, self.now);
                     self.apply(by, effects);
                 }
-                Effect::ReleaseNumber { owner } => self.numbers.release(owner, self.now.instant),
+                Effect::ReleaseNumber { service_id, kind } => {
+                    self.numbers.release(&service_id, &kind, self.now.unix);
+                }
+                Effect::KeepRoom { .. } | Effect::StrikeRoom { .. } => {
+                    self.unwritten.push_back(effect);
+                    if let Some(works) = self.store {
+                        self.write(by, works);
+                    }
+                }
                 Effect::StartRecording {
                     recording,
                     room,
@@ -333,6 +348,33 @@ impl World {
             self.open_peers.remove(&participant);
         }
         let effects = self.hub.peer_answered(participant, answer, self.now);
+        self.apply(by, effects);
+    }
+
+    /// The store has written down the oldest of what it was given, or cannot.
+    pub fn write(&mut self, by: Option<u64>, works: bool) {
+        let answer = works.then_some(()).ok_or(StoreFault);
+        let effects = match self.unwritten.pop_front() {
+            Some(Effect::KeepRoom { service_id, room }) => {
+                let id = room.id;
+                if works {
+                    self.kept.insert(id, (service_id.clone(), *room));
+                }
+                self.hub.room_kept(&service_id, id, answer, self.now)
+            }
+            Some(Effect::StrikeRoom {
+                service_id,
+                room,
+                asked,
+            }) => {
+                // What nobody waits for is tried until it is done.
+                if works || !asked {
+                    self.kept.remove(&room);
+                }
+                self.hub.room_struck(&service_id, room, answer, self.now)
+            }
+            other => panic!("{other:?}"),
+        };
         self.apply(by, effects);
     }
 

@@ -82,6 +82,10 @@ pub enum Step {
     PutsDown {
         pick: usize,
     },
+    /// The store answers, if something is written down.
+    Write {
+        works: bool,
+    },
     Wait {
         seconds: u64,
     },
@@ -110,6 +114,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         2 => any::<usize>().prop_map(|pick| Step::PicksUp { pick }),
         1 => any::<usize>().prop_map(|pick| Step::Fails { pick }),
         1 => any::<usize>().prop_map(|pick| Step::PutsDown { pick }),
+        6 => prop::bool::weighted(0.9).prop_map(|works| Step::Write { works }),
         4 => prop_oneof![4 => 1..7u64, 1 => 7..70u64].prop_map(|seconds| Step::Wait { seconds }),
     ]
 }

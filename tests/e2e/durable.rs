@@ -1,0 +1,113 @@
+//! Rooms and call numbers are there after the service was killed, and whose they were.
+
+use crate::app::App;
+use crate::harness::Service;
+use serde_json::{Value, json};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+fn unix() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+fn ok(answer: Value) -> Value {
+    assert_eq!(answer["result"], "success", "{answer}");
+    answer
+}
+
+/// The number of a target, which is the user without a room.
+fn number(app: &mut App, fields: Value) -> String {
+    let answer = ok(app.request("MAKE_SIPNUM", fields));
+    answer["call_number"].as_str().unwrap().to_owned()
+}
+
+fn leads_to(service: &Service, number: &str) -> (u16, Value) {
+    let (status, body) = service.get(&format!("/api/v1/call-numbers/{number}"));
+    (status, serde_json::from_str(&body).unwrap())
+}
+
+#[test]
+fn a_killed_service_has_its_rooms_and_numbers_again_and_calls_reach_them() {
+    let service = Service::start("ivr.language = \"en\"");
+    let mut alice = App::sign_in(&service, "alice");
+    let room = json!({ "room_type": "audioroom", "subject": "weekly", "secret": "012345" });
+    let room = ok(alice.request("CREATE_ROOM", room))["room_id"].clone();
+    let gone = ok(alice.request("CREATE_ROOM", json!({ "room_type": "audioroom" })))["room_id"].clone();
+    let of_room = number(&mut alice, json!({ "room_id": room }));
+    let of_gone = number(&mut alice, json!({ "room_id": gone }));
+    ok(alice.request("DESTROY_ROOM", json!({ "room_id": gone })));
+    let personal = alice.personal_number();
+
+    let service = service.kill_and_restart();
+    let (status, target) = leads_to(&service, &of_room);
+    assert_eq!((status, &target["target"]["id"]), (200, &room), "{target}");
+    assert_eq!(leads_to(&service, &personal).0, 200, "she may come back");
+    assert_eq!(leads_to(&service, &of_gone).0, 410);
+    let mut mallory = App::sign_in(&service, "mallory");
+    for taken in [&of_room, &of_gone, &personal] {
+        let answer = mallory.request("MAKE_SIPNUM", json!({ "call_number": taken }));
+        assert_eq!(answer["result"], "failed", "{taken} went to somebody else");
+    }
+    let mut alice = App::sign_in(&service, "alice");
+    assert_eq!(alice.personal_number(), personal);
+    let list = ok(alice.request("ROOM_LIST", json!({})));
+    assert_eq!(
+        (&list["count"], &list["list"][0]["sip_number"]),
+        (&json!(1), &json!(of_room))
+    );
+    assert_eq!(
+        (&list["list"][0]["subject"], &list["list"][0]["secret"]),
+        (&json!("weekly"), &json!(true))
+    );
+    let wrong = mallory.request("JOIN_ROOM", json!({ "room_id": room, "secret": "123456" }));
+    assert_eq!(wrong["result"], "failed");
+    ok(alice.request("JOIN_ROOM", json!({ "room_id": room, "secret": 12345 })));
+    let phone = service.phone("070-1234-5678", &["--digits", &of_room, "--for", "30"]);
+    alice.wait_for("WS_CALL_CONNECTED_NOTI");
+    phone.hang_up();
+    let hash = std::fs::read(service.dir.join("data/omnigate.db")).unwrap();
+    let holds = |text: &[u8]| hash.windows(text.len()).any(|part| part == text);
+    assert!(!holds(b"012345"), "the secret is not in the store");
+}
+
+#[test]
+fn a_room_of_another_day_is_there_on_its_day_and_an_empty_one_goes_in_time() {
+    let service = Service::start("rooms.empty_seconds = 2");
+    let mut app = App::sign_in(&service, "alice");
+    let make = |app: &mut App, fields: Value| ok(app.request("CREATE_ROOM", fields))["room_id"].clone();
+    let later = unix() + 3600;
+    let dated = make(
+        &mut app,
+        json!({ "room_type": "webinar", "start_date": later, "end_date": later + 60 }),
+    );
+    let plain = make(&mut app, json!({ "room_type": "audioroom" }));
+    let service = service.kill_and_restart();
+    let mut app = App::sign_in(&service, "alice");
+    let rooms = |app: &mut App| ok(app.request("ROOM_LIST", json!({})))["list"].clone();
+    let both = rooms(&mut app);
+    assert_eq!((&both[0]["room_id"], &both[1]["room_id"]), (&dated, &plain));
+    service.until_within("the empty room goes", Duration::from_secs(20), || {
+        rooms(&mut app).as_array().unwrap().len() == 1
+    });
+    let service = service.kill_and_restart();
+    let mut app = App::sign_in(&service, "alice");
+    assert_eq!(rooms(&mut app)[0]["room_id"], dated);
+    assert_eq!(rooms(&mut app).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_service_that_stops_in_order_has_its_rooms_and_numbers_again() {
+    let mut service = Service::start("shutdown.drain_seconds = 1");
+    let mut alice = App::sign_in(&service, "alice");
+    let room = ok(alice.request("CREATE_ROOM", json!({ "room_type": "audioroom" })))["room_id"].clone();
+    let (of_room, personal) = (
+        number(&mut alice, json!({ "room_id": room })),
+        alice.personal_number(),
+    );
+    service.signal("TERM");
+    assert_eq!(service.wait(Duration::from_secs(20)), Some(0));
+    let service = service.kill_and_restart();
+    assert_eq!(leads_to(&service, &of_room).0, 200);
+    assert_eq!(leads_to(&service, &personal).0, 200);
+    let mut alice = App::sign_in(&service, "alice");
+    assert_eq!(alice.personal_number(), personal);
+}
