@@ -10,6 +10,7 @@ mod client;
 mod clock;
 pub mod config;
 pub mod directory;
+mod fair;
 pub mod gateway;
 pub mod http;
 pub mod media;

@@ -28,7 +28,7 @@ const ORDER: [&str; 14] = [
     "config",
 ];
 /// Tools without a place in the order: all may use them, and they use nothing but each other.
-const FLOOR: [&str; 6] = ["budget", "client", "clock", "supervise", "sync", "tls"];
+const FLOOR: [&str; 7] = ["budget", "client", "clock", "fair", "supervise", "sync", "tls"];
 
 /// How often a name may be passed on.
 const DEPTH: usize = 8;

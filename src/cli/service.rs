@@ -270,7 +270,7 @@ impl Webhooks {
             figures.clone(),
         )?;
         supervisor.restarting("deliverer", move || deliverer.clone().run());
-        let events = EventSink::start(outbox.clone(), targets.clone(), supervisor);
+        let events = EventSink::start(outbox.clone(), targets.clone(), figures.clone(), supervisor);
         Ok(Webhooks {
             outbox,
             targets,

@@ -6,7 +6,7 @@ use crate::media::{Announcement, MediaSettings};
 use crate::sip::{TlsOfTrunk, TlsSettings, Versions};
 use crate::tls::IdentityFiles;
 use crate::trunks::Trunks;
-use omnigate_omnitalk::{HubSettings, NumberRules, Service, TurnSettings};
+use omnigate_omnitalk::{HubSettings, NumberRules, Quota, Service, Share, TurnSettings};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -93,13 +93,34 @@ pub(super) fn media_settings(settings: &Settings, advertise: IpAddr) -> MediaSet
 
 /// The services, each with a hub of its own.
 pub(super) fn services(settings: &Settings) -> Vec<Service> {
-    let service = |s: &config::Service| Service {
-        id: s.id.clone(),
-        key: s.key.clone(),
-        key_required: s.key_required,
-        record: s.record,
-    };
     settings.service.iter().map(service).collect()
+}
+
+fn service(service: &config::Service) -> Service {
+    let quota = &service.quota;
+    Service {
+        id: service.id.clone(),
+        key: service.key.clone(),
+        key_required: service.key_required,
+        record: service.record,
+        records: service.recording,
+        quota: Quota {
+            sessions: quota.sessions as usize,
+            rooms: quota.rooms as usize,
+            participants: quota.participants as usize,
+            calls: quota.calls as usize,
+            numbers: quota.numbers as usize,
+            recordings: quota.recordings as usize,
+        },
+        hosts_only: service.hosts_only,
+    }
+}
+
+fn share(client: u32, session: u32) -> Share {
+    Share {
+        client: client as usize,
+        session: session as usize,
+    }
 }
 
 /// What all hubs have in common.
@@ -109,6 +130,9 @@ pub(super) fn hub_settings(settings: &Settings) -> HubSettings {
         ring_time: Duration::from_secs(settings.ivr.ring_seconds),
         empty_room: Duration::from_secs(settings.rooms.empty_seconds),
         longest_keep: Duration::from_secs(settings.rooms.kept_days * 86_400),
+        room_share: share(settings.rooms.per_client, settings.rooms.per_session),
+        number_share: share(settings.numbers.per_client, settings.numbers.per_session),
+        chat_bytes: settings.rooms.chat_kib_per_second << 10,
         wrong_secrets: settings.rooms.wrong_secrets,
         wrong_secrets_per_room: settings.rooms.wrong_secrets_per_room,
         secret_bar: Duration::from_secs(settings.rooms.secret_bar_seconds),

@@ -7,6 +7,10 @@ section! {
     pub struct Numbers {
         /// How long a number that has ended is kept for whoever had it, seconds.
         reserved_seconds: u64 = 604_800, within 0..=31_622_400;
+        /// Call numbers that one client may have, over all of its sessions.
+        per_client: u32 = 2_000, within 1..=500_000;
+        /// Call numbers that one session may have.
+        per_session: u32 = 1_000, within 1..=500_000;
     }
 }
 

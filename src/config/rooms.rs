@@ -9,6 +9,12 @@ section! {
         empty_seconds: u64 = 600, within 1..=31_622_400;
         /// A room without participants is kept for its end date this many days at most.
         kept_days: u64 = 366, within 1..=3660;
+        /// Rooms that one client may have made, over all of its sessions.
+        per_client: u32 = 2_000, within 1..=1_000_000;
+        /// Rooms that one session may have made.
+        per_session: u32 = 1_000, within 1..=1_000_000;
+        /// Chat of one client that is delivered a second, all receivers together, KiB; at once 8 times as much.
+        chat_kib_per_second: u64 = 512, within 1..=1_048_576;
         /// Heartbeat of sessions, seconds.
         heartbeat_seconds: u64 = 20, within 1..=3600;
         /// Wrong room secrets of one client before rooms with a secret are barred to it.

@@ -4,7 +4,7 @@ use super::faults::Faults;
 use super::outbound::is_destination;
 use super::section::{Check, join, section, sections, values, web_address, words};
 use omnigate_number::{Country, PhoneNumber};
-use omnigate_omnitalk::RecordPolicy;
+use omnigate_omnitalk::{HostsOnly, RecordPolicy};
 use omnigate_room::Secret;
 use serde_json::Value;
 
@@ -32,11 +32,58 @@ section! {
         calls: u32 = 20;
         /// Minutes of its calls to telephones a day (UTC), counted from the answer.
         minutes_a_day: u64 = 600;
+        /// Whether anything of it is recorded, by policy or when somebody asks.
+        recording: bool = true;
+        /// What only the host of a room may do, the user who made it: `kick`, `record`, `destroy`.
+        hosts_only: HostsOnly = HostsOnly::default();
+        /// What it may have at one time.
+        quota: ServiceQuota = ServiceQuota::default();
         /// Where events are posted.
         webhook: Webhook = Webhook::default();
     }
 }
 sections! { Service }
+
+section! {
+    /// `service.quota.*`: what a service may have at one time.
+    pub struct ServiceQuota {
+        /// Sessions.
+        sessions: u32 = 10_000, within 1..=1_000_000;
+        /// Rooms, those of calls included.
+        rooms: u32 = 10_000, within 1..=1_000_000;
+        /// Participants of all rooms together, telephones included.
+        participants: u32 = 10_000, within 1..=1_000_000;
+        /// Calls: 1:1 calls, and telephones in other rooms.
+        calls: u32 = 2_000, within 1..=1_000_000;
+        /// Call numbers of users and rooms.
+        numbers: u32 = 10_000, within 0..=500_000;
+        /// Recordings that run.
+        recordings: u32 = 500, within 0..=100_000;
+        /// Files of recordings, MiB; 0: no limit of its own.
+        storage_mib: u64 = 0;
+        /// Webhooks that wait for their delivery.
+        webhooks: u64 = 100_000, within 1..=10_000_000;
+    }
+}
+
+impl Check for ServiceQuota {}
+
+values! { hosts_only; HostsOnly }
+
+/// Words of a list.
+fn hosts_only(written: Value) -> Result<HostsOnly, String> {
+    let all: Vec<String> = words(written)?;
+    let mut rights = HostsOnly::default();
+    for word in all {
+        match word.as_str() {
+            "kick" => rights.kick = true,
+            "record" => rights.record = true,
+            "destroy" => rights.destroy = true,
+            _ => return Err(format!("`{word}` is not kick, record or destroy")),
+        }
+    }
+    Ok(rights)
+}
 
 impl Check for Service {
     fn check(&self, path: &str, faults: &mut Faults) {

@@ -425,7 +425,9 @@ impl Ivr {
         match notice {
             TelephoneNotice::Ringing { .. } => self.out.push_back(IvrEffect::Tone(Tone::RingBack)),
             TelephoneNotice::Refused(RefusedReason::Busy) => self.announce(Phrase::Busy, CallEnd::Busy, now),
-            TelephoneNotice::Refused(RefusedReason::NoSession | RefusedReason::RoomFull) => {
+            TelephoneNotice::Refused(
+                RefusedReason::NoSession | RefusedReason::RoomFull | RefusedReason::Quota,
+            ) => {
                 self.announce(Phrase::Unavailable, CallEnd::Unavailable, now);
             }
             TelephoneNotice::Refused(RefusedReason::NoRoom) => {

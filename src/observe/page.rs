@@ -27,6 +27,29 @@ impl Page {
         self.family(name, "gauge", "", value, help);
     }
 
+    /// Gauges that labels tell apart; their values are quoted as the format wants it.
+    pub fn gauges<const N: usize>(
+        &mut self,
+        name: &str,
+        samples: impl IntoIterator<Item = ([(&'static str, String); N], u64)>,
+        help: &str,
+    ) {
+        let _ = writeln!(
+            self.0,
+            "# HELP omnigate_{name} {help}.\n# TYPE omnigate_{name} gauge"
+        );
+        for (labels, value) in samples {
+            let quoted = |value: &str| {
+                value
+                    .replace('\\', "\\\\")
+                    .replace('"', "\\\"")
+                    .replace('\n', "\\n")
+            };
+            let labels = labels.map(|(label, value)| format!("{label}=\"{}\"", quoted(&value)));
+            let _ = writeln!(self.0, "omnigate_{name}{{{}}} {value}", labels.join(","));
+        }
+    }
+
     /// A histogram in seconds: how many samples were at most each bound, how many there were, and their sum.
     pub fn histogram(
         &mut self,
@@ -71,7 +94,12 @@ mod tests {
         page.counter("calls", 2, "Calls");
         page.gauge("legs", 1, "Legs");
         page.histogram("late_seconds", [(0.001, 3)], 4, 0.5, "Late");
+        page.gauges("quota", [([("service", "a\"b".to_owned())], 5)], "Quota");
         let text = page.finish();
+        assert!(
+            text.contains("\nomnigate_quota{service=\"a\\\"b\"} 5\n"),
+            "{text}"
+        );
         assert!(text.starts_with("# first\n"));
         assert!(text.contains("\nomnigate_calls_total 2\n") && text.contains("\nomnigate_legs 1\n"));
         assert!(text.contains("omnigate_late_seconds_bucket{le=\"0.001\"} 3\n"));

@@ -1,10 +1,20 @@
 //! Figures of the rooms on the metrics page.
 
 use crate::observe::Page;
-use omnigate_omnitalk::Figures;
+use omnigate_omnitalk::{Figures, ServiceUse};
+
+/// What there is, in all and of each service.
+#[derive(Debug, Clone, Default)]
+pub struct RoomFigures {
+    /// In all.
+    pub all: Figures,
+    /// What each service has and may have.
+    pub services: Vec<ServiceUse>,
+}
 
 /// Writes them there.
-pub fn tell(hub: &Figures, page: &mut Page) {
+pub fn tell(figures: &RoomFigures, page: &mut Page) {
+    let hub = &figures.all;
     let gauges: [(&str, usize, &str); 7] = [
         ("signaling_sockets", hub.sockets, "WebSockets"),
         ("signaling_sessions", hub.sessions, "Sessions"),
@@ -21,4 +31,17 @@ pub fn tell(hub: &Figures, page: &mut Page) {
     for (name, value, help) in gauges {
         page.gauge(name, value as u64, help);
     }
+    let of = |one: &ServiceUse, quota: fn(&ServiceUse) -> omnigate_omnitalk::Quota| {
+        let id = one.service_id.clone();
+        quota(one).all().map(|(name, count)| {
+            (
+                [("service", id.clone()), ("quota", name.to_owned())],
+                count as u64,
+            )
+        })
+    };
+    let used = figures.services.iter().flat_map(|one| of(one, |one| one.used));
+    page.gauges("service_used", used, "What a service has of its quota");
+    let most = figures.services.iter().flat_map(|one| of(one, |one| one.most));
+    page.gauges("service_quota", most, "What a service may have");
 }

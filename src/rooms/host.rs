@@ -1,5 +1,6 @@
 //! The owner of all rooms: drives the hubs and carries out what they decide.
 
+use super::figures::RoomFigures;
 use super::ledger::{Left, Line, Written};
 use super::media_port::{MediaNews, OpenError, RoomMedia};
 use super::numbers::{Assigned, Wish};
@@ -8,8 +9,8 @@ use crate::media::{Announcement, LegSeat, PeerEvent};
 use crate::recording::{Beginning, Recorder, RecordingNews};
 use crate::webhook::EventSink;
 use omnigate_omnitalk::{
-    CallNumber, ClientId, DialRefusal, Effect, Figures, Now, SocketId, TargetKind, TelephoneCaller,
-    TelephoneEnd, TelephoneNotice, Tenants,
+    CallNumber, ClientId, DialRefusal, Effect, Now, SocketId, TargetKind, TelephoneCaller, TelephoneEnd,
+    TelephoneNotice, Tenants,
 };
 use omnigate_room::{CallId, CallOver, Ending, ParticipantId, RecordingAbout, RecordingId, RoomId};
 use std::collections::{HashMap, VecDeque};
@@ -282,8 +283,11 @@ impl Host {
         self.parts.media.recordings()
     }
 
-    pub(super) fn figures(&self) -> Figures {
-        self.parts.tenants.figures()
+    pub(super) fn figures(&self) -> RoomFigures {
+        RoomFigures {
+            all: self.parts.tenants.figures(),
+            services: self.parts.tenants.uses(),
+        }
     }
 
     pub(super) fn drain(&mut self) {

@@ -26,7 +26,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-pub use figures::tell as tell_figures;
+pub use figures::{RoomFigures, tell as tell_figures};
 pub(crate) use host::ToSocket;
 pub use media_port::{Capture, MediaNews, OpenError, RoomMedia};
 pub use port::{Destination, DialOrder, RoomPort, RoomsError, Telephone, ToTelephone};

@@ -1,5 +1,6 @@
 //! The thread of the rooms, and the handle by which everybody else reaches them.
 
+use super::figures::RoomFigures;
 use super::host::{Host, HostParts, ToSocket};
 use super::ledger::{Ledger, Line, Written};
 use super::media_port::RoomMedia;
@@ -13,7 +14,7 @@ use crate::recording::Recorder;
 use crate::store::Store;
 use crate::supervise::{Supervisor, test_point};
 use crate::webhook::EventSink;
-use omnigate_omnitalk::{ClientId, DialRefusal, Figures, HubSettings, Now, Service, SocketId, Tenants};
+use omnigate_omnitalk::{ClientId, DialRefusal, HubSettings, Now, Service, SocketId, Tenants};
 use omnigate_room::{CallId, CallOver, RecordingId};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -44,7 +45,7 @@ enum Command {
     HungUp(CallId, oneshot::Sender<()>),
     Pause(RecordingId, bool, oneshot::Sender<bool>),
     Recordings(oneshot::Sender<HashMap<RecordingId, bool>>),
-    Figures(oneshot::Sender<Figures>),
+    Figures(oneshot::Sender<RoomFigures>),
     Restored(oneshot::Sender<()>),
     Drain,
     CloseAll(oneshot::Sender<()>),
@@ -133,7 +134,7 @@ impl Rooms {
     ///
     /// # Errors
     /// The rooms have ended or do not answer.
-    pub async fn figures(&self) -> Result<Figures, RoomsError> {
+    pub async fn figures(&self) -> Result<RoomFigures, RoomsError> {
         self.ask(Command::Figures).await
     }
 
@@ -151,7 +152,7 @@ impl Rooms {
             if self.0.send(Command::Drain).await.is_err() {
                 return;
             }
-            while self.figures().await.is_ok_and(|figures| figures.calls > 0) {
+            while self.figures().await.is_ok_and(|figures| figures.all.calls > 0) {
                 tokio::time::sleep(LOOK).await;
             }
         };

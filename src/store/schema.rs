@@ -70,6 +70,8 @@ const ROOMS_AND_NUMBERS: &[&str] = &[
         until BIGINT NOT NULL,
         made_at BIGINT NOT NULL
     )",
+    // Of each service what is due: no receiver stands before those of others.
+    "CREATE INDEX outbox_by_service ON outbox (service_id, state, next_at)",
 ];
 
 /// Held while tables are changed in PostgreSQL: "omnigate" in ASCII.

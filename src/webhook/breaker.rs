@@ -9,7 +9,7 @@ const FAILURES: u32 = 5;
 const FIRST: i64 = 60;
 const LONGEST: i64 = 1_800;
 /// Deliveries to one target at once.
-const AT_ONCE: u32 = 4;
+pub(super) const AT_ONCE: u32 = 4;
 
 #[derive(Debug, Default)]
 struct State {

@@ -1,6 +1,6 @@
 //! The task that empties the outbox.
 
-use super::breaker::{Breaker, Leave};
+use super::breaker::{AT_ONCE, Breaker, Leave};
 use super::outbox::{Delivery, Outbox};
 use super::target::{Target, Targets};
 use super::{retry, sign};
@@ -10,17 +10,21 @@ use crate::store::Result;
 use crate::supervise::test_point;
 use crate::sync::lock;
 use reqwest::header;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 /// Time for one try (12.6).
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Deliveries looked at in one round.
-const ROUND: i64 = 100;
+/// Deliveries of one service looked at in one round: those under way, and as many again.
+const OF_A_SERVICE: i64 = 2 * AT_ONCE as i64;
+/// News of deliveries that may wait; a round looks at all of them anyway.
+const NEWS: usize = 64;
+/// How often those that wait are counted.
+const COUNT: Duration = Duration::from_secs(1);
 /// The outbox is looked at at least this often, and at most this often while it has something due.
 const IDLE: Duration = Duration::from_secs(60);
 const PACE: Duration = Duration::from_millis(200);
@@ -38,13 +42,24 @@ pub struct WebhookFigures {
     pub failed: AtomicU64,
     /// Deliveries given up.
     pub given_up: AtomicU64,
-    /// Deliveries that wait.
-    pub pending: AtomicU64,
+    /// Deliveries that wait, of each service.
+    pending: Mutex<HashMap<String, u64>>,
+    /// Events that were not taken: too many of their service wait.
+    pub refused: AtomicU64,
     /// Targets that are left alone because they failed.
     pub targets_open: AtomicU64,
 }
 
 impl WebhookFigures {
+    /// How many of a service wait.
+    pub(super) fn waiting_of(&self, service: &str) -> u64 {
+        lock(&self.pending).get(service).copied().unwrap_or(0)
+    }
+
+    fn set_waiting(&self, waiting: HashMap<String, u64>) {
+        *lock(&self.pending) = waiting;
+    }
+
     /// Writes them on the metrics page.
     pub fn tell(&self, page: &mut Page) {
         page.counter(
@@ -62,9 +77,14 @@ impl WebhookFigures {
             self.given_up.load(Relaxed),
             "Webhooks given up",
         );
+        page.counter(
+            "webhooks_refused",
+            self.refused.load(Relaxed),
+            "Events that were not taken, as too many of their service wait",
+        );
         page.gauge(
             "webhooks_pending",
-            self.pending.load(Relaxed),
+            lock(&self.pending).values().sum(),
             "Webhooks that wait",
         );
         page.gauge(
@@ -108,6 +128,8 @@ pub struct Deliverer {
     breaker: Mutex<Breaker>,
     /// Tried at the moment.
     under_way: Mutex<HashSet<String>>,
+    /// When those that wait were counted last.
+    counted: Mutex<Option<Instant>>,
     figures: Arc<WebhookFigures>,
     /// How long a delivery is tried, seconds.
     patience: i64,
@@ -134,6 +156,7 @@ impl Deliverer {
             client,
             breaker: Mutex::default(),
             under_way: Mutex::default(),
+            counted: Mutex::default(),
             figures,
             patience: i64::try_from(days).unwrap_or(3) * 86_400,
         }))
@@ -141,7 +164,7 @@ impl Deliverer {
 
     /// Runs for ever.
     pub async fn run(self: Arc<Self>) {
-        let (done, mut ended) = mpsc::channel::<()>(ROUND as usize);
+        let (done, mut ended) = mpsc::channel::<()>(NEWS);
         loop {
             test_point("deliverer");
             let pause = match self.round(&done).await {
@@ -164,26 +187,11 @@ impl Deliverer {
         let now = unix_now_signed();
         // Known before the store is asked: one that ends meanwhile is not due any more, whatever was read.
         let under_way = lock(&self.under_way).clone();
-        for delivery in self.outbox.due(now, ROUND).await? {
-            if under_way.contains(&delivery.id) {
-                continue;
-            }
-            let leave = lock(&self.breaker).ask(&delivery.service_id, now);
-            match leave {
-                Leave::Busy => {}
-                Leave::Until(open) => self.outbox.put_off(&delivery.id, open).await?,
-                Leave::Granted => {
-                    let under_way = UnderWay::new(self.clone(), &delivery, done.clone());
-                    tokio::spawn(async move {
-                        under_way.deliverer.deliver(&delivery).await;
-                    });
-                }
-            }
+        for service in self.outbox.due_services(now).await? {
+            self.round_of(&service, &under_way, now, done).await?;
         }
-        let (next_at, pending) = self.outbox.waiting().await?;
-        self.figures
-            .pending
-            .store(u64::try_from(pending).unwrap_or(0), Relaxed);
+        let counted = self.count_waiting().await?;
+        let next_at = self.outbox.next_due().await?;
         let open = lock(&self.breaker).open(now);
         self.figures.targets_open.store(open as u64, Relaxed);
         let wait = next_at.map_or(IDLE, |at| {
@@ -192,13 +200,55 @@ impl Deliverer {
         if wait >= IDLE {
             self.outbox.forget(now - KEEP).await?;
         }
-        Ok(wait.clamp(PACE, IDLE))
+        let longest = if counted { IDLE } else { COUNT };
+        Ok(wait.clamp(PACE, longest))
+    }
+
+    /// Starts what of a service is due, as far as its receiver takes it: it costs the others no more than a look.
+    async fn round_of(
+        self: &Arc<Self>,
+        service: &str,
+        under_way: &HashSet<String>,
+        now: i64,
+        done: &mpsc::Sender<()>,
+    ) -> Result<()> {
+        // Those under way are due still, and come first.
+        for delivery in self.outbox.due(service, now, OF_A_SERVICE).await? {
+            if under_way.contains(&delivery.id) {
+                continue;
+            }
+            let leave = lock(&self.breaker).ask(service, now);
+            match leave {
+                Leave::Busy => return Ok(()),
+                Leave::Until(open) => return self.outbox.put_off(service, open).await,
+                Leave::Granted => {
+                    let under_way = UnderWay::new(self.clone(), &delivery, done.clone());
+                    tokio::spawn(async move {
+                        under_way.deliverer.deliver(&delivery).await;
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Counting costs as much as there waits, so it is done now and then; false when it is yet to be done.
+    async fn count_waiting(&self) -> Result<bool> {
+        let now = Instant::now();
+        if lock(&self.counted).is_some_and(|at| now.saturating_duration_since(at) < COUNT) {
+            return Ok(false);
+        }
+        let waiting = self.outbox.waiting().await?;
+        let of = |(service, count): (String, i64)| (service, u64::try_from(count).unwrap_or(0));
+        self.figures.set_waiting(waiting.into_iter().map(of).collect());
+        *lock(&self.counted) = Some(now);
+        Ok(true)
     }
 
     async fn deliver(&self, delivery: &Delivery) {
         let service = delivery.service_id.as_str();
         let outcome = match self.targets.of(service) {
-            Ok(target) => self.post(target, delivery).await,
+            Ok(target) => self.post(&target, delivery).await,
             Err(error) => Outcome::bad(error.to_string()),
         };
         let now = unix_now_signed();

@@ -1,42 +1,36 @@
 //! Events beside recordings: who took part, and calls; into the outbox of webhooks.
 
-use super::{Outbox, Targets, WebhookEvent};
+use super::{Outbox, Targets, WebhookEvent, WebhookFigures};
 use crate::clock::unix_now;
+use crate::fair::FairQueue;
 use crate::supervise::{Supervisor, test_point};
 use omnigate_room::{CallStage, CallTold, Ending, Person, Scene};
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
-/// Events that may wait for the store.
+/// Events that may wait for the store, of one service and of all.
+const OF_A_SERVICE: usize = 8_192;
 const QUEUE: usize = 65_536;
+/// Events that are written together.
+const BATCH: usize = 64;
 /// Pause after a failure of the store.
 const PAUSE: Duration = Duration::from_secs(2);
 /// How long the end waits for the store.
 const FLUSH: Duration = Duration::from_secs(5);
 
-async fn keep(outbox: Outbox, mut entries: mpsc::Receiver<Entry>) {
-    while let Some(entry) = entries.recv().await {
+async fn keep(outbox: Outbox, queue: FairQueue<String, WebhookEvent>) {
+    loop {
         test_point("events");
-        match entry {
-            Entry::Event(event) => {
-                while let Err(error) = outbox.add_alone(&event).await {
-                    warn!(%error, event = event.name, "an event waits for the store");
-                    tokio::time::sleep(PAUSE).await;
-                }
-            }
-            // Whoever waited may have given up.
-            Entry::Mark(done) => drop(done.send(())),
+        let events = queue.take(BATCH).await;
+        while let Err(error) = outbox.add_all(&events).await {
+            warn!(%error, waiting = events.len(), "events wait for the store");
+            tokio::time::sleep(PAUSE).await;
         }
+        queue.done(events.len());
     }
-}
-
-/// What waits for the store.
-enum Entry {
-    Event(WebhookEvent),
-    /// Everything before it is in the store.
-    Mark(oneshot::Sender<()>),
 }
 
 /// Takes events from the rooms, which never wait.
@@ -44,18 +38,25 @@ enum Entry {
 pub struct EventSink {
     outbox: Outbox,
     targets: Targets,
-    queue: mpsc::Sender<Entry>,
+    queue: FairQueue<String, WebhookEvent>,
+    figures: Arc<WebhookFigures>,
 }
 
 impl EventSink {
     /// Starts the task that puts them into the outbox.
-    pub fn start(outbox: Outbox, targets: Targets, supervisor: &Supervisor) -> EventSink {
-        let (queue, entries) = mpsc::channel(QUEUE);
-        supervisor.task("events", keep(outbox.clone(), entries));
+    pub fn start(
+        outbox: Outbox,
+        targets: Targets,
+        figures: Arc<WebhookFigures>,
+        supervisor: &Supervisor,
+    ) -> EventSink {
+        let queue = FairQueue::new(OF_A_SERVICE, QUEUE);
+        supervisor.task("events", keep(outbox.clone(), queue.clone()));
         EventSink {
             outbox,
             targets,
             queue,
+            figures,
         }
     }
 
@@ -65,13 +66,7 @@ impl EventSink {
 
     /// Waits until all that was told before is in the store, at most so long as the end may take.
     pub async fn flush(&self) {
-        let (mark, done) = oneshot::channel();
-        let flushed = async {
-            if self.queue.send(Entry::Mark(mark)).await.is_ok() {
-                let _ = done.await;
-            }
-        };
-        if tokio::time::timeout(FLUSH, flushed).await.is_err() {
+        if tokio::time::timeout(FLUSH, self.queue.finished()).await.is_err() {
             warn!("events are lost: the store did not take them in time");
         }
     }
@@ -86,8 +81,14 @@ impl EventSink {
             subject,
             body: about,
         };
-        if self.queue.try_send(Entry::Event(event)).is_err() {
-            warn!(event = name, "an event is lost: too many wait for the store");
+        let full = self.figures.waiting_of(service) >= self.targets.most_waiting(service);
+        if full || !self.queue.put(&event.service_id.clone(), event) {
+            self.figures.refused.fetch_add(1, Relaxed);
+            warn!(
+                event = name,
+                service,
+                "an event is lost: as many of this service wait as service.quota.webhooks allows, or the store takes none"
+            );
         }
     }
 

@@ -182,6 +182,17 @@ impl Outbox {
         Ok(id)
     }
 
+    /// Adds events, all or none.
+    pub(super) async fn add_all(&self, events: &[WebhookEvent]) -> Result<()> {
+        let mut transaction = self.store.begin().await?;
+        for event in events {
+            self.add(&mut transaction, event).await?;
+        }
+        transaction.commit().await.map_err(StoreError::from)?;
+        self.wake();
+        Ok(())
+    }
+
     /// There is something new.
     pub fn wake(&self) {
         self.wake.notify_one();
@@ -195,7 +206,7 @@ impl Outbox {
     pub async fn delivered(&self, limit: Duration) {
         self.wake();
         let due = async {
-            while let Ok((Some(next_at), _)) = self.waiting().await
+            while let Ok(Some(next_at)) = self.next_due().await
                 && next_at <= unix_now_signed()
             {
                 tokio::time::sleep(LOOK).await;
@@ -205,13 +216,25 @@ impl Outbox {
         let _ = tokio::time::timeout(limit, due).await;
     }
 
-    /// What may be tried until `now`: of each subject only the oldest that is pending.
-    pub(super) async fn due(&self, now: i64, most: i64) -> Result<Vec<Delivery>> {
+    /// The services of which something may be tried until `now`.
+    pub(super) async fn due_services(&self, now: i64) -> Result<Vec<String>> {
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT DISTINCT service_id FROM outbox WHERE state = 'pending' AND next_at <= $1",
+        )
+        .bind(now)
+        .fetch_all(&self.store.pool()?)
+        .await?;
+        Ok(rows.into_iter().map(|(service,)| service).collect())
+    }
+
+    /// What of a service may be tried until `now`: of each subject only the oldest that is pending.
+    pub(super) async fn due(&self, service: &str, now: i64, most: i64) -> Result<Vec<Delivery>> {
         let rows: Vec<Row> = sqlx::query_as(columns!(
-            "WHERE state = 'pending' AND next_at <= $1 AND NOT EXISTS (SELECT 1 FROM outbox AS earlier \
+            "WHERE service_id = $1 AND state = 'pending' AND next_at <= $2 AND NOT EXISTS (SELECT 1 FROM outbox AS earlier \
              WHERE earlier.subject = outbox.subject AND earlier.state = 'pending' AND earlier.place < outbox.place) \
-             ORDER BY place LIMIT $2"
+             ORDER BY place LIMIT $3"
         ))
+        .bind(service)
         .bind(now)
         .bind(most)
         .fetch_all(&self.store.pool()?)
@@ -219,13 +242,21 @@ impl Outbox {
         Ok(rows.into_iter().map(Delivery::from).collect())
     }
 
-    /// When the next one is due; and how many wait.
-    pub(super) async fn waiting(&self) -> Result<(Option<i64>, i64)> {
-        let row: (Option<i64>, i64) =
-            sqlx::query_as("SELECT MIN(next_at), COUNT(*) FROM outbox WHERE state = 'pending'")
-                .fetch_one(&self.store.pool()?)
-                .await?;
-        Ok(row)
+    /// When the next one is due.
+    pub(super) async fn next_due(&self) -> Result<Option<i64>> {
+        let row: (Option<i64>,) = sqlx::query_as("SELECT MIN(next_at) FROM outbox WHERE state = 'pending'")
+            .fetch_one(&self.store.pool()?)
+            .await?;
+        Ok(row.0)
+    }
+
+    /// How many of each service wait.
+    pub(super) async fn waiting(&self) -> Result<Vec<(String, i64)>> {
+        Ok(sqlx::query_as(
+            "SELECT service_id, COUNT(*) FROM outbox WHERE state = 'pending' GROUP BY service_id",
+        )
+        .fetch_all(&self.store.pool()?)
+        .await?)
     }
 
     /// Writes down how a try went.
@@ -242,13 +273,15 @@ impl Outbox {
         Ok(())
     }
 
-    /// Puts one off without a try: its target is known to be down.
-    pub(super) async fn put_off(&self, id: &str, next_at: i64) -> Result<()> {
-        sqlx::query("UPDATE outbox SET next_at = $2 WHERE id = $1")
-            .bind(id)
-            .bind(next_at)
-            .execute(&self.store.pool()?)
-            .await?;
+    /// Puts off what of a service is due, without a try: its target is known to be down.
+    pub(super) async fn put_off(&self, service: &str, next_at: i64) -> Result<()> {
+        sqlx::query(
+            "UPDATE outbox SET next_at = $2 WHERE service_id = $1 AND state = 'pending' AND next_at < $2",
+        )
+        .bind(service)
+        .bind(next_at)
+        .execute(&self.store.pool()?)
+        .await?;
         Ok(())
     }
 
@@ -312,7 +345,7 @@ mod tests {
         let due = |now| {
             let outbox = &outbox;
             async move {
-                let all = outbox.due(now, 10).await.unwrap();
+                let all = outbox.due("demo", now, 10).await.unwrap();
                 all.into_iter().map(|one| one.id).collect::<Vec<_>>()
             }
         };

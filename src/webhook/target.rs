@@ -1,12 +1,13 @@
 //! Where webhooks go, and where they must not: an address that a service's owner chose is not to reach into this network.
 
-use crate::config::Settings;
+use crate::config::{Service, Settings};
+use crate::sync::lock;
 use ipnet::IpNet;
 use omnigate_room::Secret;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use url::Host;
 
 /// Why a target is not called.
@@ -29,54 +30,86 @@ pub(super) struct Target {
     pub(super) url: String,
     pub(super) secrets: Vec<Secret>,
     pub(super) events: Vec<String>,
+    /// Deliveries that may wait.
+    most_waiting: u64,
 }
 
-/// All services' webhooks.
+/// All services' webhooks, as they are at the moment; clones share them.
 #[derive(Debug, Clone)]
 pub struct Targets {
-    all: HashMap<String, Target>,
+    all: Arc<Mutex<HashMap<String, Arc<Target>>>>,
     allowed: Arc<Vec<IpNet>>,
+}
+
+/// What a service wants to be told of, and where; none without an address.
+fn target(service: &Service) -> Option<Target> {
+    let webhook = &service.webhook;
+    let secrets = webhook.secret.iter().chain(&webhook.previous_secret);
+    Some(Target {
+        url: webhook.url.clone()?,
+        secrets: secrets.cloned().collect(),
+        events: webhook.events.clone(),
+        most_waiting: service.quota.webhooks,
+    })
 }
 
 impl Targets {
     /// Those of the configuration.
     pub fn new(settings: &Settings) -> Targets {
-        let target = |service: &crate::config::Service| {
-            let webhook = &service.webhook;
-            let secrets = webhook.secret.iter().chain(&webhook.previous_secret);
-            let target = Target {
-                url: webhook.url.clone()?,
-                secrets: secrets.cloned().collect(),
-                events: webhook.events.clone(),
-            };
-            Some((service.id.clone(), target))
-        };
-        Targets {
-            all: settings.service.iter().filter_map(target).collect(),
+        let targets = Targets {
+            all: Arc::default(),
             allowed: Arc::new(settings.webhook.allow_private.clone()),
+        };
+        for service in &settings.service {
+            targets.set(service);
         }
+        targets
+    }
+
+    /// The service is this one from now on.
+    pub fn set(&self, service: &Service) {
+        let mut all = lock(&self.all);
+        match target(service) {
+            Some(target) => all.insert(service.id.clone(), Arc::new(target)),
+            None => all.remove(&service.id),
+        };
+    }
+
+    /// There is no such service any more.
+    pub fn remove(&self, service: &str) {
+        lock(&self.all).remove(service);
+    }
+
+    fn get(&self, service: &str) -> Option<Arc<Target>> {
+        lock(&self.all).get(service).cloned()
+    }
+
+    /// How many deliveries of this service may wait.
+    pub(super) fn most_waiting(&self, service: &str) -> u64 {
+        self.get(service).map_or(0, |target| target.most_waiting)
     }
 
     /// Whether this service wants to be told of this event.
     pub fn wants(&self, service: &str, event: &str) -> bool {
-        self.all
-            .get(service)
+        self.get(service)
             .is_some_and(|target| target.events.iter().any(|name| name == event))
     }
 
     /// The secret that signs what this service gets.
-    pub(crate) fn secret(&self, service: &str) -> Option<&Secret> {
-        self.all.get(service)?.secrets.first()
+    pub(crate) fn secret(&self, service: &str) -> Option<Secret> {
+        self.get(service)?.secrets.first().cloned()
     }
 
     /// All secrets with which links for this service may be signed.
-    pub(crate) fn secrets(&self, service: &str) -> &[Secret] {
-        self.all.get(service).map_or(&[], |target| &target.secrets)
+    pub(crate) fn secrets(&self, service: &str) -> Vec<Secret> {
+        self.get(service)
+            .map(|target| target.secrets.clone())
+            .unwrap_or_default()
     }
 
     /// The target, if its address may be called as far as one can tell without looking its name up.
-    pub(super) fn of(&self, service: &str) -> Result<&Target, TargetError> {
-        let target = self.all.get(service).ok_or(TargetError::None)?;
+    pub(super) fn of(&self, service: &str) -> Result<Arc<Target>, TargetError> {
+        let target = self.get(service).ok_or(TargetError::None)?;
         let address = match url::Url::parse(&target.url)?.host() {
             Some(Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
             Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),

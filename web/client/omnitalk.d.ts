@@ -236,6 +236,17 @@ export type ServerCode =
   | 'numbers-unavailable'
   /** The service has as many call numbers as it may have. */
   | 'numbers-full'
+  /** The service has as many participants, calls or recordings as it may have. */
+  | 'participants-full'
+  | 'app-calls-full'
+  | 'recordings-full'
+  /** This client has made as many rooms, or has as many numbers, as one client may. */
+  | 'rooms-share-used'
+  | 'numbers-share-used'
+  /** This client has written more than is delivered in this time. */
+  | 'chat-too-much'
+  /** Only the host of the room may do that: the user who made it. */
+  | 'hosts-only'
   /** Somebody else made this room: only who made it gives it a call number, or another one. */
   | 'not-your-room'
   /** The server's database is absent: rooms are neither made nor destroyed until it is back. */

@@ -278,7 +278,9 @@ impl TelephoneNotice {
             }
             Self::Refused(reason) => match reason {
                 RefusedReason::Busy => Some(CallOver::Busy),
-                RefusedReason::NoSession | RefusedReason::RoomFull => Some(CallOver::Unavailable),
+                RefusedReason::NoSession | RefusedReason::RoomFull | RefusedReason::Quota => {
+                    Some(CallOver::Unavailable)
+                }
                 RefusedReason::NoRoom => None,
             },
             Self::Declined => Some(CallOver::Declined),
@@ -306,6 +308,8 @@ pub enum RefusedReason {
     NoRoom,
     /// The room holds as many participants as the settings allow.
     RoomFull,
+    /// The service has as many calls, participants or rooms as its quota allows.
+    Quota,
 }
 
 /// Why the hub ended a telephone call.

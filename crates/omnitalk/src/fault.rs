@@ -25,8 +25,8 @@ pub(crate) enum Fault {
     InvalidService,
     #[error("This connection has a session already: open a new connection for another one")]
     SecondSession,
-    #[error("The server holds as many sessions as it may: try again later")]
-    TooManySessions,
+    #[error("The service has as many sessions as service.quota.sessions allows ({0}): try again later")]
+    TooManySessions(usize),
     #[error("No session yet: send WS_SESSION_REQ first")]
     NoSession,
     #[error("session is not the one of this connection: send the session of WS_SESSION_RSP")]
@@ -45,14 +45,32 @@ pub(crate) enum Fault {
     SecretWrong,
     #[error("The room is full")]
     RoomFull,
-    #[error("The server holds as many rooms as it may: destroy one that is not needed")]
-    TooManyRooms,
+    #[error(
+        "The service has as many rooms as service.quota.rooms allows ({0}): destroy one that is not needed"
+    )]
+    TooManyRooms(usize),
+    #[error(
+        "The service has as many participants as service.quota.participants allows ({0}): try again later"
+    )]
+    TooManyParticipants(usize),
+    #[error("The service has as many calls as service.quota.calls allows ({0}): call again later")]
+    TooManyCalls(usize),
+    #[error("The service has as many recordings as service.quota.recordings allows ({0}): stop one first")]
+    TooManyRecordings(usize),
+    #[error("This client has as many rooms as it may (rooms.per_client, rooms.per_session): destroy one")]
+    RoomShare,
+    #[error("This client has as many call numbers as it may (numbers.per_client, numbers.per_session)")]
+    NumberShare,
+    #[error("Too much is said: write again in {seconds} seconds")]
+    TooMuchChat { seconds: u64 },
+    #[error("Only the host of the room may {0}: the user who made it")]
+    HostsOnly(&'static str),
     #[error("call_number is in use: choose another one, or send none for a random one")]
     NumberInUse,
     #[error("No call number is free: try again later")]
     NumbersExhausted,
     #[error(
-        "The service has as many call numbers as it may: destroy a room that has one, or try again later"
+        "The service has as many call numbers as service.quota.numbers allows: destroy a room that has one"
     )]
     TooManyNumbers,
     #[error("This room was made by somebody else: only who made it may give it a call number")]
@@ -145,7 +163,7 @@ codes! {
     Self::EndBeforeStart => "end-before-start",
     Self::InvalidService => "service-invalid",
     Self::SecondSession => "session-exists",
-    Self::TooManySessions => "sessions-full",
+    Self::TooManySessions(_) => "sessions-full",
     Self::NoSession => "session-missing",
     Self::WrongSession => "session-wrong",
     Self::InRoom => "in-room",
@@ -155,7 +173,14 @@ codes! {
     Self::SecretMissing => "secret-missing",
     Self::SecretWrong => "secret-wrong",
     Self::RoomFull => "room-full",
-    Self::TooManyRooms => "rooms-full",
+    Self::TooManyRooms(_) => "rooms-full",
+    Self::TooManyParticipants(_) => "participants-full",
+    Self::TooManyCalls(_) => "app-calls-full",
+    Self::TooManyRecordings(_) => "recordings-full",
+    Self::RoomShare => "rooms-share-used",
+    Self::NumberShare => "numbers-share-used",
+    Self::TooMuchChat { .. } => "chat-too-much",
+    Self::HostsOnly(_) => "hosts-only",
     Self::NumberInUse => "number-in-use",
     Self::NumbersExhausted => "numbers-exhausted",
     Self::TooManyNumbers => "numbers-full",

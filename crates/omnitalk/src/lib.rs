@@ -35,6 +35,7 @@ mod masked;
 mod now;
 mod numbers;
 mod outgoing;
+mod quota;
 mod random;
 mod record_policy;
 mod room_secret;
@@ -55,6 +56,7 @@ pub use numbers::{
     LookUp, NumberBook, NumberChange, NumberEntry, NumberFault, NumberMaker, NumberOrder, NumberRules,
     NumberState, NumberTerms, Target, TargetKind,
 };
+pub use quota::{Quota, ServiceUse, Share};
 pub use record_policy::RecordPolicy;
 pub use room_secret::SecretHash;
 // What the hub takes and gives names these.
@@ -62,5 +64,5 @@ pub use omnigate_room::{
     CallId, CallOver, CallParties, CallStage, CallTold, Ending, ParticipantId, Person, RecordingAbout,
     RecordingId, RoomId, Scene, Secret, StreamId, ViewerId,
 };
-pub use settings::{HubSettings, Service, TurnSettings};
+pub use settings::{HostsOnly, HubSettings, Service, TurnSettings};
 pub use tenants::Tenants;

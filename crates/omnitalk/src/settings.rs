@@ -1,5 +1,6 @@
 //! What the operator may choose: the service, times and limits.
 
+use crate::quota::{Quota, Share};
 use crate::record_policy::RecordPolicy;
 use omnigate_room::Secret;
 use std::time::Duration;
@@ -15,6 +16,24 @@ pub struct Service {
     pub key_required: bool,
     /// What is recorded without being asked.
     pub record: RecordPolicy,
+    /// Whether anything is recorded at all.
+    pub records: bool,
+    /// What it may have at one time.
+    pub quota: Quota,
+    /// What only whoever made a room may do there.
+    pub hosts_only: HostsOnly,
+}
+
+/// What only the host of a room may do: the user who made it. The protocol has no roles (12.17), so nothing unless a service says
+/// so; rooms of calls have no host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct HostsOnly {
+    /// Remove others.
+    pub kick: bool,
+    /// Start recordings.
+    pub record: bool,
+    /// Destroy the room.
+    pub destroy: bool,
 }
 
 impl Service {
@@ -26,6 +45,9 @@ impl Service {
             key: None,
             key_required: false,
             record: RecordPolicy::default(),
+            records: true,
+            quota: Quota::default(),
+            hosts_only: HostsOnly::default(),
         }
     }
 }
@@ -83,12 +105,13 @@ pub struct HubSettings {
     pub empty_room: Duration,
     /// How long an end date may keep an empty room at most. 366 days.
     pub longest_keep: Duration,
-    /// Sessions at one time. 10 000.
-    pub most_sessions: usize,
-    /// Rooms at one time, those of calls included. 10 000.
-    pub most_rooms: usize,
-    /// Call numbers at one time, those of users and of rooms. 10 000.
-    pub most_numbers: usize,
+    /// What a client and a session may have of a service's rooms, those of calls not counted.
+    pub room_share: Share,
+    /// The same of its call numbers.
+    pub number_share: Share,
+    /// Bytes of chat a second that one client may have delivered, all receivers together, in the long run; at once 8 times as
+    /// many. 512 KiB.
+    pub chat_bytes: u64,
     /// Participants of one room at one time. 200.
     pub most_participants: usize,
 }
@@ -115,9 +138,9 @@ impl Default for HubSettings {
             ringback_notification: true,
             empty_room: Duration::from_secs(600),
             longest_keep: Duration::from_secs(366 * 86_400),
-            most_sessions: 10_000,
-            most_rooms: 10_000,
-            most_numbers: 10_000,
+            room_share: Share::default(),
+            number_share: Share::default(),
+            chat_bytes: 512 * 1024,
             most_participants: 200,
         }
     }

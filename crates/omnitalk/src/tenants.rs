@@ -13,6 +13,7 @@ use crate::kept::{KeptRoom, StoreFault};
 use crate::masked::CallNumber;
 use crate::now::Now;
 use crate::numbers::{NumberFault, TargetKind};
+use crate::quota::ServiceUse;
 use crate::settings::{HubSettings, Service};
 use omnigate_room::{CallId, CallOver, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
 use rand::rngs::StdRng;
@@ -25,12 +26,23 @@ use std::time::Instant;
 const COUNT_BITS: u32 = 40;
 /// The lobby's place.
 const LOBBY: usize = 0;
+/// Places that the bits above can tell apart.
+const MOST_PLACES: usize = 1 << (53 - COUNT_BITS);
 
 /// One hub a service. Its methods are those of [`Hub`], with what tells the hubs apart.
 pub struct Tenants {
-    /// The lobby, then the services in the order of the settings.
-    hubs: Vec<Hub>,
-    services: Vec<Service>,
+    /// The lobby, and the hubs of the services by their places.
+    hubs: BTreeMap<usize, Hub>,
+    /// Where a service is.
+    services: BTreeMap<String, usize>,
+    /// What all hubs have in common.
+    settings: HubSettings,
+    seeds: StdRng,
+    /// No place is given out twice: the ids that were counted there may still be told of.
+    next_place: usize,
+    /// What is said to every hub, and to those that come later.
+    draining: bool,
+    awaits_rooms: bool,
     /// Where a socket is.
     sockets: BTreeMap<SocketId, usize>,
     telephones: BTreeMap<CallId, usize>,
@@ -51,23 +63,94 @@ impl Tenants {
     /// in production.
     #[must_use]
     pub fn new(services: Vec<Service>, settings: &HubSettings, seed: [u8; 32]) -> Self {
-        let mut seeds = StdRng::from_seed(seed);
-        let lobby = std::iter::once(None).chain(services.iter().cloned().map(Some));
-        let hubs = lobby.enumerate().map(|(index, service)| {
-            let settings = HubSettings {
-                service,
-                first_id: ((index as u64) << COUNT_BITS) + 1,
-                ..settings.clone()
-            };
-            Hub::new(settings, seeds.random())
-        });
-        Self {
-            hubs: hubs.collect(),
-            services,
+        let mut tenants = Self {
+            hubs: BTreeMap::new(),
+            services: BTreeMap::new(),
+            settings: settings.clone(),
+            seeds: StdRng::from_seed(seed),
+            next_place: LOBBY,
+            draining: false,
+            awaits_rooms: false,
             sockets: BTreeMap::new(),
             telephones: BTreeMap::new(),
             diallings: BTreeMap::new(),
+        };
+        tenants.add_hub(None);
+        for service in services {
+            tenants.set_service(service);
         }
+        tenants
+    }
+
+    /// Another hub; false when there is no place left for its ids.
+    fn add_hub(&mut self, service: Option<Service>) -> bool {
+        let place = self.next_place;
+        if place >= MOST_PLACES {
+            return false;
+        }
+        self.next_place += 1;
+        if let Some(service) = &service {
+            self.services.insert(service.id.clone(), place);
+        }
+        let settings = HubSettings {
+            service,
+            first_id: ((place as u64) << COUNT_BITS) + 1,
+            ..self.settings.clone()
+        };
+        let mut hub = Hub::new(settings, self.seeds.random());
+        hub.awaits_rooms(self.awaits_rooms);
+        if self.draining {
+            hub.drain();
+        }
+        self.hubs.insert(place, hub);
+        true
+    }
+
+    /// There is a service, or it is another one from now on: sessions, rooms and calls go on. False when there have been too many
+    /// services in the life of this process.
+    pub fn set_service(&mut self, service: Service) -> bool {
+        match self.place_of(&service.id) {
+            Some(place) => {
+                self.hub_at(place).set_service(service);
+                true
+            }
+            None => self.add_hub(Some(service)),
+        }
+    }
+
+    /// There is no such service any more: its sessions and calls end. `forget`: its rooms and numbers too; otherwise they are as they
+    /// were when it comes back.
+    pub fn remove_service(&mut self, service_id: &str, forget: bool, now: Now) -> Vec<Effect> {
+        let Some(place) = self.services.remove(service_id) else {
+            return Vec::new();
+        };
+        let mut effects = Vec::new();
+        if let Some(mut hub) = self.hubs.remove(&place) {
+            if forget {
+                effects.extend(hub.forget_rooms());
+            }
+            effects.extend(hub.close_all(now));
+        }
+        self.sockets.retain(|_, at| *at != place);
+        self.telephones.retain(|_, at| *at != place);
+        self.diallings.retain(|_, at| *at != place);
+        effects
+    }
+
+    /// What the services have and may have.
+    #[must_use]
+    pub fn uses(&self) -> Vec<ServiceUse> {
+        self.services
+            .iter()
+            .filter_map(|(id, place)| {
+                let hub = self.hubs.get(place)?;
+                Some(ServiceUse {
+                    service_id: id.clone(),
+                    used: hub.used(),
+                    most: hub.quota(),
+                })
+            })
+            .collect()
     }
 
     /// [`Hub::connected`].
@@ -81,9 +164,9 @@ impl Tenants {
         if self.sockets.get(&socket) == Some(&LOBBY)
             && let Some(home) = self.home(text)
         {
-            let client = self.hubs[LOBBY].hand_over(socket);
+            let client = self.hub_at(LOBBY).hand_over(socket);
             self.sockets.insert(socket, home);
-            self.hubs[home].connected(socket, client, now);
+            self.hub_at(home).connected(socket, client, now);
         }
         let effects = self.hub_of(socket).received(socket, text, now);
         self.follow(effects)
@@ -176,7 +259,9 @@ impl Tenants {
         now: Now,
     ) -> Vec<Effect> {
         let place = self.place_of(service_id).unwrap_or(LOBBY);
-        let effects = self.hubs[place].number_assigned(socket, wish, kind, answer, now);
+        let effects = self
+            .hub_at(place)
+            .number_assigned(socket, wish, kind, answer, now);
         self.follow(effects)
     }
 
@@ -189,7 +274,7 @@ impl Tenants {
         now: Now,
     ) -> Vec<Effect> {
         let place = self.place_of(service_id).unwrap_or(LOBBY);
-        let effects = self.hubs[place].room_kept(room, kept, now);
+        let effects = self.hub_at(place).room_kept(room, kept, now);
         self.follow(effects)
     }
 
@@ -202,7 +287,7 @@ impl Tenants {
         now: Now,
     ) -> Vec<Effect> {
         let place = self.place_of(service_id).unwrap_or(LOBBY);
-        let effects = self.hubs[place].room_struck(room, struck, now);
+        let effects = self.hub_at(place).room_struck(room, struck, now);
         self.follow(effects)
     }
 
@@ -217,13 +302,14 @@ impl Tenants {
         let Some(place) = self.place_of(service_id) else {
             return false;
         };
-        self.hubs[place].restore(room, number, now);
+        self.hub_at(place).restore(room, number, now);
         true
     }
 
     /// [`Hub::awaits_rooms`], for all.
     pub fn await_rooms(&mut self, awaits: bool) {
-        for hub in &mut self.hubs {
+        self.awaits_rooms = awaits;
+        for hub in self.hubs.values_mut() {
             hub.awaits_rooms(awaits);
         }
     }
@@ -244,7 +330,7 @@ impl Tenants {
             return vec![refused(call, RefusedReason::NoSession)];
         };
         self.telephones.insert(call, place);
-        let effects = self.hubs[place].ring(call, user_id, caller, now);
+        let effects = self.hub_at(place).ring(call, user_id, caller, now);
         self.follow(effects)
     }
 
@@ -259,11 +345,11 @@ impl Tenants {
         if self.telephones.contains_key(&call) {
             return Vec::new();
         }
-        let Some(place) = self.hubs.iter().position(|hub| hub.has_room(room)) else {
+        let Some(place) = self.place_of_room(room) else {
             return vec![refused(call, RefusedReason::NoRoom)];
         };
         self.telephones.insert(call, place);
-        let effects = self.hubs[place].admit(call, room, caller, now);
+        let effects = self.hub_at(place).admit(call, room, caller, now);
         self.follow(effects)
     }
 
@@ -275,7 +361,7 @@ impl Tenants {
         if answer.is_ok() {
             self.telephones.insert(call, place);
         }
-        let effects = self.hubs[place].dialled(call, answer, now);
+        let effects = self.hub_at(place).dialled(call, answer, now);
         self.follow(effects)
     }
 
@@ -284,7 +370,7 @@ impl Tenants {
         let Some(place) = self.telephones.get(&call).copied() else {
             return Vec::new();
         };
-        let effects = self.hubs[place].telephone_answered(call, now);
+        let effects = self.hub_at(place).telephone_answered(call, now);
         self.follow(effects)
     }
 
@@ -293,7 +379,7 @@ impl Tenants {
         let Some(place) = self.telephones.remove(&call) else {
             return Vec::new();
         };
-        let effects = self.hubs[place].telephone_failed(call, why, now);
+        let effects = self.hub_at(place).telephone_failed(call, why, now);
         self.follow(effects)
     }
 
@@ -302,27 +388,27 @@ impl Tenants {
         let Some(place) = self.telephones.remove(&call) else {
             return Vec::new();
         };
-        let effects = self.hubs[place].hung_up(call, now);
+        let effects = self.hub_at(place).hung_up(call, now);
         self.follow(effects)
     }
 
     /// [`Hub::can_record`], for all.
     pub fn can_record(&mut self, refused: Option<&'static str>) {
-        for hub in &mut self.hubs {
+        for hub in self.hubs.values_mut() {
             hub.can_record(refused);
         }
     }
 
     /// [`Hub::recording_begun`].
     pub fn recording_begun(&mut self, recording: RecordingId, now: Now) -> Vec<Effect> {
-        let hubs = self.hubs.iter_mut();
+        let hubs = self.hubs.values_mut();
         let effects = hubs.flat_map(|hub| hub.recording_begun(recording, now)).collect();
         self.follow(effects)
     }
 
     /// [`Hub::recording_failed`].
     pub fn recording_failed(&mut self, recording: RecordingId, now: Now) -> Vec<Effect> {
-        let hubs = self.hubs.iter_mut();
+        let hubs = self.hubs.values_mut();
         let effects = hubs
             .flat_map(|hub| hub.recording_failed(recording, now))
             .collect();
@@ -332,44 +418,47 @@ impl Tenants {
     /// [`Hub::next_deadline`].
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.hubs.iter().filter_map(Hub::next_deadline).min()
+        self.hubs.values().filter_map(Hub::next_deadline).min()
     }
 
     /// [`Hub::expire`].
     pub fn expire(&mut self, now: Now) -> Vec<Effect> {
-        let effects = self.hubs.iter_mut().flat_map(|hub| hub.expire(now)).collect();
+        let hubs = self.hubs.values_mut();
+        let effects = hubs.flat_map(|hub| hub.expire(now)).collect();
         self.follow(effects)
     }
 
     /// [`Hub::drain`], for all.
     pub fn drain(&mut self) {
-        self.hubs.iter_mut().for_each(Hub::drain);
+        self.draining = true;
+        self.hubs.values_mut().for_each(Hub::drain);
     }
 
     /// [`Hub::close_all`].
     pub fn close_all(&mut self, now: Now) -> Vec<Effect> {
-        let effects = self.hubs.iter_mut().flat_map(|hub| hub.close_all(now)).collect();
+        let hubs = self.hubs.values_mut();
+        let effects = hubs.flat_map(|hub| hub.close_all(now)).collect();
         self.follow(effects)
     }
 
     /// [`Hub::stream_pixels`].
     #[must_use]
     pub fn stream_pixels(&self, stream: StreamId) -> Option<u32> {
-        self.hubs.get(place_of_id(stream.0))?.stream_pixels(stream)
+        self.hubs.get(&place_of_id(stream.0))?.stream_pixels(stream)
     }
 
     /// [`Hub::reported_pixels`].
     #[must_use]
     pub fn reported_pixels(&self, participant: ParticipantId) -> Option<u32> {
         self.hubs
-            .get(place_of_id(participant.0))?
+            .get(&place_of_id(participant.0))?
             .reported_pixels(participant)
     }
 
     /// [`Hub::figures`] of all together.
     #[must_use]
     pub fn figures(&self) -> Figures {
-        self.hubs.iter().map(Hub::figures).sum()
+        self.hubs.values().map(Hub::figures).sum()
     }
 
     /// [`Hub::audit`] of all, and what holds between them.
@@ -377,7 +466,7 @@ impl Tenants {
     /// # Errors
     /// The first rule that does not hold, as text without names or numbers.
     pub fn audit(&self) -> Result<(), String> {
-        for hub in &self.hubs {
+        for hub in self.hubs.values() {
             hub.audit()?;
         }
         let figures = self.figures();
@@ -391,19 +480,33 @@ impl Tenants {
     }
 
     fn place_of(&self, service_id: &str) -> Option<usize> {
-        let index = self.services.iter().position(|service| service.id == service_id);
-        index.map(|index| index + 1)
+        self.services.get(service_id).copied()
+    }
+
+    fn place_of_room(&self, room: RoomId) -> Option<usize> {
+        let mut hubs = self.hubs.iter();
+        hubs.find(|(_, hub)| hub.has_room(room)).map(|(place, _)| *place)
+    }
+
+    /// The hub of this place; that of a service that has gone is the lobby, which knows nothing of it.
+    fn hub_at(&mut self, place: usize) -> &mut Hub {
+        let place = if self.hubs.contains_key(&place) {
+            place
+        } else {
+            LOBBY
+        };
+        let lobby = || Hub::new(HubSettings::default(), [0; 32]);
+        self.hubs.entry(place).or_insert_with(lobby)
     }
 
     fn hub_of(&mut self, socket: SocketId) -> &mut Hub {
         let place = self.sockets.get(&socket).copied().unwrap_or(LOBBY);
-        &mut self.hubs[place]
+        self.hub_at(place)
     }
 
     /// The hub that has counted this id. One that none has counted is unknown in the lobby too.
     fn by_id(&mut self, id: u64) -> &mut Hub {
-        let place = Some(place_of_id(id)).filter(|place| *place < self.hubs.len());
-        &mut self.hubs[place.unwrap_or(LOBBY)]
+        self.hub_at(place_of_id(id))
     }
 
     /// Sockets that are closed and telephones that have ended are in no hub any more; a call that is to be made is its

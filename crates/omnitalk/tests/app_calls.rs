@@ -9,8 +9,8 @@
 mod common;
 
 use common::app_calls::{call, left, nothing_but_sessions, offer, ringing, talking};
-use common::{World, settings};
-use omnigate_omnitalk::HubSettings;
+use common::{World, limited, settings};
+use omnigate_omnitalk::Quota;
 use serde_json::json;
 
 #[test]
@@ -237,10 +237,11 @@ fn a_bad_offer_names_the_field() {
 
 #[test]
 fn an_offer_beyond_the_most_rooms_fails_and_leaves_nothing() {
-    let mut world = World::with(HubSettings {
-        most_rooms: 0,
-        ..settings()
-    });
+    let quota = Quota {
+        rooms: 0,
+        ..Quota::default()
+    };
+    let mut world = World::with_services(limited(quota), settings());
     world.login(1, "alice");
     world.login(2, "bob");
     world.fails(1, "WS_OFFER_CALL_REQ", offer("bob"));

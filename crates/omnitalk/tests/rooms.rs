@@ -8,8 +8,8 @@
 
 mod common;
 
-use common::{START, World, settings};
-use omnigate_omnitalk::{Figures, HubSettings, TelephoneNotice};
+use common::{START, World, limited, settings};
+use omnigate_omnitalk::{Figures, HubSettings, Quota, TelephoneNotice};
 use serde_json::{Value, json};
 
 /// Alice (1) and Bob (2) with audio in one room; what they were told so far is read.
@@ -268,11 +268,15 @@ fn a_destroyed_room_goes_on_for_those_inside_and_then_is_gone() {
 
 #[test]
 fn rooms_and_participants_are_limited() {
-    let mut world = World::with(HubSettings {
-        most_rooms: 1,
+    let quota = Quota {
+        rooms: 1,
+        ..Quota::default()
+    };
+    let settings = HubSettings {
         most_participants: 1,
         ..settings()
-    });
+    };
+    let mut world = World::with_services(limited(quota), settings);
     world.login(1, "alice");
     world.login(2, "bob");
     let room = world.create(1, json!({}));

@@ -8,8 +8,8 @@
 
 mod common;
 
-use common::{World, settings};
-use omnigate_omnitalk::{CallNumber, Effect, Figures, HubSettings, LookUp, RoomId, SocketId, TargetKind};
+use common::{World, limited, settings};
+use omnigate_omnitalk::{CallNumber, Effect, Figures, LookUp, Quota, RoomId, SocketId, TargetKind};
 use serde_json::{Value, json};
 
 fn hello(service: &str, key: Option<&str>) -> Value {
@@ -123,10 +123,11 @@ fn a_socket_that_never_asks_for_a_session_is_closed() {
 
 #[test]
 fn the_server_takes_only_as_many_sessions_as_it_may() {
-    let mut world = World::with(HubSettings {
-        most_sessions: 1,
-        ..settings()
-    });
+    let quota = Quota {
+        sessions: 1,
+        ..Quota::default()
+    };
+    let mut world = World::with_services(limited(quota), settings());
     world.login(1, "alice");
     world.connect(2);
     world.fails(2, "WS_SESSION_REQ", hello("SVC1", None));

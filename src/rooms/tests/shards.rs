@@ -90,14 +90,18 @@ fn a_full_shard_refuses_what_opens_and_all_hear_of_it() {
             let one = &world.telephones[telephone];
             assert!(one.leg.is_none() && !one.admitted, "a telephone is let in");
         }
-        assert_eq!(world.host.figures().telephones, 0, "the hub keeps a telephone");
+        assert_eq!(
+            world.host.figures().all.telephones,
+            0,
+            "the hub keeps a telephone"
+        );
         assert!(!world.watch(bob, ann), "a viewer is opened");
         assert!(!world.show(bob), "a stream is opened");
         let start = json!({ "action": "start", "track": "audio" });
         let answer = world.ask(ann, "WS_RECORDING_REQ", start);
         assert_eq!(answer.unwrap()["result"], "failed", "a start is answered well");
         assert!(world.host.recordings().is_empty(), "a recording has begun");
-        assert_eq!(world.host.figures().recordings, 0);
+        assert_eq!(world.host.figures().all.recordings, 0);
         let _ = world.ask(ann, "WS_MUTE_REQ", json!({ "track": "audio" }));
         let carl = world.app("carl");
         world.join(carl, &room);

@@ -100,7 +100,7 @@ async fn recorder(
     settings.recording.min_free_mib = 1;
     let targets = Targets::new(&settings);
     let outbox = Outbox::new(store.clone());
-    let events = EventSink::start(outbox, targets.clone(), supervisor);
+    let events = EventSink::start(outbox, targets.clone(), Arc::default(), supervisor);
     let parts = RecorderParts {
         settings: settings.recording,
         public_url: String::new(),
@@ -488,7 +488,7 @@ impl World {
 
     /// What the hubs know of is what the shards have, once all that was said has been heard.
     pub(super) fn assert_agreed(&self, what: &str) {
-        let (media, hubs) = (self.plane.figures(), self.host.figures());
+        let (media, hubs) = (self.plane.figures(), self.host.figures().all);
         let of_media = (media.streams, media.viewers);
         let of_hubs = (hubs.streams as u64, hubs.viewers as u64);
         assert_eq!(of_media, of_hubs, "streams and viewers after {what}");
@@ -509,7 +509,7 @@ impl World {
             ("orders", m.queue),
             ("failures", m.failures),
         ];
-        let h = self.host.figures();
+        let h = self.host.figures().all;
         let hubs = [
             ("sockets", h.sockets),
             ("sessions", h.sessions),

@@ -151,3 +151,59 @@ async fn nobody_there_and_no_certificate_are_failures_with_a_reason() {
         one.result
     );
 }
+
+#[tokio::test]
+async fn a_receiver_that_stalls_holds_up_nobody_elses_events_however_many_wait_for_it() {
+    let stalls = receiver(async |_stream| tokio::time::sleep(Duration::from_secs(60)).await).await;
+    let answers = receiver(async |stream| {
+        says(
+            stream,
+            "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+        )
+        .await;
+    })
+    .await;
+    let (store, folder) = crate::store::tests::store("stalls").await;
+    let outbox = Outbox::new(store);
+    let service = |id: &str, url: SocketAddr| {
+        format!("[[service]]\nid = \"{id}\"\nwebhook.url = \"http://{url}/\"\nwebhook.secret = \"s\"\n")
+    };
+    let toml = "webhook.allow_private = \"127.0.0.0/8\"\n".to_owned()
+        + &service("flood", stalls)
+        + &service("quiet", answers);
+    let settings = crate::config::load_text(&toml, []).unwrap();
+    let event = |service: &str, n: usize| WebhookEvent {
+        service_id: service.into(),
+        name: "call_started",
+        subject: format!("{service}-{n}"),
+        body: serde_json::json!({}),
+    };
+    let mut events: Vec<WebhookEvent> = (0..300).map(|n| event("flood", n)).collect();
+    events.extend((0..20).map(|n| event("quiet", n)));
+    outbox.add_all(&events).await.unwrap();
+    let figures = Arc::new(WebhookFigures::default());
+    let deliverer = Deliverer::new(outbox.clone(), Targets::new(&settings), 3, figures.clone()).unwrap();
+    let task = tokio::spawn(deliverer.run());
+    let delivered = async {
+        while outbox.list(Some("delivered"), 100).await.unwrap().len() < 20 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        while (figures.waiting_of("flood"), figures.waiting_of("quiet")) != (300, 0) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    // None of those that stall has been given up by then.
+    tokio::time::timeout(Duration::from_secs(9), delivered)
+        .await
+        .unwrap();
+    assert!(
+        outbox
+            .list(None, 400)
+            .await
+            .unwrap()
+            .iter()
+            .all(|one| one.service_id == "quiet" || one.attempts == 0)
+    );
+    task.abort();
+    std::fs::remove_dir_all(folder).unwrap();
+}

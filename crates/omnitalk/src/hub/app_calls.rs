@@ -41,6 +41,7 @@ impl Hub {
                 return Err(fault);
             }
         };
+        self.has_a_call()?;
         let room_id = self.new_room(kind, now)?;
         self.give_up_call(socket, place, now);
         let me = self.add_participant(room_id, own, user_id.clone(), user_id, Line::App(socket));

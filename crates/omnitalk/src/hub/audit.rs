@@ -47,6 +47,7 @@ impl Hub {
         let numbered = |room: &&Room| room.number.is_some();
         let closed = self.rooms.values().filter(numbered).any(|room| !room.is_open());
         ensure(!closed, "a room that nobody gets into has a number")?;
+        self.audit_counts()?;
         let known = self.personal.keys().all(|user| self.users.contains_key(user));
         ensure(known, "a personal number of nobody")?;
         self.audit_video()?;
@@ -78,6 +79,33 @@ impl Hub {
         )?;
         self.audit_timers()?;
         ensure(self.effects.is_empty(), "effects were left behind")
+    }
+
+    /// Lists and shares count what there is.
+    fn audit_counts(&self) -> Result<(), String> {
+        let listed = self.rooms.values().filter(|room| room.is_open()).count();
+        ensure(
+            listed == self.listing.of(None).len(),
+            "a list misses a room or shows one too many",
+        )?;
+        let calls = self.rooms.values().filter(|room| room.call.is_some()).count();
+        ensure(calls == self.call_rooms, "calls are miscounted")?;
+        let made = self.rooms.values().filter(|room| room.made_by.is_some()).count();
+        ensure(
+            made == self.made_rooms.of_sessions(),
+            "rooms are counted for the wrong ones",
+        )?;
+        let rooms = self
+            .rooms
+            .values()
+            .filter(|room| room.numbered_by.is_some())
+            .count();
+        let sessions = self.connections.values().filter_map(|one| one.session.as_ref());
+        let numbered = rooms + sessions.filter(|session| session.numbered).count();
+        ensure(
+            numbered == self.made_numbers.of_sessions(),
+            "numbers are counted for the wrong ones",
+        )
     }
 
     fn audit_timers(&self) -> Result<(), String> {

@@ -56,6 +56,7 @@ impl Hub {
             Line::Telephone(call) => call,
             Line::App(_) => self.dice.call(now.unix),
         };
+        self.call_rooms += 1;
         room.call = Some(Call {
             id,
             caller,

@@ -1,6 +1,7 @@
 //! Chat and kick-out (6.19, 6.22, 9.12, 9.15).
 
 use super::people::Line;
+use super::talk::Talker;
 use super::{CLOSE_KICKED, Hub};
 use crate::effects::{TelephoneEnd, TelephoneNotice};
 use crate::fault::Fault;
@@ -25,6 +26,12 @@ impl Hub {
         let room = self.rooms.get(&room_id).ok_or(Fault::NotInRoom)?;
         let sender = room.participants.get(&me).ok_or(Fault::NotInRoom)?;
         let text = room.about(sender).chat(action, Some(message), now.unix);
+        let receivers = match action {
+            ChatAction::Send => room.participants.len().saturating_sub(1),
+            _ => 1,
+        };
+        self.pay_for_chat(socket, text.len() * receivers, now)?;
+        let room = self.rooms.get(&room_id).ok_or(Fault::NotInRoom)?;
         if action == ChatAction::Send {
             self.tell_room(room_id, me, &[text]);
             return Ok(Reply::new());
@@ -41,6 +48,18 @@ impl Hub {
         Ok(Reply::new())
     }
 
+    /// Counts what a line delivers, over all sessions of the client.
+    fn pay_for_chat(&mut self, socket: SocketId, bytes: usize, now: Now) -> Result<(), Fault> {
+        let client = self.maker(socket).client;
+        let talker = client.map_or(Talker::Session(socket), Talker::Client);
+        let taken = self
+            .talk
+            .take(talker, bytes, self.settings.chat_bytes, now.instant);
+        taken.map_err(|wait| Fault::TooMuchChat {
+            seconds: wait.as_secs() + 1,
+        })
+    }
+
     /// `WS_KICKOUT_REQ` (12.16, 12.17): KICKOUT to the others, then LEAVE, and the victim loses its session.
     pub(super) fn kick_out(&mut self, socket: SocketId, fields: &Fields, now: Now) -> Result<Reply, Fault> {
         let field = "target";
@@ -52,6 +71,10 @@ impl Hub {
             .ok_or(Fault::NoSuchParticipant { field })?;
         if victim.id == me {
             return Err(Fault::TargetIsSelf { field });
+        }
+        let user = &self.session(socket)?.user_id;
+        if self.hosts_only().kick && !room.is_hosted_by(user) {
+            return Err(Fault::HostsOnly("remove others"));
         }
         let (line, text) = (victim.line, room.about(victim).kicked_out());
         let told = room.sockets(Some(me));

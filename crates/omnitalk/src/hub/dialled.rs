@@ -43,6 +43,7 @@ impl Hub {
         now: Now,
     ) -> Handled {
         let user_id = self.session(socket)?.user_id.clone();
+        self.has_a_call()?;
         let service = self.settings.service.as_ref().ok_or(Fault::NoSession)?;
         let call = self.dice.call(now.unix);
         self.effects.push(Effect::Dial {
@@ -110,6 +111,7 @@ impl Hub {
         let line = Line::Telephone(call);
         let participant = self.add_participant(room_id, theirs.clone(), callee.clone(), callee.clone(), line);
         let room = self.rooms.get_mut(&room_id).ok_or(Fault::NoSuchRoom)?;
+        self.call_rooms += 1;
         room.call = Some(Call {
             id: call,
             caller: me,

@@ -78,10 +78,10 @@ impl Hub {
     pub(super) fn room_list(&self, socket: SocketId, fields: &Fields) -> Result<Reply, Fault> {
         let (page, filter) = (fields.page()?, fields.room_filter()?);
         self.session(socket)?;
-        let listed = |room: &&Room| room.is_open() && filter.is_none_or(|kind| kind == room.kind);
-        let mut all: Vec<&Room> = self.rooms.values().filter(listed).collect();
-        all.sort_unstable_by_key(|room| room.serial);
-        let reply = paged(&all, page, |room| {
+        let reply = paged(self.listing.of(filter), page, |(_, id)| {
+            let Some(room) = self.rooms.get(id) else {
+                return Value::Null;
+            };
             let number = room.number;
             let mut entry = json!({
                 "room_id": room.wire,

@@ -23,6 +23,7 @@ use crate::masked::CallNumber;
 use crate::now::Now;
 use crate::outgoing::Reply;
 use crate::room_secret::RoomSecret;
+use crate::settings::HostsOnly;
 use crate::timers::Timer;
 use crate::words::RoomType;
 use omnigate_room::RoomId;
@@ -44,10 +45,16 @@ impl Hub {
             return Err(Fault::EndBeforeStart);
         }
         let creator = self.session(socket)?.user_id.clone();
+        let maker = self.maker(socket);
         let id = self.new_room(kind, now)?;
         let Some(room) = self.rooms.get_mut(&id) else {
             return Err(Fault::NoSuchRoom);
         };
+        if !self.made_rooms.take(maker, self.settings.room_share) {
+            self.rooms.remove(&id);
+            return Err(Fault::RoomShare);
+        }
+        room.made_by = Some(maker);
         room.subject = subject;
         room.secret = secret;
         room.creator = creator;
@@ -64,8 +71,9 @@ impl Hub {
 
     /// An empty room that nobody knows yet.
     pub(super) fn new_room(&mut self, kind: RoomType, now: Now) -> Result<RoomId, Fault> {
-        if self.rooms.len() >= self.settings.most_rooms {
-            return Err(Fault::TooManyRooms);
+        let most = self.quota().rooms;
+        if self.rooms.len() >= most {
+            return Err(Fault::TooManyRooms(most));
         }
         let mut id = self.dice.room();
         while self.rooms.contains_key(&id) {
@@ -79,6 +87,8 @@ impl Hub {
             subject: String::new(),
             secret: None,
             creator: String::new(),
+            made_by: None,
+            numbered_by: None,
             number: None,
             start_date: now.unix,
             end_date: now.unix.saturating_add(DEFAULT_LENGTH),
@@ -108,6 +118,8 @@ impl Hub {
             subject: kept.subject.clone(),
             secret: kept.secret.clone().map(RoomSecret::Hashed),
             creator: kept.creator.clone(),
+            made_by: None,
+            numbered_by: None,
             number,
             start_date: kept.start_date,
             end_date: kept.end_date,
@@ -119,6 +131,7 @@ impl Hub {
             participants: BTreeMap::new(),
             recordings: BTreeMap::new(),
         };
+        self.listing.add(room.serial, kept.id, kind);
         self.rooms.insert(kept.id, room);
         self.watch_if_empty(kept.id, now);
     }
@@ -154,6 +167,7 @@ impl Hub {
             return Err(Fault::StoreAbsent);
         };
         room.life = Life::Open;
+        self.listing.add(room.serial, id, room.kind);
         self.watch_if_empty(id, now);
         Ok(Reply::new().with("room_id", id.to_string()))
     }
@@ -164,7 +178,7 @@ impl Hub {
         if known.is_some_and(|life| life != Life::Pending) {
             return;
         }
-        self.rooms.remove(&id);
+        self.remove_room(id);
         self.strike(id, false);
     }
 
@@ -179,8 +193,12 @@ impl Hub {
 
     /// `WS_DESTROY_ROOM_REQ` (6.5, 10.7): whoever is inside goes on, nobody else gets in.
     pub(super) fn destroy_room(&mut self, socket: SocketId, fields: &Fields) -> Handled {
-        self.session(socket)?;
-        let id = self.open_room(fields.room()?)?.id;
+        let user = self.session(socket)?.user_id.clone();
+        let room = self.open_room(fields.room()?)?;
+        let id = room.id;
+        if self.hosts_only().destroy && !room.is_hosted_by(&user) {
+            return Err(Fault::HostsOnly("destroy it"));
+        }
         self.strike(id, true);
         Ok(Awaited::Struck(id).into())
     }
@@ -191,6 +209,7 @@ impl Hub {
             self.release_of_room(id);
             if let Some(room) = self.rooms.get_mut(&id) {
                 room.life = Life::Destroyed;
+                self.listing.remove(room.serial, id, room.kind);
             }
             self.watch_if_empty(id, now);
         }
@@ -227,16 +246,55 @@ impl Hub {
         self.remove_room(id);
     }
 
+    /// The service is gone, and all rooms and numbers with it.
+    pub(super) fn strike_all(&mut self) {
+        let rooms: Vec<RoomId> = self
+            .rooms
+            .values()
+            .filter(|room| room.call.is_none())
+            .map(|room| room.id)
+            .collect();
+        for room in rooms {
+            self.release_of_room(room);
+            self.strike(room, false);
+        }
+        let users: Vec<String> = self.personal.keys().cloned().collect();
+        for user in users {
+            self.release_of_user(&user, false);
+        }
+    }
+
     /// Forgets a room that nobody is in.
     pub(super) fn remove_room(&mut self, id: RoomId) {
         self.timers.clear(Timer::EmptyRoom(id));
         self.timers.clear(Timer::Call(id));
         self.timers.clear(Timer::CallerJoins(id));
-        self.rooms.remove(&id);
+        let Some(room) = self.rooms.remove(&id) else {
+            return;
+        };
+        self.listing.remove(room.serial, id, room.kind);
+        self.call_rooms -= usize::from(room.call.is_some());
+        if let Some(maker) = room.made_by {
+            self.made_rooms.give_back(maker);
+        }
+        if let Some(maker) = room.numbered_by {
+            self.made_numbers.give_back(maker);
+        }
+    }
+
+    /// What only hosts may do.
+    pub(super) fn hosts_only(&self) -> HostsOnly {
+        let service = self.settings.service.as_ref();
+        service.map(|service| service.hosts_only).unwrap_or_default()
     }
 }
 
 impl Room {
+    /// Whether this user may do what only hosts may. A call has no host: both sides may do what there is to do.
+    pub(super) fn is_hosted_by(&self, user: &str) -> bool {
+        self.call.is_some() || self.creator == user
+    }
+
     /// What of it is written down.
     fn kept(&self, salt: [u8; 16]) -> KeptRoom {
         KeptRoom {

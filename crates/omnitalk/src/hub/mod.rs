@@ -31,7 +31,9 @@
 //! | `outcome`, `owed` | responses that wait for the media plane or the directory |
 //! | `audio`, `video`, `viewers`, `screens` | what is published and subscribed |
 //! | `recordings` | what is recorded, by whom, until when; who takes part |
-//! | `chat`, `lists` | chat and kick-out; lists |
+//! | `chat`, `talk` | chat and kick-out; what chat may cost |
+//! | `lists`, `listing` | lists; the rooms in them |
+//! | `shares` | what clients and sessions have of the service's rooms and numbers |
 //! | `guesses` | wrong room secrets |
 //! | `people`, `next_ids`, `turn`, `audit` | what is kept; what is counted up; TURN credentials; what is always true |
 
@@ -42,6 +44,7 @@ mod calls;
 mod chat;
 mod dialled;
 mod guesses;
+mod listing;
 mod lists;
 mod lives;
 mod next_ids;
@@ -53,6 +56,8 @@ mod recordings;
 mod rooms;
 mod screens;
 mod sessions;
+mod shares;
+mod talk;
 mod telephones;
 mod turn;
 mod video;
@@ -68,20 +73,24 @@ use crate::masked::CallNumber;
 use crate::now::Now;
 use crate::numbers::{NumberFault, TargetKind};
 use crate::outgoing::Reply;
+use crate::quota::Quota;
 use crate::random::Dice;
-use crate::settings::HubSettings;
+use crate::settings::{HubSettings, Service};
 use crate::timers::{Timer, Timers};
 use crate::words::Track;
 use guesses::Guesses;
+use listing::Listing;
 use next_ids::NextIds;
 use omnigate_room::Ending;
 use omnigate_room::{CallId, CallOver, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
 use outcome::{Awaited, Handled, Outcome};
 use people::{Asked, Stream, Viewer};
 pub(crate) use people::{Connection, Place, Room};
+use shares::{Held, Maker};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::{Duration, Instant};
+use talk::Talk;
 
 /// Frames in a row that are not messages before the socket is closed (12.31).
 const MOST_MALFORMED: u32 = 20;
@@ -131,6 +140,14 @@ pub struct Hub {
     dialling: BTreeMap<CallId, Asked>,
     /// The call numbers of users.
     personal: BTreeMap<String, CallNumber>,
+    /// The rooms that lists show.
+    listing: Listing,
+    /// Rooms that clients and sessions have made, and numbers that they have asked for.
+    made_rooms: Held,
+    made_numbers: Held,
+    talk: Talk,
+    /// Rooms of 1:1 calls.
+    call_rooms: usize,
     /// Whether rooms that are not known may be in the store.
     awaits_rooms: bool,
     /// No new calls.
@@ -172,6 +189,11 @@ impl Hub {
             guesses: Guesses::default(),
             dialling: BTreeMap::new(),
             personal: BTreeMap::new(),
+            listing: Listing::default(),
+            made_rooms: Held::default(),
+            made_numbers: Held::default(),
+            talk: Talk::default(),
+            call_rooms: 0,
             awaits_rooms: false,
             draining: false,
             effects: Vec::new(),
@@ -502,6 +524,42 @@ impl Hub {
     fn service_id(&self) -> String {
         let service = self.settings.service.as_ref();
         service.map(|service| service.id.clone()).unwrap_or_default()
+    }
+
+    /// The service is another one from now on: what is there goes on.
+    pub(crate) fn set_service(&mut self, service: Service) {
+        self.settings.service = Some(service);
+    }
+
+    /// All rooms and numbers of the service are to be forgotten, for it is gone.
+    pub(crate) fn forget_rooms(&mut self) -> Vec<Effect> {
+        self.strike_all();
+        self.take_effects()
+    }
+
+    /// What the service may have; in the lobby what a service has by default.
+    pub(crate) fn quota(&self) -> Quota {
+        let service = self.settings.service.as_ref();
+        service.map(|service| service.quota).unwrap_or_default()
+    }
+
+    /// What the service has.
+    #[must_use]
+    pub fn used(&self) -> Quota {
+        Quota {
+            sessions: self.sessions.len(),
+            rooms: self.rooms.len(),
+            participants: self.places.len(),
+            calls: self.calls_used(),
+            numbers: self.numbers(),
+            recordings: self.recordings_used(),
+        }
+    }
+
+    /// For whom what this socket makes is counted.
+    fn maker(&self, socket: SocketId) -> Maker {
+        let client = self.connections.get(&socket).and_then(|one| one.client);
+        Maker { client, socket }
     }
 
     fn take_effects(&mut self) -> Vec<Effect> {

@@ -6,6 +6,7 @@
 use super::Hub;
 use super::outcome::{Awaited, Handled};
 use super::people::{Room, Session};
+use super::shares::Maker;
 use crate::effects::Effect;
 use crate::fault::Fault;
 use crate::fields::Fields;
@@ -46,7 +47,7 @@ impl Hub {
     pub(super) fn make_number(&mut self, socket: SocketId, fields: &Fields) -> Handled {
         let wanted = fields.call_number()?;
         let session = self.session(socket)?;
-        let maker = maker(session);
+        let (asks, maker) = (maker(session), self.maker(socket));
         let kind = match fields.given_room()? {
             Some(room) => {
                 let room = self.open_room(room)?;
@@ -57,11 +58,12 @@ impl Hub {
             }
             None => TargetKind::User(session.user_id.clone()),
         };
+        self.count_number(maker, &kind)?;
         let wish = self.next.wish();
         let order = Box::new(NumberOrder {
             service_id: self.service_id(),
             kind,
-            maker,
+            maker: asks,
             wanted,
             terms: NumberTerms::default(),
         });
@@ -69,7 +71,7 @@ impl Hub {
             socket,
             wish,
             order,
-            most: self.settings.most_numbers,
+            most: self.quota().numbers,
         });
         Ok(Awaited::Number(wish).into())
     }
@@ -87,8 +89,9 @@ impl Hub {
             TargetKind::Room(room) => Some(*room),
             TargetKind::User(_) => None,
         };
-        if let Ok(number) = answer {
-            self.number_is(kind, number);
+        match answer {
+            Ok(number) => self.number_is(kind, number),
+            Err(_) => self.count_no_number(socket, &kind),
         }
         let reply = answer.map_err(Fault::from).map(|number| {
             let reply = Reply::new().with("call_number", number.expose());
@@ -98,6 +101,58 @@ impl Hub {
             }
         });
         self.settle(socket, Awaited::Number(wish), |_| reply, now);
+    }
+
+    /// Counts the number that the target is to get for this maker, unless it is counted already.
+    fn count_number(&mut self, maker: Maker, kind: &TargetKind) -> Result<(), Fault> {
+        let counted = match kind {
+            TargetKind::User(_) => self.session(maker.socket)?.numbered,
+            TargetKind::Room(room) => {
+                let room = self.open_room(*room)?;
+                room.number.is_some() || room.numbered_by.is_some()
+            }
+        };
+        if counted {
+            return Ok(());
+        }
+        if !self.made_numbers.take(maker, self.settings.number_share) {
+            return Err(Fault::NumberShare);
+        }
+        match kind {
+            TargetKind::User(_) => self.set_numbered(maker.socket, true),
+            TargetKind::Room(room) => {
+                if let Some(room) = self.rooms.get_mut(room) {
+                    room.numbered_by = Some(maker);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The target gets none: it is not counted any more, unless it has one.
+    fn count_no_number(&mut self, socket: SocketId, kind: &TargetKind) {
+        match kind {
+            TargetKind::User(user) => {
+                let counted = self.session_of(socket).is_some_and(|session| session.numbered);
+                if counted && !self.personal.contains_key(user) {
+                    self.set_numbered(socket, false);
+                    self.made_numbers.give_back(self.maker(socket));
+                }
+            }
+            TargetKind::Room(room) => {
+                let room = self.rooms.get_mut(room).filter(|room| room.number.is_none());
+                if let Some(maker) = room.and_then(|room| room.numbered_by.take()) {
+                    self.made_numbers.give_back(maker);
+                }
+            }
+        }
+    }
+
+    fn set_numbered(&mut self, socket: SocketId, numbered: bool) {
+        let connection = self.connections.get_mut(&socket);
+        if let Some(session) = connection.and_then(|connection| connection.session.as_mut()) {
+            session.numbered = numbered;
+        }
     }
 
     /// The target has this number; one that is gone gives it back.
@@ -127,6 +182,9 @@ impl Hub {
     pub(super) fn release_of_room(&mut self, room: omnigate_room::RoomId) {
         if let Some(room) = self.rooms.get_mut(&room) {
             room.number = None;
+            if let Some(maker) = room.numbered_by.take() {
+                self.made_numbers.give_back(maker);
+            }
         }
         self.push_release(TargetKind::Room(room));
     }

@@ -1,6 +1,7 @@
 //! What the hub keeps: connections, sessions, rooms, participants, streams, viewers, calls.
 
 use super::outcome::Owed;
+use super::shares::Maker;
 use crate::fields::Fields;
 use crate::ids::{ClientId, SocketId};
 use crate::incoming::Request;
@@ -35,6 +36,8 @@ pub(crate) struct Session {
     pub(super) user_id: String,
     /// Whether the user id was drawn for it: such a user does not come back.
     pub(super) user_is_drawn: bool,
+    /// Whether a personal number is counted for it.
+    pub(super) numbered: bool,
     /// The client's `sdk`: the React Native SDK asks for a stop by another start (11.2).
     pub(super) sdk: Sdk,
     pub(super) place: Place,
@@ -89,6 +92,10 @@ pub(crate) struct Room {
     pub(super) secret: Option<RoomSecret>,
     /// The user who made it; empty: nobody in particular.
     pub(super) creator: String,
+    /// For whom it is counted; none: for nobody, as one of an earlier process.
+    pub(super) made_by: Option<Maker>,
+    /// For whom its number is counted.
+    pub(super) numbered_by: Option<Maker>,
     pub(super) number: Option<CallNumber>,
     /// Unix seconds, as are the next three.
     pub(super) start_date: u64,

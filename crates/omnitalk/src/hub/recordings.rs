@@ -55,9 +55,7 @@ impl Hub {
         starts &= !(react && matches!(state, Recorded::Runs(_)));
         match (starts, state) {
             (true, Recorded::Never) => {
-                if let Some(reason) = self.cannot_record {
-                    return Err(Fault::CannotRecord(reason));
-                }
+                self.may_record(socket, room)?;
                 let recording = self
                     .start_recording(room, me, true, now)
                     .ok_or(Fault::NotInRoom)?;
@@ -69,6 +67,41 @@ impl Hub {
             (false, Recorded::Never | Recorded::Once) => return Err(Fault::NoRecording),
         }
         Ok(Reply::new().into())
+    }
+
+    /// Whether this session may start a recording of its room now.
+    fn may_record(&self, socket: SocketId, room: RoomId) -> Result<(), Fault> {
+        let user = &self.session(socket)?.user_id;
+        let hosted = self.rooms.get(&room).is_some_and(|room| room.is_hosted_by(user));
+        if self.hosts_only().record && !hosted {
+            return Err(Fault::HostsOnly("record it"));
+        }
+        self.can_record_now()
+    }
+
+    /// Whether the service may record at all, and one more at the moment.
+    fn can_record_now(&self) -> Result<(), Fault> {
+        let records = self
+            .settings
+            .service
+            .as_ref()
+            .is_none_or(|service| service.records);
+        let reason = (!records).then_some("this service does not record");
+        if let Some(reason) = reason.or(self.cannot_record) {
+            return Err(Fault::CannotRecord(reason));
+        }
+        let most = self.quota().recordings;
+        let full = self.recordings_used() >= most;
+        if full {
+            Err(Fault::TooManyRecordings(most))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Recordings that run.
+    pub(super) fn recordings_used(&self) -> usize {
+        self.rooms.values().map(|room| room.recordings.len()).sum()
     }
 
     /// The disk has a recording that was asked for, or does not take it: then it has never been.
@@ -97,7 +130,7 @@ impl Hub {
     /// The participant is connected, or both sides of the call are: what the service, a trunk or the offer (12.30) wants
     /// recorded begins.
     pub(super) fn record_by_policy(&mut self, room_id: RoomId, id: ParticipantId, now: Now) {
-        if self.cannot_record.is_some() {
+        if self.can_record_now().is_err() {
             return;
         }
         let Some(room) = self.rooms.get(&room_id) else {

@@ -27,6 +27,17 @@ impl Hub {
         }
     }
 
+    /// Whether the service may have another participant.
+    pub(super) fn has_a_place(&self) -> Result<(), Fault> {
+        let most = self.quota().participants;
+        let full = self.places.len() >= most;
+        if full {
+            Err(Fault::TooManyParticipants(most))
+        } else {
+            Ok(())
+        }
+    }
+
     pub(super) fn participant(&self, id: ParticipantId) -> Option<&Participant> {
         let room = self.places.get(&id)?;
         self.rooms.get(room)?.participants.get(&id)
@@ -55,6 +66,7 @@ impl Hub {
             if room.participants.len() >= self.settings.most_participants {
                 return Err(Fault::RoomFull);
             }
+            self.has_a_place()?;
             self.give_up_call(socket, place, now);
         }
         let user_name = user_name.unwrap_or_else(|| self.dice.letters());

@@ -1,7 +1,9 @@
 //! Sessions: beginning, heartbeat, end (6.1, 2.1, 6.23).
 
+use super::listing::Listing;
 use super::outcome::Awaited;
 use super::people::{Audio, Place, Sdk, Session};
+use super::shares::Held;
 use super::{CLOSE_KICKED, CLOSE_LEFT, CLOSE_LOST, CLOSE_SHUTDOWN, Hub};
 use crate::effects::{Effect, TelephoneEnd, TelephoneNotice};
 use crate::fault::Fault;
@@ -28,8 +30,9 @@ impl Hub {
         let given = fields.given("user_id", NAME_LIMIT)?.map(str::to_owned);
         let user_is_drawn = given.is_none();
         let user_id = given.unwrap_or_else(|| self.dice.letters());
-        if self.sessions.len() >= self.settings.most_sessions {
-            return Err(Fault::TooManySessions);
+        let most = self.quota().sessions;
+        if self.sessions.len() >= most {
+            return Err(Fault::TooManySessions(most));
         }
         let id = self.dice.session(now.unix);
         let (turn_id, turn_secret) = self.turn_credentials(&user_id, now);
@@ -38,6 +41,7 @@ impl Hub {
             id: id.clone(),
             user_id: user_id.clone(),
             user_is_drawn,
+            numbered: false,
             sdk: Sdk::of(fields),
             place: Place::Idle,
         });
@@ -116,6 +120,7 @@ impl Hub {
 
     /// The one way out for every socket: leaves what it is in, ends its number, forgets it.
     pub(super) fn end_session(&mut self, socket: SocketId, close: Option<(u16, &'static str)>, now: Now) {
+        let maker = self.maker(socket);
         let Some(connection) = self.connections.remove(&socket) else {
             return;
         };
@@ -143,6 +148,9 @@ impl Hub {
                 Place::Calling { room, me } | Place::Inside { room, me } => {
                     self.remove_participant(room, me, ending, now);
                 }
+            }
+            if session.numbered {
+                self.made_numbers.give_back(maker);
             }
             self.sessions.remove(&session.id);
             if let Some(sockets) = self.users.get_mut(&session.user_id) {
@@ -186,6 +194,9 @@ impl Hub {
         }
         // Rooms and numbers are written down: the next process has them again.
         self.personal.clear();
+        self.listing = Listing::default();
+        (self.made_rooms, self.made_numbers) = (Held::default(), Held::default());
+        self.call_rooms = 0;
         self.connections.clear();
         self.sessions.clear();
         self.users.clear();

@@ -3,6 +3,7 @@
 use super::Hub;
 use super::people::Line;
 use crate::effects::{Effect, RefusedReason, TelephoneCaller, TelephoneEnd, TelephoneNotice};
+use crate::fault::Fault;
 use crate::fields::NAME_LIMIT;
 use crate::ids::SocketId;
 use crate::now::Now;
@@ -65,10 +66,32 @@ impl Hub {
         if idle.is_empty() {
             return Err(RefusedReason::Busy);
         }
+        self.has_a_call().map_err(|_| RefusedReason::Quota)?;
         let room = self
             .new_room(RoomType::SipCall, now)
-            .map_err(|_| RefusedReason::RoomFull)?;
+            .map_err(|_| RefusedReason::Quota)?;
         Ok((room, self.add_telephone(room, telephone, caller, now), idle))
+    }
+
+    /// Whether the service may have another call, and somebody in it.
+    pub(super) fn has_a_call(&self) -> Result<(), Fault> {
+        self.has_a_place()?;
+        let most = self.quota().calls;
+        let full = self.calls_used() >= most;
+        if full {
+            Err(Fault::TooManyCalls(most))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Calls: 1:1 calls, and telephones in other rooms.
+    pub(super) fn calls_used(&self) -> usize {
+        let admitted = self.telephones.values().filter(|id| {
+            let room = self.places.get(id).and_then(|room| self.rooms.get(room));
+            room.is_some_and(|room| room.call.is_none())
+        });
+        self.call_rooms + admitted.count()
     }
 
     fn add_telephone(
@@ -102,6 +125,7 @@ impl Hub {
             Some(room) if room.participants.len() >= self.settings.most_participants => {
                 Some(RefusedReason::RoomFull)
             }
+            Some(_) if self.has_a_call().is_err() => Some(RefusedReason::Quota),
             Some(_) => None,
         };
         if let Some(reason) = refused {

@@ -15,8 +15,8 @@ pub mod steps;
 
 use omnigate_omnitalk::{
     CallId, CallOver, CallStage, CallTold, ClientId, DialRefusal, Dialling, Effect, HubSettings, KeptRoom,
-    Now, NumberBook, NumberRules, ParticipantId, RecordPolicy, RecordingAbout, RecordingId, RoomId, Secret,
-    Service, SocketId, StoreFault, StreamId, TelephoneNotice, Tenants, ViewerId,
+    Now, NumberBook, NumberRules, ParticipantId, Quota, RecordPolicy, RecordingAbout, RecordingId, RoomId,
+    Secret, Service, SocketId, StoreFault, StreamId, TelephoneNotice, Tenants, ViewerId,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -34,10 +34,9 @@ pub fn settings() -> HubSettings {
 
 pub fn services() -> Vec<Service> {
     let keyed = |id: &str, key: &str, key_required| Service {
-        id: id.to_owned(),
         key: Some(Secret::new(key)),
         key_required,
-        record: RecordPolicy::default(),
+        ..Service::open(id)
     };
     vec![
         keyed("SVC1", "KEY1", false),
@@ -50,6 +49,13 @@ pub fn services() -> Vec<Service> {
 pub fn recorded_by_policy(word: &str) -> Vec<Service> {
     let mut services = services();
     services[0].record = RecordPolicy::parse(word).unwrap();
+    services
+}
+
+/// The same services, of which the first may have no more than this.
+pub fn limited(quota: Quota) -> Vec<Service> {
+    let mut services = services();
+    services[0].quota = quota;
     services
 }
 
