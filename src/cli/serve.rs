@@ -21,7 +21,7 @@ pub(super) async fn run(path: Option<&Path>) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let hang_up = signal(SignalKind::hangup())?;
-    let owner = Owner::take(&settings.store.url, &settings.recording.dir).await?;
+    let owner = Owner::take(settings.store.url.expose(), &settings.recording.dir).await?;
     let (supervisor, mut deaths) = Supervisor::new();
     let service = Service::start(&settings, &supervisor).await?;
     supervisor.task("certificates", reload(hang_up, service.certificates()));

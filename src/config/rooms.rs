@@ -6,7 +6,7 @@ section! {
     /// `rooms.*`
     pub struct Rooms {
         /// A room without participants goes after this many seconds.
-        empty_seconds: u64 = 600;
+        empty_seconds: u64 = 600, within 1..=31_536_000;
         /// Heartbeat of sessions, seconds.
         heartbeat_seconds: u64 = 20, within 1..=3600;
         /// Wrong room secrets of one client before rooms with a secret are barred to it.

@@ -1,14 +1,15 @@
 //! `/api/v1`: look-up of call numbers, calls.
 
 use super::app::AppState;
+pub(super) use super::guard::{is_authorised, unauthorised};
 use super::problem::problem;
-use super::requester::Requester;
+use crate::access::Access;
+use crate::calls::CallRecord;
 use crate::gateway::TransferRefusal;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Extension, Path, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::Next;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use omnigate_omnitalk::{CallNumber, LookUp, TargetKind};
 use omnigate_room::CallId;
@@ -16,40 +17,11 @@ use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
 
-/// With a token: only its bearers. Without: only this machine, and nobody whom a proxy on it passes on.
-pub(super) async fn authorise(
+pub(super) async fn call_number(
     State(app): State<Arc<AppState>>,
-    Extension(requester): Extension<Requester>,
-    headers: HeaderMap,
-    request: Request,
-    next: Next,
+    access: Access,
+    Path(number): Path<String>,
 ) -> Response {
-    if is_authorised(&app, &requester, &headers) {
-        return next.run(request).await;
-    }
-    unauthorised()
-}
-
-pub(super) fn is_authorised(app: &AppState, requester: &Requester, headers: &HeaderMap) -> bool {
-    match &app.api_token {
-        None => requester.is_this_machine(),
-        Some(token) => headers
-            .get(header::AUTHORIZATION)
-            .and_then(|v| v.to_str().ok())
-            .and_then(|v| v.strip_prefix("Bearer "))
-            .is_some_and(|given| token.matches(given)),
-    }
-}
-
-pub(super) fn unauthorised() -> Response {
-    problem(
-        StatusCode::UNAUTHORIZED,
-        "Unauthorized",
-        "send `Authorization: Bearer` with the value of api.token",
-    )
-}
-
-pub(super) async fn call_number(State(app): State<Arc<AppState>>, Path(number): Path<String>) -> Response {
     let Ok(parsed) = CallNumber::parse(&number) else {
         return problem(
             StatusCode::BAD_REQUEST,
@@ -58,6 +30,7 @@ pub(super) async fn call_number(State(app): State<Arc<AppState>>, Path(number): 
         );
     };
     match app.directory.look_up(parsed).await {
+        Ok(LookUp::Found(target)) if !access.sees(target.service_id.as_str()) => no_number(),
         Ok(LookUp::Found(target)) => {
             let (kind, id) = match target.kind {
                 TargetKind::User(user) => ("user", user),
@@ -68,7 +41,9 @@ pub(super) async fn call_number(State(app): State<Arc<AppState>>, Path(number): 
             });
             Json(body).into_response()
         }
-        Ok(LookUp::Unknown) => problem(StatusCode::NOT_FOUND, "Not Found", "no such call number"),
+        Ok(LookUp::Unknown) => no_number(),
+        // Whose it was is not known any more.
+        Ok(LookUp::Expired) if access.only().is_some() => no_number(),
         Ok(LookUp::Expired) => problem(StatusCode::GONE, "Gone", "the call number has expired"),
         Err(e) => problem(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -78,8 +53,24 @@ pub(super) async fn call_number(State(app): State<Arc<AppState>>, Path(number): 
     }
 }
 
-pub(super) async fn calls(State(app): State<Arc<AppState>>) -> Response {
-    Json(json!({ "calls": app.calls.all() })).into_response()
+fn no_number() -> Response {
+    problem(StatusCode::NOT_FOUND, "Not Found", "no such call number")
+}
+
+fn no_call() -> Response {
+    problem(StatusCode::NOT_FOUND, "Not Found", "no such call")
+}
+
+pub(super) async fn calls(State(app): State<Arc<AppState>>, access: Access) -> Response {
+    let mut calls = app.calls.all();
+    calls.retain(|call| access.sees(call.service.as_deref()));
+    Json(json!({ "calls": calls })).into_response()
+}
+
+/// The call of an id in a path, if it is there for this requester.
+fn found(app: &AppState, access: &Access, id: &str) -> Option<CallRecord> {
+    let call = app.calls.get(CallId::parse(id)?)?;
+    access.sees(call.service.as_deref()).then_some(call)
 }
 
 /// What a transfer is asked for with.
@@ -92,6 +83,7 @@ pub(super) struct TransferBody {
 
 pub(super) async fn transfer(
     State(app): State<Arc<AppState>>,
+    access: Access,
     Path(id): Path<String>,
     body: Result<Json<TransferBody>, JsonRejection>,
 ) -> Response {
@@ -99,7 +91,11 @@ pub(super) async fn transfer(
         let detail = "to: a telephone number or a call number is expected, as {\"to\": \"02-123-4567\"}";
         return problem(StatusCode::BAD_REQUEST, "Bad Request", detail);
     };
-    let answer = match CallId::parse(&id) {
+    let call = CallId::parse(&id);
+    if access.only().is_some() && found(&app, &access, &id).is_none() {
+        return no_call();
+    }
+    let answer = match call {
         Some(call) => app.gateway.transfer(call, &body.to).await,
         None => Err(TransferRefusal::NoCall),
     };
@@ -118,9 +114,10 @@ pub(super) async fn transfer(
     problem(status, title, &refusal.to_string())
 }
 
-pub(super) async fn call(State(app): State<Arc<AppState>>, Path(id): Path<String>) -> Response {
-    match CallId::parse(&id).and_then(|id| app.calls.get(id)) {
-        Some(call) => Json(call).into_response(),
-        None => problem(StatusCode::NOT_FOUND, "Not Found", "no such call"),
-    }
+pub(super) async fn call(
+    State(app): State<Arc<AppState>>,
+    access: Access,
+    Path(id): Path<String>,
+) -> Response {
+    found(&app, &access, &id).map_or_else(no_call, |call| Json(call).into_response())
 }

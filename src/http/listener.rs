@@ -2,7 +2,7 @@
 
 use super::limits::{Limits, Place};
 use super::problem::too_many;
-use super::requester::{Proxies, Way};
+use super::requester::Proxies;
 use super::tls::Certificates;
 use crate::observe::Metrics;
 use crate::supervise::test_point;
@@ -105,7 +105,7 @@ impl Serving {
                 let mut request = request.map(Body::new);
                 let requester = self.proxies.requester(peer.ip(), request.headers());
                 request.extensions_mut().insert(requester);
-                if requester.way == Way::TrustedProxy {
+                if self.limits.counts_alone(&requester) {
                     let Some(place) = self.limits.enter(&requester, Instant::now()) else {
                         self.metrics.http_refused("connections");
                         return Ok(too_many(Duration::ZERO));

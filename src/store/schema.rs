@@ -4,8 +4,9 @@ use super::error::{Result, StoreError};
 use sqlx::AnyPool;
 
 /// Each entry brings the tables from the version of its index to the next one. Never changed, only added to.
-const STEPS: &[&[&str]] = &[&[
-    "CREATE TABLE recordings (
+const STEPS: &[&[&str]] = &[
+    &[
+        "CREATE TABLE recordings (
         id TEXT PRIMARY KEY,
         service_id TEXT NOT NULL,
         room_id TEXT NOT NULL,
@@ -16,9 +17,9 @@ const STEPS: &[&[&str]] = &[&[
         removed BIGINT NOT NULL,
         manifest TEXT NOT NULL
     )",
-    "CREATE INDEX recordings_by_room ON recordings (room_id)",
-    "CREATE INDEX recordings_by_start ON recordings (started_at)",
-    "CREATE TABLE outbox (
+        "CREATE INDEX recordings_by_room ON recordings (room_id)",
+        "CREATE INDEX recordings_by_start ON recordings (started_at)",
+        "CREATE TABLE outbox (
         id TEXT PRIMARY KEY,
         place BIGINT NOT NULL,
         service_id TEXT NOT NULL,
@@ -31,9 +32,36 @@ const STEPS: &[&[&str]] = &[&[
         next_at BIGINT NOT NULL,
         result TEXT NOT NULL
     )",
-    "CREATE INDEX outbox_by_state ON outbox (state, next_at)",
-    "CREATE INDEX outbox_by_subject ON outbox (subject, place)",
-]];
+        "CREATE INDEX outbox_by_state ON outbox (state, next_at)",
+        "CREATE INDEX outbox_by_subject ON outbox (subject, place)",
+    ],
+    &[
+        "CREATE TABLE tokens (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        scopes TEXT NOT NULL,
+        service_id TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        created_at BIGINT NOT NULL,
+        expires_at BIGINT NOT NULL,
+        last_used_at BIGINT NOT NULL,
+        revoked_at BIGINT NOT NULL
+    )",
+        "CREATE TABLE audit (
+        id TEXT PRIMARY KEY,
+        at BIGINT NOT NULL,
+        who_kind TEXT NOT NULL,
+        who_id TEXT NOT NULL,
+        client TEXT NOT NULL,
+        service_id TEXT NOT NULL,
+        what TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        result TEXT NOT NULL,
+        detail TEXT NOT NULL
+    )",
+        "CREATE INDEX audit_by_time ON audit (at)",
+    ],
+];
 
 /// Whether the tables are of the version that is needed.
 pub(super) async fn is_present(pool: &AnyPool) -> bool {

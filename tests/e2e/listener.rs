@@ -106,7 +106,7 @@ fn answer<S: Read + Write>(socket: &mut WebSocket<S>) -> Value {
 }
 
 /// A connection from another address of this machine: another client to the limits.
-fn from(source: [u8; 4], to: SocketAddr) -> TcpStream {
+pub fn from(source: [u8; 4], to: SocketAddr) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::from((source, 0)).into()).unwrap();
     socket.connect(&to.into()).unwrap();

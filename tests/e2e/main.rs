@@ -4,6 +4,7 @@
 // What the parts of a test share is `pub`; nothing is public in a test.
 #![allow(unreachable_pub)]
 
+mod access;
 mod app;
 mod audio;
 mod authority;

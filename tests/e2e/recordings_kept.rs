@@ -1,6 +1,6 @@
 //! How recordings are kept: encrypted, in object storage, in PostgreSQL; and the commands that look after them.
 
-use crate::harness::{Service, fetch, request};
+use crate::harness::Service;
 use crate::receiver::Receiver;
 use crate::recordings::{api, captured, room_with_a_phone, running, write};
 use age::secrecy::ExposeSecret;
@@ -75,12 +75,12 @@ fn an_encrypted_recording_is_served_in_clear_and_read_by_other_tools_with_its_ke
     );
     let id = told["recording_id"].as_str().unwrap();
     let path = format!("/api/v1/recordings/{id}/file?format=wav");
-    let (status, _, bytes) = fetch(service.http, &path, &[]);
+    let (status, _, bytes) = service.fetch(&path, &[]);
     assert_eq!(
         (status, sha256(&write(&service, "clear.wav", &bytes)).as_str()),
         (200, sum)
     );
-    let (status, _, part) = fetch(service.http, &path, &[("Range", "bytes=9000-9009")]);
+    let (status, _, part) = service.fetch(&path, &[("Range", "bytes=9000-9009")]);
     assert_eq!((status, part.as_slice()), (206, &bytes[9_000..9_010]));
     // By our own command, and by somebody else's tool.
     let (ours, theirs) = (service.dir.join("ours.wav"), service.dir.join("theirs.wav"));
@@ -223,16 +223,12 @@ fn object_storage_that_was_down_gets_the_recording_before_it_is_removed_here() {
         true
     );
     // It is served from there.
-    let (status, _, bytes) = fetch(
-        service.http,
-        &format!("/api/v1/recordings/{id}/file?format=wav"),
-        &[],
-    );
+    let (status, _, bytes) = service.fetch(&format!("/api/v1/recordings/{id}/file?format=wav"), &[]);
     assert_eq!(status, 200);
     let sum = sha256(&write(&service, "back.wav", &bytes));
     assert_eq!(sum, told["file"]["sha256"].as_str().unwrap());
     assert_eq!(
-        request(service.http, "DELETE", &format!("/api/v1/recordings/{id}"), &[]).0,
+        service.request("DELETE", &format!("/api/v1/recordings/{id}")).0,
         204
     );
     assert!(!there.join("mix.wav").exists());
@@ -338,7 +334,7 @@ fn index_and_outbox_live_in_postgresql_as_well() {
     assert_eq!(list["recordings"][0]["recording_id"], told["recording_id"]);
     let id = told["recording_id"].as_str().unwrap();
     assert_eq!(
-        request(service.http, "DELETE", &format!("/api/v1/recordings/{id}"), &[]).0,
+        service.request("DELETE", &format!("/api/v1/recordings/{id}")).0,
         204
     );
     assert_eq!(api(&service, "/api/v1/recordings")["recordings"], json!([]));
