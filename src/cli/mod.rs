@@ -9,6 +9,7 @@ mod health;
 mod output;
 mod phone;
 mod phone_report;
+mod process;
 mod recording;
 mod serve;
 mod service;

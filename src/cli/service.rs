@@ -11,8 +11,8 @@ use crate::config::Settings;
 use crate::directory::{Directory, EmbeddedDirectory, HttpDirectory};
 use crate::gateway::{Gateway, GatewayParts, Prompts};
 use crate::http::{
-    Api, ApiOrigins, AppState, Certificates, Denials, Figures, Front, Hosts, HttpServer, Limits, Listening,
-    Proxies, certificates,
+    Api, ApiOrigins, AppState, Certificates, Denials, Descriptors, Figures, Front, Hosts, HttpServer, Limits,
+    Listening, Proxies, certificates,
 };
 use crate::media::MediaPlane;
 use crate::observe::{Audit, Entry, Health, Metrics, Notify};
@@ -68,7 +68,12 @@ struct Webhooks {
 }
 
 impl Service {
-    pub(super) async fn start(settings: &Settings, supervisor: &Supervisor) -> Result<Service, Failure> {
+    /// `descriptors`: the limit of open files, if there is one.
+    pub(super) async fn start(
+        settings: &Settings,
+        descriptors: Option<u64>,
+        supervisor: &Supervisor,
+    ) -> Result<Service, Failure> {
         let prompts = Prompts::load(settings.ivr.prompts.as_deref())?;
         let certificates = certificates(&settings.http.tls)?.map(Arc::new);
         let trunks = Trunks::new(settings);
@@ -134,6 +139,7 @@ impl Service {
             certificates: certificates.clone(),
             proxies: Proxies::new(settings.http.trusted_proxies.clone()),
             metrics: settings.metrics.listen,
+            descriptors: Descriptors::within(descriptors),
         };
         let http = HttpServer::start(listening, Arc::new(app), supervisor)?;
         supervisor.task("gateway", gateway.clone().run(incoming));

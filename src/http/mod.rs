@@ -6,6 +6,7 @@ mod audit;
 mod denials;
 #[cfg(test)]
 mod described;
+mod descriptors;
 mod figures;
 mod front;
 mod guard;
@@ -27,6 +28,7 @@ mod trunks;
 
 pub use app::{Api, AppState, Front};
 pub use denials::Denials;
+pub use descriptors::Descriptors;
 pub use figures::Figures;
 pub use hosts::Hosts;
 pub use limits::Limits;

@@ -1,6 +1,7 @@
 //! The HTTP listener and its routes.
 
 use super::app::AppState;
+use super::descriptors::Descriptors;
 use super::guard::Guarded;
 use super::limits::Place;
 use super::problem::{problem, too_many};
@@ -53,6 +54,8 @@ pub struct Listening {
     pub proxies: Proxies,
     /// Where figures have a listener of their own.
     pub metrics: Option<SocketAddr>,
+    /// Those that are left to others.
+    pub descriptors: Descriptors,
 }
 
 /// HTTP and WebSockets, on threads of their own: no browser delays telephones or the rooms.
@@ -91,6 +94,7 @@ impl HttpServer {
             limits: app.limits.clone(),
             proxies: listening.proxies,
             metrics: app.metrics.clone(),
+            descriptors: listening.descriptors,
             stop: stop.clone(),
         });
         let inside = runtime.enter();
@@ -111,6 +115,7 @@ impl HttpServer {
                 limits: serving.limits.clone(),
                 proxies: serving.proxies.clone(),
                 metrics: serving.metrics.clone(),
+                descriptors: serving.descriptors,
                 stop: stop.clone(),
             });
             supervisor.task("metrics", serving.run(listener));

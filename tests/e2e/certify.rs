@@ -66,6 +66,7 @@ fn begin(service: &Service, more: &[&str]) -> Child {
         .args(["trunk", "certify", "carrier", "--silence", "1"])
         .args(["--server", &format!("http://{}", service.http)])
         .args(more)
+        .env("OMNIGATE_TOKEN", service.token())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -163,7 +163,9 @@ impl Service {
 
     /// The API's admin token, of the file that the first start makes; where the configuration has one (`api.token`), none.
     pub fn token(&self) -> String {
-        let text = std::fs::read_to_string(self.dir.join("data/api-token"));
+        // Beside the database, or with the recordings where that is not a file.
+        let read = |file: &str| std::fs::read_to_string(self.dir.join(file));
+        let text = read("data/api-token").or_else(|_| read("data/recordings/api-token"));
         text.map(|text| text.trim().to_owned()).unwrap_or_default()
     }
 
