@@ -7,7 +7,7 @@ use std::time::Instant;
 
 /// Denials that are noted in the audit log: who floods us with them shall not flood it too. Each is counted and logged.
 const DENIALS: Pace = Pace {
-    rate: 5.0,
+    rate: 1.0,
     burst: 100.0,
 };
 

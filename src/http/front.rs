@@ -87,9 +87,18 @@ async fn pass(
         return next.run(request).await;
     }
     let origin = request.headers().get(header::ORIGIN).cloned();
-    match (app.api.front.origins.judge(origin.as_ref(), &host), origin) {
-        (Asking::Foreign, _) => {
+    match (app.api.front.origins.judge(request.headers(), &host), origin) {
+        (Asking::Foreign, origin) => {
             app.metrics.http_refused("api_origin");
+            let origin = origin
+                .as_ref()
+                .map(|origin| String::from_utf8_lossy(origin.as_bytes()));
+            note(
+                app,
+                requester,
+                &origin.unwrap_or_default(),
+                "the origin is not in http.api_origins",
+            );
             problem(
                 StatusCode::FORBIDDEN,
                 "Forbidden",
@@ -122,16 +131,25 @@ fn is_preflight(request: &Request) -> bool {
 /// 421 (RFC 9110 section 15.5.20).
 fn misdirected(app: &AppState, requester: Requester, host: &str) -> Response {
     app.metrics.http_refused("host");
-    if app.api.denials.take() {
-        let entry = Entry::new("denied", host).by(Who::Stranger, requester.address);
-        let why = json!({ "why": "the name in Host is none of http.public_url and http.hosts" });
-        app.api.audit.note(entry.result("denied").detail(why));
-    }
+    note(
+        app,
+        requester,
+        host,
+        "the name in Host is none of http.public_url and http.hosts",
+    );
     problem(
         StatusCode::MISDIRECTED_REQUEST,
         "Misdirected Request",
         "the name in Host is not one of this server; name it in http.hosts, or as http.public_url",
     )
+}
+
+fn note(app: &AppState, requester: Requester, what: &str, why: &str) {
+    if app.api.denials.take() {
+        let entry = Entry::new("denied", what).by(Who::Stranger, requester.address);
+        let entry = entry.result("denied").detail(json!({ "why": why }));
+        app.api.audit.note(entry);
+    }
 }
 
 /// The headers that browsers go by. What a route has said itself stays.

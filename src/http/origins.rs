@@ -2,6 +2,7 @@
 //! no cookie counts here, so none is asked for.
 
 use crate::config::{Http, OriginPattern};
+use axum::http::header::HeaderName;
 use axum::http::{HeaderMap, HeaderValue, header};
 use url::Url;
 
@@ -13,6 +14,8 @@ const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 const ASKED_WITH: &str = "authorization, content-type, idempotency-key, range";
 /// Headers of answers that a page may read.
 const SHOWN: &str = "retry-after, content-disposition, content-range, accept-ranges, location";
+
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// What an `Origin` header means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,11 +46,15 @@ impl ApiOrigins {
         }
     }
 
-    /// Who asks for something at this `host`.
-    pub(super) fn judge(&self, origin: Option<&HeaderValue>, host: &str) -> Asking {
-        let Some(origin) = origin else {
+    /// Who asks for something at this `host`, as the headers say that a browser sends and no page can change.
+    pub(super) fn judge(&self, headers: &HeaderMap, host: &str) -> Asking {
+        let Some(origin) = headers.get(header::ORIGIN) else {
             return Asking::Own;
         };
+        // A proxy may pass another host on than the one that the browser has asked; the browser knows (Fetch Metadata).
+        if headers.get(FETCH_SITE).is_some_and(|site| site == "same-origin") {
+            return Asking::Own;
+        }
         let Ok(origin) = origin.to_str() else {
             return Asking::Foreign;
         };
@@ -104,7 +111,23 @@ mod tests {
 
     fn judge(toml: &str, origin: &str, host: &str) -> Asking {
         let origins = ApiOrigins::new(&load_text(toml, []).unwrap().http);
-        origins.judge(Some(&origin.parse().unwrap()), host)
+        let headers = HeaderMap::from_iter([(header::ORIGIN, origin.parse().unwrap())]);
+        origins.judge(&headers, host)
+    }
+
+    #[test]
+    fn behind_a_proxy_that_passes_another_host_on_the_browser_says_whose_page_it_is() {
+        let origins = ApiOrigins::new(&load_text("", []).unwrap().http);
+        let judge = |site: &str| {
+            let headers = HeaderMap::from_iter([
+                (header::ORIGIN, "https://rooms.example.com".parse().unwrap()),
+                (FETCH_SITE, site.parse().unwrap()),
+            ]);
+            origins.judge(&headers, "127.0.0.1:8080")
+        };
+        assert_eq!(judge("same-origin"), Asking::Own);
+        assert_eq!(judge("same-site"), Asking::Foreign);
+        assert_eq!(judge("cross-site"), Asking::Foreign);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::harness::{Service, conforms, fetch, http_delete, http_get, http_post};
+use crate::recordings::dial;
 use crate::recordings_kept::omnigate;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -207,6 +208,13 @@ fn a_services_token_sees_what_is_its_services_and_the_rest_is_not_there() {
         assert_eq!(answer["result"], "success", "{answer}");
     };
     record(&mut app, "start");
+    let phone = dial(&service, number.as_str().unwrap(), "01099998888", 440.0);
+    let calls = |token: &Value| with(&service, text(token), "/api/v1/calls").1["calls"].clone();
+    service.until("the call is our service's", || {
+        calls(&ours)[0]["service"] == "demo"
+    });
+    assert_eq!(calls(&theirs), json!([]));
+    phone.hang_up();
     let number = format!("/api/v1/call-numbers/{}", number.as_str().unwrap());
     assert_eq!(with(&service, text(&ours), &number).0, 200);
     assert_eq!(with(&service, text(&theirs), &number).0, 404);

@@ -54,18 +54,31 @@ impl Service {
             first + 199
         );
         std::fs::write(&config, base).unwrap();
-        Service::launch(dir, env)
+        // A variable of its own for the limit of open files, which is no business of the service.
+        match env.iter().find(|(name, _)| *name == "NOFILE") {
+            Some((_, limit)) => {
+                let limit = format!("--nofile={limit}:{limit}");
+                let mut limited = Command::new("prlimit");
+                limited.args([&limit, env!("CARGO_BIN_EXE_omnigate")]);
+                Service::launch_by(limited, dir, env)
+            }
+            None => Service::launch(dir, env),
+        }
     }
 
     /// Starts on the configuration and the data that are in `dir`.
     fn launch(dir: PathBuf, env: &[(&str, String)]) -> Service {
+        Service::launch_by(Command::new(env!("CARGO_BIN_EXE_omnigate")), dir, env)
+    }
+
+    fn launch_by(mut omnigate: Command, dir: PathBuf, env: &[(&str, String)]) -> Service {
         let config = dir.join("omnigate.toml");
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(dir.join("log"))
             .unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_omnigate"))
+        let mut child = omnigate
             .args(["serve", "--config"])
             .arg(&config)
             // The data folder is relative.

@@ -39,6 +39,7 @@ mod page_recordings;
 mod parts_that_die;
 mod passwords;
 mod pjsip;
+mod process;
 mod proxy;
 mod raw_rtp;
 mod raw_sip;

@@ -1,6 +1,6 @@
 //! How recordings are kept: encrypted, in object storage, in PostgreSQL; and the commands that look after them.
 
-use crate::harness::Service;
+use crate::harness::{Service, http_get};
 use crate::receiver::Receiver;
 use crate::recordings::{api, captured, room_with_a_phone, running, write};
 use age::secrecy::ExposeSecret;
@@ -338,5 +338,30 @@ fn index_and_outbox_live_in_postgresql_as_well() {
         204
     );
     assert_eq!(api(&service, "/api/v1/recordings")["recordings"], json!([]));
+    // And so do tokens and the audit log.
+    let order = r#"{"name": "for tests", "scopes": ["read"], "service_id": "demo"}"#;
+    let (status, made) = service.post("/api/v1/tokens", order);
+    assert_eq!(status, 201, "{made}");
+    let made: Value = serde_json::from_str(&made).unwrap();
+    let bearer = format!("Bearer {}", made["token"].as_str().unwrap());
+    let calls = || http_get(service.http, "/api/v1/calls", &[("Authorization", &bearer)]).0;
+    assert_eq!(calls(), 200);
+    let token = format!("/api/v1/tokens/{}", made["id"].as_str().unwrap());
+    assert_eq!((service.delete(&token).0, calls()), (204, 401));
+    let audit = |query: &str| api(&service, &format!("/api/v1/audit?{query}"))["entries"].clone();
+    service.until("all is written", || {
+        [
+            "token_add",
+            "token_first_use",
+            "token_remove",
+            "recording_delete",
+            "denied",
+        ]
+        .iter()
+        .all(|what| !audit(&format!("what={what}&who=")).as_array().unwrap().is_empty())
+    });
+    let all = audit("limit=1000");
+    let before = all[1]["id"].as_str().unwrap();
+    assert_eq!(audit(&format!("before={before}&limit=1"))[0], all[2]);
     drop(service);
 }
