@@ -17,6 +17,7 @@ pub fn warnings(settings: &Settings) -> Vec<Fault> {
     known_keys(settings, &mut warnings);
     weak_token(settings, &mut warnings);
     open_figures(settings, &mut warnings);
+    look_ups(settings, &mut warnings);
     trunk::warn(&settings.trunk, &mut warnings);
     keys_in_clear::warn(&settings.trunk, &settings.sip.listen, &mut warnings);
     calls_out(settings, &mut warnings);
@@ -65,6 +66,17 @@ fn weak_token(settings: &Settings, warnings: &mut Faults) {
                 ),
             );
         }
+    }
+}
+
+/// Another omnigate answers nobody without a token.
+fn look_ups(settings: &Settings, warnings: &mut Faults) {
+    if settings.directory.url.is_some() && settings.directory.token.is_none() {
+        warnings.add(
+            "directory.token",
+            "is not set, and the omnigate at directory.url answers nobody without a token; make one there with `omnigate \
+             token add directory`",
+        );
     }
 }
 
@@ -175,6 +187,13 @@ mod tests {
         ] {
             assert!(keys(&format!("http.listen = \"0.0.0.0:8080\"\n{set}\n")).is_empty());
         }
+    }
+
+    #[test]
+    fn look_ups_that_will_be_refused_are_warned_of() {
+        let url = "directory.url = \"http://127.0.0.1:8081\"\n";
+        assert_eq!(keys(url), ["directory.token"]);
+        assert!(keys(&format!("{url}directory.token = \"0123456789abcdef0123\"\n")).is_empty());
     }
 
     #[test]

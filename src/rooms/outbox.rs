@@ -102,6 +102,7 @@ impl OutboxReader {
         if self.shared.overflowed.swap(false, Relaxed) {
             self.frames.close();
             while self.frames.try_recv().is_ok() {}
+            self.shared.waiting.store(0, Relaxed);
             return Some(ToSocket::Close(TOO_SLOW, "too slow"));
         }
         let frame = self.frames.recv().await?;
