@@ -113,6 +113,20 @@ impl TokenFile {
         fs::rename(&part, &self.path)
     }
 
+    /// Takes it back. False: there was none.
+    ///
+    /// # Errors
+    /// It cannot be deleted.
+    pub fn remove(&self) -> std::io::Result<bool> {
+        let removed = match fs::remove_file(&self.path) {
+            Ok(()) => true,
+            Err(error) if error.kind() == ErrorKind::NotFound => false,
+            Err(error) => return Err(error),
+        };
+        *lock(&self.seen) = None;
+        Ok(removed)
+    }
+
     /// Warns when others than its owner can read it.
     pub(super) fn look(&self) {
         let mode = fs::metadata(&self.path).map(|data| data.permissions().mode());
@@ -176,6 +190,12 @@ mod tests {
         assert!(!file.is(old.expose(), later) && file.is("another-one-that-is-long", later));
         fs::remove_file(file.path()).unwrap();
         assert!(!file.is("another-one-that-is-long", later + HOLDS));
+        file.make().unwrap();
+        let last = file.read().unwrap().unwrap();
+        assert!(file.is(last.expose(), later));
+        assert!(file.remove().unwrap());
+        assert!(!file.is(last.expose(), later), "at once");
+        assert!(!file.remove().unwrap(), "once");
     }
 
     #[test]

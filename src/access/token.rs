@@ -165,8 +165,8 @@ impl Token {
             TokenState::Revoked => "revoked",
         };
         json!({
-            "id": self.id, "name": self.name, "scopes": self.scopes.words(), "service_id": self.service_id,
-            "state": state, "created_at": time(self.created_at), "expires_at": time(self.expires_at),
+            "id": self.id, "source": "store", "name": self.name, "scopes": self.scopes.words(),
+            "service_id": self.service_id, "state": state, "created_at": time(self.created_at), "expires_at": time(self.expires_at),
             "last_used_at": time(self.last_used_at.load(Relaxed)), "revoked_at": time(self.revoked_at.load(Relaxed)),
         })
     }

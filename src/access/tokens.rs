@@ -315,6 +315,18 @@ impl Tokens {
         self.with_book(|book| book.values().rev().cloned().collect())
     }
 
+    /// Whether the configuration has one.
+    #[must_use]
+    pub fn is_configured(&self) -> bool {
+        self.parts.configured.is_some()
+    }
+
+    /// That of the first start.
+    #[must_use]
+    pub fn file(&self) -> &TokenFile {
+        &self.parts.file
+    }
+
     /// Takes one back: from now on it opens nothing. `None`: there is none of this id that opened anything.
     ///
     /// # Errors

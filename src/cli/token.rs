@@ -50,7 +50,7 @@ pub(super) enum TokenCommand {
     },
     /// Take one back: from now on it opens nothing.
     Remove {
-        /// Its id.
+        /// Its id; `file`: that of the first start.
         id: String,
         /// What the API says, as JSON.
         #[arg(long)]
@@ -156,7 +156,7 @@ fn line(token: &Value) -> String {
         .filter_map(Value::as_str)
         .collect();
     format!(
-        "{}  {:<8}  {}  {}  made {}  ends {}  used {}  {}",
+        "{:<16}  {:<8}  {}  {}  made {}  ends {}  used {}  {}",
         text("id"),
         text("state"),
         scopes.join(","),

@@ -24,14 +24,16 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 use axum::{Extension, RequestExt, Router};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// What a request was done to, where that is not in its path: an answer's extension.
+/// What a request was done to, where its path does not say all: an answer's extension.
 #[derive(Debug, Clone)]
 pub(super) struct Subject {
     pub(super) id: String,
     pub(super) service: Option<String>,
+    /// For the audit log: an object, or null. Without secrets.
+    pub(super) detail: Value,
 }
 
 /// Routes of the API, none of them without a guard.
@@ -166,17 +168,23 @@ async fn guard(
     let what = rule.what.filter(|_| !is_later_part(request.headers()));
     let answer = next.run(request).await;
     if let Some(what) = what {
-        let told = answer.extensions().get::<Subject>().cloned();
-        let (subject, service) = match told {
-            Some(told) => (told.id, told.service),
-            None => (subject.unwrap_or_default(), None),
-        };
-        let entry = Entry::new(what, subject).by(who, requester.address);
-        let entry = match service {
+        let subject = answer
+            .extensions()
+            .get::<Subject>()
+            .cloned()
+            .unwrap_or_else(|| Subject {
+                id: subject.unwrap_or_default(),
+                service: None,
+                detail: Value::Null,
+            });
+        let entry = Entry::new(what, subject.id)
+            .by(who, requester.address)
+            .result(result(answer.status()))
+            .detail(subject.detail);
+        rule.app.api.audit.note(match subject.service {
             Some(service) => entry.of(service),
             None => entry,
-        };
-        rule.app.api.audit.note(entry.result(result(answer.status())));
+        });
     }
     answer
 }

@@ -16,6 +16,11 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use tracing::warn;
 
+/// Id of the token that stands in the configuration.
+const CONFIGURATION: &str = "configuration";
+/// Id of that of the first start.
+const FILE: &str = "file";
+
 /// What a new token is asked for with.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,7 +55,8 @@ pub(super) async fn list(State(app): State<Arc<AppState>>) -> Response {
         return not_read();
     };
     let now = unix_now_signed();
-    let all: Vec<Value> = all.iter().map(|token| token.shown(now)).collect();
+    let of_store = all.iter().map(|token| token.shown(now));
+    let all: Vec<Value> = of_store.chain(outside(&app)).collect();
     Json(json!({ "tokens": all })).into_response()
 }
 
@@ -58,10 +64,30 @@ pub(super) async fn show(State(app): State<Arc<AppState>>, Path(id): Path<String
     let Some(all) = app.api.tokens.all() else {
         return not_read();
     };
-    match all.iter().find(|token| token.id == id) {
-        Some(token) => Json(token.shown(unix_now_signed())).into_response(),
+    let of_store = all.iter().find(|token| token.id == id);
+    let of_store = of_store.map(|token| token.shown(unix_now_signed()));
+    match of_store.or_else(|| outside(&app).find(|token| token["id"] == *id)) {
+        Some(token) => Json(token).into_response(),
         None => missing(),
     }
+}
+
+/// The admin's tokens that are not in the store.
+fn outside(app: &AppState) -> impl Iterator<Item = Value> {
+    let shown = |id: &str, name: String| {
+        json!({
+            "id": id, "source": id, "name": name, "scopes": ["admin"], "service_id": null, "state": "active",
+            "created_at": null, "expires_at": null, "last_used_at": null, "revoked_at": null,
+        })
+    };
+    let tokens = &app.api.tokens;
+    let configured = tokens
+        .is_configured()
+        .then(|| shown(CONFIGURATION, "api.token".to_owned()));
+    let file = tokens.file();
+    let in_file = matches!(file.read(), Ok(Some(_)));
+    let in_file = in_file.then(|| shown(FILE, file.path().display().to_string()));
+    configured.into_iter().chain(in_file)
 }
 
 pub(super) async fn add(
@@ -106,6 +132,7 @@ fn subject(token: &Token) -> Subject {
     Subject {
         id: token.id.clone(),
         service: token.service_id.clone(),
+        detail: json!({ "name": token.name, "scopes": token.scopes.words() }),
     }
 }
 
@@ -132,6 +159,14 @@ fn wish(app: &AppState, body: TokenBody) -> Result<NewToken, String> {
 }
 
 pub(super) async fn remove(State(app): State<Arc<AppState>>, Path(id): Path<String>) -> Response {
+    match id.as_str() {
+        CONFIGURATION if app.api.tokens.is_configured() => {
+            let why = "it is api.token of the configuration: take it out there, and restart";
+            return problem(StatusCode::CONFLICT, "Conflict", why);
+        }
+        FILE => return remove_file(&app),
+        _ => {}
+    }
     match app.api.tokens.revoke(&id).await {
         Ok(Some(token)) => {
             let mut answer = StatusCode::NO_CONTENT.into_response();
@@ -140,6 +175,15 @@ pub(super) async fn remove(State(app): State<Arc<AppState>>, Path(id): Path<Stri
         }
         Ok(None) if app.api.tokens.all().is_none() => not_read(),
         Ok(None) => missing(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// The next start makes another one, unless there is an admin's token elsewhere.
+fn remove_file(app: &AppState) -> Response {
+    match app.api.tokens.file().remove() {
+        Ok(true) => StatusCode::NO_CONTENT.into_response(),
+        Ok(false) => missing(),
         Err(error) => unavailable(&error),
     }
 }

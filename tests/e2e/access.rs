@@ -91,7 +91,8 @@ fn tokens_are_made_listed_used_and_taken_back_by_command_and_the_audit_log_tells
     assert!(token.starts_with(&format!("omt_{id}_")), "{made}");
     assert_eq!(made["scopes"], json!(["read", "calls"]));
     let (status, list) = with(&service, &service.token(), "/api/v1/tokens");
-    assert_eq!((status, list["tokens"].as_array().unwrap().len()), (200, 1));
+    assert_eq!((status, list["tokens"].as_array().unwrap().len()), (200, 2));
+    assert_eq!(list["tokens"][1]["source"], "file");
     assert!(!list.to_string().contains(token.rsplit('_').next().unwrap()));
     assert_eq!(with(&service, token, "/api/v1/calls").0, 200);
     assert_eq!(with(&service, token, "/api/v1/calls").0, 200);
@@ -150,8 +151,35 @@ fn tokens_are_made_listed_used_and_taken_back_by_command_and_the_audit_log_tells
     assert!(denied.iter().all(|one| one["result"] == "denied"));
     assert_eq!(of("token_remove")[2]["result"], "ok");
     assert_eq!(of("service_start").len(), 2);
+    assert_eq!(added["detail"]["scopes"], json!(["read", "calls"]));
     let audit = said(&omnigate(&service, &["audit", "--who", id, "--server", &server]));
     assert!(audit.contains("token_first_use"), "{audit}");
+    // The one of the first start, by itself: it is the last thing that it opens.
+    said(&omnigate(
+        &service,
+        &["token", "remove", "file", "--server", &server],
+    ));
+    assert!(!service.dir.join("data/api-token").exists());
+}
+
+#[test]
+fn the_token_of_the_configuration_is_shown_as_its_and_taken_back_there_alone() {
+    let service = Service::start("api.token = \"of the configuration\"\n");
+    assert!(!service.dir.join("data/api-token").exists());
+    let (status, list) = with(&service, "of the configuration", "/api/v1/tokens");
+    assert_eq!(
+        (
+            status,
+            &list["tokens"][0]["source"],
+            list["tokens"].as_array().unwrap().len()
+        ),
+        (200, &json!("configuration"), 1)
+    );
+    assert!(!list.to_string().contains("of the configuration"));
+    let bearer = [("Authorization", "Bearer of the configuration")];
+    let (status, why) = http_delete(service.http, "/api/v1/tokens/configuration", &bearer);
+    conforms("delete", "/api/v1/tokens/configuration", status, &why);
+    assert!(status == 409 && why.contains("api.token"), "{why}");
 }
 
 #[test]
