@@ -1,7 +1,11 @@
 # syntax=docker/dockerfile:1
 #
 #   docker build -t omnigate .
-#   docker run --network host -v ./omnigate.toml:/etc/omnigate/omnigate.toml:ro omnigate
+#   docker run --network host --read-only --cap-drop ALL --security-opt no-new-privileges \
+#       -v omnigate:/var/lib/omnigate -v ./omnigate.toml:/etc/omnigate/omnigate.toml:ro omnigate
+#
+# It writes below /var/lib/omnigate alone and needs no capability, since all its ports are above 1023: see docs/operations.md,
+# also for how to pin the base images by their digests.
 #
 # Host networking is the right choice for media: thousands of published UDP ports are slow to set up, and the address
 # in SDP and ICE candidates must be one that carriers and browsers reach. Without it:
@@ -11,7 +15,10 @@
 # - mind that the container's gateway may hide the carrier's address, by which trunks are told apart.
 # `docker stop` must leave time to drain: --stop-timeout 45.
 
-FROM rust:1.94-slim-bookworm AS build
+ARG RUST_IMAGE=rust:1.94-slim-bookworm
+ARG BASE_IMAGE=debian:bookworm-slim
+
+FROM ${RUST_IMAGE} AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends cmake g++ gcc make pkg-config \
     && rm -rf /var/lib/apt/lists/*
@@ -19,7 +26,7 @@ WORKDIR /build
 COPY . .
 RUN cargo build --release --locked --bin omnigate
 
-FROM debian:bookworm-slim
+FROM ${BASE_IMAGE}
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
@@ -28,6 +35,7 @@ COPY --from=build /build/target/release/omnigate /usr/local/bin/omnigate
 # The whole file is optional: every setting has a default.
 COPY config/omnigate.toml /etc/omnigate/omnigate.toml
 ENV OMNIGATE_CONFIG=/etc/omnigate/omnigate.toml
+RUN chmod 0700 /var/lib/omnigate
 USER omnigate
 WORKDIR /var/lib/omnigate
 VOLUME /var/lib/omnigate

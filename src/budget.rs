@@ -11,6 +11,16 @@ pub(crate) struct Pace {
     pub(crate) burst: f64,
 }
 
+impl Pace {
+    /// That of so many at once.
+    pub(crate) fn times(self, many: u32) -> Pace {
+        Pace {
+            rate: self.rate * f64::from(many),
+            burst: self.burst * f64::from(many),
+        }
+    }
+}
+
 /// What is left of a budget.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bucket {

@@ -3,6 +3,8 @@
 //! The crates know (SIP calls, RTP, audio, WebRTC peers, the signaling hub: all without I/O); this package
 //! runs: configuration, sockets, servers, threads. `docs/architecture.md` has the map.
 
+pub mod access;
+pub mod audit;
 mod budget;
 pub mod calls;
 pub mod cli;

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules of `src/`, from the top down: each may use those below it.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 16] = [
     "cli",
     "http",
     "gateway",
@@ -22,6 +22,8 @@ const ORDER: [&str; 14] = [
     "media",
     "calls",
     "webhook",
+    "access",
+    "audit",
     "directory",
     "store",
     "observe",

@@ -32,11 +32,13 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const HTTP: &str = "127.0.0.1:28080";
 const SIP: &str = "127.0.0.1:25060";
+/// The API's token of the service that was started last.
+static TOKEN: Mutex<String> = Mutex::new(String::new());
 /// Length of one measurement.
 const WINDOW: Duration = Duration::from_secs(10);
 
@@ -164,6 +166,8 @@ fn serve(program: &Path, dir: &Path, text: &str) -> Child {
     BufReader::new(service.stdout.take().unwrap())
         .read_line(&mut ready)
         .unwrap();
+    let token = std::fs::read_to_string(dir.join("data/api-token")).unwrap();
+    *TOKEN.lock().unwrap() = token.trim().to_owned();
     service
 }
 
@@ -391,7 +395,12 @@ fn get(path: &str) -> String {
 
 fn get_from(http: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(http).unwrap();
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {http}\r\n\r\n").unwrap();
+    let token = TOKEN.lock().unwrap().clone();
+    write!(
+        stream,
+        "GET {path} HTTP/1.0\r\nHost: {http}\r\nAuthorization: Bearer {token}\r\nCache-Control: no-cache\r\n\r\n"
+    )
+    .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer

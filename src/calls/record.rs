@@ -29,7 +29,7 @@ pub struct CallRecord {
     pub gateway: Option<SocketAddr>,
     /// The Call-ID of SIP.
     pub sip_call_id: Option<String>,
-    /// The service whose app calls.
+    /// The service whose app calls, or whose room or person a telephone has reached; none before that.
     pub service: Option<String>,
     /// `dialling`, `ivr`, `ringing`, `talking`, `ending`, `ended`.
     pub state: &'static str,

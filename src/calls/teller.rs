@@ -110,6 +110,8 @@ pub enum CallEvent<'a> {
     KeySent,
     /// The directory has answered.
     LookedUp(&'a Result<LookUp, LookUpError>),
+    /// It goes to a room or person of this service.
+    Belongs(&'a str),
     /// The called number has passed the limit of wrong entries.
     GuessedTooOften,
     /// The caller is in a room, so long after the last digit.
@@ -187,6 +189,9 @@ impl CallTeller {
                 debug!("key sent");
             }
             CallEvent::LookedUp(answer) => self.looked_up(answer),
+            CallEvent::Belongs(service) => self
+                .calls
+                .update(self.id, |record| record.service = Some(service.to_owned())),
             CallEvent::GuessedTooOften => {
                 self.metrics.guess_alarm();
                 warn!("called number has passed ivr.wrong_per_number: callers get a single try");

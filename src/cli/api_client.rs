@@ -1,6 +1,7 @@
 //! Asks a running service by its API.
 
 use super::output::Failure;
+use crate::access::TokenFile;
 use crate::config::Settings;
 use clap::Args;
 use reqwest::{Client, RequestBuilder, StatusCode};
@@ -16,7 +17,8 @@ pub(super) struct ServerArguments {
     /// Address of the service, as `https://rooms.example.com`; default: http.listen of the configuration.
     #[arg(long, value_name = "URL")]
     server: Option<String>,
-    /// Bearer token of its API; default: OMNIGATE_TOKEN, else api.token of the configuration.
+    /// Bearer token of its API; default: OMNIGATE_TOKEN, else api.token of the configuration, else the file api-token beside the
+    /// database.
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
 }
@@ -26,6 +28,8 @@ pub(super) struct ApiClient {
     http: Client,
     server: String,
     token: Option<String>,
+    /// Where the token of the first start is.
+    file: String,
 }
 
 impl ApiClient {
@@ -46,10 +50,23 @@ impl ApiClient {
         };
         let of_environment = || std::env::var("OMNIGATE_TOKEN").ok();
         let configured = || settings.api.token.as_ref().map(|token| token.expose().to_owned());
+        let token = arguments.token.or_else(of_environment).or_else(configured);
+        let file = TokenFile::of(&settings.state_dir());
+        let token = match token {
+            Some(token) => Some(token),
+            None => match file.read() {
+                Ok(token) => token.map(|token| token.expose().to_owned()),
+                // As a command beside the service that is run by somebody else.
+                Err(error) => {
+                    return Err(format!("{}: {error}; or give --token", file.path().display()).into());
+                }
+            },
+        };
         Ok(ApiClient {
             http: http.build()?,
             server,
-            token: arguments.token.or_else(of_environment).or_else(configured),
+            token,
+            file: file.path().display().to_string(),
         })
     }
 
@@ -82,9 +99,16 @@ impl ApiClient {
             .map_err(|error| format!("{} does not answer: {}", self.server, cause(&error)))?;
         let status = answer.status();
         if status == StatusCode::UNAUTHORIZED {
-            return Err(
-                "the service wants its api.token: --token, OMNIGATE_TOKEN, or the configuration".into(),
-            );
+            let what = match self.token {
+                Some(_) => "does not take this API token",
+                None => "wants an API token",
+            };
+            return Err(format!(
+                "the service {what}: --token, OMNIGATE_TOKEN, api.token of the configuration, or the file {}, which is made \
+                 at the first start",
+                self.file
+            )
+            .into());
         }
         if status == StatusCode::NO_CONTENT {
             return Ok(Value::Null);

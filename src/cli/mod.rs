@@ -1,6 +1,7 @@
 //! Commands, one file each. Errors go to stderr; exit status 1 (failed) or 2 (usage).
 
 mod api_client;
+mod audit;
 mod certify_report;
 mod check;
 mod ears;
@@ -8,9 +9,11 @@ mod health;
 mod output;
 mod phone;
 mod phone_report;
+mod process;
 mod recording;
 mod serve;
 mod service;
+mod token;
 mod translate;
 mod trunk;
 mod trunk_certify;
@@ -68,6 +71,22 @@ enum Command {
         #[command(subcommand)]
         command: trunk::TrunkCommand,
     },
+    /// Make tokens of the API of a running service, look at them, take them back.
+    Token {
+        /// Configuration file (TOML); default: the file named by OMNIGATE_CONFIG, else built-in defaults.
+        #[arg(long, value_name = "FILE", global = true)]
+        config: Option<PathBuf>,
+        #[command(subcommand)]
+        command: token::TokenCommand,
+    },
+    /// Show who did what in a running service, the newest first.
+    Audit {
+        /// Configuration file (TOML); default: the file named by OMNIGATE_CONFIG, else built-in defaults.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        arguments: audit::AuditArguments,
+    },
     /// Look at webhook deliveries, send them again.
     Webhook {
         /// Configuration file (TOML); default: the file named by OMNIGATE_CONFIG, else built-in defaults.
@@ -94,6 +113,12 @@ pub fn main() -> ExitCode {
         }
         Command::Trunk { config, command } => {
             runtime().and_then(|r| r.block_on(trunk::run(config.as_deref(), command)))
+        }
+        Command::Token { config, command } => {
+            runtime().and_then(|r| r.block_on(token::run(config.as_deref(), command)))
+        }
+        Command::Audit { config, arguments } => {
+            runtime().and_then(|r| r.block_on(audit::run(config.as_deref(), arguments)))
         }
         Command::Health { address } => health::run(&address),
         Command::Version => {

@@ -100,7 +100,7 @@ fn configured(settings: &Settings) -> Option<&str> {
 }
 
 async fn index(settings: &Settings) -> Result<Index, Failure> {
-    Ok(Index::new(Store::open_beside(&settings.store.url).await?))
+    Ok(Index::new(Store::open_beside(settings.store.url.expose()).await?))
 }
 
 async fn one(index: &Index, id: &str) -> Result<Entry, Failure> {

@@ -1,6 +1,7 @@
 //! `omnigate serve`: runs the service until it is told to end, or until a part of it dies.
 
 use super::output::{Failure, say};
+use super::process;
 use super::service::Service;
 use crate::config;
 use crate::observe::{self, Health, Notify};
@@ -15,18 +16,20 @@ use tracing::{error, info, warn};
 
 /// Runs until SIGTERM or SIGINT.
 pub(super) async fn run(path: Option<&Path>) -> Result<(), Failure> {
+    process::keep_files_private();
     let settings = config::load(path)?;
     observe::init_tracing(&settings.log);
     config::log_warnings(&settings);
+    let descriptors = process::raise_descriptors(&settings);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let hang_up = signal(SignalKind::hangup())?;
-    let owner = Owner::take(&settings.store.url, &settings.recording.dir).await?;
-    let (store, opener) = Store::start(&settings.store.url, owner).await?;
+    let owner = Owner::take(settings.store.url.expose(), &settings.recording.dir).await?;
+    let (store, opener) = Store::start(settings.store.url.expose(), owner).await?;
     let opener = opener.run();
     tokio::pin!(opener);
     let (supervisor, mut deaths) = Supervisor::new();
-    let service = Service::start(&settings, store, &supervisor).await?;
+    let service = Service::start(&settings, store, descriptors, &supervisor).await?;
     supervisor.task("certificates", reload(hang_up, service.certificates()));
     say(&service.ready_line());
     Notify::ready();

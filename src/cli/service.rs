@@ -4,13 +4,18 @@ use super::output::Failure;
 use super::translate::{
     announcement, hub_settings, media_settings, number_rules, own_address, public_url, services, tls_settings,
 };
+use crate::access::{TokenFile, Tokens, TokensParts};
+use crate::audit::AuditLog;
 use crate::calls::CallRegistry;
 use crate::config::Settings;
 use crate::directory::{Directory, EmbeddedDirectory, HttpDirectory};
 use crate::gateway::{Gateway, GatewayParts, Prompts};
-use crate::http::{AppState, Certificates, HttpServer, Limits, Listening, Proxies, certificates};
+use crate::http::{
+    Api, ApiOrigins, AppState, Certificates, Denials, Descriptors, Figures, Front, Hosts, HttpServer, Limits,
+    Listening, Proxies, certificates,
+};
 use crate::media::MediaPlane;
-use crate::observe::{Health, Metrics, Notify};
+use crate::observe::{Audit, Entry, Health, Metrics, Notify};
 use crate::recording::{Index, Recorder, RecorderParts};
 use crate::rooms::{Rooms, RoomsParts};
 use crate::sip::{Sip, SipParts, SipSettings, SourceFilter, Tls};
@@ -19,6 +24,7 @@ use crate::supervise::{Death, Supervisor};
 use crate::tls::Reload;
 use crate::trunks::{Doorkeeper, Trunks};
 use crate::webhook::{Deliverer, EventSink, Outbox, Targets, WebhookFigures};
+use serde_json::json;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -43,6 +49,14 @@ pub(super) struct Service {
     webhooks: Webhooks,
     media: Arc<MediaPlane>,
     health: Arc<Health>,
+    audit: Audit,
+}
+
+/// Who may ask, and who did what.
+struct Traces {
+    tokens: Arc<Tokens>,
+    audit: Audit,
+    log: AuditLog,
 }
 
 /// The way of events to those who want to be told.
@@ -54,9 +68,11 @@ struct Webhooks {
 }
 
 impl Service {
+    /// `descriptors`: the limit of open files, if there is one.
     pub(super) async fn start(
         settings: &Settings,
         store: Store,
+        descriptors: Option<u64>,
         supervisor: &Supervisor,
     ) -> Result<Service, Failure> {
         let prompts = Prompts::load(settings.ivr.prompts.as_deref())?;
@@ -69,6 +85,7 @@ impl Service {
         let (tell_media, media_events) = mpsc::unbounded_channel();
         let media = media_settings(settings, advertise);
         let media = MediaPlane::start(media, tell_media, supervisor, &health)?;
+        let traces = Traces::start(settings, &store, supervisor).await?;
         let webhooks = Webhooks::start(settings, store.clone(), supervisor)?;
         let recorder = webhooks
             .recorder(settings, store.clone(), &media, supervisor)
@@ -124,7 +141,7 @@ impl Service {
             calls,
             metrics,
             health: health.clone(),
-            api_token: settings.api.token.clone(),
+            api: traces.api(settings),
             origins: settings.http.origins.clone(),
             limits: Arc::new(Limits::new(settings.http.limits.clone())),
             next_socket: AtomicU64::new(1),
@@ -133,6 +150,8 @@ impl Service {
             listen: settings.http.listen,
             certificates: certificates.clone(),
             proxies: Proxies::new(settings.http.trusted_proxies.clone()),
+            metrics: settings.metrics.listen,
+            descriptors: Descriptors::within(descriptors),
         };
         let http = HttpServer::start(listening, Arc::new(app), supervisor)?;
         supervisor.task("gateway", gateway.clone().run(incoming));
@@ -157,6 +176,7 @@ impl Service {
             webhooks,
             media,
             health,
+            audit: traces.audit,
         })
     }
 
@@ -204,6 +224,8 @@ impl Service {
         }
         self.recorder.stop().await;
         self.webhooks.flush().await;
+        self.audit.note(Entry::new("service_stop", ""));
+        self.audit.flush().await;
         self.http.stop();
         tokio::time::sleep(GOODBYE).await;
         self.sip.stop();
@@ -256,6 +278,42 @@ fn directory(settings: &Settings, own: Arc<EmbeddedDirectory>) -> Result<Arc<dyn
         Some(url) => Arc::new(HttpDirectory::new(url, settings.directory.token.clone())?),
         None => own,
     })
+}
+
+impl Traces {
+    async fn start(settings: &Settings, store: &Store, supervisor: &Supervisor) -> Result<Traces, Failure> {
+        let (audit, orders) = Audit::new();
+        let keep_days = settings.audit.keep_days;
+        crate::audit::start(store.clone(), audit.clone(), orders, keep_days, supervisor);
+        audit.note(Entry::new("service_start", "").detail(json!({ "version": env!("CARGO_PKG_VERSION") })));
+        let parts = TokensParts {
+            store: store.clone(),
+            configured: settings.api.token.clone(),
+            file: TokenFile::of(&settings.state_dir()),
+            audit: audit.clone(),
+            keep_days,
+        };
+        Ok(Traces {
+            tokens: Tokens::start(parts, supervisor).await?,
+            audit,
+            log: AuditLog::of(store.clone()),
+        })
+    }
+
+    fn api(&self, settings: &Settings) -> Api {
+        Api {
+            tokens: self.tokens.clone(),
+            audit: self.audit.clone(),
+            log: self.log.clone(),
+            front: Front {
+                hosts: Hosts::new(&settings.http),
+                origins: ApiOrigins::new(&settings.http),
+            },
+            services: settings.service.iter().map(|one| one.id.clone()).collect(),
+            figures: Figures::new(&settings.metrics),
+            denials: Denials::default(),
+        }
+    }
 }
 
 impl Webhooks {

@@ -30,7 +30,7 @@ pub(super) enum WebhookCommand {
 
 pub(super) async fn run(config: Option<&Path>, command: WebhookCommand) -> Result<(), Failure> {
     let settings = config::load(config)?;
-    let outbox = Outbox::new(Store::open_beside(&settings.store.url).await?);
+    let outbox = Outbox::new(Store::open_beside(settings.store.url.expose()).await?);
     match command {
         WebhookCommand::List { state, limit, json } => {
             for one in outbox.list(state.as_deref(), i64::from(limit)).await? {

@@ -6,7 +6,7 @@ use omnigate_room::Secret;
 section! {
     /// `api.*`
     pub struct Api {
-        /// Bearer token; `None`: loopback only.
+        /// An admin's bearer token beside those that are made by command; `None`: only those.
         token: Option<Secret> = None;
     }
 }

@@ -1,14 +1,16 @@
 //! `[http]`
 
 use super::faults::Faults;
+use super::host::HostPattern;
 use super::origin::OriginPattern;
-use super::section::{Check, parsed, section, values, web_address, words};
+use super::section::{Check, parsed, section, shown, values, web_address, words};
 use super::tls::Tls;
 use ipnet::IpNet;
 use std::net::SocketAddr;
 
-parsed! { OriginPattern }
-values! { words; Vec<OriginPattern> }
+parsed! { OriginPattern, HostPattern }
+values! { words; Vec<OriginPattern>, Vec<HostPattern> }
+values! { shown; Option<SocketAddr> }
 
 section! {
     /// `http.*`
@@ -21,6 +23,11 @@ section! {
         public_url: Option<String> = None;
         /// Origins whose pages may open WebSockets; empty: any.
         origins: Vec<OriginPattern> = Vec::new();
+        /// Names that requests may be for, beside that of `public_url`; empty: a listener on loopback without TLS takes those of
+        /// loopback alone, any other listener all.
+        hosts: Vec<HostPattern> = Vec::new();
+        /// Origins whose pages may use the API, beside our own page; exact ones.
+        api_origins: Vec<OriginPattern> = Vec::new();
         /// Reverse proxies whose word about their clients' addresses is believed.
         trusted_proxies: Vec<IpNet> = Vec::new();
         /// What one client may take.
@@ -36,6 +43,12 @@ impl Check for Http {
             faults.add(
                 "http.public_url",
                 "has a path; it is scheme and host, as https://rooms.example.com",
+            );
+        }
+        if self.api_origins.iter().any(OriginPattern::is_wide) {
+            faults.add(
+                "http.api_origins",
+                "a `*` is not taken here; write each origin, as https://app.example.com",
             );
         }
     }
@@ -58,6 +71,10 @@ section! {
         requests_per_second: u32 = 50, within 1..=1_000_000;
         /// Messages of one WebSocket at once.
         requests_burst: u32 = 200, within 1..=1_000_000;
+        /// HTTP requests a second of one client, in the long run.
+        http_per_second: u32 = 100, within 1..=1_000_000;
+        /// HTTP requests of one client at once.
+        http_burst: u32 = 1000, within 1..=1_000_000;
         /// Counts this machine's own addresses as well.
         loopback: bool = false;
     }

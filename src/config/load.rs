@@ -54,9 +54,19 @@ pub(super) fn examine_text(
             name_the_nearest(&mut faults);
             laid.explain(&mut faults);
         }
-        Err(error) => faults.add("configuration", error.to_string()),
+        Err(error) => faults.add("configuration", without_source(&error.to_string())),
     }
     (settings, faults)
+}
+
+/// A fault of the parser shows the line that it stumbled over, `4 | token = …`, and a secret may stand there. Place and reason remain.
+fn without_source(fault: &str) -> String {
+    let is_source = |line: &&str| {
+        let (number, _) = line.split_once('|').unwrap_or(("x", ""));
+        number.trim().chars().all(|c| c.is_ascii_digit())
+    };
+    let lines: Vec<&str> = fault.lines().filter(|line| !is_source(line)).collect();
+    lines.join(": ")
 }
 
 /// Adds to unknown keys the key that is written most like them.
@@ -230,6 +240,50 @@ mod tests {
         );
         assert!(all[1].starts_with("api: ") && all[1].contains("[api]"), "{all:?}");
         assert!(!all.concat().contains("hush"));
+    }
+
+    #[test]
+    fn a_line_that_is_no_toml_is_told_by_its_place_and_not_by_what_it_holds() {
+        for toml in [
+            "[ivr]\ntries = 3\n[api]\ntoken = hush hush\n",
+            "[api]\ntoken = \"hush",
+            "[api]\ntoken = \"hush\" hush\n",
+            "api = { token = \"hush\"",
+            "[api]\ntoken = \"hush\"\ntoken = \"hush\"\n",
+        ] {
+            let all = faults(toml);
+            assert!(!all.concat().contains("hush"), "{all:?}");
+            assert!(all[0].starts_with("configuration: "), "{all:?}");
+            assert!(all[0].contains("line "), "{all:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_secret_is_refused_by_its_key_wherever_it_stands() {
+        let all = faults(
+            "[api]\ntoken = \"\"\n[metrics]\ntoken = \" \"\n[directory]\ntoken = \"\"\n[turn]\nsecret = \"\"\n[store]\nurl = \"\"\n\
+             [recording]\nkey = \"\"\nupload.secret_key = \"\"\n\
+             [[service]]\nkey = \"\"\nwebhook.secret = \"\"\nwebhook.previous_secret = \"\"\n\
+             [[trunk]]\npassword = \"\"\nregister.password = \"\"\nusers = [{ user = \"a\", password = \"\" }]\n",
+        );
+        for key in [
+            "api.token",
+            "metrics.token",
+            "directory.token",
+            "turn.secret",
+            "store.url",
+            "recording.key",
+            "service[0].key",
+            "service[0].webhook.secret",
+            "service[0].webhook.previous_secret",
+            "trunk[0].password",
+            "trunk[0].register.password",
+            "trunk[0].users",
+        ] {
+            let fault = all.iter().find(|fault| fault.starts_with(key));
+            let fault = fault.unwrap_or_else(|| panic!("{key} is not refused: {all:#?}"));
+            assert!(fault.contains("empty"), "{fault}");
+        }
     }
 
     #[test]

@@ -4,17 +4,20 @@
 //! the rest of it). `config/omnigate.toml` documents the same for operators; a test holds the two together.
 
 mod api;
+mod audit;
 mod codec;
 mod directory;
 #[cfg(test)]
 mod example;
 mod faults;
+mod host;
 mod http;
 mod ivr;
 mod keys_in_clear;
 mod load;
 mod log;
 mod media;
+mod metrics;
 mod numbers;
 mod origin;
 mod outbound;
@@ -40,14 +43,17 @@ mod warnings;
 mod webhook;
 
 pub use api::Api;
+pub use audit::Audit;
 pub use codec::TrunkCodec;
 pub use directory::Directory;
 pub use faults::{Fault, Faults};
+pub use host::{HostFault, HostPattern};
 pub use http::{Http, HttpLimits};
 pub use ivr::{Ivr, Language};
 pub use load::{examine, load, load_text};
 pub use log::{Log, LogFormat, LogLevel};
 pub use media::{Media, PortRange};
+pub use metrics::Metrics;
 pub use origin::{OriginFault, OriginPattern};
 pub use outbound::{CallerNumber, FinalStatus, IdentityField, KeyPath, NumberFormat};
 pub use profile::Profile;

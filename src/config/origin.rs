@@ -31,6 +31,11 @@ pub enum OriginFault {
 }
 
 impl OriginPattern {
+    /// Whether it stands for more than one origin.
+    pub fn is_wide(&self) -> bool {
+        self.host.starts_with('.')
+    }
+
     /// Whether the value of an `Origin` header fits.
     pub fn matches(&self, origin: &str) -> bool {
         let Ok(given) = origin.parse::<OriginPattern>() else {

@@ -28,7 +28,17 @@ fn secret(written: Value) -> Result<Option<Secret>, String> {
             std::env::var(&env).map_err(|_| format!("variable {env} is not set"))?
         }
     };
+    // An empty secret is one that everybody knows.
+    if text.trim().is_empty() {
+        return Err("is empty; write a long random text, or leave the key out".to_owned());
+    }
     Ok(Some(Secret::new(text)))
 }
 
+/// One that there must be.
+fn needed(written: Value) -> Result<Secret, String> {
+    secret(written)?.ok_or_else(|| "is empty".to_owned())
+}
+
 values! { secret; Option<Secret> }
+values! { needed; Secret }

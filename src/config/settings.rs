@@ -1,12 +1,14 @@
 //! All sections.
 
 use super::api::Api;
+use super::audit::Audit;
 use super::directory::Directory;
 use super::faults::Faults;
 use super::http::Http;
 use super::ivr::Ivr;
 use super::log::Log;
 use super::media::Media;
+use super::metrics::Metrics;
 use super::numbers::Numbers;
 use super::profile::Profile;
 use super::recording::Recording;
@@ -19,6 +21,7 @@ use super::store::Store;
 use super::trunk::{self, Trunk};
 use super::turn::Turn;
 use super::webhook::WebhookRules;
+use std::path::PathBuf;
 
 section! {
     /// Everything that can be set. `config/omnigate.toml` documents it for operators.
@@ -47,6 +50,10 @@ section! {
         store: Store = Store::default();
         /// `/api/v1`.
         api: Api = Api::default();
+        /// Who did what.
+        audit: Audit = Audit::default();
+        /// Figures for Prometheus.
+        metrics: Metrics = Metrics::default();
         /// An external TURN server.
         turn: Turn = Turn::default();
         /// Rooms and sessions.
@@ -57,6 +64,13 @@ section! {
         log: Log = Log::default();
         /// Ending.
         shutdown: Shutdown = Shutdown::default();
+    }
+}
+
+impl Settings {
+    /// Where the service keeps what is its own: the folder of the SQLite database, else that of the recordings.
+    pub fn state_dir(&self) -> PathBuf {
+        self.store.folder().unwrap_or_else(|| self.recording.dir.clone())
     }
 }
 

@@ -13,7 +13,7 @@ pub fn summary(settings: &Settings) -> Vec<String> {
     lines.extend(settings.service.iter().map(service));
     lines.push(directory(settings));
     lines.push(recording(&settings.recording));
-    lines.push(line("store", &[shown_url(&settings.store.url)]));
+    lines.push(line("store", &[shown_url(settings.store.url.expose())]));
     lines.extend(settings.service.iter().filter_map(webhook));
     lines
 }
@@ -59,8 +59,8 @@ fn http(settings: &Settings) -> String {
         false => format!("pages of {}", list(&http.origins)),
     };
     let api = match settings.api.token {
-        Some(_) => "API with token",
-        None => "API for this machine",
+        Some(_) => "API with api.token",
+        None => "API with tokens made by command",
     };
     line(
         "http",
@@ -257,7 +257,7 @@ mod tests {
         let lines = summary(&load_text(ALL, []).unwrap()).join("\n");
         for part in [
             "https://0.0.0.0:443",
-            "API with token",
+            "API with api.token",
             "udp://192.0.2.1:5060",
             "RTP 20000-29999",
             "WebRTC 40000-40001, UDP and TCP",

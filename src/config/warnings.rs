@@ -8,11 +8,16 @@ use super::{keys_in_clear, ports, trunk};
 use omnigate_number::{Country, PhoneNumber};
 use tracing::warn;
 
+/// A token of fewer characters can be guessed.
+const GUESSED: usize = 20;
+
 /// What will hurt, by its key.
 pub fn warnings(settings: &Settings) -> Vec<Fault> {
     let mut warnings = Faults::default();
     known_keys(settings, &mut warnings);
-    open_without_token(settings, &mut warnings);
+    weak_token(settings, &mut warnings);
+    open_figures(settings, &mut warnings);
+    look_ups(settings, &mut warnings);
     trunk::warn(&settings.trunk, &mut warnings);
     keys_in_clear::warn(&settings.trunk, &settings.sip.listen, &mut warnings);
     calls_out(settings, &mut warnings);
@@ -46,16 +51,54 @@ fn known_keys(settings: &Settings, warnings: &mut Faults) {
     }
 }
 
-fn open_without_token(settings: &Settings, warnings: &mut Faults) {
-    let listen = settings.http.listen;
-    if !listen.ip().to_canonical().is_loopback() && settings.api.token.is_none() {
+/// Whoever can guess the token is an admin.
+fn weak_token(settings: &Settings, warnings: &mut Faults) {
+    for (key, token) in [
+        ("api.token", &settings.api.token),
+        ("metrics.token", &settings.metrics.token),
+    ] {
+        if token.as_ref().is_some_and(|token| token.expose().len() < GUESSED) {
+            warnings.add(
+                key,
+                format!(
+                    "is shorter than {GUESSED} characters, and can be guessed; take a random one, as of `openssl rand \
+                     -hex 24`"
+                ),
+            );
+        }
+    }
+}
+
+/// Another omnigate answers nobody without a token.
+fn look_ups(settings: &Settings, warnings: &mut Faults) {
+    if settings.directory.url.is_some() && settings.directory.token.is_none() {
         warnings.add(
-            "api.token",
-            format!(
-                "is not set, and http.listen ({listen}) is open to others: the API answers this machine only, and \
-                 everybody who comes by a reverse proxy on it that says nothing of its clients"
-            ),
+            "directory.token",
+            "is not set, and the omnigate at directory.url answers nobody without a token; make one there with `omnigate \
+             token add directory`",
         );
+    }
+}
+
+/// Figures tell who watches them how many call when.
+fn open_figures(settings: &Settings, warnings: &mut Faults) {
+    let public = |listen: std::net::SocketAddr| !listen.ip().to_canonical().is_loopback();
+    if settings.metrics.token.is_some() {
+        return;
+    }
+    match settings.metrics.listen {
+        None if public(settings.http.listen) => warnings.add(
+            "metrics.token",
+            format!(
+                "is not set, and http.listen ({}) is open to others, who can see /metrics; set it, or metrics.listen",
+                settings.http.listen
+            ),
+        ),
+        Some(listen) if public(listen) => warnings.add(
+            "metrics.token",
+            format!("is not set, and metrics.listen ({listen}) is open to others"),
+        ),
+        _ => {}
     }
 }
 
@@ -133,11 +176,32 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_open_to_others_without_a_token_is_warned_of() {
-        assert_eq!(keys("http.listen = \"0.0.0.0:8080\"\n"), ["api.token"]);
-        assert_eq!(keys("http.listen = \"[::]:8080\"\n"), ["api.token"]);
+    fn figures_that_everybody_can_see_are_warned_of() {
+        assert_eq!(keys("http.listen = \"0.0.0.0:8080\"\n"), ["metrics.token"]);
+        assert_eq!(keys("http.listen = \"[::]:8080\"\n"), ["metrics.token"]);
+        assert_eq!(keys("metrics.listen = \"0.0.0.0:9100\"\n"), ["metrics.token"]);
         assert!(keys("http.listen = \"[::1]:8080\"\n").is_empty());
-        assert!(keys("http.listen = \"0.0.0.0:8080\"\napi.token = \"t\"\n").is_empty());
+        for set in [
+            "metrics.listen = \"127.0.0.1:9100\"",
+            "metrics.token = \"0123456789abcdef0123\"",
+        ] {
+            assert!(keys(&format!("http.listen = \"0.0.0.0:8080\"\n{set}\n")).is_empty());
+        }
+    }
+
+    #[test]
+    fn look_ups_that_will_be_refused_are_warned_of() {
+        let url = "directory.url = \"http://127.0.0.1:8081\"\n";
+        assert_eq!(keys(url), ["directory.token"]);
+        assert!(keys(&format!("{url}directory.token = \"0123456789abcdef0123\"\n")).is_empty());
+    }
+
+    #[test]
+    fn a_token_that_can_be_guessed_is_warned_of() {
+        let (found, text) = warned("api.token = \"hush\"\nmetrics.token = \"hush\"\n");
+        assert_eq!(found, ["api.token", "metrics.token"]);
+        assert!(!text.contains("hush"));
+        assert!(keys("api.token = \"0123456789abcdef0123\"\n").is_empty());
     }
 
     #[test]

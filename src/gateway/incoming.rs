@@ -248,7 +248,12 @@ impl Caller {
                     warn!(%error, "the rooms do not let a call go");
                 }
             }
-            IvrEffect::Connect(to) => self.connect(to).await,
+            IvrEffect::Connect(to) => {
+                if let Some(service) = &self.side.service {
+                    self.tell(CallEvent::Belongs(service));
+                }
+                self.connect(to).await;
+            }
             IvrEffect::Joined(room) => {
                 let waited = self.last_digit.map(|d| now() - d).unwrap_or_default();
                 self.tell(CallEvent::Joined(room, waited));

@@ -1,97 +1,35 @@
-//! `/api/v1`: look-up of call numbers, calls.
+//! `/api/v1/calls`: calls.
 
 use super::app::AppState;
+pub(super) use super::guard::{is_authorised, unauthorised};
 use super::problem::problem;
-use super::requester::Requester;
-use crate::directory::LookUpError;
+use crate::access::Access;
+use crate::calls::CallRecord;
 use crate::gateway::TransferRefusal;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Extension, Path, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::Next;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use omnigate_omnitalk::{CallNumber, LookUp, TargetKind};
 use omnigate_room::CallId;
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
 
-/// With a token: only its bearers. Without: only this machine, and nobody whom a proxy on it passes on.
-pub(super) async fn authorise(
-    State(app): State<Arc<AppState>>,
-    Extension(requester): Extension<Requester>,
-    headers: HeaderMap,
-    request: Request,
-    next: Next,
-) -> Response {
-    if is_authorised(&app, &requester, &headers) {
-        return next.run(request).await;
-    }
-    unauthorised()
+fn no_call() -> Response {
+    problem(StatusCode::NOT_FOUND, "Not Found", "no such call")
 }
 
-pub(super) fn is_authorised(app: &AppState, requester: &Requester, headers: &HeaderMap) -> bool {
-    match &app.api_token {
-        None => requester.is_this_machine(),
-        Some(token) => headers
-            .get(header::AUTHORIZATION)
-            .and_then(|v| v.to_str().ok())
-            .and_then(|v| v.strip_prefix("Bearer "))
-            .is_some_and(|given| token.matches(given)),
-    }
+pub(super) async fn calls(State(app): State<Arc<AppState>>, access: Access) -> Response {
+    let mut calls = app.calls.all();
+    calls.retain(|call| access.sees(call.service.as_deref()));
+    Json(json!({ "calls": calls })).into_response()
 }
 
-pub(super) fn unauthorised() -> Response {
-    problem(
-        StatusCode::UNAUTHORIZED,
-        "Unauthorized",
-        "send `Authorization: Bearer` with the value of api.token",
-    )
-}
-
-pub(super) async fn call_number(State(app): State<Arc<AppState>>, Path(number): Path<String>) -> Response {
-    let Ok(parsed) = CallNumber::parse(&number) else {
-        return problem(
-            StatusCode::BAD_REQUEST,
-            "Bad Request",
-            "number: exactly six digits are expected",
-        );
-    };
-    found(app.directory.look_up(parsed).await)
-}
-
-/// What is said of a number.
-pub(super) fn found(answer: Result<LookUp, LookUpError>) -> Response {
-    match answer {
-        Ok(LookUp::Found(target)) => {
-            let number = target.call_number.expose();
-            let (kind, id) = match target.kind {
-                TargetKind::User(user) => ("user", user),
-                TargetKind::Room(room) => ("room", room.to_string()),
-            };
-            let body = json!({
-                "call_number": number, "service_id": target.service_id, "target": { "kind": kind, "id": id },
-            });
-            Json(body).into_response()
-        }
-        Ok(LookUp::Unknown) => problem(StatusCode::NOT_FOUND, "Not Found", "no such call number"),
-        Ok(LookUp::Expired) => problem(StatusCode::GONE, "Gone", "the call number has expired"),
-        Ok(LookUp::NotForCaller) => problem(
-            StatusCode::FORBIDDEN,
-            "Forbidden",
-            "the call number is not for this caller, or of another service",
-        ),
-        Err(e) => problem(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Service Unavailable",
-            &e.to_string(),
-        ),
-    }
-}
-
-pub(super) async fn calls(State(app): State<Arc<AppState>>) -> Response {
-    Json(json!({ "calls": app.calls.all() })).into_response()
+/// The call of an id in a path, if it is there for this requester.
+fn found(app: &AppState, access: &Access, id: &str) -> Option<CallRecord> {
+    let call = app.calls.get(CallId::parse(id)?)?;
+    access.sees(call.service.as_deref()).then_some(call)
 }
 
 /// What a transfer is asked for with.
@@ -104,6 +42,7 @@ pub(super) struct TransferBody {
 
 pub(super) async fn transfer(
     State(app): State<Arc<AppState>>,
+    access: Access,
     Path(id): Path<String>,
     body: Result<Json<TransferBody>, JsonRejection>,
 ) -> Response {
@@ -111,7 +50,11 @@ pub(super) async fn transfer(
         let detail = "to: a telephone number or a call number is expected, as {\"to\": \"02-123-4567\"}";
         return problem(StatusCode::BAD_REQUEST, "Bad Request", detail);
     };
-    let answer = match CallId::parse(&id) {
+    let call = CallId::parse(&id);
+    if access.only().is_some() && found(&app, &access, &id).is_none() {
+        return no_call();
+    }
+    let answer = match call {
         Some(call) => app.gateway.transfer(call, &body.to).await,
         None => Err(TransferRefusal::NoCall),
     };
@@ -130,9 +73,10 @@ pub(super) async fn transfer(
     problem(status, title, &refusal.to_string())
 }
 
-pub(super) async fn call(State(app): State<Arc<AppState>>, Path(id): Path<String>) -> Response {
-    match CallId::parse(&id).and_then(|id| app.calls.get(id)) {
-        Some(call) => Json(call).into_response(),
-        None => problem(StatusCode::NOT_FOUND, "Not Found", "no such call"),
-    }
+pub(super) async fn call(
+    State(app): State<Arc<AppState>>,
+    access: Access,
+    Path(id): Path<String>,
+) -> Response {
+    found(&app, &access, &id).map_or_else(no_call, |call| Json(call).into_response())
 }

@@ -1,16 +1,21 @@
 //! What the routes share.
 
+use super::denials::Denials;
+use super::figures::Figures;
+use super::hosts::Hosts;
 use super::limits::Limits;
+use super::origins::ApiOrigins;
+use crate::access::Tokens;
+use crate::audit::AuditLog;
 use crate::calls::CallRegistry;
 use crate::config::OriginPattern;
 use crate::directory::Directory;
 use crate::gateway::Gateway;
 use crate::media::MediaPlane;
-use crate::observe::{Health, Metrics};
+use crate::observe::{Audit, Health, Metrics};
 use crate::recording::Recorder;
 use crate::rooms::Rooms;
 use crate::webhook::WebhookFigures;
-use omnigate_room::Secret;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -34,12 +39,38 @@ pub struct AppState {
     pub metrics: Arc<Metrics>,
     /// Readiness.
     pub health: Arc<Health>,
-    /// Bearer token of the API.
-    pub api_token: Option<Secret>,
+    /// Who may ask, and what is noted of it.
+    pub api: Api,
     /// Origins whose pages may open WebSockets; empty: any.
     pub origins: Vec<OriginPattern>,
     /// What one client may take.
     pub limits: Arc<Limits>,
     /// Numbers sockets.
     pub next_socket: AtomicU64,
+}
+
+/// Who may ask the API, and what is noted of it.
+pub struct Api {
+    /// All tokens.
+    pub tokens: Arc<Tokens>,
+    /// Who did what: to be noted.
+    pub audit: Audit,
+    /// Who did what: to be read.
+    pub log: AuditLog,
+    /// For whom requests may be, and from which pages.
+    pub front: Front,
+    /// Ids of the services that there are.
+    pub services: Vec<String>,
+    /// The page of figures.
+    pub figures: Figures,
+    /// How many denials are noted.
+    pub denials: Denials,
+}
+
+/// Names and origins that are taken.
+pub struct Front {
+    /// For which names requests may be.
+    pub hosts: Hosts,
+    /// Which pages may use the API.
+    pub origins: ApiOrigins,
 }

@@ -1,6 +1,10 @@
-//! What one client address may take: open connections, new connections, new WebSockets; and the pace of one WebSocket.
+//! What one client address may take: open connections, new connections, HTTP requests, new WebSockets; and the pace of one WebSocket.
 //!
-//! One table for all three, so that an address costs one entry, which goes once nothing is open and its budgets are full.
+//! One table for all of them, so that an address costs one entry, which goes once nothing is open and its budgets are full.
+//!
+//! This machine's own addresses are exempt. Who comes by a reverse proxy on this machine that is not in `http.trusted_proxies` does
+//! not: all such clients are one, with [`RAISED`] times the limits, as nobody knows how many they are. They are told apart
+//! from programs on this machine by the header that a proxy sends, so that counts for requests, not for connections.
 
 use super::requester::{Requester, Way};
 use crate::budget::{Bucket, Pace};
@@ -15,6 +19,8 @@ use std::time::{Duration, Instant};
 
 /// Entries at which idle ones are dropped. Those that remain have open connections or came a moment ago.
 const PRUNE: usize = 4096;
+/// How many clients those of an unknown proxy count as.
+const RAISED: u32 = 10;
 
 #[derive(Debug)]
 struct Entry {
@@ -23,12 +29,34 @@ struct Entry {
     /// An answer costs as well, over TLS most of all: there are as many 429 as connections.
     refusals: Bucket,
     sessions: Bucket,
+    requests: Bucket,
+}
+
+/// Whose entry it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Client {
+    address: IpAddr,
+    /// All clients of an unknown proxy on this machine.
+    is_crowd: bool,
+}
+
+impl Client {
+    fn one(address: IpAddr) -> Client {
+        Client {
+            address,
+            is_crowd: false,
+        }
+    }
+
+    fn times(self) -> u32 {
+        if self.is_crowd { RAISED } else { 1 }
+    }
 }
 
 #[derive(Debug, Default)]
 struct Table {
     open: u32,
-    entries: HashMap<IpAddr, Entry>,
+    entries: HashMap<Client, Entry>,
     prune_at: usize,
 }
 
@@ -44,7 +72,7 @@ pub struct Limits {
 pub(super) struct Place {
     limits: Arc<Limits>,
     /// The client that it counts for.
-    client: Option<IpAddr>,
+    client: Option<Client>,
     is_connection: bool,
     /// Set: the address opens connections too fast; it may come back after this time.
     pub(super) too_fast: Option<Duration>,
@@ -81,20 +109,44 @@ impl Limits {
         }
     }
 
+    fn requests(&self) -> Pace {
+        Pace {
+            rate: f64::from(self.settings.http_per_second),
+            burst: f64::from(self.settings.http_burst),
+        }
+    }
+
     /// A health check, tests, and a reverse proxy that is not in `http.trusted_proxies` come from this machine.
     fn exempt(&self, address: IpAddr) -> bool {
         address.is_loopback() && !self.settings.loopback
     }
 
     /// Which client it is that asks; `None`: it is not limited.
-    fn limited(&self, requester: &Requester) -> Option<IpAddr> {
+    fn limited(&self, requester: &Requester) -> Option<Client> {
         let address = client_of(requester.address);
-        (requester.way == Way::TrustedProxy || !self.exempt(address)).then_some(address)
+        match (requester.way, self.exempt(address)) {
+            (Way::TrustedProxy, _) | (_, false) => Some(Client::one(address)),
+            (Way::UnknownProxy, true) => Some(Client {
+                address,
+                is_crowd: true,
+            }),
+            (Way::Direct, true) => None,
+        }
     }
 
-    /// The same for the hub.
+    /// Whether a request is counted by itself, as its connection tells nothing of its client.
+    pub(super) fn counts_alone(&self, requester: &Requester) -> bool {
+        match requester.way {
+            Way::TrustedProxy => true,
+            Way::UnknownProxy => self.exempt(client_of(requester.address)),
+            Way::Direct => false,
+        }
+    }
+
+    /// The same for the hub. A crowd is nobody there: one of them that guesses must not bar the others.
     pub(super) fn client(&self, requester: &Requester) -> Option<ClientId> {
-        let bits = match self.limited(requester)? {
+        let client = self.limited(requester).filter(|client| !client.is_crowd)?;
+        let bits = match client.address {
             IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
             IpAddr::V6(v6) => v6.to_bits(),
         };
@@ -105,13 +157,14 @@ impl Limits {
     /// (`too_fast`) does not help. To a trusted proxy only the total applies; its clients are counted as they `enter`.
     pub(super) fn connect(self: &Arc<Limits>, from: IpAddr, is_proxy: bool, now: Instant) -> Option<Place> {
         let client = Some(client_of(from)).filter(|address| !is_proxy && !self.exempt(*address));
+        let client = client.map(Client::one);
         let mut table = lock(&self.table);
         if table.open >= self.settings.total_connections {
             return None;
         }
         let mut too_fast = None;
-        if let Some(address) = client {
-            let entry = self.entry(&mut table, address, now);
+        if let Some(client) = client {
+            let entry = self.entry(&mut table, client, now);
             if entry.open >= self.settings.connections {
                 return None;
             }
@@ -130,13 +183,13 @@ impl Limits {
         })
     }
 
-    /// A trusted proxy passes a request on. `None`: the client has too many under way, WebSockets included.
+    /// A proxy passes a request on. `None`: the client has too many under way, WebSockets included.
     pub(super) fn enter(self: &Arc<Limits>, requester: &Requester, now: Instant) -> Option<Place> {
         let client = self.limited(requester);
-        if let Some(address) = client {
+        if let Some(client) = client {
             let mut table = lock(&self.table);
-            let entry = self.entry(&mut table, address, now);
-            if entry.open >= self.settings.connections {
+            let entry = self.entry(&mut table, client, now);
+            if entry.open >= self.settings.connections.saturating_mul(client.times()) {
                 return None;
             }
             entry.open += 1;
@@ -151,30 +204,47 @@ impl Limits {
 
     /// A WebSocket is asked for; `Err`: how long to wait.
     pub(super) fn session(&self, requester: &Requester, now: Instant) -> Result<(), Duration> {
-        let Some(address) = self.limited(requester) else {
+        let Some(client) = self.limited(requester) else {
             return Ok(());
         };
         let mut table = lock(&self.table);
-        self.entry(&mut table, address, now)
+        self.entry(&mut table, client, now)
             .sessions
-            .take(self.sessions(), now)
+            .take(self.sessions().times(client.times()), now)
     }
 
-    fn entry<'a>(&self, table: &'a mut Table, address: IpAddr, now: Instant) -> &'a mut Entry {
-        let (connections, sessions) = (self.connections(), self.sessions());
+    /// A request, whatever it asks for; `Err`: how long to wait.
+    pub(super) fn request(&self, requester: &Requester, now: Instant) -> Result<(), Duration> {
+        let Some(client) = self.limited(requester) else {
+            return Ok(());
+        };
+        let mut table = lock(&self.table);
+        self.entry(&mut table, client, now)
+            .requests
+            .take(self.requests().times(client.times()), now)
+    }
+
+    fn entry<'a>(&self, table: &'a mut Table, client: Client, now: Instant) -> &'a mut Entry {
+        let (connections, sessions, requests) = (self.connections(), self.sessions(), self.requests());
         if table.entries.len() >= table.prune_at.max(PRUNE) {
-            table.entries.retain(|_, e| {
+            table.entries.retain(|client, e| {
+                let times = client.times();
                 // Warnings are given after connections only, and refill as fast.
-                e.open > 0 || !e.connections.is_full(connections, now) || !e.sessions.is_full(sessions, now)
+                e.open > 0
+                    || !e.connections.is_full(connections, now)
+                    || !e.sessions.is_full(sessions.times(times), now)
+                    || !e.requests.is_full(requests.times(times), now)
             });
             // Looks at all again only when as many have come as there are.
             table.prune_at = table.entries.len() * 2;
         }
-        table.entries.entry(address).or_insert_with(|| Entry {
+        let times = client.times();
+        table.entries.entry(client).or_insert_with(|| Entry {
             open: 0,
             connections: Bucket::full(connections, now),
             refusals: Bucket::full(connections, now),
-            sessions: Bucket::full(sessions, now),
+            sessions: Bucket::full(sessions.times(times), now),
+            requests: Bucket::full(requests.times(times), now),
         })
     }
 }
@@ -297,6 +367,74 @@ mod tests {
             assert!(limits.client(&behind(address)).is_some());
         }
         assert_ne!(limits.client(&behind(host(1))), limits.client(&behind(host(2))));
+    }
+
+    #[test]
+    fn requests_have_a_budget_of_their_own() {
+        let limits = limits(HttpLimits {
+            http_per_second: 10,
+            http_burst: 3,
+            ..HttpLimits::default()
+        });
+        let now = Instant::now();
+        let from = |address| Requester {
+            address,
+            way: Way::Direct,
+        };
+        for _ in 0..3 {
+            assert!(limits.request(&from(host(1)), now).is_ok());
+        }
+        assert_eq!(
+            limits.request(&from(host(1)), now),
+            Err(Duration::from_millis(100))
+        );
+        assert!(limits.request(&from(host(2)), now).is_ok(), "others have theirs");
+        let later = now + Duration::from_millis(101);
+        assert!(limits.request(&from(host(1)), later).is_ok());
+        assert!((0..99).all(|_| {
+            let this_machine = from(IpAddr::from([127, 0, 0, 1]));
+            limits.request(&this_machine, now).is_ok()
+        }));
+    }
+
+    #[test]
+    fn all_behind_an_unknown_proxy_on_this_machine_are_one_client_with_more_room() {
+        let limits = limits(HttpLimits {
+            connections: 1,
+            sessions_per_minute: 1,
+            http_burst: 1,
+            http_per_second: 1,
+            ..HttpLimits::default()
+        });
+        let now = Instant::now();
+        let crowd = Requester {
+            address: IpAddr::from([127, 0, 0, 1]),
+            way: Way::UnknownProxy,
+        };
+        assert!(limits.counts_alone(&crowd));
+        let ten = RAISED as usize;
+        let places: Vec<_> = (0..=ten).map_while(|_| limits.enter(&crowd, now)).collect();
+        assert_eq!(places.len(), ten);
+        assert_eq!(
+            (0..99).filter(|_| limits.request(&crowd, now).is_ok()).count(),
+            ten
+        );
+        assert_eq!(
+            (0..99).filter(|_| limits.session(&crowd, now).is_ok()).count(),
+            ten
+        );
+        assert!(
+            limits.client(&crowd).is_none(),
+            "in the hub one of them does not count for another"
+        );
+        let direct = Requester {
+            way: Way::Direct,
+            ..crowd
+        };
+        assert!(
+            limits.request(&direct, now).is_ok(),
+            "programs on this machine have nothing to do with them"
+        );
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! From the TCP listener to HTTP: limits, TLS, time-outs. `axum::serve` has none of them.
 
+use super::descriptors::Descriptors;
 use super::limits::{Limits, Place};
 use super::problem::too_many;
-use super::requester::{Proxies, Way};
+use super::requester::Proxies;
 use super::tls::Certificates;
 use crate::observe::Metrics;
 use crate::supervise::test_point;
@@ -12,9 +13,11 @@ use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{SockRef, TcpKeepalive};
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -33,6 +36,11 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const HEAD: Duration = Duration::from_secs(10);
 /// Largest head, bytes.
 const HEAD_BYTES: usize = 32 * 1024;
+/// Questions of TCP itself: after a minute of silence, four of them. Two minutes without an answer end the connection.
+const KEEP_ALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(60))
+    .with_interval(Duration::from_secs(15))
+    .with_retries(4);
 /// Pause after a fault of the listener, as when the process has no file descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -43,6 +51,7 @@ pub(super) struct Serving {
     pub limits: Arc<Limits>,
     pub proxies: Proxies,
     pub metrics: Arc<Metrics>,
+    pub descriptors: Descriptors,
     pub stop: CancellationToken,
 }
 
@@ -62,6 +71,10 @@ impl Serving {
                 },
                 () = self.stop.cancelled() => return,
             };
+            if self.descriptors.are_scarce(stream.as_raw_fd()) {
+                self.metrics.http_refused("descriptors");
+                continue;
+            }
             let is_proxy = self.proxies.trusts(peer.ip());
             match self.limits.connect(peer.ip(), is_proxy, Instant::now()) {
                 Some(place) => drop(tokio::spawn(self.clone().connection(stream, peer, place))),
@@ -73,6 +86,8 @@ impl Serving {
     async fn connection(self: Arc<Serving>, stream: TcpStream, peer: SocketAddr, place: Place) {
         // Signaling is small messages that somebody waits for.
         let _ = stream.set_nodelay(true);
+        // A peer that has vanished without a word is found, whatever is on the connection.
+        let _ = SockRef::from(&stream).set_tcp_keepalive(&KEEP_ALIVE);
         let Some(certificates) = &self.certificates else {
             return self.http(stream, peer, place).await;
         };
@@ -105,7 +120,7 @@ impl Serving {
                 let mut request = request.map(Body::new);
                 let requester = self.proxies.requester(peer.ip(), request.headers());
                 request.extensions_mut().insert(requester);
-                if requester.way == Way::TrustedProxy {
+                if self.limits.counts_alone(&requester) {
                     let Some(place) = self.limits.enter(&requester, Instant::now()) else {
                         self.metrics.http_refused("connections");
                         return Ok(too_many(Duration::ZERO));

@@ -2,20 +2,38 @@
 
 mod api;
 mod app;
+mod audit;
+mod denials;
+#[cfg(test)]
+mod described;
+mod descriptors;
+mod figures;
+mod front;
+mod guard;
+mod hosts;
 mod limits;
 mod listener;
+mod metrics;
 mod numbers;
+mod origins;
 mod page;
 mod problem;
 mod recordings;
 mod requester;
 mod server;
+mod service_recordings;
 mod socket;
 mod tls;
+mod tokens;
 mod trunks;
 
-pub use app::AppState;
+pub use app::{Api, AppState, Front};
+pub use denials::Denials;
+pub use descriptors::Descriptors;
+pub use figures::Figures;
+pub use hosts::Hosts;
 pub use limits::Limits;
+pub use origins::ApiOrigins;
 pub use requester::Proxies;
 pub use server::{HttpError, HttpServer, Listening};
 pub use tls::{Certificates, certificates};

@@ -1,18 +1,70 @@
-//! `/api/v1/call-numbers/{number}/uses`: a gateway elsewhere asks for one of its callers.
+//! `/api/v1/call-numbers/{number}`: where it leads; `…/uses`: a gateway elsewhere asks for one of its callers.
 
-use super::api::found;
 use super::app::AppState;
 use super::problem::problem;
-use crate::directory::Calling;
+use crate::access::Access;
+use crate::directory::{Calling, LookUpError};
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::Response;
-use omnigate_omnitalk::CallNumber;
+use axum::response::{IntoResponse, Response};
+use omnigate_omnitalk::{CallNumber, LookUp, TargetKind};
 use omnigate_room::CallId;
 use serde::Deserialize;
+use serde_json::json;
 use std::sync::Arc;
+
+pub(super) async fn call_number(
+    State(app): State<Arc<AppState>>,
+    access: Access,
+    Path(number): Path<String>,
+) -> Response {
+    let Ok(parsed) = CallNumber::parse(&number) else {
+        return problem(
+            StatusCode::BAD_REQUEST,
+            "Bad Request",
+            "number: exactly six digits are expected",
+        );
+    };
+    found(&access, app.directory.look_up(parsed).await)
+}
+
+/// What is said of a number.
+fn found(access: &Access, answer: Result<LookUp, LookUpError>) -> Response {
+    match answer {
+        Ok(LookUp::Found(target)) if !access.sees(target.service_id.as_str()) => no_number(),
+        Ok(LookUp::Found(target)) => {
+            let number = target.call_number.expose();
+            let (kind, id) = match target.kind {
+                TargetKind::User(user) => ("user", user),
+                TargetKind::Room(room) => ("room", room.to_string()),
+            };
+            let body = json!({
+                "call_number": number, "service_id": target.service_id, "target": { "kind": kind, "id": id },
+            });
+            Json(body).into_response()
+        }
+        Ok(LookUp::Unknown) => no_number(),
+        // Whose it was is not known any more.
+        Ok(LookUp::Expired) if access.only().is_some() => no_number(),
+        Ok(LookUp::Expired) => problem(StatusCode::GONE, "Gone", "the call number has expired"),
+        Ok(LookUp::NotForCaller) => problem(
+            StatusCode::FORBIDDEN,
+            "Forbidden",
+            "the call number is not for this caller, or of another service",
+        ),
+        Err(e) => problem(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Service Unavailable",
+            &e.to_string(),
+        ),
+    }
+}
+
+fn no_number() -> Response {
+    problem(StatusCode::NOT_FOUND, "Not Found", "no such call number")
+}
 
 /// Who calls.
 #[derive(Deserialize)]
@@ -29,6 +81,7 @@ pub(super) struct UseBody {
 
 pub(super) async fn redeem(
     State(app): State<Arc<AppState>>,
+    access: Access,
     Path(number): Path<String>,
     body: Result<Json<UseBody>, JsonRejection>,
 ) -> Response {
@@ -46,7 +99,7 @@ pub(super) async fn redeem(
     let calling = Calling {
         call,
         caller: body.caller,
-        service: body.service_id,
+        service: access.only().map(str::to_owned).or(body.service_id),
     };
-    found(app.directory.redeem(number, &calling).await)
+    found(&access, app.directory.redeem(number, &calling).await)
 }

@@ -10,7 +10,11 @@ pub(super) fn problem(status: StatusCode, title: &str, detail: &str) -> Response
     let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
     (
         status,
-        [(header::CONTENT_TYPE, "application/problem+json")],
+        [
+            (header::CONTENT_TYPE, "application/problem+json"),
+            (header::CACHE_CONTROL, "no-store"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        ],
         body.to_string(),
     )
         .into_response()
@@ -21,7 +25,7 @@ pub(super) fn too_many(wait: Duration) -> Response {
     let mut response = problem(
         StatusCode::TOO_MANY_REQUESTS,
         "Too Many Requests",
-        "this client connects too often; see Retry-After",
+        "this client connects or asks too often; see Retry-After",
     );
     let seconds = wait.as_secs() + 1;
     response.headers_mut().insert(header::RETRY_AFTER, seconds.into());

@@ -26,15 +26,8 @@ pub(super) enum Way {
     Direct,
     /// By a proxy that is not known: there is a header, whose content is worth nothing.
     UnknownProxy,
-    /// By a trusted proxy.
+    /// By a trusted proxy. When that does not tell for whom, the client has its address, and is a stranger behind it.
     TrustedProxy,
-}
-
-impl Requester {
-    /// Whether it is a program on this machine that asks for itself.
-    pub(super) fn is_this_machine(&self) -> bool {
-        self.way == Way::Direct && self.address.is_loopback()
-    }
 }
 
 /// The proxies that are believed.
@@ -57,7 +50,9 @@ impl Proxies {
         let peer = peer.to_canonical();
         let is_passed_on = headers.contains_key(X_FORWARDED_FOR) || headers.contains_key(FORWARDED);
         let (address, way) = match (is_passed_on, self.trusts(peer)) {
-            (false, _) => (peer, Way::Direct),
+            (false, false) => (peer, Way::Direct),
+            // It may have been made not to tell: a client can have hop-by-hop headers taken away.
+            (false, true) => (peer, Way::TrustedProxy),
             (true, false) => (peer, Way::UnknownProxy),
             (true, true) => (self.client(headers).unwrap_or(peer), Way::TrustedProxy),
         };
@@ -206,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_does_not_tell_is_the_client_itself_and_not_this_machine() {
+    fn a_proxy_that_does_not_tell_is_the_client_itself() {
         for (name, values) in [
             (
                 "x-forwarded-for",
@@ -225,7 +220,6 @@ mod tests {
         ] {
             for value in values {
                 assert_eq!(through_proxy(name, value), PROXY, "{name}: {value}");
-                assert!(!requester(PROXY, &[(name, value)]).is_this_machine());
             }
         }
     }
@@ -278,22 +272,27 @@ mod tests {
         let forged = [("x-forwarded-for", "127.0.0.1")];
         let stranger = requester("198.51.100.9", &forged);
         assert_eq!(stranger.address.to_string(), "198.51.100.9");
-        assert!(!stranger.is_this_machine());
+        assert_eq!(stranger.way, Way::UnknownProxy);
         let untrusting = Proxies::default().requester(
             PROXY.parse().unwrap(),
             &HeaderMap::from_iter([(X_FORWARDED_FOR, "198.51.100.7".parse().unwrap())]),
         );
         assert_eq!(untrusting.address.to_string(), PROXY);
-        assert!(!untrusting.is_this_machine(), "somebody else stands behind it");
+        assert_eq!(
+            untrusting.way,
+            Way::UnknownProxy,
+            "somebody else stands behind it"
+        );
     }
 
     #[test]
-    fn this_machine_is_who_connects_to_itself_without_a_proxy() {
-        assert!(requester(PROXY, &[]).is_this_machine());
-        assert!(requester("::ffff:127.0.0.1", &[]).is_this_machine());
-        assert!(requester("::1", &[]).is_this_machine());
-        assert!(!requester("198.51.100.9", &[]).is_this_machine());
-        assert!(!requester(PROXY, &[("x-forwarded-for", "127.0.0.1")]).is_this_machine());
-        assert!(!requester(PROXY, &[("forwarded", "for=127.0.0.1")]).is_this_machine());
+    fn a_trusted_proxy_without_a_header_is_a_stranger_and_not_this_machine() {
+        let silent = requester(PROXY, &[]);
+        assert_eq!(
+            (silent.address.to_string().as_str(), silent.way),
+            (PROXY, Way::TrustedProxy)
+        );
+        assert_eq!(requester("198.51.100.9", &[]).way, Way::Direct);
+        assert_eq!(requester("::1", &[]).way, Way::Direct);
     }
 }

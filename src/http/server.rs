@@ -1,19 +1,23 @@
 //! The HTTP listener and its routes.
 
 use super::app::AppState;
+use super::descriptors::Descriptors;
+use super::guard::Guarded;
 use super::limits::Place;
 use super::problem::{problem, too_many};
 use super::requester::{Proxies, Requester};
 use super::tls::Certificates;
-use super::{api, listener, numbers, page, recordings, socket, trunks};
+use super::{api, audit, front, listener, metrics, numbers, page, recordings, socket, tokens, trunks};
+use crate::access::Scope;
 use crate::config::OriginPattern;
 use crate::supervise::Supervisor;
 use crate::sync::lock;
 use axum::Router;
 use axum::extract::{Extension, State, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get};
 use omnigate_omnitalk::SocketId;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
@@ -33,8 +37,9 @@ const READ_BUFFER: usize = 4 * 1024;
 
 /// Why HTTP cannot start.
 #[derive(Debug, thiserror::Error)]
-#[error("http.listen {address}: {source}")]
+#[error("{key} {address}: {source}")]
 pub struct HttpError {
+    key: &'static str,
     address: SocketAddr,
     source: std::io::Error,
 }
@@ -47,6 +52,10 @@ pub struct Listening {
     pub certificates: Option<Arc<Certificates>>,
     /// Proxies whose word about their clients is believed.
     pub proxies: Proxies,
+    /// Where figures have a listener of their own.
+    pub metrics: Option<SocketAddr>,
+    /// Those that are left to others.
+    pub descriptors: Descriptors,
 }
 
 /// HTTP and WebSockets, on threads of their own: no browser delays telephones or the rooms.
@@ -68,6 +77,7 @@ impl HttpServer {
         supervisor: &Supervisor,
     ) -> Result<HttpServer, HttpError> {
         let failed = |source| HttpError {
+            key: "http.listen",
             address: listening.listen,
             source,
         };
@@ -84,11 +94,32 @@ impl HttpServer {
             limits: app.limits.clone(),
             proxies: listening.proxies,
             metrics: app.metrics.clone(),
+            descriptors: listening.descriptors,
             stop: stop.clone(),
         });
         let inside = runtime.enter();
         let listener = bind(listening.listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        if let Some(own) = listening.metrics {
+            let failed = |source| HttpError {
+                key: "metrics.listen",
+                address: own,
+                source,
+            };
+            let listener = bind(own).map_err(failed)?;
+            info!(listen = %listener.local_addr().map_err(failed)?, "metrics have a listener of their own");
+            let serving = Arc::new(listener::Serving {
+                router: figures_only(app),
+                // Prometheus asks by plain HTTP; whoever opens it to others puts a proxy before it.
+                certificates: None,
+                limits: serving.limits.clone(),
+                proxies: serving.proxies.clone(),
+                metrics: serving.metrics.clone(),
+                descriptors: serving.descriptors,
+                stop: stop.clone(),
+            });
+            supervisor.task("metrics", serving.run(listener));
+        }
         supervisor.task("http", serving.run(listener));
         drop(inside);
         Ok(HttpServer {
@@ -130,39 +161,115 @@ fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 fn routes(app: Arc<AppState>) -> Router {
-    let guarded = Router::new()
-        .route("/api/v1/call-numbers/{number}", get(api::call_number))
-        .route("/api/v1/call-numbers/{number}/uses", post(numbers::redeem))
-        .route("/api/v1/calls", get(api::calls))
-        .route("/api/v1/calls/{id}", get(api::call))
-        .route("/api/v1/calls/{id}/transfer", post(api::transfer))
-        .route("/api/v1/trunks", get(trunks::list))
-        .route(
-            "/api/v1/trunks/{name}/certification",
-            get(trunks::certification)
-                .post(trunks::certify)
-                .delete(trunks::end_certification),
-        )
-        .route("/api/v1/recordings", get(recordings::list))
-        .route(
-            "/api/v1/recordings/{id}",
-            get(recordings::show).delete(recordings::delete),
-        )
-        .route("/api/v1/recordings/{id}/pause", post(recordings::pause))
-        .route("/api/v1/recordings/{id}/resume", post(recordings::resume))
-        .layer(axum::middleware::from_fn_with_state(app.clone(), api::authorise));
-    Router::new()
+    let mut pages = Router::new()
         .route("/", get(page::index))
         .route("/ws", get(websocket))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
-        // These take the link of a webhook in the place of the token.
-        .route("/api/v1/recordings/{id}/file", get(recordings::main_file))
-        .route("/api/v1/recordings/{id}/files/{name}", get(recordings::file))
-        .route("/{*path}", get(page::asset))
-        .merge(guarded)
+        .route("/api/{*path}", any(no_route))
+        .route("/{*path}", get(page::asset));
+    if app.api.figures.is_on_main() {
+        pages = pages.merge(figures_route(&app));
+    }
+    pages
+        .merge(api_routes(app.clone()))
+        .layer(from_fn_with_state(app.clone(), front::front))
         .with_state(app)
+}
+
+/// What there is on `metrics.listen`.
+fn figures_only(app: Arc<AppState>) -> Router {
+    figures_route(&app)
+        .fallback(|| async { StatusCode::NOT_FOUND })
+        .layer(from_fn(front::dressed))
+        .with_state(app)
+}
+
+fn figures_route(app: &Arc<AppState>) -> Router<Arc<AppState>> {
+    let route = get(metrics::page).route_layer(from_fn_with_state(app.clone(), metrics::guard));
+    Router::new().route("/metrics", route)
+}
+
+/// `/api/v1`: each route with the scope that it needs, and the name of what it does.
+fn api_routes(app: Arc<AppState>) -> Router<Arc<AppState>> {
+    use Scope::{Admin, Calls, Read, Recordings};
+    Guarded::new(app)
+        .get("/api/v1/call-numbers/{number}", Read, numbers::call_number)
+        .post(
+            "/api/v1/call-numbers/{number}/uses",
+            Calls,
+            "call_number_use",
+            numbers::redeem,
+        )
+        .get("/api/v1/calls", Read, api::calls)
+        .get("/api/v1/calls/{id}", Read, api::call)
+        .post(
+            "/api/v1/calls/{id}/transfer",
+            Calls,
+            "call_transfer",
+            api::transfer,
+        )
+        .get("/api/v1/trunks", Admin, trunks::list)
+        .get(
+            "/api/v1/trunks/{name}/certification",
+            Admin,
+            trunks::certification,
+        )
+        .post(
+            "/api/v1/trunks/{name}/certification",
+            Admin,
+            "trunk_certify",
+            trunks::certify,
+        )
+        .delete(
+            "/api/v1/trunks/{name}/certification",
+            Admin,
+            "trunk_certify_end",
+            trunks::end_certification,
+        )
+        .get("/api/v1/recordings", Recordings, recordings::list)
+        .get("/api/v1/recordings/{id}", Recordings, recordings::show)
+        .delete(
+            "/api/v1/recordings/{id}",
+            Recordings,
+            "recording_delete",
+            recordings::delete,
+        )
+        .post(
+            "/api/v1/recordings/{id}/pause",
+            Recordings,
+            "recording_pause",
+            recordings::pause,
+        )
+        .post(
+            "/api/v1/recordings/{id}/resume",
+            Recordings,
+            "recording_resume",
+            recordings::resume,
+        )
+        // These take the link of a webhook in the place of the token.
+        .download(
+            "/api/v1/recordings/{id}/file",
+            Recordings,
+            "recording_download",
+            recordings::main_file,
+        )
+        .download(
+            "/api/v1/recordings/{id}/files/{name}",
+            Recordings,
+            "recording_download",
+            recordings::file,
+        )
+        .get("/api/v1/tokens", Admin, tokens::list)
+        .post("/api/v1/tokens", Admin, "token_add", tokens::add)
+        .get("/api/v1/tokens/{id}", Admin, tokens::show)
+        .delete("/api/v1/tokens/{id}", Admin, "token_remove", tokens::remove)
+        .get("/api/v1/audit", Admin, audit::list)
+        .finish()
+}
+
+async fn no_route() -> Response {
+    problem(StatusCode::NOT_FOUND, "Not Found", "the API has no such route")
 }
 
 async fn ready(State(app): State<Arc<AppState>>) -> Response {
@@ -177,25 +284,6 @@ async fn ready(State(app): State<Arc<AppState>>) -> Response {
         "starting\n".to_owned()
     };
     (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
-}
-
-async fn metrics(State(app): State<Arc<AppState>>) -> Response {
-    let mut page = app.metrics.page();
-    app.media.figures().tell(&mut page);
-    // Without the rooms their figures are not zero, but unknown.
-    if let Ok(figures) = app.rooms.figures().await {
-        crate::rooms::tell_figures(&figures, &mut page);
-    }
-    app.recorder.figures().tell(&mut page);
-    app.webhooks.tell(&mut page);
-    (
-        [(
-            header::CONTENT_TYPE,
-            "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        )],
-        page.finish(),
-    )
-        .into_response()
 }
 
 async fn websocket(

@@ -44,6 +44,8 @@ pub fn init(log: &Log) {
             .with(
                 tracing_subscriber::fmt::layer()
                     .with_writer(std::io::stderr)
+                    // Whoever reads a file or the journal wants no colours.
+                    .with_ansi(std::io::stderr().is_terminal())
                     .with_target(false),
             )
             .try_init()

@@ -4,6 +4,7 @@ use super::figures::RoomFigures;
 use super::ledger::{Left, Line, Written};
 use super::media_port::{MediaNews, OpenError, RoomMedia};
 use super::numbers::{Assigned, Wish};
+use super::outbox::{NotTaken, Outbox, ToSocket};
 use super::port::{Destination, DialOrder, Telephone, ToTelephone};
 use crate::media::{Announcement, LegSeat, PeerEvent};
 use crate::recording::{Beginning, Recorder, RecordingNews};
@@ -16,21 +17,13 @@ use omnigate_room::{CallId, CallOver, Ending, ParticipantId, RecordingAbout, Rec
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::mpsc::{Sender, UnboundedSender};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 use tracing::{debug, warn};
 
 /// The rate that apps are asked to send at most, Hz. With 8 000 where only a phone listens, decoding would cost a third,
 /// and the phone would hear 0.2 PESQ less.
 const PLAYBACK_RATE: u32 = 48_000;
-
-/// What goes to one socket's task.
-#[derive(Debug)]
-pub(crate) enum ToSocket {
-    Text(String),
-    Close(u16, &'static str),
-}
 
 /// What a host is made of.
 pub(super) struct HostParts {
@@ -50,7 +43,7 @@ pub(super) struct HostParts {
 /// All rooms.
 pub(super) struct Host {
     parts: HostParts,
-    sockets: HashMap<SocketId, Sender<ToSocket>>,
+    sockets: HashMap<SocketId, Outbox>,
     telephones: HashMap<CallId, Seated>,
     /// Whether the rooms of an earlier process are there; and the start of the service, which waits for them.
     restored: bool,
@@ -98,13 +91,7 @@ impl Host {
         self.carry_out(effects, now);
     }
 
-    pub(super) fn connected(
-        &mut self,
-        socket: SocketId,
-        client: Option<ClientId>,
-        outbox: Sender<ToSocket>,
-        now: Now,
-    ) {
+    pub(super) fn connected(&mut self, socket: SocketId, client: Option<ClientId>, outbox: Outbox, now: Now) {
         self.sockets.insert(socket, outbox);
         self.parts.tenants.connected(socket, client, now);
     }
@@ -516,17 +503,17 @@ impl Host {
 
     /// A client that does not read its frames is cut off; it never delays others.
     fn send(&mut self, socket: SocketId, frame: ToSocket) {
-        let Some(sender) = self.sockets.get(&socket) else {
+        let Some(outbox) = self.sockets.get(&socket) else {
             return;
         };
-        match sender.try_send(frame) {
+        match outbox.put(frame) {
             Ok(()) => {}
-            Err(TrySendError::Full(_)) => {
+            Err(NotTaken::Full) => {
                 warn!(?socket, "client does not read; socket dropped");
                 self.sockets.remove(&socket);
             }
             // It has just ended by itself; that is reported on its own.
-            Err(TrySendError::Closed(_)) => drop(self.sockets.remove(&socket)),
+            Err(NotTaken::Closed) => drop(self.sockets.remove(&socket)),
         }
     }
 }

@@ -14,6 +14,7 @@
 //! | `host` | drives the hubs and carries out what they decide |
 //! | `port` | what the gateway asks |
 //! | `media_port` | the way to the media plane: its rule, and the book of what is open there |
+//! | `outbox` | what waits for a socket, and how much may |
 //! | `numbers` | the way to the directory |
 
 mod figures;
@@ -21,13 +22,14 @@ mod host;
 mod ledger;
 mod media_port;
 mod numbers;
+mod outbox;
 mod port;
 mod task;
 #[cfg(test)]
 mod tests;
 
 pub use figures::{RoomFigures, tell as tell_figures};
-pub(crate) use host::ToSocket;
 pub use media_port::{Capture, MediaNews, OpenError, RoomMedia};
+pub(crate) use outbox::{OutboxReader, ToSocket};
 pub use port::{Destination, DialOrder, RoomPort, RoomsError, Telephone, ToTelephone};
 pub use task::{Rooms, RoomsParts};

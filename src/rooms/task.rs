@@ -1,10 +1,11 @@
 //! The thread of the rooms, and the handle by which everybody else reaches them.
 
 use super::figures::RoomFigures;
-use super::host::{Host, HostParts, ToSocket};
+use super::host::{Host, HostParts};
 use super::ledger::{Ledger, Line, Written};
 use super::media_port::RoomMedia;
 use super::numbers::{self, Assigned, Wish};
+use super::outbox::{Outbox, OutboxReader, outbox};
 use super::port::{Destination, DialOrder, PATIENCE, RoomPort, RoomsError, Telephone};
 use crate::clock::unix_micros;
 use crate::directory::Numbers;
@@ -25,8 +26,6 @@ use tracing::warn;
 
 /// Places in the queue of the rooms. Whoever finds it full waits.
 const COMMANDS: usize = 4096;
-/// Frames that may wait for a slow client; then its socket is closed.
-const OUTBOX: usize = 256;
 /// How often the space for recordings is looked at.
 const SPACE: Duration = Duration::from_secs(5);
 
@@ -34,7 +33,7 @@ const SPACE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(100);
 
 enum Command {
-    Connected(SocketId, Option<ClientId>, mpsc::Sender<ToSocket>),
+    Connected(SocketId, Option<ClientId>, Outbox),
     Received(SocketId, String),
     Disconnected(SocketId),
     Connect(CallId, Box<Telephone>, Destination, oneshot::Sender<()>),
@@ -96,14 +95,10 @@ impl Rooms {
         Ok(Rooms(sender))
     }
 
-    pub(crate) async fn connected(
-        &self,
-        socket: SocketId,
-        client: Option<ClientId>,
-    ) -> mpsc::Receiver<ToSocket> {
-        let (sender, receiver) = mpsc::channel(OUTBOX);
-        let _ = self.0.send(Command::Connected(socket, client, sender)).await;
-        receiver
+    pub(crate) async fn connected(&self, socket: SocketId, client: Option<ClientId>) -> OutboxReader {
+        let (outbox, reader) = outbox();
+        let _ = self.0.send(Command::Connected(socket, client, outbox)).await;
+        reader
     }
 
     pub(crate) async fn received(&self, socket: SocketId, text: String) {

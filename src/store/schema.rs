@@ -4,7 +4,7 @@ use super::error::{Result, StoreError};
 use sqlx::{AnyPool, Connection};
 
 /// Each entry brings the tables from the version of its index to the next one. Never changed, only added to.
-const STEPS: &[&[&str]] = &[RECORDINGS_AND_WEBHOOKS, ROOMS_AND_NUMBERS];
+const STEPS: &[&[&str]] = &[RECORDINGS_AND_WEBHOOKS, ROOMS_AND_NUMBERS, TOKENS_AND_AUDIT];
 
 /// The version of the tables that this omnigate needs.
 pub(super) const VERSION: i64 = STEPS.len() as i64;
@@ -72,6 +72,33 @@ const ROOMS_AND_NUMBERS: &[&str] = &[
     )",
     // Of each service what is due: no receiver stands before those of others.
     "CREATE INDEX outbox_by_service ON outbox (service_id, state, next_at)",
+];
+
+const TOKENS_AND_AUDIT: &[&str] = &[
+    "CREATE TABLE tokens (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        scopes TEXT NOT NULL,
+        service_id TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        created_at BIGINT NOT NULL,
+        expires_at BIGINT NOT NULL,
+        last_used_at BIGINT NOT NULL,
+        revoked_at BIGINT NOT NULL
+    )",
+    "CREATE TABLE audit (
+        id TEXT PRIMARY KEY,
+        at BIGINT NOT NULL,
+        who_kind TEXT NOT NULL,
+        who_id TEXT NOT NULL,
+        client TEXT NOT NULL,
+        service_id TEXT NOT NULL,
+        what TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        result TEXT NOT NULL,
+        detail TEXT NOT NULL
+    )",
+    "CREATE INDEX audit_by_time ON audit (at)",
 ];
 
 /// Held while tables are changed in PostgreSQL: "omnigate" in ASCII.

@@ -1,7 +1,7 @@
 //! `omnigate trunk certify`: carriers of several kinds, each played by somebody else's program, and what is said of them.
 
 use crate::exchange::Exchange;
-use crate::harness::{Service, conforms, http_delete, http_post};
+use crate::harness::{Service, conforms};
 use crate::kamailio::{Kamailio, free_port};
 use crate::sipp::sipp;
 use crate::softphone::{Softphone, Voice};
@@ -66,6 +66,7 @@ fn begin(service: &Service, more: &[&str]) -> Child {
         .args(["trunk", "certify", "carrier", "--silence", "1"])
         .args(["--server", &format!("http://{}", service.http)])
         .args(more)
+        .env("OMNIGATE_TOKEN", service.token())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -78,7 +79,7 @@ pub fn certify(service: &Service, more: &[&str]) -> Said {
 }
 
 fn delete(service: &Service, path: &str) -> u16 {
-    http_delete(service.http, path).0
+    service.delete(path).0
 }
 
 /// The API's word of it.
@@ -341,7 +342,7 @@ fn one_goes_on_at_a_time_and_ends_when_it_is_told_to_or_the_service_stops() {
     let mut service = Service::start(&exchange.of("options_seconds = 0\nanswer_seconds = 1\n"));
     let path = "/api/v1/trunks/carrier/certification";
     let post = |body: &str| {
-        let (status, answer) = http_post(service.http, path, body);
+        let (status, answer) = service.post(path, body);
         conforms("post", "/api/v1/trunks/{name}/certification", status, &answer);
         status
     };

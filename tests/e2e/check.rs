@@ -53,7 +53,7 @@ fn what_will_hurt_is_a_warning_and_what_will_run_is_told() {
             .any(|line| line.starts_with(&format!("warning: {key}: ")))
     };
     assert!(
-        warned("service[0].key") && warned("api.token") && warned("trunk[0].allow"),
+        warned("service[0].key") && warned("metrics.token") && warned("trunk[0].allow"),
         "{said}"
     );
     let runs = text(&out.stdout);

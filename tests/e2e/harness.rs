@@ -54,18 +54,31 @@ impl Service {
             first + 199
         );
         std::fs::write(&config, base).unwrap();
-        Service::launch(dir, env)
+        // A variable of its own for the limit of open files, which is no business of the service.
+        match env.iter().find(|(name, _)| *name == "NOFILE") {
+            Some((_, limit)) => {
+                let limit = format!("--nofile={limit}:{limit}");
+                let mut limited = Command::new("prlimit");
+                limited.args([&limit, env!("CARGO_BIN_EXE_omnigate")]);
+                Service::launch_by(limited, dir, env)
+            }
+            None => Service::launch(dir, env),
+        }
     }
 
     /// Starts on the configuration and the data that are in `dir`.
     fn launch(dir: PathBuf, env: &[(&str, String)]) -> Service {
+        Service::launch_by(Command::new(env!("CARGO_BIN_EXE_omnigate")), dir, env)
+    }
+
+    fn launch_by(mut omnigate: Command, dir: PathBuf, env: &[(&str, String)]) -> Service {
         let config = dir.join("omnigate.toml");
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(dir.join("log"))
             .unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_omnigate"))
+        let mut child = omnigate
             .args(["serve", "--config"])
             .arg(&config)
             // The data folder is relative.
@@ -161,16 +174,73 @@ impl Service {
         None
     }
 
-    pub fn get(&self, path: &str) -> (u16, String) {
+    /// The API's admin token, of the file that the first start makes; where the configuration has one (`api.token`), none.
+    pub fn token(&self) -> String {
+        // Beside the database, or with the recordings where that is not a file.
+        let read = |file: &str| std::fs::read_to_string(self.dir.join(file));
+        let text = read("data/api-token").or_else(|_| read("data/recordings/api-token"));
+        text.map(|text| text.trim().to_owned()).unwrap_or_default()
+    }
+
+    /// The page of figures as it is now: admins may ask for a fresh one.
+    pub fn figures(&self) -> (u16, String) {
         if self.ready.contains("http=https://") {
-            return https_get(self.http, path);
+            return self.get("/metrics");
         }
-        http_get(self.http, path, &[])
+        let bearer = self.bearer();
+        let headers = [("Authorization", bearer.as_str()), ("Cache-Control", "no-cache")];
+        http_get(self.figures_at(), "/metrics", &headers)
+    }
+
+    /// Where the page of figures is.
+    fn figures_at(&self) -> SocketAddr {
+        let settings = std::fs::read_to_string(self.dir.join("omnigate.toml")).unwrap();
+        let own = settings
+            .lines()
+            .find_map(|line| line.strip_prefix("metrics.listen = \""));
+        own.map_or(self.http, |rest| rest.trim_end_matches('"').parse().unwrap())
+    }
+
+    /// The header that makes an admin.
+    pub fn bearer(&self) -> String {
+        format!("Bearer {}", self.token())
+    }
+
+    /// As an admin.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        let bearer = self.bearer();
+        if self.ready.contains("http=https://") {
+            return https_get(self.http, path, &bearer);
+        }
+        http_get(self.http, path, &[("Authorization", &bearer)])
+    }
+
+    /// A POST of JSON as an admin.
+    pub fn post(&self, path: &str, json: &str) -> (u16, String) {
+        http_post(self.http, path, json, &[("Authorization", &self.bearer())])
+    }
+
+    /// A DELETE as an admin.
+    pub fn delete(&self, path: &str) -> (u16, String) {
+        http_delete(self.http, path, &[("Authorization", &self.bearer())])
+    }
+
+    /// Any request without a body, as an admin.
+    pub fn request(&self, method: &str, path: &str) -> (u16, Vec<u8>) {
+        request(self.http, method, path, &[("Authorization", &self.bearer())])
+    }
+
+    /// A GET as an admin; status, head and body of the answer, as bytes.
+    pub fn fetch(&self, path: &str, headers: &[(&str, &str)]) -> (u16, String, Vec<u8>) {
+        let bearer = self.bearer();
+        let mut all = vec![("Authorization", bearer.as_str())];
+        all.extend_from_slice(headers);
+        fetch(self.http, path, &all)
     }
 
     /// A figure; panics when there is none of that name. One with labels is 0 until it has counted.
     pub fn metric(&self, name: &str) -> f64 {
-        let (_, text) = self.get("/metrics");
+        let (_, text) = self.figures();
         figure(&text, name).unwrap_or_else(|| {
             assert!(is_counted(name), "there is no figure {name}:\n{text}");
             0.0
@@ -181,7 +251,7 @@ impl Service {
     pub fn assert_nothing_is_left(&self) {
         let until = Instant::now() + Duration::from_secs(20);
         loop {
-            let (status, text) = self.get("/metrics");
+            let (status, text) = self.figures();
             assert_eq!(status, 200, "{text}");
             let left: Vec<(&str, f64)> = GIVEN_BACK
                 .iter()
@@ -368,11 +438,12 @@ pub fn http_get(to: SocketAddr, path: &str, headers: &[(&str, &str)]) -> (u16, S
 }
 
 /// A POST of JSON; status and body of the answer.
-pub fn http_post(to: SocketAddr, path: &str, json: &str) -> (u16, String) {
+pub fn http_post(to: SocketAddr, path: &str, json: &str, headers: &[(&str, &str)]) -> (u16, String) {
     let mut stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let request = format!(
-        "POST {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{json}",
+        "POST {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\nContent-Type: application/json\r\n{}Content-Length: {}\r\n\r\n{json}",
+        lines(headers),
         json.len()
     );
     stream.write_all(request.as_bytes()).unwrap();
@@ -380,12 +451,20 @@ pub fn http_post(to: SocketAddr, path: &str, json: &str) -> (u16, String) {
 }
 
 /// A DELETE; status and body of the answer.
-pub fn http_delete(to: SocketAddr, path: &str) -> (u16, String) {
+pub fn http_delete(to: SocketAddr, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
     let mut stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let request = format!("DELETE {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n\r\n");
+    let request = format!(
+        "DELETE {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n{}\r\n",
+        lines(headers)
+    );
     stream.write_all(request.as_bytes()).unwrap();
     answered(stream)
+}
+
+fn lines(headers: &[(&str, &str)]) -> String {
+    let line = |(name, value): &(&str, &str)| format!("{name}: {value}\r\n");
+    headers.iter().map(line).collect()
 }
 
 fn answered(mut stream: TcpStream) -> (u16, String) {
@@ -400,7 +479,7 @@ fn answered(mut stream: TcpStream) -> (u16, String) {
 }
 
 /// The same from a service with whatever certificate.
-fn https_get(to: SocketAddr, path: &str) -> (u16, String) {
+fn https_get(to: SocketAddr, path: &str, bearer: &str) -> (u16, String) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -408,7 +487,8 @@ fn https_get(to: SocketAddr, path: &str) -> (u16, String) {
     runtime.block_on(async {
         let client = reqwest::Client::builder().tls_danger_accept_invalid_certs(true);
         let client = client.timeout(Duration::from_secs(10)).build().unwrap();
-        let answer = client.get(format!("https://{to}{path}")).send().await.unwrap();
+        let request = client.get(format!("https://{to}{path}"));
+        let answer = request.header("Authorization", bearer).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     })
 }
@@ -443,7 +523,13 @@ pub fn fetch(to: SocketAddr, path: &str, headers: &[(&str, &str)]) -> (u16, Stri
     exchange(to, "GET", path, headers)
 }
 
-fn exchange(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, String, Vec<u8>) {
+/// Any request without a body; status, head and body of the answer.
+pub fn exchange(
+    to: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> (u16, String, Vec<u8>) {
     let mut stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let mut request =

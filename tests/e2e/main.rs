@@ -4,6 +4,7 @@
 // What the parts of a test share is `pub`; nothing is public in a test.
 #![allow(unreachable_pub)]
 
+mod access;
 mod app;
 mod audio;
 mod authority;
@@ -39,6 +40,7 @@ mod page_recordings;
 mod parts_that_die;
 mod passwords;
 mod pjsip;
+mod process;
 mod proxy;
 mod raw_rtp;
 mod raw_sip;

@@ -9,11 +9,12 @@ const ONE: &str = "198.51.100.7";
 const OTHER: &str = "198.51.100.8";
 
 #[test]
-fn the_api_without_a_token_is_not_open_to_whom_a_proxy_on_this_machine_passes_on() {
+fn nobody_gets_into_the_api_without_a_token_from_wherever_and_by_whatever_proxy() {
     for settings in ["", TRUSTED] {
         let service = Service::start(settings);
         let status = |headers: &[(&str, &str)]| http_get(service.http, "/api/v1/calls", headers).0;
-        assert_eq!(status(&[]), 200, "this machine itself");
+        assert_eq!(status(&[]), 401, "not even this machine");
+        let bearer = service.bearer();
         assert_eq!(service.get("/api/v1/recordings/1/file").0, 404);
         for header in [
             ("X-Forwarded-For", ONE),
@@ -25,6 +26,7 @@ fn the_api_without_a_token_is_not_open_to_whom_a_proxy_on_this_machine_passes_on
             ("Forwarded", "for=\""),
         ] {
             assert_eq!(status(&[header]), 401, "{settings}{header:?}");
+            assert_eq!(status(&[header, ("Authorization", &bearer)]), 200);
             let file = "/api/v1/recordings/1/file";
             assert_eq!(
                 http_get(service.http, file, &[header]).0,

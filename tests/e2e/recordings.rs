@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::audio::{level_at, pesq, speech, tone};
 use crate::browser::{Browser, Sdk, Tab};
-use crate::harness::{Phone, Service, conforms, fetch, request};
+use crate::harness::{Phone, Service, conforms, fetch};
 use crate::receiver::{Post, Receiver, SECRET};
 use omnigate_audio::resample::resample_all;
 use serde_json::{Value, json};
@@ -319,11 +319,7 @@ fn a_room_of_two_phones_and_two_browsers_is_recorded_with_a_file_a_participant()
     let all = tones.map(|(_, hertz)| hertz);
     for entry in files {
         let name = entry["name"].as_str().unwrap();
-        let (status, _, bytes) = fetch(
-            service.http,
-            &format!("/api/v1/recordings/{id}/files/{name}"),
-            &[],
-        );
+        let (status, _, bytes) = service.fetch(&format!("/api/v1/recordings/{id}/files/{name}"), &[]);
         assert_eq!(status, 200);
         let pcm = decoded(&write(&service, name, &bytes), 1).remove(0);
         let length = seconds(&pcm);
@@ -447,13 +443,9 @@ fn a_service_that_records_its_rooms_says_so_and_pauses_over_the_api() {
     let id = running(&service);
     captured(&service, 1);
     let post = |action: &str| {
-        request(
-            service.http,
-            "POST",
-            &format!("/api/v1/recordings/{id}/{action}"),
-            &[],
-        )
-        .0
+        service
+            .request("POST", &format!("/api/v1/recordings/{id}/{action}"))
+            .0
     };
     let asked = Instant::now();
     assert_eq!(post("pause"), 204);
@@ -489,11 +481,7 @@ fn a_service_that_records_its_rooms_says_so_and_pauses_over_the_api() {
         (least - 0.1..most + 0.1).contains(&pause),
         "{from} to {to}: not {least} to {most}"
     );
-    let (_, _, bytes) = fetch(
-        service.http,
-        &format!("/api/v1/recordings/{id}/file?format=wav"),
-        &[],
-    );
+    let (_, _, bytes) = service.fetch(&format!("/api/v1/recordings/{id}/file?format=wav"), &[]);
     let pcm = decoded(&write(&service, "a.wav", &bytes), 1).remove(0);
     holds(&pcm, 0.2, from - 0.1, &[440.0], &[]);
     holds(&pcm, from + 0.1, to - 0.1, &[], &[440.0]);
@@ -514,7 +502,7 @@ fn the_api_lists_serves_ranges_and_deletes_and_is_not_fooled() {
     let service = Service::start(&format!("recording.min_free_mib = 1\n{settings}"));
     let (_app, room, phone) = room_with_a_phone(&service);
     let id = running(&service);
-    let delete = || request(service.http, "DELETE", &format!("/api/v1/recordings/{id}"), &[]).0;
+    let delete = || service.request("DELETE", &format!("/api/v1/recordings/{id}")).0;
     assert_eq!(delete(), 409, "it runs");
     assert_eq!(service.get(&format!("/api/v1/recordings/{id}/file")).0, 409);
     captured(&service, 1);
@@ -546,10 +534,10 @@ fn the_api_lists_serves_ranges_and_deletes_and_is_not_fooled() {
         ("bytes=1000-", &whole[1_000..]),
         ("bytes=5-99999999", &whole[5..]),
     ] {
-        let (status, head, bytes) = fetch(service.http, &path, &[("Range", range)]);
+        let (status, head, bytes) = service.fetch(&path, &[("Range", range)]);
         assert_eq!((status, bytes.as_slice()), (206, part), "{range} {head}");
     }
-    let (status, head, _) = fetch(service.http, &path, &[("Range", "bytes=99999999-")]);
+    let (status, head, _) = service.fetch(&path, &[("Range", "bytes=99999999-")]);
     assert_eq!(status, 416);
     assert!(head.contains(&format!("bytes */{}", whole.len())), "{head}");
     for (path, status) in [

@@ -1,6 +1,6 @@
 //! How recordings are kept: encrypted, in object storage, in PostgreSQL; and the commands that look after them.
 
-use crate::harness::{Service, fetch, request};
+use crate::harness::{Service, http_get};
 use crate::receiver::Receiver;
 use crate::recordings::{api, captured, room_with_a_phone, running, write};
 use age::secrecy::ExposeSecret;
@@ -75,12 +75,12 @@ fn an_encrypted_recording_is_served_in_clear_and_read_by_other_tools_with_its_ke
     );
     let id = told["recording_id"].as_str().unwrap();
     let path = format!("/api/v1/recordings/{id}/file?format=wav");
-    let (status, _, bytes) = fetch(service.http, &path, &[]);
+    let (status, _, bytes) = service.fetch(&path, &[]);
     assert_eq!(
         (status, sha256(&write(&service, "clear.wav", &bytes)).as_str()),
         (200, sum)
     );
-    let (status, _, part) = fetch(service.http, &path, &[("Range", "bytes=9000-9009")]);
+    let (status, _, part) = service.fetch(&path, &[("Range", "bytes=9000-9009")]);
     assert_eq!((status, part.as_slice()), (206, &bytes[9_000..9_010]));
     // By our own command, and by somebody else's tool.
     let (ours, theirs) = (service.dir.join("ours.wav"), service.dir.join("theirs.wav"));
@@ -223,16 +223,12 @@ fn object_storage_that_was_down_gets_the_recording_before_it_is_removed_here() {
         true
     );
     // It is served from there.
-    let (status, _, bytes) = fetch(
-        service.http,
-        &format!("/api/v1/recordings/{id}/file?format=wav"),
-        &[],
-    );
+    let (status, _, bytes) = service.fetch(&format!("/api/v1/recordings/{id}/file?format=wav"), &[]);
     assert_eq!(status, 200);
     let sum = sha256(&write(&service, "back.wav", &bytes));
     assert_eq!(sum, told["file"]["sha256"].as_str().unwrap());
     assert_eq!(
-        request(service.http, "DELETE", &format!("/api/v1/recordings/{id}"), &[]).0,
+        service.request("DELETE", &format!("/api/v1/recordings/{id}")).0,
         204
     );
     assert!(!there.join("mix.wav").exists());
@@ -338,9 +334,34 @@ fn index_and_outbox_live_in_postgresql_as_well() {
     assert_eq!(list["recordings"][0]["recording_id"], told["recording_id"]);
     let id = told["recording_id"].as_str().unwrap();
     assert_eq!(
-        request(service.http, "DELETE", &format!("/api/v1/recordings/{id}"), &[]).0,
+        service.request("DELETE", &format!("/api/v1/recordings/{id}")).0,
         204
     );
     assert_eq!(api(&service, "/api/v1/recordings")["recordings"], json!([]));
+    // And so do tokens and the audit log.
+    let order = r#"{"name": "for tests", "scopes": ["read"], "service_id": "demo"}"#;
+    let (status, made) = service.post("/api/v1/tokens", order);
+    assert_eq!(status, 201, "{made}");
+    let made: Value = serde_json::from_str(&made).unwrap();
+    let bearer = format!("Bearer {}", made["token"].as_str().unwrap());
+    let calls = || http_get(service.http, "/api/v1/calls", &[("Authorization", &bearer)]).0;
+    assert_eq!(calls(), 200);
+    let token = format!("/api/v1/tokens/{}", made["id"].as_str().unwrap());
+    assert_eq!((service.delete(&token).0, calls()), (204, 401));
+    let audit = |query: &str| api(&service, &format!("/api/v1/audit?{query}"))["entries"].clone();
+    service.until("all is written", || {
+        [
+            "token_add",
+            "token_first_use",
+            "token_remove",
+            "recording_delete",
+            "denied",
+        ]
+        .iter()
+        .all(|what| !audit(&format!("what={what}&who=")).as_array().unwrap().is_empty())
+    });
+    let all = audit("limit=1000");
+    let before = all[1]["id"].as_str().unwrap();
+    assert_eq!(audit(&format!("before={before}&limit=1"))[0], all[2]);
     drop(service);
 }

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::audio::tone;
-use crate::harness::{Phone, Service, fetch};
+use crate::harness::{Phone, Service};
 use crate::receiver::Receiver;
 use crate::recordings::decoded;
 use rand::rngs::StdRng;
@@ -106,11 +106,8 @@ fn after_each_kill_every_recording_is_finished_playable_and_told_once() {
         let one = &new[kill % RECORDINGS];
         let id = one["recording_id"].as_str().unwrap();
         for format in ["wav", "opus"] {
-            let (status, _, bytes) = fetch(
-                service.http,
-                &format!("/api/v1/recordings/{id}/file?format={format}"),
-                &[],
-            );
+            let (status, _, bytes) =
+                service.fetch(&format!("/api/v1/recordings/{id}/file?format={format}"), &[]);
             assert_eq!(status, 200);
             let path = service.dir.join(format!("one.{format}"));
             std::fs::write(&path, bytes).unwrap();

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::browser::{Browser, Sdk, Tab};
 use crate::exchange::{Exchange, Ringing};
-use crate::harness::{Service, conforms, http_post};
+use crate::harness::{Service, conforms};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -157,7 +157,7 @@ fn a_transfer_that_is_refused_or_fails_leaves_the_call_as_it_was() {
 
 fn transfer(service: &Service, call: &Value, to: &str) -> u16 {
     let path = format!("/api/v1/calls/{}/transfer", call.as_str().unwrap());
-    let (status, body) = http_post(service.http, &path, &json!({"to": to}).to_string());
+    let (status, body) = service.post(&path, &json!({"to": to}).to_string());
     conforms("post", "/api/v1/calls/{id}/transfer", status, &body);
     status
 }

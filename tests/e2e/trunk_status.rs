@@ -23,6 +23,7 @@ fn command(service: &Service, more: &[&str]) -> String {
     let out = Command::new(env!("CARGO_BIN_EXE_omnigate"))
         .args(["trunk", "status", "--server", &format!("http://{}", service.http)])
         .args(more)
+        .env("OMNIGATE_TOKEN", service.token())
         .output()
         .unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));

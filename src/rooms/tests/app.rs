@@ -1,11 +1,10 @@
 //! An app: its socket, and the peer connections of its browser.
 
 use super::browser::Browser;
-use crate::rooms::ToSocket;
+use crate::rooms::{OutboxReader, ToSocket};
 use omnigate_omnitalk::SocketId;
 use serde_json::Value;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc::Receiver;
 
 /// Time of a packet of its microphone, and units of its clock.
 const PACKET: Duration = Duration::from_millis(20);
@@ -13,7 +12,7 @@ const UNITS: u32 = 960;
 
 pub(super) struct App {
     pub(super) socket: SocketId,
-    outbox: Receiver<ToSocket>,
+    outbox: OutboxReader,
     /// Empty before there is one.
     pub(super) session: String,
     /// The socket is over, by whichever side.
@@ -32,7 +31,7 @@ pub(super) struct App {
 }
 
 impl App {
-    pub(super) fn new(socket: SocketId, outbox: Receiver<ToSocket>, now: Instant) -> App {
+    pub(super) fn new(socket: SocketId, outbox: OutboxReader, now: Instant) -> App {
         App {
             socket,
             outbox,
@@ -74,7 +73,7 @@ impl App {
     /// True when the rooms have closed the socket.
     pub(super) fn read(&mut self) -> bool {
         let mut over = false;
-        while let Ok(frame) = self.outbox.try_recv() {
+        while let Some(frame) = self.outbox.try_recv() {
             match frame {
                 ToSocket::Text(text) => self.inbox.push(serde_json::from_str(&text).unwrap()),
                 ToSocket::Close(..) => over = true,

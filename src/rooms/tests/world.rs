@@ -303,7 +303,7 @@ impl World {
     /// An app with a session; its place in `apps`.
     pub(super) fn app(&mut self, user: &str) -> usize {
         let socket = SocketId(self.number().into());
-        let (sender, outbox) = mpsc::channel(256);
+        let (sender, outbox) = crate::rooms::outbox::outbox();
         self.host.connected(socket, None, sender, self.now);
         self.apps.push(App::new(socket, outbox, self.now.instant));
         let who = self.apps.len() - 1;

@@ -54,7 +54,8 @@ Object.assign(window, (() => {
     must(links.length === wanted.length, `${links.length} links`);
     for (const [name, size] of wanted) {
       const link = links.find((one) => one.download.endsWith(`-${name}`));
-      const got = await (await fetch(link.href)).arrayBuffer();
+      const authorization = `Bearer ${sessionStorage.getItem("omnigate.api-token")}`;
+      const got = await (await fetch(link.href, { headers: { authorization } })).arrayBuffer();
       must(got.byteLength === size, `${name}: ${got.byteLength} of ${size}`);
     }
   };
