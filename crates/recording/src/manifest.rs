@@ -127,6 +127,13 @@ pub struct Timeline {
     pub damaged: u32,
     /// The last moment of which there is any record.
     pub last_us: u64,
+    /// Members, sources and intervals that are not here because there were too many.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub left_out: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What happened to one member.
