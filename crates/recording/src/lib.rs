@@ -17,6 +17,7 @@ pub mod file;
 pub mod manifest;
 mod peaks;
 mod replay;
+pub mod sealed;
 mod straighten;
 mod survey;
 mod voice;
