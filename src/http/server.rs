@@ -149,6 +149,7 @@ fn routes(app: Arc<AppState>) -> Router {
         )
         .route("/api/v1/recordings/{id}/pause", post(recordings::pause))
         .route("/api/v1/recordings/{id}/resume", post(recordings::resume))
+        .route("/api/v1/recordings/{id}/retry", post(recordings::retry))
         .layer(axum::middleware::from_fn_with_state(app.clone(), api::authorise));
     Router::new()
         .route("/", get(page::index))

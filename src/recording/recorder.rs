@@ -1,12 +1,15 @@
 //! The recorder's face to the rooms and to the API.
 
+use super::crypt::{self, Recipients};
 use super::figures::RecordingFigures;
-use super::finisher::{Finisher, Jobs};
+use super::finisher::Finisher;
 use super::folder::{Folder, FolderError};
-use super::index::Index;
+use super::index::{Index, State as Stage};
+use super::jobs::{Job, Jobs};
 use super::keeper::{Keeper, KeeperParts};
-use super::writer::{Begin, Order, Writer, Written};
-use super::{crypt, recover};
+use super::notes::{Notes, Written};
+use super::recover;
+use super::writer::{Begin, Order, Writer, WriterParts};
 use crate::clock::unix_now;
 use crate::config::Recording;
 use crate::media::{CaptureId, TapReader};
@@ -15,17 +18,20 @@ use crate::supervise::{Supervisor, test_point};
 use crate::sync::lock;
 use crate::webhook::EventSink;
 use crate::webhook::Targets;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use hmac::{Hmac, KeyInit, Mac};
 use omnigate_recording::manifest::{Manifest, MemberName, RecordingEnd};
+use omnigate_recording::sealed::SealKey;
 use omnigate_room::{Ending, ParticipantId, Person, RecordingAbout, RecordingId, RoomId, Secret};
-use std::collections::BTreeMap;
+use sha2::Sha256;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tracing::{info, warn};
 
-/// While so many orders wait for the writer, no recording begins and no name is noted. The end of a recording is always
+/// While so many orders wait for the writer, no recording begins. The end of a recording is always
 /// taken: there is one for each that has begun.
 const ORDERS: usize = 65_536;
 /// Name of a capture in the folder of each recording that needs it.
@@ -94,6 +100,9 @@ pub enum RecordingNews {
     Failed(RecordingId),
 }
 
+/// Names in a manifest at most: who comes and goes all day is not to fill it.
+const MOST_NAMES: usize = 4_096;
+
 struct Running {
     room: RoomId,
     capture: CaptureId,
@@ -114,10 +123,14 @@ pub struct Recorder {
     news: Mutex<Option<UnboundedReceiver<RecordingNews>>>,
     figures: Arc<RecordingFigures>,
     orders: Sender<Order>,
+    notes: Arc<Notes>,
+    jobs: Jobs,
     /// What runs.
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
     /// Names of captures are told apart from those of earlier processes by this.
     process: u64,
+    /// The keys of sealed captures are made of this.
+    seal: Option<[u8; 32]>,
 }
 
 impl Recorder {
@@ -130,20 +143,50 @@ impl Recorder {
         let folder = Folder::open(&settings.dir)?;
         let key = settings.key.as_ref().map(Secret::expose);
         let key = key.map(crypt::identity).transpose()?;
+        let recipient = settings.recipient.as_deref().map(crypt::recipient).transpose()?;
+        let recipients = Recipients::new(key.as_ref(), recipient.as_ref());
+        let sealed = !recipients.is_empty();
         let figures = Arc::new(RecordingFigures::default());
         let min_free = settings.min_free_mib.saturating_mul(1 << 20);
         let reserve = min_free / RESERVE;
-        let (orders, written) =
-            Writer::start(folder.clone(), reserve, parts.taps, figures.clone(), supervisor)?;
+        let (tell_written, written) = unbounded();
+        let (state, notes) = (Arc::<Mutex<State>>::default(), Arc::new(Notes::new()));
+        let present = state.clone();
+        let present = move |recording| {
+            let state = lock(&present);
+            state
+                .get(&recording)
+                .map(|running: &Running| running.manifest.clone())
+        };
+        let (to_notes, to_keeper) = (tell_written.clone(), tell_written.clone());
+        notes.start(
+            folder.clone(),
+            Box::new(present),
+            to_notes,
+            figures.clone(),
+            supervisor,
+        )?;
+        let orders = Writer::start(
+            WriterParts {
+                folder: folder.clone(),
+                reserve,
+                taps: parts.taps,
+                notes: notes.clone(),
+                tell: tell_written,
+                figures: figures.clone(),
+            },
+            supervisor,
+        )?;
+        let jobs = Jobs::new(figures.clone());
         let finisher = Finisher {
             folder: folder.clone(),
             content: settings.content,
             format: settings.format,
             webhook_format: settings.webhook_format,
-            key: key.clone(),
+            recipients,
+            reserve,
             figures: figures.clone(),
         };
-        let (jobs, made) = finisher.start(supervisor)?;
         let keeper = Keeper::new(KeeperParts {
             folder: folder.clone(),
             index: parts.index.clone(),
@@ -152,18 +195,21 @@ impl Recorder {
             public_url: parts.public_url,
             settings: settings.clone(),
             key,
+            jobs: jobs.clone(),
+            kept: to_keeper,
             figures: figures.clone(),
         })?;
+        let index = &parts.index;
         let left = recover::recover(
             &folder,
-            &parts.index.all_finished().await?,
-            &parts.index.unfinished().await?,
+            &index.all_settled().await?,
+            &index.in_state(Stage::Recording).await?,
+            &index.keys().await?,
         )?;
         figures.recovered.fetch_add(left.crashed, Relaxed);
-        for (recording, manifest) in left.to_finish {
-            jobs.add(recording, manifest);
-        }
-        keeper.clone().start(made, left.finished, supervisor);
+        jobs.add_all(left.to_finish);
+        let made = finisher.start(jobs.clone(), supervisor)?;
+        keeper.clone().start(made, left.known, supervisor);
         let (tell, news) = mpsc::unbounded_channel();
         let recorder = Arc::new(Recorder {
             folder,
@@ -175,34 +221,72 @@ impl Recorder {
             news: Mutex::new(Some(news)),
             figures,
             orders,
-            state: Mutex::default(),
+            notes,
+            jobs,
+            state,
             process: rand::random(),
+            seal: sealed.then(rand::random),
         });
         recorder.look_for_room();
-        recorder.clone().follow(written, jobs, supervisor)?;
+        recorder.clone().follow(written, supervisor)?;
         Ok(recorder)
     }
 
-    /// Starts the thread that takes what the writer tells.
-    fn follow(
-        self: Arc<Self>,
-        written: Receiver<Written>,
-        jobs: Jobs,
-        supervisor: &Supervisor,
-    ) -> std::io::Result<()> {
+    /// Starts the thread that takes what becomes of recordings on the disk.
+    fn follow(self: Arc<Self>, written: Receiver<Written>, supervisor: &Supervisor) -> std::io::Result<()> {
         let follow = move || {
+            let mut begun = Begun::default();
             for event in written {
                 test_point("recording-events");
                 match event {
-                    Written::Begun(recording) => self.news(RecordingNews::Begun(recording)),
-                    Written::Never(recording) => self.keeper.never(recording),
-                    Written::Captured(recording, manifest) => jobs.add(recording, *manifest),
+                    Written::Begun(recording) | Written::Kept(recording) => {
+                        // What has ended meanwhile needs no key any more, and is not told of a second time.
+                        let complete = if self.runs(recording) {
+                            begun.is_there(recording, self.halves())
+                        } else {
+                            self.seal.is_none()
+                        };
+                        if complete {
+                            begun.told.insert(recording);
+                            self.figures.active.fetch_add(1, Relaxed);
+                            self.news(RecordingNews::Begun(recording));
+                        }
+                    }
+                    Written::Never(manifest) => {
+                        begun.over(manifest.recording_id);
+                        self.jobs.never(manifest.capture_of.as_deref());
+                        self.keeper.never(manifest.recording_id);
+                    }
+                    Written::Captured(manifest) => {
+                        if begun.over(manifest.recording_id) {
+                            self.figures.active.fetch_sub(1, Relaxed);
+                        }
+                        let key = self.key(manifest.capture_of.as_deref());
+                        let manifest = *manifest;
+                        self.jobs.add(Job { manifest, key });
+                    }
                     Written::Failed(capture) => self.capture_failed(capture),
                 }
             }
         };
         supervisor.thread("recording-events", follow)?;
         Ok(())
+    }
+
+    /// What is to be there before a recording has begun: it on the disk, and of a sealed one its key in the store.
+    fn halves(&self) -> u8 {
+        1 + u8::from(self.seal.is_some())
+    }
+
+    fn runs(&self, recording: RecordingId) -> bool {
+        lock(&self.state).contains_key(&recording)
+    }
+
+    /// The key of a capture of this process, the same whenever it is asked for.
+    fn key(&self, capture: Option<&str>) -> Option<SealKey> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.seal.as_ref()?).ok()?;
+        mac.update(capture?.as_bytes());
+        Some(SealKey::new(mac.finalize().into_bytes().into()))
     }
 
     /// Counters.
@@ -218,6 +302,14 @@ impl Recorder {
     /// The index.
     pub fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// Deletes the oldest recordings of a service until its files here take no more than so many bytes; how many went.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn trim(&self, service: &str, bytes: u64) -> Result<usize, StoreError> {
+        self.keeper.trim(service, bytes).await
     }
 
     /// What is done with finished recordings.
@@ -261,14 +353,18 @@ impl Recorder {
             epoch,
             about,
         } = beginning;
-        let manifest = manifest(recording, room, about, epoch.elapsed().as_micros() as u64);
+        let mut manifest = manifest(recording, room, about, epoch.elapsed().as_micros() as u64);
+        let name = format!("{:016x}-{}", self.process, capture.0);
+        let (file, key) = (format!("{name}.ogg"), self.key(Some(&name)));
+        (manifest.capture_of, manifest.sealed) = (Some(name), key.is_some());
         info!(%recording, %room, reason = if manifest.by_policy { "policy" } else { "asked" }, "recording");
         self.figures.started.fetch_add(1, Relaxed);
+        self.jobs.begun(manifest.capture_of.as_deref());
         let begin = Begin {
-            recording,
             manifest: manifest.clone(),
             capture,
-            file: format!("{:016x}-{}.ogg", self.process, capture.0),
+            file,
+            key: key.clone(),
         };
         let running = Running {
             room,
@@ -278,9 +374,10 @@ impl Recorder {
         };
         // Before the writer has it: what that tells of the capture is about this recording too.
         lock(&self.state).insert(recording, running);
-        self.keeper.started(&manifest);
+        self.keeper.started(&manifest, key);
         if !self.order(Order::Begin(Box::new(begin))) {
             lock(&self.state).remove(&recording);
+            self.jobs.never(manifest.capture_of.as_deref());
             self.keeper.never(recording);
             self.news(RecordingNews::Failed(recording));
         }
@@ -302,7 +399,6 @@ impl Recorder {
         });
         info!(%recording, reason, "recording ended");
         self.order(Order::Finish {
-            recording,
             manifest: Box::new(running.manifest),
             capture: running.capture,
             close,
@@ -327,11 +423,11 @@ impl Recorder {
     pub fn entered(&self, room: RoomId, participant: ParticipantId, person: &Person) {
         let mut state = lock(&self.state);
         for (recording, running) in state.iter_mut().filter(|(_, r)| r.room == room) {
-            running
-                .manifest
-                .members
-                .insert(participant.0, member_name(person));
-            self.order(Order::Manifest(*recording, Box::new(running.manifest.clone())));
+            let members = &mut running.manifest.members;
+            if members.len() < MOST_NAMES {
+                members.insert(participant.0, member_name(person));
+                self.notes.touched(*recording);
+            }
         }
     }
 
@@ -344,6 +440,32 @@ impl Recorder {
         let (done, stopped) = bounded(1);
         self.order(Order::Stop(done));
         let _ = tokio::task::spawn_blocking(move || stopped.recv_timeout(STOP)).await;
+    }
+}
+
+/// Which recordings have begun, and how far the others have come.
+#[derive(Default)]
+struct Begun {
+    halves: HashMap<RecordingId, u8>,
+    told: HashSet<RecordingId>,
+}
+
+impl Begun {
+    /// One more thing that a recording needs is there; whether that is all.
+    fn is_there(&mut self, recording: RecordingId, all: u8) -> bool {
+        let there = self.halves.entry(recording).or_default();
+        *there += 1;
+        let complete = *there >= all;
+        if complete {
+            self.halves.remove(&recording);
+        }
+        complete
+    }
+
+    /// It is over; whether it had begun.
+    fn over(&mut self, recording: RecordingId) -> bool {
+        self.halves.remove(&recording);
+        self.told.remove(&recording)
     }
 }
 
@@ -378,11 +500,15 @@ fn manifest(recording: RecordingId, room: RoomId, about: RecordingAbout, start_u
         callee: call.map(|call| call.callee),
         started_at: about.started_at,
         capture: CAPTURE.to_owned(),
+        capture_of: None,
+        sealed: false,
         start_us,
         end: None,
         members,
         timeline: None,
         files: Vec::new(),
+        file_set: None,
+        failure: None,
         peaks: Vec::new(),
     }
 }

@@ -137,7 +137,7 @@ pub(crate) mod tests {
             .execute(store.pool())
             .await
             .unwrap();
-        for table in ["recordings", "outbox"] {
+        for table in ["recordings", "outbox", "capture_keys", "recording_clock"] {
             let drop = sqlx::AssertSqlSafe(format!("DROP TABLE {table}"));
             sqlx::query(drop).execute(store.pool()).await.unwrap();
         }

@@ -4,8 +4,9 @@ use super::error::{Result, StoreError};
 use sqlx::AnyPool;
 
 /// Each entry brings the tables from the version of its index to the next one. Never changed, only added to.
-const STEPS: &[&[&str]] = &[&[
-    "CREATE TABLE recordings (
+const STEPS: &[&[&str]] = &[
+    &[
+        "CREATE TABLE recordings (
         id TEXT PRIMARY KEY,
         service_id TEXT NOT NULL,
         room_id TEXT NOT NULL,
@@ -16,9 +17,9 @@ const STEPS: &[&[&str]] = &[&[
         removed BIGINT NOT NULL,
         manifest TEXT NOT NULL
     )",
-    "CREATE INDEX recordings_by_room ON recordings (room_id)",
-    "CREATE INDEX recordings_by_start ON recordings (started_at)",
-    "CREATE TABLE outbox (
+        "CREATE INDEX recordings_by_room ON recordings (room_id)",
+        "CREATE INDEX recordings_by_start ON recordings (started_at)",
+        "CREATE TABLE outbox (
         id TEXT PRIMARY KEY,
         place BIGINT NOT NULL,
         service_id TEXT NOT NULL,
@@ -31,9 +32,29 @@ const STEPS: &[&[&str]] = &[&[
         next_at BIGINT NOT NULL,
         result TEXT NOT NULL
     )",
-    "CREATE INDEX outbox_by_state ON outbox (state, next_at)",
-    "CREATE INDEX outbox_by_subject ON outbox (subject, place)",
-]];
+        "CREATE INDEX outbox_by_state ON outbox (state, next_at)",
+        "CREATE INDEX outbox_by_subject ON outbox (subject, place)",
+    ],
+    &[
+        // Recordings: what they share, what is tried again, and the keys of sealed captures.
+        "ALTER TABLE recordings ADD COLUMN capture TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE recordings ADD COLUMN file_set TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE recordings ADD COLUMN upload_tries BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE recordings ADD COLUMN upload_at BIGINT NOT NULL DEFAULT 0",
+        "UPDATE recordings SET file_set = id",
+        "CREATE INDEX recordings_by_state ON recordings (state, service_id)",
+        "CREATE INDEX recordings_by_set ON recordings (file_set)",
+        "CREATE INDEX recordings_by_capture ON recordings (capture)",
+        "CREATE TABLE capture_keys (
+        capture TEXT PRIMARY KEY,
+        seal_key TEXT NOT NULL
+    )",
+        "CREATE TABLE recording_clock (
+        id BIGINT PRIMARY KEY,
+        seen_at BIGINT NOT NULL
+    )",
+    ],
+];
 
 /// Whether the tables are of the version that is needed.
 pub(super) async fn is_present(pool: &AnyPool) -> bool {
