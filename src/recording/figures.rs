@@ -22,6 +22,8 @@ pub struct RecordingFigures {
     pub room_waits: AtomicU64,
     /// Downloads that were refused because there were too many at once.
     pub downloads_refused: AtomicU64,
+    /// Bytes fetched from the object storage for downloads.
+    pub fetched_bytes: AtomicU64,
     /// Downloads at the moment.
     pub downloads: AtomicU64,
     /// Bytes captured.
@@ -55,6 +57,11 @@ impl RecordingFigures {
             "recording_downloads",
             self.downloads.load(Relaxed),
             "Files of recordings that are read by clients",
+        );
+        page.counter(
+            "recording_fetched_bytes",
+            self.fetched_bytes.load(Relaxed),
+            "Bytes fetched from the object storage for downloads",
         );
         page.counter(
             "recording_downloads_refused",

@@ -96,7 +96,8 @@ impl Finisher {
         let spent = |job: &mut Job| self.folder.tries(job.manifest.recording_id) > MOST_TRIES;
         let given_up: Vec<Job> = group.jobs.extract_if(.., spent).collect();
         let mut told = self.give_up(given_up, "making its files has ended the process", jobs, finished);
-        let mut left = Vec::new();
+        let (mut left, mut pause) = (Vec::new(), AGAIN);
+        group.wants = None;
         for cluster in clusters(std::mem::take(&mut group.jobs)) {
             match self.make_or_survive(&cluster) {
                 Ok(manifests) => {
@@ -105,38 +106,41 @@ impl Finisher {
                     told &= finished.send(Made::Finished(manifests)).is_ok();
                 }
                 Err(error) if error.is_full() => {
-                    if let FinishError::NoRoom(bytes) = error {
-                        group.wants = Some(bytes);
-                    }
-                    self.figures.room_waits.fetch_add(1, Relaxed);
-                    warn!(recordings = cluster.len(), %error, "recordings wait: the disk is full");
-                    if let Err(error) = self.note_tries(&cluster, -1) {
-                        warn!(%error, "a try at a recording cannot be taken back");
-                    }
+                    self.no_room(&cluster, &error);
+                    group.wants = error.wants().or(group.wants);
+                    pause = FULL;
                     left.extend(cluster);
                 }
-                Err(error) => {
-                    self.figures.finish_failures.fetch_add(1, Relaxed);
-                    let tries = cluster
-                        .iter()
-                        .map(|job| self.folder.tries(job.manifest.recording_id));
-                    let over = tries.max().unwrap_or(0) >= MOST_TRIES || matches!(error, FinishError::NoKey);
-                    let recording = cluster.first().map(|job| job.manifest.recording_id);
-                    error!(?recording, %error, again = !over, "a recording's files cannot be made");
-                    if over {
-                        told &= self.give_up(cluster, &error.to_string(), jobs, finished);
-                    } else {
-                        left.extend(cluster);
-                    }
-                }
+                Err(error) if self.again(&cluster, &error) => left.extend(cluster),
+                Err(error) => told &= self.give_up(cluster, &error.to_string(), jobs, finished),
             }
         }
         if !left.is_empty() {
             group.jobs = left;
-            let pause = if group.wants.is_some() { FULL } else { AGAIN };
             jobs.later(group, pause);
         }
         told
+    }
+
+    /// The disk was full: that was no try.
+    fn no_room(&self, cluster: &[Job], error: &FinishError) {
+        self.figures.room_waits.fetch_add(1, Relaxed);
+        warn!(recordings = cluster.len(), %error, "recordings wait: the disk is full");
+        if let Err(error) = self.note_tries(cluster, -1) {
+            warn!(%error, "a try at a recording cannot be taken back");
+        }
+    }
+
+    /// Files cannot be made: whether it is tried again.
+    fn again(&self, cluster: &[Job], error: &FinishError) -> bool {
+        self.figures.finish_failures.fetch_add(1, Relaxed);
+        let tries = cluster
+            .iter()
+            .map(|job| self.folder.tries(job.manifest.recording_id));
+        let again = tries.max().unwrap_or(0) < MOST_TRIES && !matches!(error, FinishError::NoKey);
+        let recording = cluster.first().map(|job| job.manifest.recording_id);
+        error!(?recording, %error, again, "a recording's files cannot be made");
+        again
     }
 
     /// Notes one try more, or less, of each.

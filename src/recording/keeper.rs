@@ -81,19 +81,24 @@ pub(crate) enum Deleted {
 
 impl Keeper {
     pub(super) fn new(parts: KeeperParts) -> Result<Arc<Keeper>, object_store::Error> {
-        let bucket = Bucket::new(&parts.settings.upload)?.map(Arc::new);
+        let bucket = Bucket::new(&parts.settings.upload)?;
+        Ok(Keeper::with(parts, bucket))
+    }
+
+    /// A keeper that uploads to this bucket.
+    pub(super) fn with(parts: KeeperParts, bucket: Option<Bucket>) -> Arc<Keeper> {
         let (starts, from_recorder) = mpsc::unbounded_channel();
-        Ok(Arc::new(Keeper {
+        Arc::new(Keeper {
             telling: Telling::new(parts.public_url.clone(), &parts.settings),
             downloads: Downloads::new(parts.figures.clone()),
             sets: Sets::default(),
             parts,
-            bucket,
+            bucket: bucket.map(Arc::new),
             starts,
             from_recorder: std::sync::Mutex::new(Some(from_recorder)),
             to_upload: tokio::sync::Notify::new(),
             chores: tokio::sync::Notify::new(),
-        }))
+        })
     }
 
     /// A recording has started: for the index. The recorder is told when it is there with its key.
@@ -317,3 +322,6 @@ impl Keeper {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

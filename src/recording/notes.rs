@@ -44,9 +44,9 @@ struct Waiting {
     /// Have a new name.
     touched: BTreeSet<RecordingId>,
     /// Have ended, and all of them is in files.
-    ended: Vec<Box<Manifest>>,
+    ended: Vec<Manifest>,
     /// Have ended before they began.
-    never: Vec<Box<Manifest>>,
+    never: Vec<Manifest>,
     /// Wants to know when all of that is written.
     stop: Option<Sender<()>>,
     closed: bool,
@@ -87,12 +87,12 @@ impl Notes {
     }
 
     /// It has ended: told when its manifest says so.
-    pub(super) fn ended(&self, manifest: Box<Manifest>) {
+    pub(super) fn ended(&self, manifest: Manifest) {
         self.leave(|waiting| waiting.ended.push(manifest));
     }
 
     /// It has ended before it began: told when nothing of it is left.
-    pub(super) fn never(&self, manifest: Box<Manifest>) {
+    pub(super) fn never(&self, manifest: Manifest) {
         self.leave(|waiting| waiting.never.push(manifest));
     }
 
@@ -162,10 +162,10 @@ struct Round {
 }
 
 impl Round {
-    fn write(&self, touched: BTreeSet<RecordingId>, ended: Vec<Box<Manifest>>, never: Vec<Box<Manifest>>) {
+    fn write(&self, touched: BTreeSet<RecordingId>, ended: Vec<Manifest>, never: Vec<Manifest>) {
         // One that has ended meanwhile is among those that have, or will be.
         let running: Vec<Manifest> = touched.into_iter().filter_map(&self.present).collect();
-        let all: Vec<&Manifest> = running.iter().chain(ended.iter().map(AsRef::as_ref)).collect();
+        let all: Vec<&Manifest> = running.iter().chain(&ended).collect();
         if !all.is_empty() {
             for (recording, error) in self.folder.write_manifests(&all) {
                 self.figures.disk_failures.fetch_add(1, Relaxed);
@@ -177,10 +177,10 @@ impl Round {
             if let Err(error) = self.folder.remove(recording) {
                 warn!(%recording, %error, "a recording that could not begin leaves its folder behind");
             }
-            let _ = self.tell.send(Written::Never(manifest));
+            let _ = self.tell.send(Written::Never(Box::new(manifest)));
         }
         for manifest in ended {
-            let _ = self.tell.send(Written::Captured(manifest));
+            let _ = self.tell.send(Written::Captured(Box::new(manifest)));
         }
     }
 }
@@ -216,11 +216,11 @@ mod tests {
         }
         let mut end = one.clone();
         end.user_name = "the end".to_owned();
-        notes.ended(Box::new(end));
+        notes.ended(end);
         assert!(matches!(told.recv().unwrap(), Written::Captured(_)));
         assert_eq!(folder.manifest(id).unwrap().user_name, "the end");
         assert!(reads.load(Relaxed) <= 4, "{}", reads.load(Relaxed));
-        notes.never(Box::new(one));
+        notes.never(one);
         assert!(matches!(told.recv().unwrap(), Written::Never(_)));
         assert!(!folder.of(id).exists());
         std::fs::remove_dir_all(root).unwrap();

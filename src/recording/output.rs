@@ -32,6 +32,14 @@ pub(super) enum FinishError {
 }
 
 impl FinishError {
+    /// Free bytes that are wanted.
+    pub(super) fn wants(&self) -> Option<u64> {
+        match self {
+            FinishError::NoRoom(bytes) => Some(*bytes),
+            _ => None,
+        }
+    }
+
     /// The disk was full: no fault of the recording.
     pub(super) fn is_full(&self) -> bool {
         let full = |error: &io::Error| {

@@ -2,6 +2,7 @@
 
 use super::crypt::{self, CryptError, ReadSeek};
 use super::downloads::{Crowded, Download};
+use super::figures::RecordingFigures;
 use super::finisher::stored_name;
 use super::folder::Folder;
 use super::index::Entry;
@@ -17,6 +18,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use tokio::runtime::Handle;
 
 /// Bytes that are fetched from the object storage at once: a few of the pieces in which encrypted files are sealed.
@@ -107,6 +109,7 @@ impl Keeper {
             size,
             position: 0,
             here: (0, Bytes::new()),
+            figures: self.parts.figures.clone(),
         };
         Ok((Source::There(range), size))
     }
@@ -131,6 +134,7 @@ struct Ranges {
     position: u64,
     /// What was fetched last, and from where.
     here: (u64, Bytes),
+    figures: Arc<RecordingFigures>,
 }
 
 impl Read for Ranges {
@@ -143,6 +147,7 @@ impl Read for Ranges {
             let end = self.position.saturating_add(FETCH).min(self.size);
             let range = self.bucket.range(&self.set, &self.name, self.position..end);
             let bytes = self.runtime.block_on(range).map_err(io::Error::other)?;
+            self.figures.fetched_bytes.fetch_add(bytes.len() as u64, Relaxed);
             self.here = (self.position, bytes);
         }
         let (from, bytes) = &self.here;

@@ -18,6 +18,7 @@ use crate::supervise::{Supervisor, test_point};
 use crate::sync::lock;
 use crate::webhook::EventSink;
 use crate::webhook::Targets;
+use age::x25519::Identity;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use hmac::{Hmac, KeyInit, Mac};
 use omnigate_recording::manifest::{Manifest, MemberName, RecordingEnd};
@@ -122,15 +123,81 @@ pub struct Recorder {
     tell: UnboundedSender<RecordingNews>,
     news: Mutex<Option<UnboundedReceiver<RecordingNews>>>,
     figures: Arc<RecordingFigures>,
+    capturing: Capturing,
+    jobs: Jobs,
+}
+
+/// What is captured at present.
+struct Capturing {
     orders: Sender<Order>,
     notes: Arc<Notes>,
-    jobs: Jobs,
     /// What runs.
     state: Arc<Mutex<State>>,
     /// Names of captures are told apart from those of earlier processes by this.
     process: u64,
     /// The keys of sealed captures are made of this.
     seal: Option<[u8; 32]>,
+}
+
+impl Capturing {
+    /// Starts the threads that write.
+    fn start(
+        parts: WriterParts,
+        seal: Option<[u8; 32]>,
+        supervisor: &Supervisor,
+    ) -> std::io::Result<Capturing> {
+        let (state, notes) = (Arc::<Mutex<State>>::default(), parts.notes.clone());
+        let running = state.clone();
+        let present = move |recording| {
+            let state = lock(&running);
+            state
+                .get(&recording)
+                .map(|running: &Running| running.manifest.clone())
+        };
+        let (folder, tell, figures) = (parts.folder.clone(), parts.tell.clone(), parts.figures.clone());
+        notes.start(folder, Box::new(present), tell, figures, supervisor)?;
+        Ok(Capturing {
+            orders: Writer::start(parts, supervisor)?,
+            notes,
+            state,
+            process: rand::random(),
+            seal,
+        })
+    }
+
+    fn name(&self, capture: CaptureId) -> String {
+        format!("{:016x}-{}", self.process, capture.0)
+    }
+
+    /// The key of a capture of this process, the same whenever it is asked for.
+    fn key(&self, capture: Option<&str>) -> Option<SealKey> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.seal.as_ref()?).ok()?;
+        mac.update(capture?.as_bytes());
+        Some(SealKey::new(mac.finalize().into_bytes().into()))
+    }
+}
+
+/// Who can read what is recorded.
+struct Keys {
+    /// `recording.key`.
+    own: Option<Identity>,
+    recipients: Recipients,
+    /// Of captures, if somebody has to be able to read the files.
+    seal: Option<[u8; 32]>,
+}
+
+impl Keys {
+    fn read(settings: &Recording) -> Result<Keys, crypt::CryptError> {
+        let own = settings.key.as_ref().map(Secret::expose);
+        let own = own.map(crypt::identity).transpose()?;
+        let recipient = settings.recipient.as_deref().map(crypt::recipient).transpose()?;
+        let recipients = Recipients::new(own.as_ref(), recipient.as_ref());
+        Ok(Keys {
+            seal: (!recipients.is_empty()).then(rand::random),
+            own,
+            recipients,
+        })
+    }
 }
 
 impl Recorder {
@@ -141,40 +208,20 @@ impl Recorder {
     ) -> Result<Arc<Recorder>, RecordingError> {
         let settings = parts.settings;
         let folder = Folder::open(&settings.dir)?;
-        let key = settings.key.as_ref().map(Secret::expose);
-        let key = key.map(crypt::identity).transpose()?;
-        let recipient = settings.recipient.as_deref().map(crypt::recipient).transpose()?;
-        let recipients = Recipients::new(key.as_ref(), recipient.as_ref());
-        let sealed = !recipients.is_empty();
+        let keys = Keys::read(&settings)?;
         let figures = Arc::new(RecordingFigures::default());
         let min_free = settings.min_free_mib.saturating_mul(1 << 20);
-        let reserve = min_free / RESERVE;
         let (tell_written, written) = unbounded();
-        let (state, notes) = (Arc::<Mutex<State>>::default(), Arc::new(Notes::new()));
-        let present = state.clone();
-        let present = move |recording| {
-            let state = lock(&present);
-            state
-                .get(&recording)
-                .map(|running: &Running| running.manifest.clone())
-        };
-        let (to_notes, to_keeper) = (tell_written.clone(), tell_written.clone());
-        notes.start(
-            folder.clone(),
-            Box::new(present),
-            to_notes,
-            figures.clone(),
-            supervisor,
-        )?;
-        let orders = Writer::start(
+        let capturing = Capturing::start(
             WriterParts {
                 folder: folder.clone(),
-                reserve,
+                reserve: min_free / RESERVE,
                 taps: parts.taps,
-                notes: notes.clone(),
-                tell: tell_written,
+                notes: Arc::new(Notes::new()),
+                tell: tell_written.clone(),
                 figures: figures.clone(),
             },
+            keys.seal,
             supervisor,
         )?;
         let jobs = Jobs::new(figures.clone());
@@ -183,20 +230,20 @@ impl Recorder {
             content: settings.content,
             format: settings.format,
             webhook_format: settings.webhook_format,
-            recipients,
-            reserve,
+            recipients: keys.recipients,
+            reserve: min_free / RESERVE,
             figures: figures.clone(),
         };
         let keeper = Keeper::new(KeeperParts {
             folder: folder.clone(),
             index: parts.index.clone(),
-            events: parts.events.clone(),
+            events: parts.events,
             targets: parts.targets,
             public_url: parts.public_url,
-            settings: settings.clone(),
-            key,
+            settings,
+            key: keys.own,
             jobs: jobs.clone(),
-            kept: to_keeper,
+            kept: tell_written,
             figures: figures.clone(),
         })?;
         let index = &parts.index;
@@ -220,12 +267,8 @@ impl Recorder {
             tell,
             news: Mutex::new(Some(news)),
             figures,
-            orders,
-            notes,
+            capturing,
             jobs,
-            state,
-            process: rand::random(),
-            seal: sealed.then(rand::random),
         });
         recorder.look_for_room();
         recorder.clone().follow(written, supervisor)?;
@@ -244,7 +287,7 @@ impl Recorder {
                         let complete = if self.runs(recording) {
                             begun.is_there(recording, self.halves())
                         } else {
-                            self.seal.is_none()
+                            self.capturing.seal.is_none()
                         };
                         if complete {
                             begun.told.insert(recording);
@@ -261,7 +304,7 @@ impl Recorder {
                         if begun.over(manifest.recording_id) {
                             self.figures.active.fetch_sub(1, Relaxed);
                         }
-                        let key = self.key(manifest.capture_of.as_deref());
+                        let key = self.capturing.key(manifest.capture_of.as_deref());
                         let manifest = *manifest;
                         self.jobs.add(Job { manifest, key });
                     }
@@ -275,18 +318,11 @@ impl Recorder {
 
     /// What is to be there before a recording has begun: it on the disk, and of a sealed one its key in the store.
     fn halves(&self) -> u8 {
-        1 + u8::from(self.seal.is_some())
+        1 + u8::from(self.capturing.seal.is_some())
     }
 
     fn runs(&self, recording: RecordingId) -> bool {
-        lock(&self.state).contains_key(&recording)
-    }
-
-    /// The key of a capture of this process, the same whenever it is asked for.
-    fn key(&self, capture: Option<&str>) -> Option<SealKey> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.seal.as_ref()?).ok()?;
-        mac.update(capture?.as_bytes());
-        Some(SealKey::new(mac.finalize().into_bytes().into()))
+        lock(&self.capturing.state).contains_key(&recording)
     }
 
     /// Counters.
@@ -336,7 +372,8 @@ impl Recorder {
     /// Whether the writer takes it.
     fn order(&self, order: Order) -> bool {
         let ends = matches!(order, Order::Finish { .. } | Order::Stop(_));
-        let taken = (ends || self.orders.len() < ORDERS) && self.orders.send(order).is_ok();
+        let taken =
+            (ends || self.capturing.orders.len() < ORDERS) && self.capturing.orders.send(order).is_ok();
         if !taken {
             self.figures.disk_failures.fetch_add(1, Relaxed);
             warn!("the writer of recordings does not take orders");
@@ -354,8 +391,8 @@ impl Recorder {
             about,
         } = beginning;
         let mut manifest = manifest(recording, room, about, epoch.elapsed().as_micros() as u64);
-        let name = format!("{:016x}-{}", self.process, capture.0);
-        let (file, key) = (format!("{name}.ogg"), self.key(Some(&name)));
+        let name = self.capturing.name(capture);
+        let (file, key) = (format!("{name}.ogg"), self.capturing.key(Some(&name)));
         (manifest.capture_of, manifest.sealed) = (Some(name), key.is_some());
         info!(%recording, %room, reason = if manifest.by_policy { "policy" } else { "asked" }, "recording");
         self.figures.started.fetch_add(1, Relaxed);
@@ -373,10 +410,10 @@ impl Recorder {
             manifest: manifest.clone(),
         };
         // Before the writer has it: what that tells of the capture is about this recording too.
-        lock(&self.state).insert(recording, running);
+        lock(&self.capturing.state).insert(recording, running);
         self.keeper.started(&manifest, key);
         if !self.order(Order::Begin(Box::new(begin))) {
-            lock(&self.state).remove(&recording);
+            lock(&self.capturing.state).remove(&recording);
             self.jobs.never(manifest.capture_of.as_deref());
             self.keeper.never(recording);
             self.news(RecordingNews::Failed(recording));
@@ -389,7 +426,7 @@ impl Recorder {
     }
 
     fn finish(&self, recording: RecordingId, reason: &str, close: bool) {
-        let Some(mut running) = lock(&self.state).remove(&recording) else {
+        let Some(mut running) = lock(&self.capturing.state).remove(&recording) else {
             return;
         };
         running.manifest.end = Some(RecordingEnd {
@@ -408,7 +445,7 @@ impl Recorder {
     /// The disk is full, or broken: what was recorded ends here; calls go on.
     fn capture_failed(&self, capture: CaptureId) {
         self.full.store(true, Relaxed);
-        let of_it: Vec<RecordingId> = lock(&self.state)
+        let of_it: Vec<RecordingId> = lock(&self.capturing.state)
             .iter()
             .filter(|(_, running)| running.capture == capture)
             .map(|(recording, _)| *recording)
@@ -421,19 +458,19 @@ impl Recorder {
 
     /// Somebody takes part in a room: its recordings get another name.
     pub fn entered(&self, room: RoomId, participant: ParticipantId, person: &Person) {
-        let mut state = lock(&self.state);
+        let mut state = lock(&self.capturing.state);
         for (recording, running) in state.iter_mut().filter(|(_, r)| r.room == room) {
             let members = &mut running.manifest.members;
             if members.len() < MOST_NAMES {
                 members.insert(participant.0, member_name(person));
-                self.notes.touched(*recording);
+                self.capturing.notes.touched(*recording);
             }
         }
     }
 
     /// Everything that has ended is in files, and what runs has an end: the process stops.
     pub async fn stop(&self) {
-        let all: Vec<RecordingId> = lock(&self.state).keys().copied().collect();
+        let all: Vec<RecordingId> = lock(&self.capturing.state).keys().copied().collect();
         for recording in all {
             self.finish(recording, Ending::RoomClosed.word(), true);
         }

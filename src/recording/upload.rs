@@ -2,10 +2,10 @@
 
 use super::sets::Alone;
 use crate::config::Upload;
-use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::aws::AmazonS3Builder;
 use object_store::buffered::BufWriter;
 use object_store::path::Path as Key;
-use object_store::{BackoffConfig, ObjectStoreExt, RetryConfig};
+use object_store::{BackoffConfig, ObjectStore, ObjectStoreExt, RetryConfig};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The bucket.
 pub(super) struct Bucket {
-    store: Arc<AmazonS3>,
+    store: Arc<dyn ObjectStore>,
     prefix: Key,
 }
 
@@ -67,6 +67,15 @@ impl Bucket {
             store: Arc::new(builder.build()?),
             prefix: Key::from(prefix),
         }))
+    }
+
+    /// A bucket that a test has made.
+    #[cfg(test)]
+    pub(super) fn of(store: Arc<dyn ObjectStore>) -> Bucket {
+        Bucket {
+            store,
+            prefix: Key::from("calls"),
+        }
     }
 
     fn key(&self, recording: &str, name: &str) -> Key {

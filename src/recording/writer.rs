@@ -181,7 +181,7 @@ impl Writer {
                 close,
             } => {
                 if !self.begun.remove(&manifest.recording_id) {
-                    return self.notes.never(manifest);
+                    return self.notes.never(*manifest);
                 }
                 self.finishing.push(Finishing {
                     manifest,
@@ -321,7 +321,7 @@ impl Writer {
                 // Each recording has it under a name of its own.
                 let _ = std::fs::remove_file(self.folder.capture(&open.name));
             }
-            self.notes.ended(one.manifest);
+            self.notes.ended(*one.manifest);
         }
     }
 }
