@@ -463,3 +463,53 @@ async fn serve(app: &AppState, entry: &Entry, file: &FileEntry, headers: &Header
     }
     answer
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::Downloads;
+    use futures_util::StreamExt;
+    use std::io::Cursor;
+    use std::time::Duration;
+
+    #[test]
+    fn clients_that_stall_hold_no_thread() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(2)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let downloads = Downloads::new(Arc::default());
+            let mut stalled = Vec::new();
+            for n in 0..16 {
+                let download = downloads.begin("demo").unwrap();
+                let reader = Box::new(Cursor::new(vec![n; 4 << 20]));
+                let mut body = body(reader, 0..4 << 20, download)
+                    .await
+                    .unwrap()
+                    .into_data_stream();
+                // Each takes a piece, and then nothing more.
+                assert_eq!(body.next().await.unwrap().unwrap().len(), CHUNK);
+                stalled.push(body);
+            }
+            assert!(downloads.begin("demo").is_err());
+            let free = tokio::task::spawn_blocking(|| 7);
+            assert_eq!(
+                tokio::time::timeout(Duration::from_secs(5), free)
+                    .await
+                    .unwrap()
+                    .unwrap(),
+                7
+            );
+            // And when they go on, all of it comes.
+            let rest = stalled
+                .pop()
+                .unwrap()
+                .fold(0, async |sum, piece| sum + piece.unwrap().len());
+            assert_eq!(rest.await, (4 << 20) - CHUNK);
+            drop(stalled);
+            assert!(downloads.begin("demo").is_ok());
+        });
+    }
+}

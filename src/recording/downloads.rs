@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
+use tokio::task::AbortHandle;
 
 /// Downloads at once, of all services and of one.
 const MOST: usize = 64;
@@ -67,10 +68,21 @@ struct Used {
 }
 
 /// One download.
-pub(crate) struct Download(Arc<Mutex<Used>>);
+pub(crate) struct Download {
+    used: Arc<Mutex<Used>>,
+    watch: Option<AbortHandle>,
+}
+
+impl Drop for Download {
+    fn drop(&mut self) {
+        if let Some(watch) = &self.watch {
+            watch.abort();
+        }
+    }
+}
 
 impl Downloads {
-    pub(super) fn new(figures: Arc<RecordingFigures>) -> Downloads {
+    pub(crate) fn new(figures: Arc<RecordingFigures>) -> Downloads {
         Downloads {
             busy: Arc::default(),
             figures,
@@ -86,8 +98,11 @@ impl Downloads {
             place: Some(place),
             since: Instant::now(),
         }));
-        tokio::spawn(watch(Arc::downgrade(&used), STALLED, LOOK));
-        Ok(Download(used))
+        let watch = tokio::spawn(watch(Arc::downgrade(&used), STALLED, LOOK));
+        Ok(Download {
+            used,
+            watch: Some(watch.abort_handle()),
+        })
     }
 
     fn take(&self, service: &str) -> Result<Place, Crowded> {
@@ -115,7 +130,7 @@ impl Downloads {
 impl Download {
     /// The client takes more; false when it has taken nothing for so long that its place is gone.
     pub(crate) fn goes_on(&self) -> bool {
-        let mut used = lock(&self.0);
+        let mut used = lock(&self.used);
         used.since = Instant::now();
         used.place.is_some()
     }
@@ -170,7 +185,10 @@ mod tests {
             place: Some(place),
             since: Instant::now(),
         }));
-        let download = Download(used.clone());
+        let download = Download {
+            used: used.clone(),
+            watch: None,
+        };
         assert!(download.goes_on());
         watch(
             Arc::downgrade(&used),

@@ -59,6 +59,8 @@ mod writer;
 
 pub(crate) use crypt::ReadSeek;
 pub use crypt::{CryptError, decrypt, identity, recipient};
+#[cfg(test)]
+pub(crate) use downloads::Downloads;
 pub(crate) use downloads::{Crowded, Download};
 pub use figures::RecordingFigures;
 pub use folder::{Folder, FolderError};

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use tracing::{error, warn};
 
 /// Names of whoever comes are written this often.
-const ROUND: Duration = Duration::from_millis(250);
+const ROUND: Duration = Duration::from_secs(1);
 
 /// What becomes of recordings on the disk.
 #[derive(Debug)]
