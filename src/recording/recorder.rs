@@ -246,17 +246,9 @@ impl Recorder {
             kept: tell_written,
             figures: figures.clone(),
         })?;
-        let index = &parts.index;
-        let left = recover::recover(
-            &folder,
-            &index.all_settled().await?,
-            &index.in_state(Stage::Recording).await?,
-            &index.keys().await?,
-        )?;
-        figures.recovered.fetch_add(left.crashed, Relaxed);
-        jobs.add_all(left.to_finish);
+        let known = left_behind(&folder, &parts.index, &jobs, &figures).await?;
         let made = finisher.start(jobs.clone(), supervisor)?;
-        keeper.clone().start(made, left.known, supervisor);
+        keeper.clone().start(made, known, supervisor);
         let (tell, news) = mpsc::unbounded_channel();
         let recorder = Arc::new(Recorder {
             folder,
@@ -478,6 +470,24 @@ impl Recorder {
         self.order(Order::Stop(done));
         let _ = tokio::task::spawn_blocking(move || stopped.recv_timeout(STOP)).await;
     }
+}
+
+/// Takes up what an earlier process left; the recordings of which it is not known whether everybody was told.
+async fn left_behind(
+    folder: &Folder,
+    index: &Index,
+    jobs: &Jobs,
+    figures: &RecordingFigures,
+) -> Result<Vec<Manifest>, RecordingError> {
+    let left = recover::recover(
+        folder,
+        &index.all_settled().await?,
+        &index.in_state(Stage::Recording).await?,
+        &index.keys().await?,
+    )?;
+    figures.recovered.fetch_add(left.crashed, Relaxed);
+    jobs.add_all(left.to_finish);
+    Ok(left.known)
 }
 
 /// Which recordings have begun, and how far the others have come.

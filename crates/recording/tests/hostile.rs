@@ -11,8 +11,10 @@ use omnigate_audio::mix::Limiter;
 use omnigate_recording::capture::{CaptureReader, CaptureWriter, Media, MediaKind, Record, RecordKind};
 use omnigate_recording::manifest::Timeline;
 use omnigate_recording::{Replay, Span, survey};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use std::fs::File;
-use std::io::{BufReader, BufWriter};
+use std::io::{BufReader, BufWriter, Cursor};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -206,6 +208,95 @@ fn an_hour_of_nonsense_at_the_cap_costs_bounded_time_and_memory() {
         HOUR / 6,
     );
     assert!(timeline.left_out > 0);
+}
+
+/// Something that a member could have sent, or nobody.
+fn anything(rng: &mut StdRng, payload: &[u8]) -> Record<'static> {
+    let payload: &'static [u8] = Vec::leak(payload.to_vec());
+    let kinds = [
+        MediaKind::Pcmu,
+        MediaKind::Pcma,
+        MediaKind::ComfortNoise,
+        MediaKind::Opus,
+        MediaKind::G722,
+        MediaKind::L16,
+    ];
+    let media = Media {
+        kind: kinds[rng.random_range(0..kinds.len())],
+        sequence: rng.random(),
+        timestamp: rng.random(),
+        ssrc: rng.random_range(0..3),
+        marker: rng.random(),
+        payload,
+    };
+    let on = rng.random();
+    Record {
+        at_us: 0,
+        member: rng.random_range(0..4),
+        kind: match rng.random_range(0..16) {
+            0 => RecordKind::Event(rng.random()),
+            1 => RecordKind::Joined,
+            2 => RecordKind::Left,
+            3 => RecordKind::Muted(on),
+            4 => RecordKind::Held(on),
+            5 => RecordKind::Paused(on),
+            6 => RecordKind::Missing(rng.random()),
+            _ => RecordKind::Media(media),
+        },
+    }
+}
+
+#[test]
+fn whatever_was_captured_is_surveyed_and_replayed_to_its_end() {
+    let seed = rand::random::<u64>();
+    println!("seed {seed}");
+    let mut rng = StdRng::seed_from_u64(seed);
+    for round in 0..300 {
+        let mut writer = CaptureWriter::new(Vec::new()).unwrap();
+        let (mut at_us, mut buffer) = (0, [0; Record::MAX]);
+        for _ in 0..rng.random_range(0..200) {
+            at_us += [0, 1, 5_000, 20_000, 3_000_000][rng.random_range(0..5)];
+            let length = [0, 1, 2, 20, 160, 1_500][rng.random_range(0..6)];
+            let payload: Vec<u8> = (0..length).map(|_| rng.random()).collect();
+            let record = Record {
+                at_us: if rng.random_bool(0.02) {
+                    rng.random()
+                } else {
+                    at_us
+                },
+                ..anything(&mut rng, &payload)
+            };
+            let length = record.encode(&mut buffer).unwrap();
+            writer.push(&buffer[..length], at_us).unwrap();
+            if rng.random_bool(0.2) {
+                writer.flush().unwrap();
+            }
+        }
+        writer.flush().unwrap();
+        let mut file = std::mem::take(writer.inner_mut());
+        if round % 2 == 0 {
+            let at = rng.random_range(0..file.len());
+            file[at] ^= rng.random::<u8>();
+            file.truncate(rng.random_range(0..=file.len()));
+        }
+        let Ok(reader) = CaptureReader::new(Cursor::new(&file)) else {
+            continue;
+        };
+        let span = Span {
+            start_us: rng.random_range(0..1_000_000),
+            end_us: 4_000_000,
+        };
+        survey(reader, span).unwrap();
+        let rate_hz = if round % 3 == 0 { 48_000 } else { 8_000 };
+        let mut replay = Replay::new(CaptureReader::new(Cursor::new(&file)).unwrap(), span, rate_hz);
+        let (mut limiter, mut frame) = (Limiter::new(), vec![0; rate_hz as usize / 50]);
+        let mut frames = 0;
+        while replay.advance().unwrap() {
+            replay.mix(&mut limiter, &mut frame);
+            frames += 1;
+        }
+        assert_eq!(frames, span.frames());
+    }
 }
 
 #[test]
