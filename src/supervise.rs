@@ -165,7 +165,7 @@ impl Supervisor {
 }
 
 /// The words of a panic.
-fn words(panic: &(dyn Any + Send)) -> &str {
+pub(crate) fn words(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
         .copied()

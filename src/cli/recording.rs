@@ -2,7 +2,7 @@
 
 use super::output::{Failure, complain, say};
 use crate::config::{self, Settings};
-use crate::recording::{Entry, Folder, Index, Query, decrypt, identity, verify};
+use crate::recording::{Entry, Folder, Index, Query, State, decrypt, identity, verify};
 use crate::store::Store;
 use clap::Subcommand;
 use omnigate_room::{RecordingId, Secret};
@@ -31,6 +31,11 @@ pub(super) enum RecordingCommand {
     },
     /// Print everything that is known about a recording, as JSON.
     Show {
+        /// The recording's id.
+        id: String,
+    },
+    /// Make the files of a recording that has failed once more: a running service does it within seconds, or the next start.
+    Retry {
         /// The recording's id.
         id: String,
     },
@@ -81,6 +86,15 @@ pub(super) async fn run(config: Option<&Path>, command: RecordingCommand) -> Res
             say(&serde_json::to_string_pretty(&entry.manifest)?);
             Ok(())
         }
+        RecordingCommand::Retry { id } => {
+            let index = index(&settings).await?;
+            let entry = one(&index, &id).await?;
+            if !index.retry(entry.manifest.recording_id).await? {
+                return Err("it has not failed: only then it is tried again".into());
+            }
+            say(&format!("{id}: is tried again"));
+            Ok(())
+        }
         RecordingCommand::Verify { id } => verify_all(&settings, id.as_deref()).await,
         RecordingCommand::Decrypt { file, output, key } => {
             let key = match key {
@@ -112,10 +126,14 @@ fn line(entry: &Entry) -> String {
     let m = &entry.manifest;
     let seconds = m.files.first().map_or(0.0, |file| file.duration);
     let reason = m.end.as_ref().map_or("running", |end| end.reason.as_str());
-    format!(
+    let line = format!(
         "{}  {}  {seconds:.1} s  {reason}  {}  {}",
         m.recording_id, m.started_at, m.room_type, m.room_id
-    )
+    );
+    match m.failure.as_ref().filter(|_| entry.state == State::Failed) {
+        Some(failure) => format!("{line}  failed: {}", failure.reason),
+        None => line,
+    }
 }
 
 async fn verify_all(settings: &Settings, id: Option<&str>) -> Result<(), Failure> {
@@ -139,7 +157,9 @@ async fn verify_all(settings: &Settings, id: Option<&str>) -> Result<(), Failure
         };
         loop {
             let page = index.list(&query).await?;
-            page.iter().filter(|entry| entry.finished).for_each(&mut check);
+            page.iter()
+                .filter(|entry| entry.state == State::Finished)
+                .for_each(&mut check);
             match page.last().map(|last| last.manifest.recording_id) {
                 Some(last) => query.before = Some(last),
                 None => break,

@@ -30,6 +30,8 @@ section! {
         keep_mib: u64 = 0;
         /// An age identity (`AGE-SECRET-KEY-1…`): files are kept encrypted.
         key: Option<Secret> = None;
+        /// An age recipient (`age1…`): files are kept encrypted to it, too.
+        recipient: Option<String> = None;
         /// Object storage.
         upload: Upload = Upload::default();
     }
@@ -44,6 +46,16 @@ impl Check for Recording {
                 "recording.key",
                 "is no age identity: AGE-SECRET-KEY-1…, as age-keygen makes it",
             );
+        }
+        if let Some(recipient) = &self.recipient
+            && recipient.parse::<age::x25519::Recipient>().is_err()
+        {
+            let hint = if recipient.starts_with("AGE-SECRET-KEY-") {
+                "is a secret key; here stands its recipient, age1…, and the key belongs into recording.key, or far away"
+            } else {
+                "is no age recipient: age1…, as age-keygen -y prints it"
+            };
+            faults.add("recording.recipient", hint);
         }
     }
 }

@@ -154,8 +154,9 @@ impl Check for Webhook {
 }
 
 /// The events that there are.
-pub const EVENTS: [&str; 6] = [
+pub const EVENTS: [&str; 7] = [
     "recording_completed",
+    "recording_failed",
     "call_started",
     "call_answered",
     "call_ended",

@@ -195,7 +195,7 @@ fn recording(recording: &Recording) -> String {
         &[
             recording.dir.display().to_string(),
             format!("{content} as {}", recording.format.name()),
-            if recording.key.is_some() {
+            if recording.key.is_some() || recording.recipient.is_some() {
                 "encrypted".to_owned()
             } else {
                 String::new()

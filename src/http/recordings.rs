@@ -4,20 +4,19 @@ use super::api::{is_authorised, unauthorised};
 use super::app::AppState;
 use super::problem::problem;
 use super::requester::Requester;
-use crate::recording::{Entry, Query as Wanted};
+use crate::recording::{Crowded, Deleted, Download, Entry, Query as Wanted, ReadSeek, State as Stage};
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use headers::{ContentRange, HeaderMapExt, Range};
-use omnigate_recording::file::Format;
 use omnigate_recording::manifest::FileEntry;
 use omnigate_room::RecordingId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::SeekFrom;
 use std::ops::Bound;
 use std::sync::Arc;
 use tracing::warn;
@@ -27,8 +26,6 @@ const PAGE: u32 = 50;
 const LONGEST_PAGE: u32 = 500;
 /// Bytes read from a file at once.
 const CHUNK: usize = 64 * 1024;
-/// Chunks that may wait for a slow client.
-const CHUNKS: usize = 4;
 
 #[derive(Deserialize)]
 pub(super) struct ListQuery {
@@ -55,6 +52,17 @@ fn broken(error: &dyn std::fmt::Display) -> Response {
     )
 }
 
+/// What is said about recordings is for whoever asked alone, and nothing of it is to be taken for something else.
+fn private(mut answer: Response) -> Response {
+    let head = answer.headers_mut();
+    head.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    head.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    answer
+}
+
 /// The recordings that run, and whether each is paused; without the rooms none runs.
 async fn running(app: &AppState) -> HashMap<RecordingId, bool> {
     app.rooms.recordings().await.unwrap_or_default()
@@ -66,6 +74,9 @@ fn file_shown(file: &FileEntry) -> Value {
         "sample_rate": file.sample_rate, "channels": file.channels, "duration": file.duration,
         "size": file.size, "sha256": file.sha256, "encrypted": file.encrypted,
     });
+    if file.offset > 0.0 {
+        shown["offset"] = file.offset.into();
+    }
     if let Some(member) = file.member {
         shown["participant"] = member.to_string().into();
     }
@@ -76,11 +87,12 @@ fn file_shown(file: &FileEntry) -> Value {
 fn shown(running: &HashMap<RecordingId, bool>, entry: &Entry, whole: bool) -> Value {
     let m = &entry.manifest;
     let paused = running.get(&m.recording_id).copied();
-    let state = match (entry.finished, paused) {
-        (true, _) => "finished",
-        (false, Some(true)) => "paused",
-        (false, Some(false)) => "recording",
-        (false, None) => "finishing",
+    let state = match (entry.state, paused) {
+        (Stage::Finished, _) => "finished",
+        (Stage::Failed, _) => "failed",
+        (_, Some(true)) => "paused",
+        (_, Some(false)) => "recording",
+        (_, None) => "finishing",
     };
     let files: Vec<Value> = m.files.iter().map(file_shown).collect();
     let participants: Vec<Value> = m
@@ -111,6 +123,9 @@ fn shown(running: &HashMap<RecordingId, bool>, entry: &Entry, whole: bool) -> Va
     if let Some(end) = &m.end {
         shown["ended_at"] = end.ended_at.into();
         shown["end_reason"] = end.reason.as_str().into();
+    }
+    if let Some(failure) = m.failure.as_ref().filter(|_| entry.state == Stage::Failed) {
+        shown["failure"] = json!({ "reason": failure.reason, "tries": failure.tries, "at": failure.at });
     }
     if let Some(file) = m.files.first() {
         shown["duration"] = file.duration.into();
@@ -146,7 +161,7 @@ pub(super) async fn list(State(app): State<Arc<AppState>>, Query(query): Query<L
                 .iter()
                 .map(|entry| shown(&running, entry, false))
                 .collect();
-            Json(json!({ "recordings": all })).into_response()
+            private(Json(json!({ "recordings": all })).into_response())
         }
         Err(error) => broken(&error),
     }
@@ -164,7 +179,7 @@ async fn entry(app: &AppState, id: &str) -> Result<(RecordingId, Entry), Respons
 
 pub(super) async fn show(State(app): State<Arc<AppState>>, Path(id): Path<String>) -> Response {
     match entry(&app, &id).await {
-        Ok((_, entry)) => Json(shown(&running(&app).await, &entry, true)).into_response(),
+        Ok((_, entry)) => private(Json(shown(&running(&app).await, &entry, true)).into_response()),
         Err(answer) => answer,
     }
 }
@@ -174,7 +189,7 @@ pub(super) async fn delete(State(app): State<Arc<AppState>>, Path(id): Path<Stri
         Ok(found) => found,
         Err(answer) => return answer,
     };
-    if !entry.finished {
+    if !matches!(entry.state, Stage::Finished | Stage::Failed) {
         return problem(
             StatusCode::CONFLICT,
             "Conflict",
@@ -182,7 +197,25 @@ pub(super) async fn delete(State(app): State<Arc<AppState>>, Path(id): Path<Stri
         );
     }
     match app.recorder.keeper().delete(recording).await {
-        Ok(_) => StatusCode::NO_CONTENT.into_response(),
+        Ok(Deleted::Here) => StatusCode::ACCEPTED.into_response(),
+        // Another request was faster, if there is nothing any more.
+        Ok(Deleted::Everywhere | Deleted::Nothing) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => broken(&error),
+    }
+}
+
+pub(super) async fn retry(State(app): State<Arc<AppState>>, Path(id): Path<String>) -> Response {
+    let recording = match entry(&app, &id).await {
+        Ok((recording, _)) => recording,
+        Err(answer) => return answer,
+    };
+    match app.recorder.keeper().retry(recording).await {
+        Ok(true) => StatusCode::ACCEPTED.into_response(),
+        Ok(false) => problem(
+            StatusCode::CONFLICT,
+            "Conflict",
+            "only a recording whose state is `failed` is tried again",
+        ),
         Err(error) => broken(&error),
     }
 }
@@ -321,39 +354,77 @@ fn wanted(headers: &HeaderMap, size: u64) -> Part {
     }
 }
 
-/// These bytes of a file, read as fast as the client takes them.
-fn body(mut reader: impl Read + Seek + Send + 'static, bytes: std::ops::Range<u64>) -> Body {
-    let (chunks, mut received) = tokio::sync::mpsc::channel::<std::io::Result<Bytes>>(CHUNKS);
-    tokio::task::spawn_blocking(move || {
-        let mut left = bytes.end - bytes.start;
-        let mut read = || -> std::io::Result<()> {
-            reader.seek(SeekFrom::Start(bytes.start))?;
-            while left > 0 {
-                let mut chunk = vec![0; CHUNK.min(usize::try_from(left).unwrap_or(CHUNK))];
-                reader.read_exact(&mut chunk)?;
-                left -= chunk.len() as u64;
-                if chunks.blocking_send(Ok(chunk.into())).is_err() {
-                    // The client has gone.
-                    return Ok(());
-                }
-            }
-            Ok(())
-        };
-        if let Err(error) = read() {
-            warn!(%error, "a recording cannot be read to its end");
-            let _ = chunks.blocking_send(Err(error));
+/// A file that is read for a client.
+struct Reading {
+    reader: Box<dyn ReadSeek>,
+    left: u64,
+    download: Download,
+}
+
+impl Reading {
+    /// The next piece, read on a thread that has nothing else to do with this client: whoever stalls holds none.
+    async fn next(mut self) -> std::io::Result<Option<(Bytes, Reading)>> {
+        if self.left == 0 {
+            return Ok(None);
         }
-    });
-    Body::from_stream(futures_util::stream::poll_fn(move |context| {
-        received.poll_recv(context)
-    }))
+        if !self.download.goes_on() {
+            return Err(std::io::ErrorKind::TimedOut.into());
+        }
+        let read = tokio::task::spawn_blocking(move || {
+            let mut chunk = vec![0; CHUNK.min(usize::try_from(self.left).unwrap_or(CHUNK))];
+            self.reader.read_exact(&mut chunk)?;
+            self.left -= chunk.len() as u64;
+            Ok(Some((chunk.into(), self)))
+        });
+        read.await
+            .map_err(std::io::Error::other)
+            .flatten()
+            .inspect_err(|error| warn!(%error, "a recording cannot be read to its end"))
+    }
+}
+
+/// These bytes of a file, read as fast as the client takes them.
+async fn body(
+    mut reader: Box<dyn ReadSeek>,
+    bytes: std::ops::Range<u64>,
+    download: Download,
+) -> std::io::Result<Body> {
+    let start = SeekFrom::Start(bytes.start);
+    let reader = tokio::task::spawn_blocking(move || reader.seek(start).map(|_| reader));
+    let reading = Reading {
+        reader: reader.await.map_err(std::io::Error::other)??,
+        left: bytes.end - bytes.start,
+        download,
+    };
+    Ok(Body::from_stream(futures_util::stream::try_unfold(
+        reading,
+        Reading::next,
+    )))
+}
+
+/// Too many files are read: of this service, or of all.
+fn crowded(crowded: Crowded) -> Response {
+    let (status, title) = match crowded {
+        Crowded::Service => (StatusCode::TOO_MANY_REQUESTS, "Too Many Requests"),
+        Crowded::All => (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+    };
+    let mut answer = problem(status, title, &crowded.to_string());
+    answer
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    answer
 }
 
 async fn serve(app: &AppState, entry: &Entry, file: &FileEntry, headers: &HeaderMap) -> Response {
-    let (reader, size) = match app.recorder.keeper().open(entry, file).await {
+    let download = match app.recorder.keeper().download(&entry.manifest.service_id) {
+        Ok(download) => download,
+        Err(refused) => return crowded(refused),
+    };
+    let opened = match app.recorder.keeper().open(entry, file).await {
         Ok(opened) => opened,
         Err(error) => return broken(&error),
     };
+    let size = opened.size;
     let (status, start, end) = match wanted(headers, size) {
         Part::Whole => (StatusCode::OK, 0, size),
         Part::Range(start, end) => (StatusCode::PARTIAL_CONTENT, start, end),
@@ -369,15 +440,18 @@ async fn serve(app: &AppState, entry: &Entry, file: &FileEntry, headers: &Header
             return answer;
         }
     };
-    let mut answer = (status, body(reader, start..end)).into_response();
-    let media_type = Format::parse(&file.format).map_or("application/octet-stream", Format::media_type);
+    let body = match body(opened.reader, start..end, download).await {
+        Ok(body) => body,
+        Err(error) => return broken(&error),
+    };
+    let mut answer = private((status, body).into_response());
     let head = answer.headers_mut();
-    head.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    head.insert(header::CONTENT_TYPE, HeaderValue::from_static(opened.media_type));
     head.insert(header::CONTENT_LENGTH, (end - start).into());
     head.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     let name = format!(
         "attachment; filename=\"{}-{}\"",
-        entry.manifest.recording_id, file.name
+        entry.manifest.recording_id, opened.name
     );
     if let Ok(name) = HeaderValue::from_str(&name) {
         head.insert(header::CONTENT_DISPOSITION, name);
@@ -388,4 +462,54 @@ async fn serve(app: &AppState, entry: &Entry, file: &FileEntry, headers: &Header
         head.typed_insert(range);
     }
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::Downloads;
+    use futures_util::StreamExt;
+    use std::io::Cursor;
+    use std::time::Duration;
+
+    #[test]
+    fn clients_that_stall_hold_no_thread() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(2)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let downloads = Downloads::new(Arc::default());
+            let mut stalled = Vec::new();
+            for n in 0..16 {
+                let download = downloads.begin("demo").unwrap();
+                let reader = Box::new(Cursor::new(vec![n; 4 << 20]));
+                let mut body = body(reader, 0..4 << 20, download)
+                    .await
+                    .unwrap()
+                    .into_data_stream();
+                // Each takes a piece, and then nothing more.
+                assert_eq!(body.next().await.unwrap().unwrap().len(), CHUNK);
+                stalled.push(body);
+            }
+            assert!(downloads.begin("demo").is_err());
+            let free = tokio::task::spawn_blocking(|| 7);
+            assert_eq!(
+                tokio::time::timeout(Duration::from_secs(5), free)
+                    .await
+                    .unwrap()
+                    .unwrap(),
+                7
+            );
+            // And when they go on, all of it comes.
+            let rest = stalled
+                .pop()
+                .unwrap()
+                .fold(0, async |sum, piece| sum + piece.unwrap().len());
+            assert_eq!(rest.await, (4 << 20) - CHUNK);
+            drop(stalled);
+            assert!(downloads.begin("demo").is_ok());
+        });
+    }
 }

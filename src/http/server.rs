@@ -247,6 +247,12 @@ fn api_routes(app: Arc<AppState>) -> Router<Arc<AppState>> {
             "recording_resume",
             recordings::resume,
         )
+        .post(
+            "/api/v1/recordings/{id}/retry",
+            Recordings,
+            "recording_retry",
+            recordings::retry,
+        )
         // These take the link of a webhook in the place of the token.
         .download(
             "/api/v1/recordings/{id}/file",

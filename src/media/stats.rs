@@ -49,6 +49,8 @@ pub(crate) struct ShardFigures {
     pub key_frames_requested: AtomicU64,
     /// Records of captures that found the ring full.
     pub capture_missing: AtomicU64,
+    /// Packets of recorded members beyond what is captured of one.
+    pub capture_over_rate: AtomicU64,
     /// Members removed after a bug.
     pub failures: AtomicU64,
     /// Events that found the control plane's queue full.
@@ -115,6 +117,8 @@ pub struct MediaFigures {
     pub key_frames_requested: u64,
     /// Records of captures that found a ring full.
     pub capture_missing: u64,
+    /// Packets of recorded members beyond what is captured of one.
+    pub capture_over_rate: u64,
     /// Members removed after a bug.
     pub failures: u64,
     /// Commands waiting.
@@ -149,6 +153,7 @@ impl MediaFigures {
         self.video_forwarded += s.video_forwarded.load(Relaxed);
         self.key_frames_requested += s.key_frames_requested.load(Relaxed);
         self.capture_missing += s.capture_missing.load(Relaxed);
+        self.capture_over_rate += s.capture_over_rate.load(Relaxed);
         self.failures += s.failures.load(Relaxed);
         self.events_lost += s.events_lost.load(Relaxed);
     }
@@ -239,6 +244,11 @@ impl MediaFigures {
             "recording_missing_packets",
             self.capture_missing,
             "Packets of recorded members that found the queue full",
+        );
+        page.counter(
+            "recording_over_rate_packets",
+            self.capture_over_rate,
+            "Packets of recorded members beyond what is captured of one",
         );
         let bounds = LATENESS_BOUNDS_MS.iter().map(|ms| *ms as f64 / 1000.0);
         page.histogram(

@@ -11,6 +11,11 @@ use std::time::Instant;
 
 /// Bytes of a shard's ring: two seconds of two hundred telephones, so a disk may stall for as long.
 const RING: usize = 4 << 20;
+/// What is kept of one member: packets a second, bytes of payload a second, and so many seconds of both at once. The shortest
+/// packets of a voice are of 5 ms, the largest of L16 with 32 kB a second; more is no voice, and would fill the disk of all.
+const MOST_PACKETS: u64 = 200;
+const MOST_BYTES: u64 = 64_000;
+const AT_ONCE: u64 = 2;
 /// Before each record in the ring: its capture and its length.
 const HEAD: usize = 4 + 2;
 
@@ -37,6 +42,46 @@ struct Tapped {
     /// Muted or on hold: what it sends is not captured either.
     silent: bool,
     missing: u32,
+    allowance: Allowance,
+}
+
+/// What a member may still send to be captured. Of both its packets and their bytes it has the time that they take at the
+/// rates above, nanoseconds.
+#[derive(Debug)]
+struct Allowance {
+    since: Instant,
+    packets: u64,
+    bytes: u64,
+}
+
+/// Nanoseconds of a second.
+const SECOND: u64 = 1_000_000_000;
+
+impl Allowance {
+    fn full(now: Instant) -> Allowance {
+        Allowance {
+            since: now,
+            packets: AT_ONCE * SECOND,
+            bytes: AT_ONCE * SECOND,
+        }
+    }
+
+    /// Takes a packet with so many bytes, if there is as much.
+    fn take(&mut self, bytes: usize, now: Instant) -> bool {
+        let passed = now.saturating_duration_since(self.since).as_nanos();
+        let passed = u64::try_from(passed).unwrap_or(u64::MAX);
+        // Arrivals may be a little out of order.
+        self.since = self.since.max(now);
+        let filled = |left: u64| left.saturating_add(passed).min(AT_ONCE * SECOND);
+        (self.packets, self.bytes) = (filled(self.packets), filled(self.bytes));
+        let (packet, bytes) = (SECOND / MOST_PACKETS, bytes as u64 * SECOND / MOST_BYTES);
+        if self.packets < packet || self.bytes < bytes {
+            return false;
+        }
+        self.packets -= packet;
+        self.bytes -= bytes;
+        true
+    }
 }
 
 /// A shard's end of its ring.
@@ -118,6 +163,7 @@ impl Captured {
             member,
             silent,
             missing: 0,
+            allowance: Allowance::full(now),
         });
         tapped.put(now, RecordKind::Joined, tap);
         if silent {
@@ -161,6 +207,9 @@ impl Captured {
         let Some(tapped) = self.0.as_mut().filter(|tapped| tapped.listens(tap)) else {
             return;
         };
+        if !tapped.allowance.take(packet.payload.len(), at) {
+            return ShardFigures::count(&figures.capture_over_rate);
+        }
         let media = Media {
             kind,
             sequence: packet.sequence,
@@ -176,7 +225,10 @@ impl Captured {
 
     /// A packet with a telephone event came.
     pub(crate) fn event(&mut self, sequence: u16, at: Instant, tap: &mut Tap) {
-        if let Some(tapped) = self.0.as_mut().filter(|tapped| tapped.listens(tap)) {
+        let heard = self.0.as_mut().filter(|tapped| tapped.listens(tap));
+        if let Some(tapped) = heard
+            && tapped.allowance.take(0, at)
+        {
             tapped.put(at, RecordKind::Event(sequence), tap);
         }
     }
@@ -238,6 +290,7 @@ impl TapReader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn capture() -> Capture {
         Capture {
@@ -268,13 +321,13 @@ mod tests {
         let (mut tap, mut reader) = ring();
         let figures = ShardFigures::default();
         let mut tapped = joined(&mut tap);
-        let mut seen = 0;
+        let (mut seen, start) = (0, Instant::now());
         for round in 0..40_000u32 {
             let payload = [round as u8; 160];
             tapped.media(
                 MediaKind::Pcma,
                 &packet(&payload),
-                Instant::now(),
+                start + round * Duration::from_millis(20),
                 &mut tap,
                 &figures,
             );
@@ -295,12 +348,12 @@ mod tests {
         let (mut tap, mut reader) = ring();
         let figures = ShardFigures::default();
         let mut tapped = joined(&mut tap);
-        let payload = [0; 1_000];
-        for _ in 0..5_000 {
+        let (payload, start) = ([0; 1_000], Instant::now());
+        for round in 0..5_000 {
             tapped.media(
                 MediaKind::Opus,
                 &packet(&payload),
-                Instant::now(),
+                start + round * Duration::from_millis(20),
                 &mut tap,
                 &figures,
             );
@@ -347,5 +400,54 @@ mod tests {
             ));
         });
         assert_eq!(media, 1);
+    }
+
+    /// Sends packets of so many bytes for ten seconds, `each` after the other; how many are kept, and not.
+    fn ten_seconds(each: Duration, bytes: usize) -> (u64, u64) {
+        let (mut tap, mut reader) = ring();
+        let figures = ShardFigures::default();
+        let mut tapped = joined(&mut tap);
+        let (payload, start) = ([0; 1_400], Instant::now());
+        let (mut at, mut kept) = (Duration::ZERO, 0);
+        let count = |kept: &mut u64, bytes: &[u8]| {
+            *kept += u64::from(matches!(
+                Record::decode(bytes).unwrap().kind,
+                RecordKind::Media(_)
+            ));
+        };
+        while at < Duration::from_secs(10) {
+            let packet = packet(&payload[..bytes]);
+            tapped.media(MediaKind::Opus, &packet, start + at, &mut tap, &figures);
+            reader.drain(|_, bytes| count(&mut kept, bytes));
+            at += each;
+        }
+        let over = figures
+            .capture_over_rate
+            .load(std::sync::atomic::Ordering::Relaxed);
+        (kept, over)
+    }
+
+    #[test]
+    fn a_flood_is_captured_at_the_rate_of_a_voice_and_the_rest_is_counted() {
+        let most = (10 + AT_ONCE) * MOST_PACKETS;
+        let (kept, over) = ten_seconds(Duration::from_micros(100), 20);
+        assert!((most - 2..=most).contains(&kept), "{kept}");
+        assert_eq!(kept + over, 100_000);
+        let most = (10 + AT_ONCE) * MOST_BYTES / 1_400;
+        let (kept, over) = ten_seconds(Duration::from_millis(5), 1_400);
+        assert!((most - 2..=most).contains(&kept), "{kept}");
+        assert_eq!(kept + over, 2_000);
+    }
+
+    #[test]
+    fn every_voice_there_is_fits_into_the_cap() {
+        // Opus at its most, in packets of 20 ms; L16 in such of 10 ms; the shortest packets of G.711.
+        for (each, bytes) in [(20, 1_275), (10, 320), (5, 40)] {
+            assert_eq!(
+                ten_seconds(Duration::from_millis(each), bytes).1,
+                0,
+                "{each} ms of {bytes}"
+            );
+        }
     }
 }

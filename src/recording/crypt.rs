@@ -1,9 +1,9 @@
-//! Encryption at rest: the age format, with one key for all recordings. Files can be read from any place in them.
+//! Encryption at rest: the age format, with one key or recipient for all recordings. Files can be read from any place in them.
 
 use age::stream::StreamReader;
-use age::x25519::Identity;
+use age::x25519::{Identity, Recipient};
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
 /// Extension of encrypted files.
@@ -15,6 +15,9 @@ pub enum CryptError {
     /// The key is none.
     #[error("recording.key: {0}: an age identity is expected, AGE-SECRET-KEY-1…")]
     Key(&'static str),
+    /// The recipient is none.
+    #[error("recording.recipient: {0}: an age recipient is expected, age1…")]
+    Recipient(&'static str),
     /// It was encrypted with another key, or is damaged.
     #[error("cannot be decrypted: {0}")]
     Decrypt(#[from] age::DecryptError),
@@ -31,19 +34,53 @@ pub fn identity(text: &str) -> Result<Identity, CryptError> {
     text.parse().map_err(CryptError::Key)
 }
 
-/// Encrypts a file into another one.
-pub(super) fn encrypt(from: &Path, to: &Path, key: &Identity) -> Result<(), CryptError> {
-    let recipient = key.to_public();
-    let encryptor = age::Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient))?;
-    let mut out = encryptor.wrap_output(File::create(to)?)?;
-    io::copy(&mut BufReader::new(File::open(from)?), &mut out)?;
-    out.finish()?.sync_all()?;
-    Ok(())
+/// Reads a recipient.
+pub fn recipient(text: &str) -> Result<Recipient, CryptError> {
+    text.parse().map_err(CryptError::Recipient)
+}
+
+/// Whoever can read what is kept encrypted; nobody: it is kept as it is.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Recipients(Vec<Recipient>);
+
+impl Recipients {
+    /// Those of `recording.key` and `recording.recipient`.
+    pub(super) fn new(key: Option<&Identity>, recipient: Option<&Recipient>) -> Recipients {
+        let own = key.map(Identity::to_public);
+        Recipients(recipient.cloned().into_iter().chain(own).collect())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Encrypts what is read into `to`, and gives that back.
+pub(super) fn encrypt<W: Write>(
+    from: &mut dyn Read,
+    to: W,
+    recipients: &Recipients,
+) -> Result<W, CryptError> {
+    let all = recipients.0.iter().map(|one| one as &dyn age::Recipient);
+    let mut out = age::Encryptor::with_recipients(all)?.wrap_output(to)?;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let length = from.read(&mut buffer)?;
+        if length == 0 {
+            return Ok(out.finish()?);
+        }
+        out.write_all(&buffer[..length])?;
+    }
 }
 
 /// Opens an encrypted file for reading.
 pub(super) fn open(path: &Path, key: &Identity) -> Result<StreamReader<File>, CryptError> {
-    let decryptor = age::Decryptor::new(File::open(path)?)?;
+    unlock(File::open(path)?, key)
+}
+
+/// Reads decrypted what `from` has.
+pub(super) fn unlock<R: Read>(from: R, key: &Identity) -> Result<StreamReader<R>, CryptError> {
+    let decryptor = age::Decryptor::new(from)?;
     Ok(decryptor.decrypt(std::iter::once(key as &dyn age::Identity))?)
 }
 
@@ -69,7 +106,9 @@ mod tests {
         let bytes: Vec<u8> = (0..300_000u32).map(|i| (i / 7) as u8).collect();
         std::fs::write(&plain, &bytes).unwrap();
         let key = Identity::generate();
-        encrypt(&plain, &secret, &key).unwrap();
+        let recipients = Recipients::new(Some(&key), None);
+        let mut from = File::open(&plain).unwrap();
+        encrypt(&mut from, File::create(&secret).unwrap(), &recipients).unwrap();
         assert!(
             !std::fs::read(&secret)
                 .unwrap()

@@ -16,6 +16,16 @@ pub struct RecordingFigures {
     pub disk_failures: AtomicU64,
     /// Recordings whose files could not be made.
     pub finish_failures: AtomicU64,
+    /// Recordings that were set aside.
+    pub failed: AtomicU64,
+    /// Tries at files for which the disk had no room.
+    pub room_waits: AtomicU64,
+    /// Downloads that were refused because there were too many at once.
+    pub downloads_refused: AtomicU64,
+    /// Bytes fetched from the object storage for downloads.
+    pub fetched_bytes: AtomicU64,
+    /// Downloads at the moment.
+    pub downloads: AtomicU64,
     /// Bytes captured.
     pub captured_bytes: AtomicU64,
     /// Seconds of sound made into files, and milliseconds that took.
@@ -39,6 +49,25 @@ impl RecordingFigures {
     pub fn tell(&self, page: &mut Page) {
         self.tell_captures(page);
         self.tell_files(page);
+        self.tell_downloads(page);
+    }
+
+    fn tell_downloads(&self, page: &mut Page) {
+        page.gauge(
+            "recording_downloads",
+            self.downloads.load(Relaxed),
+            "Files of recordings that are read by clients",
+        );
+        page.counter(
+            "recording_fetched_bytes",
+            self.fetched_bytes.load(Relaxed),
+            "Bytes fetched from the object storage for downloads",
+        );
+        page.counter(
+            "recording_downloads_refused",
+            self.downloads_refused.load(Relaxed),
+            "Downloads refused because there were too many at once",
+        );
     }
 
     fn tell_captures(&self, page: &mut Page) {
@@ -89,6 +118,16 @@ impl RecordingFigures {
             "recording_finish_failures",
             self.finish_failures.load(Relaxed),
             "Failed tries at making a recording's files",
+        );
+        page.counter(
+            "recordings_failed",
+            self.failed.load(Relaxed),
+            "Recordings that were set aside as their files could not be made",
+        );
+        page.counter(
+            "recording_room_waits",
+            self.room_waits.load(Relaxed),
+            "Tries at a recording's files for which the disk had no room",
         );
         page.counter(
             "recording_finished_seconds",

@@ -1,347 +1,414 @@
 //! The thread that makes files of captures, at the lowest priority: whoever talks comes first.
+//!
+//! Recordings of one capture that overlap are made into one set of files, from the first one's start to the last one's end.
+//! Each try is noted on the disk before it begins, so that a capture that ends the process does so [`MOST_TRIES`] times at
+//! most; then its recordings are set aside. A full disk is no fault of theirs: they wait.
 
-use super::crypt;
+use super::crypt::Recipients;
 use super::figures::RecordingFigures;
-use super::folder::{Folder, PART, sync_folder};
+use super::folder::{Folder, gone};
+use super::jobs::{Group, Job, Jobs};
+use super::output::{FinishError, Output, Plan};
+use crate::clock::unix_now;
 use crate::config::Content;
-use crate::supervise::{Supervisor, test_point};
-use age::x25519::Identity;
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crate::supervise::{Supervisor, test_point, words};
 use omnigate_audio::mix::Limiter;
 use omnigate_recording::capture::CaptureReader;
-use omnigate_recording::file::{AudioFile, Format};
-use omnigate_recording::manifest::{FileEntry, Manifest, Timeline};
-use omnigate_recording::{Peaks, Replay, Span, survey};
+use omnigate_recording::file::Format;
+use omnigate_recording::manifest::{Failure, FileEntry, Manifest, RecordingEnd, Timeline};
+use omnigate_recording::sealed::Unsealer;
+use omnigate_recording::{FRAME_US, Peaks, Replay, Span, survey, survey_each};
 use omnigate_room::RecordingId;
-use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read};
+use std::fs::{self, OpenOptions};
+use std::io::{self, BufReader, Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// Telephones alone are recorded at this rate, Hz.
 const NARROW_HZ: u32 = 8_000;
 /// And everybody else at this one.
 const WIDE_HZ: u32 = 48_000;
-/// Pause before another try at a recording whose files could not be made: the disk may have room then.
+/// Pause before another try at a recording whose files could not be made.
 const AGAIN: Duration = Duration::from_secs(60);
+/// And before it is looked whether the disk has room for them.
+const FULL: Duration = Duration::from_secs(10);
+/// So often it is tried to make a recording's files.
+pub(super) const MOST_TRIES: u32 = 3;
 /// The least priority of all.
 const NICE: i32 = 19;
-
-/// A recording that has ended.
-type Job = (RecordingId, Manifest);
 
 pub(super) struct Finisher {
     pub(super) folder: Folder,
     pub(super) content: Content,
     pub(super) format: Format,
     pub(super) webhook_format: Format,
-    pub(super) key: Option<Identity>,
+    pub(super) recipients: Recipients,
+    /// Free bytes that are left to captures while any runs.
+    pub(super) reserve: u64,
     pub(super) figures: Arc<RecordingFigures>,
 }
 
-/// Why files cannot be made.
-#[derive(Debug, thiserror::Error)]
-enum FinishError {
-    #[error(transparent)]
-    Recording(#[from] omnigate_recording::Error),
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    #[error(transparent)]
-    Crypt(#[from] crypt::CryptError),
-    #[error("a bug; see the panic above")]
-    Bug,
+/// What became of recordings.
+#[derive(Debug)]
+pub(super) enum Made {
+    /// Their files are there.
+    Finished(Vec<Manifest>),
+    /// Their files cannot be made.
+    Failed(Vec<Manifest>),
 }
 
-/// Recordings whose files are to be made.
-pub(super) struct Jobs {
-    queue: Sender<Job>,
-    figures: Arc<RecordingFigures>,
-}
-
-impl Jobs {
-    pub(super) fn add(&self, recording: RecordingId, manifest: Manifest) {
-        self.figures.waiting.fetch_add(1, Relaxed);
-        let _ = self.queue.send((recording, manifest));
-    }
-}
+/// A capture that is being read, sealed or not.
+trait Source: Read + Seek {}
+impl<T: Read + Seek> Source for T {}
 
 impl Finisher {
-    /// Starts the thread; where it takes recordings, and the manifests of those whose files are made.
-    pub(super) fn start(self, supervisor: &Supervisor) -> io::Result<(Jobs, UnboundedReceiver<Manifest>)> {
-        let (queue, jobs) = unbounded();
+    /// Starts the thread, which takes `jobs`; what becomes of them.
+    pub(super) fn start(self, jobs: Jobs, supervisor: &Supervisor) -> io::Result<UnboundedReceiver<Made>> {
+        // One entry a recording that has ended: as many as there are jobs.
         let (finished, made) = mpsc::unbounded_channel();
-        let figures = self.figures.clone();
         supervisor.thread("recording-finish", move || {
             let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
-            self.run(&jobs, &finished);
-        })?;
-        Ok((Jobs { queue, figures }, made))
-    }
-
-    fn run(&self, jobs: &Receiver<Job>, finished: &UnboundedSender<Manifest>) {
-        let mut later: Vec<(Instant, Job)> = Vec::new();
-        loop {
-            let wait = later
-                .iter()
-                .map(|(due, _)| due.saturating_duration_since(Instant::now()))
-                .min();
-            let next = match wait {
-                Some(wait) => jobs.recv_timeout(wait).ok(),
-                None => match jobs.recv() {
-                    Ok(job) => Some(job),
-                    Err(_) => return,
-                },
-            };
-            let now = Instant::now();
-            let mut due: Vec<Job> = later
-                .extract_if(.., |(due, _)| *due <= now)
-                .map(|(_, job)| job)
-                .collect();
-            due.extend(next);
-            for (recording, manifest) in due {
-                match self.finish_or_survive(recording, &manifest) {
-                    Ok(manifest) => {
-                        self.figures.waiting.fetch_sub(1, Relaxed);
-                        self.figures.finished.fetch_add(1, Relaxed);
-                        if finished.send(manifest).is_err() {
-                            return;
-                        }
-                    }
-                    Err(error) => {
-                        self.figures.finish_failures.fetch_add(1, Relaxed);
-                        error!(%recording, %error, "a recording's files cannot be made; it is tried again");
-                        later.push((Instant::now() + AGAIN, (recording, manifest)));
-                    }
+            while let Some(group) = jobs.take() {
+                if !self.try_group(group, &jobs, &finished) {
+                    return;
                 }
             }
+        })?;
+        Ok(made)
+    }
+
+    /// False when nobody wants to know any more.
+    fn try_group(&self, mut group: Group, jobs: &Jobs, finished: &UnboundedSender<Made>) -> bool {
+        if group.wants.is_some_and(|bytes| !self.has_room(bytes)) {
+            jobs.later(group, FULL);
+            return true;
         }
+        // Noted before: whatever happens now has happened so often.
+        if let Err(error) = self.note_tries(&group.jobs, 1) {
+            warn!(%error, "recordings wait: the disk does not take what is noted of a try");
+            jobs.later(group, FULL);
+            return true;
+        }
+        let spent = |job: &mut Job| self.folder.tries(job.manifest.recording_id) > MOST_TRIES;
+        let given_up: Vec<Job> = group.jobs.extract_if(.., spent).collect();
+        let mut told = self.give_up(given_up, "making its files has ended the process", jobs, finished);
+        let (mut left, mut pause) = (Vec::new(), AGAIN);
+        group.wants = None;
+        for cluster in clusters(std::mem::take(&mut group.jobs)) {
+            match self.make_or_survive(&cluster) {
+                Ok(manifests) => {
+                    jobs.done(manifests.len());
+                    self.figures.finished.fetch_add(manifests.len() as u64, Relaxed);
+                    told &= finished.send(Made::Finished(manifests)).is_ok();
+                }
+                Err(error) if error.is_full() => {
+                    self.no_room(&cluster, &error);
+                    group.wants = error.wants().or(group.wants);
+                    pause = FULL;
+                    left.extend(cluster);
+                }
+                Err(error) if self.again(&cluster, &error) => left.extend(cluster),
+                Err(error) => told &= self.give_up(cluster, &error.to_string(), jobs, finished),
+            }
+        }
+        if !left.is_empty() {
+            group.jobs = left;
+            jobs.later(group, pause);
+        }
+        told
+    }
+
+    /// The disk was full: that was no try.
+    fn no_room(&self, cluster: &[Job], error: &FinishError) {
+        self.figures.room_waits.fetch_add(1, Relaxed);
+        warn!(recordings = cluster.len(), %error, "recordings wait: the disk is full");
+        if let Err(error) = self.note_tries(cluster, -1) {
+            warn!(%error, "a try at a recording cannot be taken back");
+        }
+    }
+
+    /// Files cannot be made: whether it is tried again.
+    fn again(&self, cluster: &[Job], error: &FinishError) -> bool {
+        self.figures.finish_failures.fetch_add(1, Relaxed);
+        let tries = cluster
+            .iter()
+            .map(|job| self.folder.tries(job.manifest.recording_id));
+        let again = tries.max().unwrap_or(0) < MOST_TRIES && !matches!(error, FinishError::NoKey);
+        let recording = cluster.first().map(|job| job.manifest.recording_id);
+        error!(?recording, %error, again, "a recording's files cannot be made");
+        again
+    }
+
+    /// Notes one try more, or less, of each.
+    fn note_tries(&self, jobs: &[Job], more: i32) -> io::Result<()> {
+        for job in jobs {
+            let recording = job.manifest.recording_id;
+            let tries = self.folder.tries(recording).saturating_add_signed(more);
+            self.folder.note_tries(recording, tries)?;
+        }
+        self.folder.sync()
+    }
+
+    /// Sets recordings aside; false when nobody wants to know any more.
+    fn give_up(&self, all: Vec<Job>, reason: &str, jobs: &Jobs, finished: &UnboundedSender<Made>) -> bool {
+        if all.is_empty() {
+            return true;
+        }
+        let failed = |job: Job| {
+            let tries = self.folder.tries(job.manifest.recording_id).min(MOST_TRIES);
+            let failure = Failure {
+                reason: reason.to_owned(),
+                tries,
+                at: unix_now(),
+            };
+            Manifest {
+                failure: Some(failure),
+                ..job.manifest
+            }
+        };
+        let manifests: Vec<Manifest> = all.into_iter().map(failed).collect();
+        for manifest in &manifests {
+            let recording = manifest.recording_id;
+            error!(%recording, reason, "a recording is set aside; `omnigate recording retry` tries again");
+            let _ = self.folder.remove_parts(recording);
+        }
+        for (recording, error) in self.folder.write_manifests(&manifests.iter().collect::<Vec<_>>()) {
+            warn!(%recording, %error, "a manifest cannot be written");
+        }
+        jobs.done(manifests.len());
+        self.figures.failed.fetch_add(manifests.len() as u64, Relaxed);
+        finished.send(Made::Failed(manifests)).is_ok()
+    }
+
+    fn has_room(&self, bytes: u64) -> bool {
+        let reserve = if self.figures.active.load(Relaxed) > 0 {
+            self.reserve
+        } else {
+            0
+        };
+        // What the disk does not tell it may have.
+        self.folder
+            .free()
+            .is_ok_and(|free| free >= bytes.saturating_add(reserve))
     }
 
     /// A bug in one recording does not keep the others from being finished.
-    fn finish_or_survive(
-        &self,
-        recording: RecordingId,
-        manifest: &Manifest,
-    ) -> Result<Manifest, FinishError> {
-        let finish = AssertUnwindSafe(|| {
+    fn make_or_survive(&self, cluster: &[Job]) -> Result<Vec<Manifest>, FinishError> {
+        let make = AssertUnwindSafe(|| {
             test_point("recording-finish-one");
-            self.finish(recording, manifest.clone())
+            self.make(cluster)
         });
-        catch_unwind(finish).unwrap_or(Err(FinishError::Bug))
+        catch_unwind(make).unwrap_or_else(|panic| Err(FinishError::Bug(words(&*panic).to_owned())))
     }
 
-    fn finish(&self, recording: RecordingId, mut manifest: Manifest) -> Result<Manifest, FinishError> {
+    /// One set of files for recordings that overlap, the first of which begins first.
+    fn make(&self, cluster: &[Job]) -> Result<Vec<Manifest>, FinishError> {
         let started = Instant::now();
-        let folder = self.folder.of(recording);
-        let capture = folder.join(&manifest.capture);
-        let span = Span {
-            start_us: manifest.start_us,
-            end_us: manifest.end.as_ref().map_or(manifest.start_us, |end| end.at_us),
+        let mut manifests = self.with_ends(cluster)?;
+        let Some(job) = cluster.first() else {
+            return Ok(manifests);
         };
-        let read =
-            || -> Result<_, FinishError> { Ok(CaptureReader::new(BufReader::new(File::open(&capture)?))?) };
-        let timeline = survey(read()?, span)?;
-        let rate_hz = if timeline.members.values().any(|member| member.wide) {
-            WIDE_HZ
-        } else {
-            NARROW_HZ
-        };
-        let mut outputs = self.outputs(&folder, &manifest, &timeline, rate_hz)?;
-        let mut replay = Replay::new(read()?, span, rate_hz);
-        let mut peaks = Peaks::default();
+        let set = job.manifest.recording_id;
+        let union = union(&manifests);
+        let spans: Vec<Span> = manifests.iter().map(Manifest::span).chain([union]).collect();
+        let mut timelines = survey_each(self.capture(job)?, &spans)?;
+        let whole = timelines.pop().unwrap_or_default();
+        let (files, peaks) = self.files(job, &manifests, union, &whole)?;
+        let shared = manifests.len() > 1;
+        let parts = manifests.iter_mut().zip(timelines).zip(peaks);
+        for ((manifest, timeline), peaks) in parts {
+            manifest.files = files
+                .iter()
+                .map(|file| part_of(file, manifest.span(), union))
+                .collect();
+            manifest.peaks = peaks;
+            manifest.timeline = Some(timeline);
+            manifest.file_set = shared.then_some(set);
+            if manifest.recording_id != set {
+                self.link(set, manifest)?;
+            }
+        }
+        let written = self.folder.write_manifests(&manifests.iter().collect::<Vec<_>>());
+        if let Some((_, error)) = written.into_iter().next() {
+            return Err(error.into());
+        }
+        for manifest in &manifests {
+            let (recording, folder) = (manifest.recording_id, self.folder.of(manifest.recording_id));
+            gone(fs::remove_file(folder.join(&manifest.capture)))?;
+            self.folder.forget_tries(recording)?;
+            info!(%recording, seconds = union.frames() as f64 / 50.0, files = files.len(), took = ?started.elapsed(),
+                "recording finished");
+        }
+        self.figures
+            .finished_seconds
+            .fetch_add(union.frames() / 50, Relaxed);
+        self.figures
+            .finish_milliseconds
+            .fetch_add(started.elapsed().as_millis() as u64, Relaxed);
+        Ok(manifests)
+    }
+
+    /// Replays the capture once, into all files; what they are, and the waveform of each recording's part.
+    fn files(
+        &self,
+        job: &Job,
+        manifests: &[Manifest],
+        union: Span,
+        timeline: &Timeline,
+    ) -> Result<(Vec<FileEntry>, Vec<Vec<u8>>), FinishError> {
+        let wide = timeline.members.values().any(|member| member.wide);
+        let rate_hz = if wide { WIDE_HZ } else { NARROW_HZ };
+        let caller = manifests.iter().find_map(|manifest| manifest.caller_member);
+        let formats = (self.format, self.webhook_format);
+        let caller = caller.map(|caller| caller.0);
+        let plans = Plan::all(self.content, formats, rate_hz, caller, &timeline.members);
+        let (duration, sealed) = (union.frames() as f64 / 50.0, !self.recipients.is_empty());
+        let room = Plan::room(&plans, duration, sealed);
+        if !self.has_room(room) {
+            return Err(FinishError::NoRoom(room));
+        }
+        let folder = self.folder.of(job.manifest.recording_id);
+        let output = |plan| Output::new(&folder, plan, sealed);
+        let mut outputs = plans.into_iter().map(output).collect::<Result<Vec<_>, _>>()?;
+        let mut replay = Replay::new(self.capture(job)?, union, rate_hz);
+        let mut peaks: Vec<(Span, Peaks)> = manifests
+            .iter()
+            .map(|manifest| (manifest.span(), Peaks::default()))
+            .collect();
         let (mut limiter, mut mix) = (Limiter::new(), vec![0; rate_hz as usize / 50]);
+        let mut at_us = union.start_us;
         while replay.advance()? {
             replay.mix(&mut limiter, &mut mix);
-            peaks.push(&mix);
+            let heard = |span: &Span| (span.start_us..span.end_us).contains(&(at_us + FRAME_US / 2));
+            for (_, peaks) in peaks
+                .iter_mut()
+                .filter(|(span, _)| manifests.len() == 1 || heard(span))
+            {
+                peaks.push(&mix);
+            }
             for output in &mut outputs {
                 output.write(&mut replay, &mix)?;
             }
+            at_us += FRAME_US;
         }
-        let duration = span.frames() as f64 / 50.0;
-        manifest.files = outputs
+        let files = outputs
             .into_iter()
-            .map(|output| output.finish(&folder, duration, self.key.as_ref()))
+            .map(|output| output.finish(duration, &self.recipients))
             .collect::<Result<_, _>>()?;
-        manifest.peaks = peaks.finish();
-        manifest.timeline = Some(timeline);
-        sync_folder(&folder)?;
-        self.folder.write_manifest(recording, &manifest)?;
-        fs::remove_file(&capture)?;
-        let took = started.elapsed();
-        self.figures.finished_seconds.fetch_add(duration as u64, Relaxed);
-        self.figures
-            .finish_milliseconds
-            .fetch_add(took.as_millis() as u64, Relaxed);
-        info!(%recording, seconds = duration, files = manifest.files.len(), took = ?took, "recording finished");
-        Ok(manifest)
+        Ok((
+            files,
+            peaks.into_iter().map(|(_, peaks)| peaks.finish()).collect(),
+        ))
     }
 
-    /// The files that are to be made.
-    fn outputs(
-        &self,
-        folder: &Path,
-        manifest: &Manifest,
-        timeline: &Timeline,
-        rate_hz: u32,
-    ) -> Result<Vec<Output>, FinishError> {
-        let sides = self.content == Content::Sides;
-        let main = match manifest.caller_member.filter(|_| sides) {
-            Some(caller) => Part::Sides { caller: caller.0 },
-            None => Part::Mix,
-        };
-        let mut wanted = vec![(main, self.format)];
-        if self.webhook_format != self.format {
-            wanted.push((main, self.webhook_format));
-        }
-        if self.content == Content::Participants {
-            let members = timeline
-                .members
-                .keys()
-                .map(|member| (Part::Member(*member), self.format));
-            wanted.extend(members);
-        }
-        wanted
-            .into_iter()
-            .map(|(part, format)| Output::new(folder, part, format, rate_hz))
-            .collect()
-    }
-}
-
-/// What a file holds.
-#[derive(Debug, Clone, Copy)]
-enum Part {
-    Mix,
-    Sides { caller: u64 },
-    Member(u64),
-}
-
-impl Part {
-    fn content(self) -> &'static str {
-        match self {
-            Part::Mix => "mix",
-            Part::Sides { .. } => "sides",
-            Part::Member(_) => "participant",
-        }
-    }
-
-    fn channels(self) -> u16 {
-        if matches!(self, Part::Sides { .. }) { 2 } else { 1 }
-    }
-}
-
-struct Output {
-    part: Part,
-    format: Format,
-    rate_hz: u32,
-    name: String,
-    file: AudioFile<BufWriter<File>>,
-    limiters: [Limiter; 2],
-    one: Vec<i16>,
-    other: Vec<i16>,
-    both: Vec<i16>,
-}
-
-impl Output {
-    fn new(folder: &Path, part: Part, format: Format, rate_hz: u32) -> Result<Output, FinishError> {
-        let stem = match part {
-            Part::Member(member) => format!("participant-{member}"),
-            other => other.content().to_owned(),
-        };
-        let name = format!("{stem}.{}", format.name());
-        let writer = BufWriter::new(File::create(folder.join(&name).with_added_extension(PART))?);
-        let samples = rate_hz as usize / 50;
-        Ok(Output {
-            part,
-            format,
-            rate_hz,
-            name,
-            file: AudioFile::new(writer, format, rate_hz, part.channels())?,
-            limiters: [Limiter::new(), Limiter::new()],
-            one: vec![0; samples],
-            other: vec![0; samples],
-            both: Vec::with_capacity(2 * samples),
-        })
-    }
-
-    /// Writes the replay's present frame.
-    fn write<R: Read + io::Seek>(&mut self, replay: &mut Replay<R>, mix: &[i16]) -> Result<(), FinishError> {
-        let [left, right] = &mut self.limiters;
-        match self.part {
-            Part::Mix => self.file.write(mix)?,
-            Part::Member(member) => {
-                replay.only(|id| id == member, left, &mut self.one);
-                self.file.write(&self.one)?;
-            }
-            Part::Sides { caller } => {
-                replay.only(|id| id == caller, left, &mut self.one);
-                replay.only(|id| id != caller, right, &mut self.other);
-                self.both.clear();
-                let pairs = self.one.iter().zip(&self.other);
-                self.both.extend(pairs.flat_map(|(left, right)| [*left, *right]));
-                self.file.write(&self.both)?;
-            }
+    /// Gives the files of a set a second name in another recording's folder.
+    fn link(&self, set: RecordingId, manifest: &Manifest) -> io::Result<()> {
+        let (from, to) = (self.folder.of(set), self.folder.of(manifest.recording_id));
+        for file in &manifest.files {
+            let name = stored_name(file);
+            gone(fs::remove_file(to.join(&name)))?;
+            fs::hard_link(from.join(&name), to.join(&name))?;
         }
         Ok(())
     }
 
-    /// Completes the file, gives it its name, and says what it is.
-    fn finish(self, folder: &Path, duration: f64, key: Option<&Identity>) -> Result<FileEntry, FinishError> {
-        self.file.finish()?;
-        let part = folder.join(&self.name).with_added_extension(PART);
-        let (size, sha256) = checksum(&mut File::open(&part)?)?;
-        let whole = folder.join(&self.name);
-        match key {
-            Some(key) => {
-                let whole = whole.with_added_extension(crypt::EXTENSION);
-                crypt::encrypt(&part, &whole, key)?;
-                fs::remove_file(&part)?;
+    /// The capture of a recording.
+    fn capture(&self, job: &Job) -> Result<CaptureReader<Box<dyn Source>>, FinishError> {
+        let folder = self.folder.of(job.manifest.recording_id);
+        // One that crashed before its capture had a name has nothing in it.
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(job.manifest.end.is_none())
+            .truncate(false)
+            .open(folder.join(&job.manifest.capture))?;
+        let plain = BufReader::new(file);
+        let source: Box<dyn Source> = match (job.manifest.sealed, &job.key) {
+            (false, _) => Box::new(plain),
+            (true, Some(key)) => Box::new(BufReader::new(Unsealer::new(plain, key)?)),
+            (true, None) => return Err(FinishError::NoKey),
+        };
+        Ok(CaptureReader::new(source)?)
+    }
+
+    /// The manifests; whichever was cut off by a crash ends where its capture ends.
+    fn with_ends(&self, cluster: &[Job]) -> Result<Vec<Manifest>, FinishError> {
+        let mut manifests = Vec::new();
+        for job in cluster {
+            let mut manifest = job.manifest.clone();
+            if manifest.end.is_none() {
+                let span = Span {
+                    start_us: manifest.start_us,
+                    end_us: u64::MAX,
+                };
+                let length_us = survey(self.capture(job)?, span)?.last_us + FRAME_US;
+                manifest.end = Some(RecordingEnd {
+                    at_us: manifest.start_us.saturating_add(length_us),
+                    ended_at: manifest.started_at + length_us / 1_000_000,
+                    reason: "crash".to_owned(),
+                });
+                let recording = manifest.recording_id;
+                info!(%recording, seconds = length_us / 1_000_000, "a recording cut off by a crash is finished");
             }
-            None => {
-                File::open(&part)?.sync_all()?;
-                fs::rename(&part, &whole)?;
-            }
+            manifests.push(manifest);
         }
-        Ok(FileEntry {
-            name: self.name,
-            content: self.part.content().to_owned(),
-            member: match self.part {
-                Part::Member(member) => Some(member),
-                Part::Mix | Part::Sides { .. } => None,
-            },
-            format: self.format.name().to_owned(),
-            sample_rate: self.rate_hz,
-            channels: self.part.channels(),
-            duration,
-            size,
-            sha256,
-            encrypted: key.is_some(),
-        })
+        Ok(manifests)
     }
 }
 
-/// Size and SHA-256 of what is read.
-pub(super) fn checksum(file: &mut dyn Read) -> io::Result<(u64, String)> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    let mut size = 0;
-    loop {
-        let length = file.read(&mut buffer)?;
-        if length == 0 {
-            break;
-        }
-        size += length as u64;
-        hasher.update(&buffer[..length]);
+/// From the first start to the last end.
+fn union(manifests: &[Manifest]) -> Span {
+    let spans = || manifests.iter().map(Manifest::span);
+    Span {
+        start_us: spans().map(|span| span.start_us).min().unwrap_or(0),
+        end_us: spans().map(|span| span.end_us).max().unwrap_or(0),
     }
-    let hex = hasher.finalize().iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
-    Ok((size, hex))
 }
+
+/// A file of a set as one of its recordings has it.
+fn part_of(file: &FileEntry, own: Span, union: Span) -> FileEntry {
+    let offset = (own.start_us - union.start_us) as f64 / 1e6;
+    let duration = (own.frames() as f64 / 50.0).min(file.duration - offset);
+    FileEntry {
+        offset,
+        duration: (duration * 1e6).round() / 1e6,
+        ..file.clone()
+    }
+}
+
+/// Name of a file in folder and object storage.
+pub(super) fn stored_name(file: &FileEntry) -> String {
+    if file.encrypted {
+        format!("{}.{}", file.name, super::crypt::EXTENSION)
+    } else {
+        file.name.clone()
+    }
+}
+
+/// Recordings of one capture, those together that overlap: nobody's file has a part that none of its recordings asked for.
+/// What was cut off by a crash lasts until the end of the capture.
+fn clusters(mut jobs: Vec<Job>) -> Vec<Vec<Job>> {
+    let end = |job: &Job| job.manifest.end.as_ref().map_or(u64::MAX, |end| end.at_us);
+    jobs.sort_by_key(|job| (job.manifest.start_us, job.manifest.recording_id));
+    let mut all: Vec<Vec<Job>> = Vec::new();
+    let mut until_us = 0;
+    for job in jobs {
+        let (start_us, end_us) = (job.manifest.start_us, end(&job));
+        match all.last_mut() {
+            Some(last) if start_us < until_us && job.manifest.capture_of.is_some() => last.push(job),
+            _ => {
+                until_us = 0;
+                all.push(vec![job]);
+            }
+        }
+        until_us = until_us.max(end_us);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,43 +1,37 @@
-//! What happens to finished recordings: index and webhook in one transaction, upload, retention, deletion, reading.
+//! What happens to recordings whose files are made, or cannot be: index and webhook in one transaction, another try, deletion.
+//! Upload, retention and reading have files of their own.
 
-use super::crypt::{self, CryptError, ReadSeek};
+use super::downloads::Downloads;
 use super::figures::RecordingFigures;
-use super::finisher::checksum;
+use super::finisher::{Made, stored_name};
 use super::folder::Folder;
-use super::index::{Entry, Index};
-use super::retention;
-use super::upload::{Bucket, UploadError};
+use super::index::{Index, State};
+use super::jobs::{Job, Jobs};
+use super::notes::Written;
+use super::sets::Sets;
+use super::telling::Telling;
+use super::upload::Bucket;
 use crate::clock::unix_now_signed;
 use crate::config::Recording;
 use crate::store::{Result as Stored, StoreError};
 use crate::supervise::{Supervisor, test_point};
 use crate::webhook::EventSink;
-use crate::webhook::{Targets, WebhookEvent, link_is_signed, sign_link};
+use crate::webhook::{Targets, WebhookEvent, link_is_signed};
 use age::x25519::Identity;
-use omnigate_recording::manifest::{FileEntry, Manifest};
+use omnigate_recording::manifest::Manifest;
+use omnigate_recording::sealed::SealKey;
 use omnigate_room::{RecordingId, Secret};
-use serde_json::{Value, json};
-use std::fs::File;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tracing::{error, info, warn};
 
 /// Pause after a failure of the store.
 const STORE_PAUSE: Duration = Duration::from_secs(2);
-/// How often what is too old is looked for.
-const RETENTION: Duration = Duration::from_secs(600);
-/// Pauses between tries at an upload: from this, doubled up to that.
-const UPLOAD_PAUSE: Duration = Duration::from_secs(2);
-const LONGEST_UPLOAD_PAUSE: Duration = Duration::from_secs(300);
-/// Without news, uploads are looked at this often.
-const UPLOAD_IDLE: Duration = Duration::from_secs(60);
-/// Recordings in one round of uploads.
-const UPLOADS: u32 = 16;
-/// How long a link in a webhook is good, seconds: a week.
-const LINK_SECONDS: i64 = 7 * 86_400;
+/// How often it is looked for recordings that are to be tried again, as commands cannot wake this process.
+const CHORES: Duration = Duration::from_secs(5);
+/// And for deletions that could not be completed, in rounds of that.
+const DELETIONS: u32 = 12;
 
 pub(super) struct KeeperParts {
     pub(super) folder: Folder,
@@ -47,55 +41,69 @@ pub(super) struct KeeperParts {
     pub(super) public_url: String,
     pub(super) settings: Recording,
     pub(super) key: Option<Identity>,
+    pub(super) jobs: Jobs,
+    /// Told of recordings whose key is in the store.
+    pub(super) kept: crossbeam_channel::Sender<Written>,
     pub(super) figures: Arc<RecordingFigures>,
 }
 
 /// What the index is told before a recording is finished.
 enum Start {
-    /// It has started.
-    Of(Box<Manifest>),
+    /// It has started; with the key of its capture.
+    Of(Box<Manifest>, Option<SealKey>),
     /// It was to start, and could not.
     Never(RecordingId),
 }
 
 /// Keeps recordings.
 pub(crate) struct Keeper {
-    parts: KeeperParts,
-    bucket: Option<Bucket>,
+    pub(super) parts: KeeperParts,
+    pub(super) bucket: Option<Arc<Bucket>>,
+    pub(super) downloads: Downloads,
+    pub(super) sets: Sets,
+    telling: Telling,
     starts: UnboundedSender<Start>,
     from_recorder: std::sync::Mutex<Option<UnboundedReceiver<Start>>>,
-    to_upload: tokio::sync::Notify,
+    pub(super) to_upload: tokio::sync::Notify,
+    chores: tokio::sync::Notify,
 }
 
-/// Why a file cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReadError {
-    #[error("the file is encrypted, and recording.key is not set")]
-    NoKey,
-    #[error(transparent)]
-    Crypt(#[from] CryptError),
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
-    #[error("object storage: {0}")]
-    Upload(#[from] UploadError),
+/// What became of a deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deleted {
+    /// There is no such recording that could be deleted.
+    Nothing,
+    /// Nothing of it is left anywhere.
+    Everywhere,
+    /// Nothing of it is left here; the object storage is asked again until it has none either.
+    Here,
 }
 
 impl Keeper {
     pub(super) fn new(parts: KeeperParts) -> Result<Arc<Keeper>, object_store::Error> {
         let bucket = Bucket::new(&parts.settings.upload)?;
+        Ok(Keeper::with(parts, bucket))
+    }
+
+    /// A keeper that uploads to this bucket.
+    pub(super) fn with(parts: KeeperParts, bucket: Option<Bucket>) -> Arc<Keeper> {
         let (starts, from_recorder) = mpsc::unbounded_channel();
-        Ok(Arc::new(Keeper {
+        Arc::new(Keeper {
+            telling: Telling::new(parts.public_url.clone(), &parts.settings),
+            downloads: Downloads::new(parts.figures.clone()),
+            sets: Sets::default(),
             parts,
-            bucket,
+            bucket: bucket.map(Arc::new),
             starts,
             from_recorder: std::sync::Mutex::new(Some(from_recorder)),
             to_upload: tokio::sync::Notify::new(),
-        }))
+            chores: tokio::sync::Notify::new(),
+        })
     }
 
-    /// A recording has started: for the index.
-    pub(super) fn started(&self, manifest: &Manifest) {
-        let _ = self.starts.send(Start::Of(Box::new(manifest.clone())));
+    /// A recording has started: for the index. The recorder is told when it is there with its key.
+    pub(super) fn started(&self, manifest: &Manifest, key: Option<SealKey>) {
+        let _ = self.starts.send(Start::Of(Box::new(manifest.clone()), key));
     }
 
     /// A recording was to start and could not: the index forgets it.
@@ -103,10 +111,10 @@ impl Keeper {
         let _ = self.starts.send(Start::Never(recording));
     }
 
-    /// Starts the tasks. `known` were finished before: whether everybody was told is in the store.
+    /// Starts the tasks. `known` were settled before: whether everybody was told is in the store.
     pub(super) fn start(
         self: Arc<Self>,
-        mut finished: UnboundedReceiver<Manifest>,
+        mut made: UnboundedReceiver<Made>,
         known: Vec<Manifest>,
         supervisor: &Supervisor,
     ) {
@@ -122,7 +130,12 @@ impl Keeper {
                 tokio::select! {
                     biased;
                     Some(start) = starts.recv() => this.note(&start).await,
-                    Some(manifest) = finished.recv() => this.settle(&manifest).await,
+                    Some(made) = made.recv() => {
+                        let (Made::Finished(all) | Made::Failed(all)) = made;
+                        for manifest in all {
+                            this.settle(&manifest).await;
+                        }
+                    }
                     else => return,
                 }
             }
@@ -131,6 +144,8 @@ impl Keeper {
             let this = self.clone();
             supervisor.restarting("recording-upload", move || this.clone().upload_for_ever());
         }
+        let this = self.clone();
+        supervisor.restarting("recording-chores", move || this.clone().do_chores());
         supervisor.restarting("recording-retention", move || self.clone().retain_for_ever());
     }
 
@@ -145,12 +160,18 @@ impl Keeper {
     async fn try_to_note(&self, start: &Start) -> Stored<()> {
         let index = &self.parts.index;
         match start {
-            Start::Of(manifest) => index.started(manifest).await,
+            Start::Of(manifest, key) => {
+                index.started(manifest, key.as_ref()).await?;
+                if key.is_some() {
+                    let _ = self.parts.kept.send(Written::Kept(manifest.recording_id));
+                }
+                Ok(())
+            }
             Start::Never(recording) => index.delete(*recording).await.map(drop),
         }
     }
 
-    /// A recording's files are there: everybody is told, as soon as the store takes it.
+    /// A recording's files are there, or cannot be made: everybody is told, as soon as the store takes it.
     async fn settle(&self, manifest: &Manifest) {
         while let Err(error) = self.try_to_settle(manifest).await {
             error!(recording = %manifest.recording_id, %error, "the end of a recording waits for the store");
@@ -161,69 +182,25 @@ impl Keeper {
 
     /// Index and webhook, together and once.
     async fn try_to_settle(&self, manifest: &Manifest) -> Stored<()> {
-        let outbox = self.parts.events.outbox();
-        let mut transaction = self.parts.index.store().begin().await?;
-        if self.parts.index.finished(&mut transaction, manifest).await?
-            && self
-                .parts
-                .targets
-                .wants(&manifest.service_id, "recording_completed")
-        {
-            outbox.add(&mut transaction, &self.completed(manifest)).await?;
+        let (outbox, index) = (self.parts.events.outbox(), &self.parts.index);
+        let mut transaction = index.store().begin().await?;
+        let (news, event): (bool, fn(&Telling, &Manifest) -> WebhookEvent) = if manifest.failure.is_some() {
+            (index.failed(&mut transaction, manifest).await?, Telling::failed)
+        } else {
+            (
+                index.finished(&mut transaction, manifest).await?,
+                Telling::completed,
+            )
+        };
+        if news {
+            let event = event(&self.telling, manifest);
+            if self.parts.targets.wants(&manifest.service_id, event.name) {
+                outbox.add(&mut transaction, &event).await?;
+            }
         }
         transaction.commit().await.map_err(StoreError::from)?;
         outbox.wake();
         Ok(())
-    }
-
-    /// The event of 12.6.1.
-    fn completed(&self, manifest: &Manifest) -> WebhookEvent {
-        let format = self.parts.settings.webhook_format.name();
-        let main = manifest
-            .files
-            .iter()
-            .find(|file| file.format == format && file.content != "participant");
-        let (ended_at, reason) = manifest.end.as_ref().map_or((manifest.started_at, ""), |end| {
-            (end.ended_at, end.reason.as_str())
-        });
-        let mut body = json!({
-            "recording_id": manifest.recording_id,
-            "room_id": manifest.room_id, "room_type": manifest.room_type, "call_type": manifest.call_type,
-            "session": manifest.session, "user_id": manifest.user_id, "user_name": manifest.user_name,
-            "started_at": manifest.started_at, "ended_at": ended_at, "end_reason": reason,
-            "duration": main.map_or(0.0, |file| file.duration),
-            "files": manifest.files.iter().map(|file| self.described(manifest, file)).collect::<Vec<_>>(),
-        });
-        if let Some(main) = main.or(manifest.files.first()) {
-            body["file"] = self.described(manifest, main);
-        }
-        if let (Some(caller), Some(callee)) = (&manifest.caller, &manifest.callee) {
-            body["caller"] = caller.as_str().into();
-            body["callee"] = callee.as_str().into();
-        }
-        if let Some(call) = manifest.call_id {
-            body["call_id"] = call.to_string().into();
-        }
-        WebhookEvent {
-            service_id: manifest.service_id.clone(),
-            name: "recording_completed",
-            subject: manifest.recording_id.to_string(),
-            body,
-        }
-    }
-
-    fn described(&self, manifest: &Manifest, file: &FileEntry) -> Value {
-        let path = path_of(manifest.recording_id, &file.name);
-        let expires = unix_now_signed() + LINK_SECONDS;
-        let mut url = format!("{}{path}", self.parts.public_url);
-        if let Some(secret) = self.parts.targets.secret(&manifest.service_id) {
-            let signature = sign_link(secret.expose(), &path, expires);
-            url += &format!("?expires={expires}&signature={signature}");
-        }
-        json!({
-            "url": url, "format": file.format, "sample_rate": file.sample_rate, "channels": file.channels,
-            "size": file.size, "sha256": file.sha256, "content": file.content,
-        })
     }
 
     /// Whether a link that a webhook gave is genuine and still good.
@@ -233,198 +210,118 @@ impl Keeper {
         unix_now_signed() < expires && secrets.iter().any(good)
     }
 
-    /// Opens a file of a recording for reading, wherever it is; with its length.
-    pub(crate) async fn open(
-        &self,
-        entry: &Entry,
-        file: &FileEntry,
-    ) -> Result<(Box<dyn ReadSeek>, u64), ReadError> {
-        let recording = entry.manifest.recording_id;
-        let path = self.path(recording, file);
-        let temporary = if entry.removed {
-            Some(self.fetch(recording, file).await?)
-        } else {
-            None
-        };
-        let key = match (file.encrypted, &self.parts.key) {
-            (true, None) => return Err(ReadError::NoKey),
-            (true, key) => key.clone(),
-            (false, _) => None,
-        };
-        let size = file.size;
-        let opened = tokio::task::spawn_blocking(move || -> Result<Box<dyn ReadSeek>, ReadError> {
-            let path = temporary.as_ref().unwrap_or(&path);
-            let opened: Box<dyn ReadSeek> = match key {
-                Some(key) => Box::new(crypt::open(path, &key)?),
-                None => Box::new(File::open(path)?),
+    /// Another try at a recording that has failed; false when it has not.
+    pub(crate) async fn retry(&self, recording: RecordingId) -> Stored<bool> {
+        let asked = self.parts.index.retry(recording).await?;
+        self.chores.notify_one();
+        Ok(asked)
+    }
+
+    /// What was asked for by a command, and what could not be completed.
+    async fn do_chores(self: Arc<Self>) {
+        let mut round = 0;
+        loop {
+            let retries = self.begin_retries().await;
+            let deletions = if round % DELETIONS == 0 {
+                self.complete_deletions().await
+            } else {
+                Ok(())
             };
-            if let Some(temporary) = &temporary {
-                // It is read through the open file, and goes with it.
-                std::fs::remove_file(temporary)?;
+            if let Err(error) = retries.and(deletions) {
+                warn!(%error, "recordings are looked after when the store can be reached");
             }
-            Ok(opened)
-        });
-        match opened.await {
-            Ok(opened) => Ok((opened?, size)),
-            Err(error) => Err(std::io::Error::other(error).into()),
-        }
-    }
-
-    fn path(&self, recording: RecordingId, file: &FileEntry) -> PathBuf {
-        self.parts.folder.of(recording).join(stored_name(file))
-    }
-
-    /// Brings a file back from the object storage, to a place of its own.
-    async fn fetch(&self, recording: RecordingId, file: &FileEntry) -> Result<PathBuf, ReadError> {
-        let Some(bucket) = &self.bucket else {
-            return Err(std::io::Error::from(std::io::ErrorKind::NotFound).into());
-        };
-        let to = self
-            .parts
-            .folder
-            .captures()
-            .join(format!("fetched-{:032x}", rand::random::<u128>()));
-        if let Err(error) = bucket.get(&recording.to_string(), &stored_name(file), &to).await {
-            let _ = std::fs::remove_file(&to);
-            return Err(error.into());
-        }
-        Ok(to)
-    }
-
-    async fn upload_for_ever(self: Arc<Self>) {
-        let mut pause = UPLOAD_PAUSE;
-        loop {
-            match self.upload_round().await {
-                Ok(0) => {
-                    pause = UPLOAD_PAUSE;
-                    tokio::select! {
-                        () = self.to_upload.notified() => {}
-                        () = tokio::time::sleep(UPLOAD_IDLE) => {}
-                    }
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    self.parts.figures.upload_failures.fetch_add(1, Relaxed);
-                    warn!(%error, again_in = ?pause, "a recording cannot be uploaded; it is kept here");
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_UPLOAD_PAUSE);
-                }
+            round += 1;
+            tokio::select! {
+                () = self.chores.notified() => {}
+                () = tokio::time::sleep(CHORES) => {}
             }
         }
     }
 
-    /// Uploads some recordings; how many there were.
-    async fn upload_round(&self) -> Result<usize, Box<dyn std::error::Error + Send + Sync>> {
-        let Some(bucket) = &self.bucket else { return Ok(0) };
-        let entries = self.parts.index.to_upload(UPLOADS).await?;
-        for entry in &entries {
+    async fn begin_retries(&self) -> Stored<()> {
+        for entry in self.parts.index.in_state(State::Retry).await? {
+            let mut manifest = entry.manifest;
+            let recording = manifest.recording_id;
+            manifest.failure = None;
+            let key = match &manifest.capture_of {
+                Some(capture) => self.parts.index.key(capture).await?,
+                None => None,
+            };
+            let (folder, fresh) = (self.parts.folder.clone(), manifest.clone());
+            let cleared = tokio::task::spawn_blocking(move || {
+                folder
+                    .forget_tries(recording)
+                    .and_then(|()| folder.write_manifest(&fresh))
+            });
+            match cleared.await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    warn!(%recording, %error, "another try at a recording waits for the disk");
+                    continue;
+                }
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }
+            if self.parts.index.retried(recording).await? {
+                info!(%recording, "a recording is tried again");
+                self.parts.jobs.add_all(vec![Job { manifest, key }]);
+            }
+        }
+        Ok(())
+    }
+
+    async fn complete_deletions(&self) -> Stored<()> {
+        for entry in self.parts.index.in_state(State::Deleting).await? {
             let recording = entry.manifest.recording_id;
-            let name = recording.to_string();
-            for file in &entry.manifest.files {
-                bucket
-                    .put(&name, &stored_name(file), &self.path(recording, file))
-                    .await?;
-            }
-            let manifest = self.parts.folder.of(recording).join("manifest.json");
-            bucket.put(&name, "manifest.json", &manifest).await?;
-            let remove = self.parts.settings.upload.remove_local;
-            self.parts.index.uploaded(recording, remove).await?;
-            self.parts.figures.uploaded.fetch_add(1, Relaxed);
-            info!(%recording, remove, "recording uploaded");
-            for file in entry.manifest.files.iter().filter(|_| remove) {
-                std::fs::remove_file(self.path(recording, file))?;
+            if let Err(error) = self.complete_deletion(recording).await {
+                warn!(%recording, %error, "a recording is not deleted everywhere; it is tried again");
             }
         }
-        Ok(entries.len())
+        Ok(())
     }
 
-    async fn retain_for_ever(self: Arc<Self>) {
-        let (days, mib) = (self.parts.settings.keep_days, self.parts.settings.keep_mib);
-        if days == 0 && mib == 0 {
-            return;
-        }
-        loop {
-            match retention::due(&self.parts.index, days, mib, unix_now_signed()).await {
-                Ok(due) => {
-                    for id in due {
-                        match self.delete(id).await {
-                            Ok(_) => {
-                                info!(recording = %id, "recording deleted: recording.keep_days or keep_mib")
-                            }
-                            Err(error) => warn!(recording = %id, %error, "a recording cannot be deleted"),
-                        }
-                    }
-                }
-                Err(error) => warn!(%error, "retention waits for the store"),
-            }
-            tokio::time::sleep(RETENTION).await;
-        }
-    }
-
-    /// Deletes a finished recording everywhere; false when there is none.
+    /// Deletes a recording everywhere. Once it is marked, it is gone for everybody, whatever an upload is just doing.
     pub(crate) async fn delete(
         &self,
         recording: RecordingId,
-    ) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> {
-        let Some(entry) = self
-            .parts
-            .index
-            .get(recording)
-            .await?
-            .filter(|entry| entry.finished)
-        else {
-            return Ok(false);
-        };
-        if let Some(bucket) = self.bucket.as_ref().filter(|_| entry.uploaded) {
-            let names = entry.manifest.files.iter().map(stored_name);
-            for name in names.chain(["manifest.json".to_owned()]) {
-                bucket.delete(&recording.to_string(), &name).await?;
-            }
+    ) -> Result<Deleted, Box<dyn std::error::Error + Send + Sync>> {
+        if !self.parts.index.deleting(recording).await? {
+            return Ok(Deleted::Nothing);
         }
-        self.parts.folder.remove(recording)?;
-        Ok(self.parts.index.delete(recording).await?)
-    }
-}
-
-/// The route of a file.
-pub(crate) fn path_of(recording: RecordingId, name: &str) -> String {
-    format!("/api/v1/recordings/{recording}/files/{name}")
-}
-
-fn stored_name(file: &FileEntry) -> String {
-    if file.encrypted {
-        format!("{}.{}", file.name, crypt::EXTENSION)
-    } else {
-        file.name.clone()
-    }
-}
-
-/// Compares every file of a recording with the index; what is wrong, a line each.
-pub fn verify(folder: &Folder, entry: &Entry, key: Option<&Identity>) -> Vec<String> {
-    let recording = entry.manifest.recording_id;
-    if entry.removed {
-        return vec!["its files are in the object storage only".to_owned()];
-    }
-    let mut faults = Vec::new();
-    for file in &entry.manifest.files {
-        let path = folder.of(recording).join(stored_name(file));
-        let read = || -> Result<(u64, String), ReadError> {
-            match (file.encrypted, key) {
-                (true, None) => Err(ReadError::NoKey),
-                (true, Some(key)) => Ok(checksum(&mut crypt::open(&path, key)?)?),
-                (false, _) => Ok(checksum(&mut File::open(&path)?)?),
+        match self.complete_deletion(recording).await {
+            Ok(()) => Ok(Deleted::Everywhere),
+            Err(error) if !self.parts.folder.of(recording).exists() => {
+                warn!(%recording, %error, "a recording is not deleted in the object storage; it is tried again");
+                Ok(Deleted::Here)
             }
-        };
-        match read() {
-            Ok((size, _)) if size != file.size => {
-                faults.push(format!("{}: {size} bytes, and not {}", file.name, file.size));
-            }
-            Ok((_, sha256)) if sha256 != file.sha256 => {
-                faults.push(format!("{}: its checksum is another one", file.name));
-            }
-            Ok(_) => {}
-            Err(error) => faults.push(format!("{}: {error}", file.name)),
+            Err(error) => Err(error),
         }
     }
-    faults
+
+    async fn complete_deletion(
+        &self,
+        recording: RecordingId,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let index = &self.parts.index;
+        let Some(entry) = index.any(recording).await? else {
+            return Ok(());
+        };
+        let set = entry.manifest.set();
+        // An upload of these files stops, and what it has put there goes with the rest.
+        let _alone = self.sets.take_over(set).await;
+        let folder = self.parts.folder.clone();
+        tokio::task::spawn_blocking(move || folder.remove(recording)).await??;
+        if let Some(bucket) = &self.bucket {
+            if !index.shared(set, recording).await? {
+                for file in &entry.manifest.files {
+                    bucket.delete(&set.to_string(), &stored_name(file)).await?;
+                }
+            }
+            bucket.delete(&recording.to_string(), "manifest.json").await?;
+        }
+        index.delete(recording).await?;
+        Ok(())
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,15 @@
 //! The recorder's face to the rooms and to the API.
 
+use super::crypt::{self, Recipients};
 use super::figures::RecordingFigures;
-use super::finisher::{Finisher, Jobs};
+use super::finisher::Finisher;
 use super::folder::{Folder, FolderError};
-use super::index::Index;
+use super::index::{Index, State as Stage};
+use super::jobs::{Job, Jobs};
 use super::keeper::{Keeper, KeeperParts};
-use super::writer::{Begin, Order, Writer, Written};
-use super::{crypt, recover};
+use super::notes::{Notes, Written};
+use super::recover;
+use super::writer::{Begin, Order, Writer, WriterParts};
 use crate::clock::unix_now;
 use crate::config::Recording;
 use crate::media::{CaptureId, TapReader};
@@ -15,17 +18,21 @@ use crate::supervise::{Supervisor, test_point};
 use crate::sync::lock;
 use crate::webhook::EventSink;
 use crate::webhook::Targets;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use age::x25519::Identity;
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use hmac::{Hmac, KeyInit, Mac};
 use omnigate_recording::manifest::{Manifest, MemberName, RecordingEnd};
+use omnigate_recording::sealed::SealKey;
 use omnigate_room::{Ending, ParticipantId, Person, RecordingAbout, RecordingId, RoomId, Secret};
-use std::collections::BTreeMap;
+use sha2::Sha256;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tracing::{info, warn};
 
-/// While so many orders wait for the writer, no recording begins and no name is noted. The end of a recording is always
+/// While so many orders wait for the writer, no recording begins. The end of a recording is always
 /// taken: there is one for each that has begun.
 const ORDERS: usize = 65_536;
 /// Name of a capture in the folder of each recording that needs it.
@@ -94,6 +101,9 @@ pub enum RecordingNews {
     Failed(RecordingId),
 }
 
+/// Names in a manifest at most: who comes and goes all day is not to fill it.
+const MOST_NAMES: usize = 4_096;
+
 struct Running {
     room: RoomId,
     capture: CaptureId,
@@ -113,11 +123,81 @@ pub struct Recorder {
     tell: UnboundedSender<RecordingNews>,
     news: Mutex<Option<UnboundedReceiver<RecordingNews>>>,
     figures: Arc<RecordingFigures>,
+    capturing: Capturing,
+    jobs: Jobs,
+}
+
+/// What is captured at present.
+struct Capturing {
     orders: Sender<Order>,
+    notes: Arc<Notes>,
     /// What runs.
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
     /// Names of captures are told apart from those of earlier processes by this.
     process: u64,
+    /// The keys of sealed captures are made of this.
+    seal: Option<[u8; 32]>,
+}
+
+impl Capturing {
+    /// Starts the threads that write.
+    fn start(
+        parts: WriterParts,
+        seal: Option<[u8; 32]>,
+        supervisor: &Supervisor,
+    ) -> std::io::Result<Capturing> {
+        let (state, notes) = (Arc::<Mutex<State>>::default(), parts.notes.clone());
+        let running = state.clone();
+        let present = move |recording| {
+            let state = lock(&running);
+            state
+                .get(&recording)
+                .map(|running: &Running| running.manifest.clone())
+        };
+        let (folder, tell, figures) = (parts.folder.clone(), parts.tell.clone(), parts.figures.clone());
+        notes.start(folder, Box::new(present), tell, figures, supervisor)?;
+        Ok(Capturing {
+            orders: Writer::start(parts, supervisor)?,
+            notes,
+            state,
+            process: rand::random(),
+            seal,
+        })
+    }
+
+    fn name(&self, capture: CaptureId) -> String {
+        format!("{:016x}-{}", self.process, capture.0)
+    }
+
+    /// The key of a capture of this process, the same whenever it is asked for.
+    fn key(&self, capture: Option<&str>) -> Option<SealKey> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.seal.as_ref()?).ok()?;
+        mac.update(capture?.as_bytes());
+        Some(SealKey::new(mac.finalize().into_bytes().into()))
+    }
+}
+
+/// Who can read what is recorded.
+struct Keys {
+    /// `recording.key`.
+    own: Option<Identity>,
+    recipients: Recipients,
+    /// Of captures, if somebody has to be able to read the files.
+    seal: Option<[u8; 32]>,
+}
+
+impl Keys {
+    fn read(settings: &Recording) -> Result<Keys, crypt::CryptError> {
+        let own = settings.key.as_ref().map(Secret::expose);
+        let own = own.map(crypt::identity).transpose()?;
+        let recipient = settings.recipient.as_deref().map(crypt::recipient).transpose()?;
+        let recipients = Recipients::new(own.as_ref(), recipient.as_ref());
+        Ok(Keys {
+            seal: (!recipients.is_empty()).then(rand::random),
+            own,
+            recipients,
+        })
+    }
 }
 
 impl Recorder {
@@ -128,42 +208,47 @@ impl Recorder {
     ) -> Result<Arc<Recorder>, RecordingError> {
         let settings = parts.settings;
         let folder = Folder::open(&settings.dir)?;
-        let key = settings.key.as_ref().map(Secret::expose);
-        let key = key.map(crypt::identity).transpose()?;
+        let keys = Keys::read(&settings)?;
         let figures = Arc::new(RecordingFigures::default());
         let min_free = settings.min_free_mib.saturating_mul(1 << 20);
-        let reserve = min_free / RESERVE;
-        let (orders, written) =
-            Writer::start(folder.clone(), reserve, parts.taps, figures.clone(), supervisor)?;
+        let (tell_written, written) = unbounded();
+        let capturing = Capturing::start(
+            WriterParts {
+                folder: folder.clone(),
+                reserve: min_free / RESERVE,
+                taps: parts.taps,
+                notes: Arc::new(Notes::new()),
+                tell: tell_written.clone(),
+                figures: figures.clone(),
+            },
+            keys.seal,
+            supervisor,
+        )?;
+        let jobs = Jobs::new(figures.clone());
         let finisher = Finisher {
             folder: folder.clone(),
             content: settings.content,
             format: settings.format,
             webhook_format: settings.webhook_format,
-            key: key.clone(),
+            recipients: keys.recipients,
+            reserve: min_free / RESERVE,
             figures: figures.clone(),
         };
-        let (jobs, made) = finisher.start(supervisor)?;
         let keeper = Keeper::new(KeeperParts {
             folder: folder.clone(),
             index: parts.index.clone(),
-            events: parts.events.clone(),
+            events: parts.events,
             targets: parts.targets,
             public_url: parts.public_url,
-            settings: settings.clone(),
-            key,
+            settings,
+            key: keys.own,
+            jobs: jobs.clone(),
+            kept: tell_written,
             figures: figures.clone(),
         })?;
-        let left = recover::recover(
-            &folder,
-            &parts.index.all_finished().await?,
-            &parts.index.unfinished().await?,
-        )?;
-        figures.recovered.fetch_add(left.crashed, Relaxed);
-        for (recording, manifest) in left.to_finish {
-            jobs.add(recording, manifest);
-        }
-        keeper.clone().start(made, left.finished, supervisor);
+        let known = left_behind(&folder, &parts.index, &jobs, &figures).await?;
+        let made = finisher.start(jobs.clone(), supervisor)?;
+        keeper.clone().start(made, known, supervisor);
         let (tell, news) = mpsc::unbounded_channel();
         let recorder = Arc::new(Recorder {
             folder,
@@ -174,35 +259,62 @@ impl Recorder {
             tell,
             news: Mutex::new(Some(news)),
             figures,
-            orders,
-            state: Mutex::default(),
-            process: rand::random(),
+            capturing,
+            jobs,
         });
         recorder.look_for_room();
-        recorder.clone().follow(written, jobs, supervisor)?;
+        recorder.clone().follow(written, supervisor)?;
         Ok(recorder)
     }
 
-    /// Starts the thread that takes what the writer tells.
-    fn follow(
-        self: Arc<Self>,
-        written: Receiver<Written>,
-        jobs: Jobs,
-        supervisor: &Supervisor,
-    ) -> std::io::Result<()> {
+    /// Starts the thread that takes what becomes of recordings on the disk.
+    fn follow(self: Arc<Self>, written: Receiver<Written>, supervisor: &Supervisor) -> std::io::Result<()> {
         let follow = move || {
+            let mut begun = Begun::default();
             for event in written {
                 test_point("recording-events");
                 match event {
-                    Written::Begun(recording) => self.news(RecordingNews::Begun(recording)),
-                    Written::Never(recording) => self.keeper.never(recording),
-                    Written::Captured(recording, manifest) => jobs.add(recording, *manifest),
+                    Written::Begun(recording) | Written::Kept(recording) => {
+                        // What has ended meanwhile needs no key any more, and is not told of a second time.
+                        let complete = if self.runs(recording) {
+                            begun.is_there(recording, self.halves())
+                        } else {
+                            self.capturing.seal.is_none()
+                        };
+                        if complete {
+                            begun.told.insert(recording);
+                            self.figures.active.fetch_add(1, Relaxed);
+                            self.news(RecordingNews::Begun(recording));
+                        }
+                    }
+                    Written::Never(manifest) => {
+                        begun.over(manifest.recording_id);
+                        self.jobs.never(manifest.capture_of.as_deref());
+                        self.keeper.never(manifest.recording_id);
+                    }
+                    Written::Captured(manifest) => {
+                        if begun.over(manifest.recording_id) {
+                            self.figures.active.fetch_sub(1, Relaxed);
+                        }
+                        let key = self.capturing.key(manifest.capture_of.as_deref());
+                        let manifest = *manifest;
+                        self.jobs.add(Job { manifest, key });
+                    }
                     Written::Failed(capture) => self.capture_failed(capture),
                 }
             }
         };
         supervisor.thread("recording-events", follow)?;
         Ok(())
+    }
+
+    /// What is to be there before a recording has begun: it on the disk, and of a sealed one its key in the store.
+    fn halves(&self) -> u8 {
+        1 + u8::from(self.capturing.seal.is_some())
+    }
+
+    fn runs(&self, recording: RecordingId) -> bool {
+        lock(&self.capturing.state).contains_key(&recording)
     }
 
     /// Counters.
@@ -218,6 +330,14 @@ impl Recorder {
     /// The index.
     pub fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// Deletes the oldest recordings of a service until its files here take no more than so many bytes; how many went.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn trim(&self, service: &str, bytes: u64) -> Result<usize, StoreError> {
+        self.keeper.trim(service, bytes).await
     }
 
     /// What is done with finished recordings.
@@ -244,7 +364,8 @@ impl Recorder {
     /// Whether the writer takes it.
     fn order(&self, order: Order) -> bool {
         let ends = matches!(order, Order::Finish { .. } | Order::Stop(_));
-        let taken = (ends || self.orders.len() < ORDERS) && self.orders.send(order).is_ok();
+        let taken =
+            (ends || self.capturing.orders.len() < ORDERS) && self.capturing.orders.send(order).is_ok();
         if !taken {
             self.figures.disk_failures.fetch_add(1, Relaxed);
             warn!("the writer of recordings does not take orders");
@@ -261,14 +382,18 @@ impl Recorder {
             epoch,
             about,
         } = beginning;
-        let manifest = manifest(recording, room, about, epoch.elapsed().as_micros() as u64);
+        let mut manifest = manifest(recording, room, about, epoch.elapsed().as_micros() as u64);
+        let name = self.capturing.name(capture);
+        let (file, key) = (format!("{name}.ogg"), self.capturing.key(Some(&name)));
+        (manifest.capture_of, manifest.sealed) = (Some(name), key.is_some());
         info!(%recording, %room, reason = if manifest.by_policy { "policy" } else { "asked" }, "recording");
         self.figures.started.fetch_add(1, Relaxed);
+        self.jobs.begun(manifest.capture_of.as_deref());
         let begin = Begin {
-            recording,
             manifest: manifest.clone(),
             capture,
-            file: format!("{:016x}-{}.ogg", self.process, capture.0),
+            file,
+            key: key.clone(),
         };
         let running = Running {
             room,
@@ -277,10 +402,11 @@ impl Recorder {
             manifest: manifest.clone(),
         };
         // Before the writer has it: what that tells of the capture is about this recording too.
-        lock(&self.state).insert(recording, running);
-        self.keeper.started(&manifest);
+        lock(&self.capturing.state).insert(recording, running);
+        self.keeper.started(&manifest, key);
         if !self.order(Order::Begin(Box::new(begin))) {
-            lock(&self.state).remove(&recording);
+            lock(&self.capturing.state).remove(&recording);
+            self.jobs.never(manifest.capture_of.as_deref());
             self.keeper.never(recording);
             self.news(RecordingNews::Failed(recording));
         }
@@ -292,7 +418,7 @@ impl Recorder {
     }
 
     fn finish(&self, recording: RecordingId, reason: &str, close: bool) {
-        let Some(mut running) = lock(&self.state).remove(&recording) else {
+        let Some(mut running) = lock(&self.capturing.state).remove(&recording) else {
             return;
         };
         running.manifest.end = Some(RecordingEnd {
@@ -302,7 +428,6 @@ impl Recorder {
         });
         info!(%recording, reason, "recording ended");
         self.order(Order::Finish {
-            recording,
             manifest: Box::new(running.manifest),
             capture: running.capture,
             close,
@@ -312,7 +437,7 @@ impl Recorder {
     /// The disk is full, or broken: what was recorded ends here; calls go on.
     fn capture_failed(&self, capture: CaptureId) {
         self.full.store(true, Relaxed);
-        let of_it: Vec<RecordingId> = lock(&self.state)
+        let of_it: Vec<RecordingId> = lock(&self.capturing.state)
             .iter()
             .filter(|(_, running)| running.capture == capture)
             .map(|(recording, _)| *recording)
@@ -325,25 +450,69 @@ impl Recorder {
 
     /// Somebody takes part in a room: its recordings get another name.
     pub fn entered(&self, room: RoomId, participant: ParticipantId, person: &Person) {
-        let mut state = lock(&self.state);
+        let mut state = lock(&self.capturing.state);
         for (recording, running) in state.iter_mut().filter(|(_, r)| r.room == room) {
-            running
-                .manifest
-                .members
-                .insert(participant.0, member_name(person));
-            self.order(Order::Manifest(*recording, Box::new(running.manifest.clone())));
+            let members = &mut running.manifest.members;
+            if members.len() < MOST_NAMES {
+                members.insert(participant.0, member_name(person));
+                self.capturing.notes.touched(*recording);
+            }
         }
     }
 
     /// Everything that has ended is in files, and what runs has an end: the process stops.
     pub async fn stop(&self) {
-        let all: Vec<RecordingId> = lock(&self.state).keys().copied().collect();
+        let all: Vec<RecordingId> = lock(&self.capturing.state).keys().copied().collect();
         for recording in all {
             self.finish(recording, Ending::RoomClosed.word(), true);
         }
         let (done, stopped) = bounded(1);
         self.order(Order::Stop(done));
         let _ = tokio::task::spawn_blocking(move || stopped.recv_timeout(STOP)).await;
+    }
+}
+
+/// Takes up what an earlier process left; the recordings of which it is not known whether everybody was told.
+async fn left_behind(
+    folder: &Folder,
+    index: &Index,
+    jobs: &Jobs,
+    figures: &RecordingFigures,
+) -> Result<Vec<Manifest>, RecordingError> {
+    let left = recover::recover(
+        folder,
+        &index.all_settled().await?,
+        &index.in_state(Stage::Recording).await?,
+        &index.keys().await?,
+    )?;
+    figures.recovered.fetch_add(left.crashed, Relaxed);
+    jobs.add_all(left.to_finish);
+    Ok(left.known)
+}
+
+/// Which recordings have begun, and how far the others have come.
+#[derive(Default)]
+struct Begun {
+    halves: HashMap<RecordingId, u8>,
+    told: HashSet<RecordingId>,
+}
+
+impl Begun {
+    /// One more thing that a recording needs is there; whether that is all.
+    fn is_there(&mut self, recording: RecordingId, all: u8) -> bool {
+        let there = self.halves.entry(recording).or_default();
+        *there += 1;
+        let complete = *there >= all;
+        if complete {
+            self.halves.remove(&recording);
+        }
+        complete
+    }
+
+    /// It is over; whether it had begun.
+    fn over(&mut self, recording: RecordingId) -> bool {
+        self.halves.remove(&recording);
+        self.told.remove(&recording)
     }
 }
 
@@ -378,11 +547,15 @@ fn manifest(recording: RecordingId, room: RoomId, about: RecordingAbout, start_u
         callee: call.map(|call| call.callee),
         started_at: about.started_at,
         capture: CAPTURE.to_owned(),
+        capture_of: None,
+        sealed: false,
         start_us,
         end: None,
         members,
         timeline: None,
         files: Vec::new(),
+        file_set: None,
+        failure: None,
         peaks: Vec::new(),
     }
 }

@@ -1,10 +1,11 @@
 //! Object storage: a bucket of an S3-compatible service. What is there is confirmed before anything here is deleted.
 
+use super::sets::Alone;
 use crate::config::Upload;
-use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::aws::AmazonS3Builder;
 use object_store::buffered::BufWriter;
 use object_store::path::Path as Key;
-use object_store::{BackoffConfig, ObjectStoreExt, RetryConfig};
+use object_store::{BackoffConfig, ObjectStore, ObjectStoreExt, RetryConfig};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The bucket.
 pub(super) struct Bucket {
-    store: Arc<AmazonS3>,
+    store: Arc<dyn ObjectStore>,
     prefix: Key,
 }
 
@@ -26,6 +27,10 @@ pub(crate) enum UploadError {
     Store(#[from] object_store::Error),
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    #[error("the index: {0}")]
+    Index(#[from] crate::store::StoreError),
+    #[error("its files are to be deleted")]
+    GivenUp,
     #[error("the storage has {found} bytes of {name}, and not {expected}")]
     Size { name: String, found: u64, expected: u64 },
 }
@@ -64,17 +69,41 @@ impl Bucket {
         }))
     }
 
+    /// A bucket that a test has made.
+    #[cfg(test)]
+    pub(super) fn of(store: Arc<dyn ObjectStore>) -> Bucket {
+        Bucket {
+            store,
+            prefix: Key::from("calls"),
+        }
+    }
+
     fn key(&self, recording: &str, name: &str) -> Key {
         self.prefix.clone().join(recording).join(name)
     }
 
-    /// Uploads a file, in parts when it is large, and asks how much of it has come.
-    pub(super) async fn put(&self, recording: &str, name: &str, path: &Path) -> Result<(), UploadError> {
+    /// Uploads a file, in parts when it is large, and asks how much of it has come. Nothing of it is left when it fails, or
+    /// when whoever is `alone` at the set of files is to give up.
+    pub(super) async fn put(
+        &self,
+        recording: &str,
+        name: &str,
+        path: &Path,
+        alone: &Alone,
+    ) -> Result<(), UploadError> {
         let key = self.key(recording, name);
         let mut from = tokio::fs::File::open(path).await?;
         let expected = from.metadata().await?.len();
         let mut to = BufWriter::new(self.store.clone(), key.clone());
-        tokio::io::copy(&mut from, &mut to).await?;
+        let copied = tokio::select! {
+            copied = tokio::io::copy(&mut from, &mut to) => copied.map_err(UploadError::from),
+            () = alone.wanted_gone() => Err(UploadError::GivenUp),
+        };
+        if let Err(error) = copied {
+            // A storage that does not take this either forgets the parts by itself, sooner or later.
+            let _ = to.abort().await;
+            return Err(error);
+        }
         to.shutdown().await?;
         let found = self.store.head(&key).await?.size;
         if found == expected {
@@ -87,16 +116,19 @@ impl Bucket {
         })
     }
 
-    /// Reads a whole file back.
-    pub(super) async fn get(&self, recording: &str, name: &str, to: &Path) -> Result<(), UploadError> {
-        use futures_util::TryStreamExt;
-        let mut parts = self.store.get(&self.key(recording, name)).await?.into_stream();
-        let mut file = tokio::fs::File::create(to).await?;
-        while let Some(part) = parts.try_next().await? {
-            file.write_all(&part).await?;
-        }
-        file.flush().await?;
-        Ok(())
+    /// Bytes of a file.
+    pub(super) async fn size(&self, recording: &str, name: &str) -> Result<u64, UploadError> {
+        Ok(self.store.head(&self.key(recording, name)).await?.size)
+    }
+
+    /// A part of a file, in bytes.
+    pub(super) async fn range(
+        &self,
+        recording: &str,
+        name: &str,
+        bytes: std::ops::Range<u64>,
+    ) -> Result<bytes::Bytes, UploadError> {
+        Ok(self.store.get_range(&self.key(recording, name), bytes).await?)
     }
 
     /// Deletes a file; one that is not there is deleted already.

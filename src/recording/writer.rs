@@ -1,17 +1,19 @@
-//! The thread that writes captures and manifests. Nothing is decoded here.
+//! The thread that writes captures, and the first manifests. Nothing is decoded here, and nothing waits for a sync.
 
 use super::figures::RecordingFigures;
 use super::folder::Folder;
+use super::notes::{Notes, Written};
 use super::syncer::Syncer;
 use crate::media::{CaptureId, TapReader};
 use crate::supervise::{Supervisor, test_point};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use omnigate_recording::capture::{CaptureWriter, Record};
 use omnigate_recording::manifest::Manifest;
+use omnigate_recording::sealed::{SealKey, Sealer};
 use omnigate_room::RecordingId;
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -32,11 +34,8 @@ const TAIL: Duration = Duration::from_millis(300);
 pub(super) enum Order {
     /// A recording begins; with it, perhaps, a capture.
     Begin(Box<Begin>),
-    /// A recording has a new name in it, or an end.
-    Manifest(RecordingId, Box<Manifest>),
     /// A recording has ended; with it, perhaps, its capture.
     Finish {
-        recording: RecordingId,
         manifest: Box<Manifest>,
         capture: CaptureId,
         close: bool,
@@ -46,29 +45,39 @@ pub(super) enum Order {
 }
 
 pub(super) struct Begin {
-    pub(super) recording: RecordingId,
     pub(super) manifest: Manifest,
     pub(super) capture: CaptureId,
     /// The capture's file.
     pub(super) file: String,
+    /// The capture is sealed with this.
+    pub(super) key: Option<SealKey>,
 }
 
-/// What the writer tells.
-#[derive(Debug)]
-pub(super) enum Written {
-    /// A recording is on the disk: a crash does not lose it.
-    Begun(RecordingId),
-    /// A recording has ended that the disk has never had; nothing of it is left there.
-    Never(RecordingId),
-    /// A recording has ended, and all of it is in files.
-    Captured(RecordingId, Box<Manifest>),
-    /// A capture cannot be written any more: its recordings end here.
-    Failed(CaptureId),
+/// A capture's file.
+enum Stored {
+    Plain(File),
+    Sealed(Sealer<File>),
+}
+
+impl Write for Stored {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Stored::Plain(file) => file.write(bytes),
+            Stored::Sealed(sealer) => sealer.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Stored::Plain(file) => file.flush(),
+            Stored::Sealed(sealer) => sealer.flush(),
+        }
+    }
 }
 
 struct Open {
     name: String,
-    writer: CaptureWriter<BufWriter<File>>,
+    writer: CaptureWriter<BufWriter<Stored>>,
     page_due: Instant,
     dirty: bool,
     /// Time of the last record, microseconds.
@@ -76,7 +85,6 @@ struct Open {
 }
 
 struct Finishing {
-    recording: RecordingId,
     manifest: Box<Manifest>,
     capture: CaptureId,
     close: bool,
@@ -88,6 +96,7 @@ pub(super) struct Writer {
     taps: Vec<TapReader>,
     orders: Receiver<Order>,
     tell: Sender<Written>,
+    notes: Arc<Notes>,
     figures: Arc<RecordingFigures>,
     syncer: Syncer,
     captures: HashMap<CaptureId, Open>,
@@ -99,32 +108,37 @@ pub(super) struct Writer {
     reserve: u64,
 }
 
+/// What a writer is made of.
+pub(super) struct WriterParts {
+    pub(super) folder: Folder,
+    /// Free bytes that are left for the files to be made.
+    pub(super) reserve: u64,
+    pub(super) taps: Vec<TapReader>,
+    pub(super) notes: Arc<Notes>,
+    pub(super) tell: Sender<Written>,
+    pub(super) figures: Arc<RecordingFigures>,
+}
+
 impl Writer {
-    /// Starts the thread; where it takes orders, and what it tells.
-    pub(super) fn start(
-        folder: Folder,
-        reserve: u64,
-        taps: Vec<TapReader>,
-        figures: Arc<RecordingFigures>,
-        supervisor: &Supervisor,
-    ) -> io::Result<(Sender<Order>, Receiver<Written>)> {
+    /// Starts the thread; where it takes orders.
+    pub(super) fn start(parts: WriterParts, supervisor: &Supervisor) -> io::Result<Sender<Order>> {
         let (to_writer, orders) = unbounded();
-        let (tell, written) = unbounded();
         let writer = Writer {
-            taps,
+            taps: parts.taps,
             orders,
-            tell,
-            figures,
-            syncer: Syncer::start(&folder.captures(), supervisor)?,
-            folder,
+            tell: parts.tell,
+            notes: parts.notes,
+            figures: parts.figures,
+            syncer: Syncer::start(&parts.folder.captures(), supervisor)?,
+            folder: parts.folder,
             captures: HashMap::new(),
             finishing: Vec::new(),
             begun: HashSet::new(),
             sync_due: Instant::now(),
-            reserve,
+            reserve: parts.reserve,
         };
         supervisor.thread("recording-writer", move || writer.run())?;
-        Ok((to_writer, written))
+        Ok(to_writer)
     }
 
     fn run(mut self) {
@@ -153,7 +167,7 @@ impl Writer {
             self.end_pages(stop.is_some());
             self.hand_on(stop.is_some());
             if let Some(done) = stop {
-                let _ = done.send(());
+                self.notes.stop(done);
             }
         }
     }
@@ -161,19 +175,15 @@ impl Writer {
     fn order(&mut self, order: Order) {
         match order {
             Order::Begin(begin) => self.begin(*begin),
-            Order::Manifest(recording, manifest) => self.write_manifest(recording, &manifest),
             Order::Finish {
-                recording,
                 manifest,
                 capture,
                 close,
             } => {
-                if !self.begun.remove(&recording) {
-                    return self.forget(recording);
+                if !self.begun.remove(&manifest.recording_id) {
+                    return self.notes.never(*manifest);
                 }
-                self.figures.active.fetch_sub(1, Relaxed);
                 self.finishing.push(Finishing {
-                    recording,
                     manifest,
                     capture,
                     close,
@@ -186,60 +196,45 @@ impl Writer {
 
     fn begin(&mut self, begin: Begin) {
         // Others begin behind it: none of them waits for the disk, which is asked to sync all of them together.
-        let noted = self.folder.begin_manifest(begin.recording, &begin.manifest);
+        let recording = begin.manifest.recording_id;
+        let noted = self.folder.begin_manifest(&begin.manifest);
         self.sync_due = Instant::now();
         let path = self.folder.capture(&begin.file);
         let opened = noted.and_then(|()| {
             if self.captures.contains_key(&begin.capture) {
                 return Ok(());
             }
-            self.open(begin.capture, &begin.file)
+            self.open(begin.capture, &begin.file, begin.key.as_ref())
         });
         // The capture lasts as long as any recording needs it: each holds a link to it.
-        let own = self.folder.of(begin.recording).join(&begin.manifest.capture);
+        let own = self.folder.of(recording).join(&begin.manifest.capture);
         match opened.and_then(|()| std::fs::hard_link(path, own)) {
             Ok(()) => {
-                self.begun.insert(begin.recording);
-                self.figures.active.fetch_add(1, Relaxed);
-                let _ = self.tell.send(Written::Begun(begin.recording));
+                self.begun.insert(recording);
+                let _ = self.tell.send(Written::Begun(recording));
             }
             Err(error) => self.failed(begin.capture, &error),
         }
     }
 
-    /// The recording could not begin: what there is of its folder goes.
-    fn forget(&self, recording: RecordingId) {
-        if let Err(error) = self.folder.remove(recording) {
-            warn!(%recording, %error, "a recording that could not begin leaves its folder behind");
-        }
-        let _ = self.tell.send(Written::Never(recording));
-    }
-
-    fn open(&mut self, capture: CaptureId, name: &str) -> io::Result<()> {
+    fn open(&mut self, capture: CaptureId, name: &str, key: Option<&SealKey>) -> io::Result<()> {
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
             .open(self.folder.capture(name))?;
+        let stored = match key {
+            Some(key) => Stored::Sealed(Sealer::new(file, key)?),
+            None => Stored::Plain(file),
+        };
         let open = Open {
             name: name.to_owned(),
-            writer: CaptureWriter::new(BufWriter::with_capacity(PAGE_BYTES, file))?,
+            writer: CaptureWriter::new(BufWriter::with_capacity(PAGE_BYTES, stored))?,
             page_due: Instant::now() + PAGE,
             dirty: true,
             at_us: 0,
         };
         self.captures.insert(capture, open);
         Ok(())
-    }
-
-    fn write_manifest(&self, recording: RecordingId, manifest: &Manifest) {
-        self.complain(recording, self.folder.write_manifest(recording, manifest));
-    }
-
-    fn complain(&self, recording: RecordingId, written: io::Result<()>) {
-        if let Err(error) = written {
-            self.figures.disk_failures.fetch_add(1, Relaxed);
-            error!(%recording, %error, "a manifest cannot be written");
-        }
     }
 
     fn failed(&mut self, capture: CaptureId, error: &io::Error) {
@@ -314,10 +309,10 @@ impl Writer {
         let done: Vec<Finishing> = self.finishing.extract_if(.., due).collect();
         for one in done {
             if let Some(open) = self.captures.get_mut(&one.capture) {
-                let flushed = open.writer.flush();
-                let synced = flushed.and_then(|()| open.writer.inner_mut().get_ref().sync_data());
-                if let Err(error) = synced {
-                    warn!(recording = %one.recording, %error, "the end of a capture cannot be written");
+                // Synced with the manifest that says that it has ended.
+                if let Err(error) = open.writer.flush() {
+                    let recording = one.manifest.recording_id;
+                    warn!(%recording, %error, "the end of a capture cannot be written");
                 }
             }
             if one.close
@@ -326,8 +321,7 @@ impl Writer {
                 // Each recording has it under a name of its own.
                 let _ = std::fs::remove_file(self.folder.capture(&open.name));
             }
-            self.write_manifest(one.recording, &one.manifest);
-            let _ = self.tell.send(Written::Captured(one.recording, one.manifest));
+            self.notes.ended(*one.manifest);
         }
     }
 }

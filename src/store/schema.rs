@@ -4,7 +4,7 @@ use super::error::{Result, StoreError};
 use sqlx::{AnyPool, Connection};
 
 /// Each entry brings the tables from the version of its index to the next one. Never changed, only added to.
-const STEPS: &[&[&str]] = &[RECORDINGS_AND_WEBHOOKS, ROOMS_AND_NUMBERS, TOKENS_AND_AUDIT];
+const STEPS: &[&[&str]] = &[RECORDINGS_AND_WEBHOOKS, ROOMS_AND_NUMBERS, TOKENS_AND_AUDIT, SHARED_AND_SEALED];
 
 /// The version of the tables that this omnigate needs.
 pub(super) const VERSION: i64 = STEPS.len() as i64;
@@ -21,9 +21,9 @@ const RECORDINGS_AND_WEBHOOKS: &[&str] = &[
         removed BIGINT NOT NULL,
         manifest TEXT NOT NULL
     )",
-    "CREATE INDEX recordings_by_room ON recordings (room_id)",
-    "CREATE INDEX recordings_by_start ON recordings (started_at)",
-    "CREATE TABLE outbox (
+        "CREATE INDEX recordings_by_room ON recordings (room_id)",
+        "CREATE INDEX recordings_by_start ON recordings (started_at)",
+        "CREATE TABLE outbox (
         id TEXT PRIMARY KEY,
         place BIGINT NOT NULL,
         service_id TEXT NOT NULL,
@@ -99,6 +99,26 @@ const TOKENS_AND_AUDIT: &[&str] = &[
         detail TEXT NOT NULL
     )",
     "CREATE INDEX audit_by_time ON audit (at)",
+];
+
+/// Recordings: what they share, what is tried again, and the keys of sealed captures.
+const SHARED_AND_SEALED: &[&str] = &[
+    "ALTER TABLE recordings ADD COLUMN capture TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE recordings ADD COLUMN file_set TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE recordings ADD COLUMN upload_tries BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE recordings ADD COLUMN upload_at BIGINT NOT NULL DEFAULT 0",
+    "UPDATE recordings SET file_set = id",
+    "CREATE INDEX recordings_by_state ON recordings (state, service_id)",
+    "CREATE INDEX recordings_by_set ON recordings (file_set)",
+    "CREATE INDEX recordings_by_capture ON recordings (capture)",
+    "CREATE TABLE capture_keys (
+        capture TEXT PRIMARY KEY,
+        seal_key TEXT NOT NULL
+    )",
+    "CREATE TABLE recording_clock (
+        id BIGINT PRIMARY KEY,
+        seen_at BIGINT NOT NULL
+    )",
 ];
 
 /// Held while tables are changed in PostgreSQL: "omnigate" in ASCII.

@@ -301,6 +301,9 @@ impl Deliverer {
         let body = match serde_json::from_str::<serde_json::Value>(&delivery.body) {
             Ok(mut body) => {
                 body["timestamp"] = timestamp.into();
+                if let Some(secret) = target.secrets.first() {
+                    sign::sign_links(&mut body, secret.expose(), timestamp);
+                }
                 body.to_string()
             }
             Err(error) => return Outcome::bad(format!("the event cannot be read: {error}")),

@@ -22,4 +22,4 @@ pub use events::EventSink;
 pub use outbox::{Delivery, Outbox, WebhookEvent};
 pub use target::{TargetError, Targets};
 
-pub(crate) use sign::{link_is_signed, sign_link};
+pub(crate) use sign::link_is_signed;

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
 use sha2::Sha256;
 
 /// A secret with this prefix is base64.
@@ -42,8 +43,36 @@ fn link(secret: &str, path: &str, expires: i64) -> Option<Hmac<Sha256>> {
 }
 
 /// Signs a link that is good until `expires`, unix seconds.
-pub(crate) fn sign_link(secret: &str, path: &str, expires: i64) -> String {
+fn sign_link(secret: &str, path: &str, expires: i64) -> String {
     URL_SAFE_NO_PAD.encode(code(link(secret, path, expires)))
+}
+
+/// How long a link in a webhook is good, seconds: a week from the moment that it is sent.
+const LINK_SECONDS: i64 = 7 * 86_400;
+/// Where what a link leads to begins, whatever proxy stands before it.
+const ROUTE: &str = "/api/v1/recordings/";
+
+/// Signs the links to files in an event about a recording, so that their life begins `now`, unix seconds: an event may have
+/// waited for its receiver longer than a link lives.
+pub(super) fn sign_links(body: &mut Value, secret: &str, now: i64) {
+    let sign = |file: &mut Value| {
+        let Some(url) = file.get("url").and_then(Value::as_str) else {
+            return;
+        };
+        let bare = url.split_once('?').map_or(url, |(bare, _)| bare);
+        let Some(path) = bare.find(ROUTE).and_then(|at| bare.get(at..)) else {
+            return;
+        };
+        let expires = now + LINK_SECONDS;
+        let signature = sign_link(secret, path, expires);
+        file["url"] = format!("{bare}?expires={expires}&signature={signature}").into();
+    };
+    if let Some(file) = body.get_mut("file") {
+        sign(file);
+    }
+    if let Some(files) = body.get_mut("files").and_then(Value::as_array_mut) {
+        files.iter_mut().for_each(sign);
+    }
 }
 
 /// Whether a link has the signature of this secret; takes the same time wherever it differs.
@@ -88,5 +117,28 @@ mod tests {
         for signature in ["", "!", &signature[1..]] {
             assert!(!link_is_signed("hush", "/a", 100, signature));
         }
+    }
+
+    #[test]
+    fn links_live_from_the_moment_that_they_are_sent() {
+        let path = "/api/v1/recordings/6b05/files/mix.wav";
+        let url = format!("https://example.com/behind{path}");
+        let mut body = serde_json::json!({ "file": { "url": url }, "files": [{ "url": url }, {}], "at": 7 });
+        for now in [1_000, 5_000_000] {
+            sign_links(&mut body, "hush", now);
+            for file in [&body["file"], &body["files"][0]] {
+                let (bare, query) = file["url"].as_str().unwrap().split_once('?').unwrap();
+                assert_eq!(bare, url);
+                let expires = now + LINK_SECONDS;
+                let signature = query
+                    .strip_prefix(&format!("expires={expires}&signature="))
+                    .unwrap();
+                assert!(link_is_signed("hush", path, expires, signature));
+            }
+        }
+        let mut other = serde_json::json!({ "file": { "url": "https://example.com/x" }, "files": 3 });
+        let before = other.clone();
+        sign_links(&mut other, "hush", 1);
+        assert_eq!(other, before);
     }
 }

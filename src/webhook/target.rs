@@ -95,11 +95,6 @@ impl Targets {
             .is_some_and(|target| target.events.iter().any(|name| name == event))
     }
 
-    /// The secret that signs what this service gets.
-    pub(crate) fn secret(&self, service: &str) -> Option<Secret> {
-        self.get(service)?.secrets.first().cloned()
-    }
-
     /// All secrets with which links for this service may be signed.
     pub(crate) fn secrets(&self, service: &str) -> Vec<Secret> {
         self.get(service)

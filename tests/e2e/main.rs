@@ -46,6 +46,7 @@ mod raw_rtp;
 mod raw_sip;
 mod receiver;
 mod recordings;
+mod recordings_apart;
 mod recordings_faults;
 mod recordings_kept;
 mod recordings_kill;

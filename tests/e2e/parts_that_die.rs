@@ -43,6 +43,7 @@ fn a_part_that_cannot_begin_anew_ends_the_service_by_name() {
         "recording-events",
         "recording-keeper",
         "recording-sync",
+        "recording-notes",
     ] {
         let receiver = Receiver::start();
         let mut service = Service::with_a_panic_in(part, &settings(&receiver));

@@ -112,6 +112,46 @@ fn an_encrypted_recording_is_served_in_clear_and_read_by_other_tools_with_its_ke
 }
 
 #[test]
+fn a_recipient_is_enough_to_record_and_its_files_are_served_as_they_are() {
+    let receiver = Receiver::start();
+    let identity = age::x25519::Identity::generate();
+    let recipient = identity.to_public();
+    let (service, told) = recorded(&receiver, &format!("recording.recipient = \"{recipient}\""));
+    assert_eq!(told["file"]["encrypted"], true);
+    let id = told["recording_id"].as_str().unwrap();
+    let path = format!("/api/v1/recordings/{id}/file?format=wav");
+    let (status, head, bytes) = service.fetch(&path, &[]);
+    let head = head.to_lowercase();
+    assert_eq!(status, 200);
+    for line in [
+        "content-type: application/octet-stream",
+        "mix.wav.age\"",
+        "cache-control: no-store",
+        "x-content-type-options: nosniff",
+    ] {
+        assert!(head.contains(line), "{line} is not in {head}");
+    }
+    assert!(bytes.starts_with(b"age-encryption.org/v1"));
+    let (status, _, part) = service.fetch(&path, &[("Range", "bytes=100-109")]);
+    assert_eq!((status, part.as_slice()), (206, &bytes[100..110]));
+    // Whoever has the key reads it, with any tool.
+    let key = write(&service, "key", identity.to_string().expose_secret().as_bytes());
+    let clear = service.dir.join("clear.wav");
+    let done = Command::new("age")
+        .args(["--decrypt", "--identity"])
+        .arg(&key)
+        .arg("--output")
+        .arg(&clear)
+        .arg(write(&service, "secret.age", &bytes))
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", said(&done));
+    assert_eq!(sha256(&clear), told["file"]["sha256"].as_str().unwrap());
+    let shown = api(&service, &format!("/api/v1/recordings/{id}"));
+    assert_eq!(shown["files"][0]["encrypted"], true);
+}
+
+#[test]
 fn the_commands_list_and_show_and_find_a_flipped_bit() {
     let receiver = Receiver::start();
     let (service, told) = recorded(&receiver, "");

@@ -5,15 +5,18 @@ use crate::audio::tone;
 use crate::harness::{Phone, Service};
 use crate::receiver::Receiver;
 use crate::recordings::decoded;
+use age::secrecy::ExposeSecret;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 const RECORDINGS: usize = 20;
 const KILLS: usize = 20;
+const ENCRYPTED_KILLS: usize = 5;
 /// What a kill may cost.
 const MOST_LOST: f64 = 2.0;
 
@@ -55,16 +58,63 @@ fn list(service: &Service) -> Vec<Value> {
 
 #[test]
 fn after_each_kill_every_recording_is_finished_playable_and_told_once() {
+    kill(KILLS, "", &|_| {});
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let below = |entry: std::fs::DirEntry| match entry.path() {
+        path if path.is_dir() => files(&path),
+        path => vec![path],
+    };
+    entries.flat_map(below).collect()
+}
+
+#[test]
+fn encrypted_recordings_survive_each_kill_and_are_never_plain_on_the_disk() {
+    let key = age::x25519::Identity::generate()
+        .to_string()
+        .expose_secret()
+        .to_owned();
+    kill(
+        ENCRYPTED_KILLS,
+        &format!("recording.key = \"{key}\""),
+        &|service| {
+            let all = files(&service.dir.join("data/recordings"));
+            let captures = all
+                .iter()
+                .filter(|path| path.extension().is_some_and(|e| e == "ogg"));
+            assert!(captures.count() >= RECORDINGS, "captures are being written");
+            for path in all {
+                // One that was just renamed or removed is looked at under its other name, or another time.
+                let Ok(bytes) = std::fs::read(&path) else { continue };
+                for plain in [&b"OmniCap1"[..], b"OggS", b"RIFF", b"OpusHead"] {
+                    let found = bytes.windows(plain.len()).any(|some| some == plain);
+                    assert!(
+                        !found,
+                        "{} holds {}",
+                        path.display(),
+                        String::from_utf8_lossy(plain)
+                    );
+                }
+            }
+        },
+    );
+}
+
+/// Kills a service with these settings so often, each time after `looking` at it.
+fn kill(kills: usize, extra: &str, looking: &dyn Fn(&Service)) {
     let seed = rand::random::<u64>();
     println!("seed {seed}");
     let mut rng = StdRng::seed_from_u64(seed);
     let receiver = Receiver::start();
     let settings = receiver.settings() + "record = \"rooms\"\n";
     let mut service = Service::start(&format!(
-        "ivr.language = \"en\"\nrecording.min_free_mib = 1\n{settings}"
+        "ivr.language = \"en\"\nrecording.min_free_mib = 1\n{extra}\n{settings}"
     ));
     let mut known = BTreeSet::new();
-    for kill in 0..KILLS {
+    for kill in 0..kills {
         let (_app, mut phones) = twenty(&service);
         let mut started = Instant::now();
         service.until("all are recorded", || {
@@ -79,6 +129,7 @@ fn after_each_kill_every_recording_is_finished_playable_and_told_once() {
         if kill % 5 != 0 {
             std::thread::sleep(Duration::from_millis(rng.random_range(0..2_500)));
         }
+        looking(&service);
         let at_least = all_run.elapsed().as_secs_f64();
         let at_most = started.elapsed().as_secs_f64();
         service = service.kill_and_restart();
@@ -136,6 +187,6 @@ fn after_each_kill_every_recording_is_finished_playable_and_told_once() {
         .iter()
         .map(|p| p.json()["recording_id"].as_str().unwrap().to_owned())
         .collect();
-    assert_eq!(told.len(), RECORDINGS * KILLS);
+    assert_eq!(told.len(), RECORDINGS * kills);
     assert_eq!(told.into_iter().collect::<BTreeSet<_>>(), known);
 }

@@ -6,7 +6,7 @@ import { signal } from './signal.js';
 const FORMATS = { opus: 'audio/ogg; codecs=opus', wav: 'audio/wav', flac: 'audio/flac' };
 
 let sound = null; // the element that plays
-let playing = null; // {id, file, duration, position, source, loading}
+let playing = null; // {id, file, offset, duration, position, source, loading}
 
 /** It plays, pauses, or is at another position. */
 export const moves = signal();
@@ -42,7 +42,8 @@ function choose(id, file) {
   // Another file of the same recording goes on at the same moment: all are of one length.
   const position = playing?.id === id ? playing.position : 0;
   stop();
-  playing = { id, file, duration: file.duration, position, source: null, loading: false };
+  // A file that several recordings share begins before this one, and ends after it.
+  playing = { id, file, offset: file.offset ?? 0, duration: file.duration, position, source: null, loading: false };
 }
 
 const unplayable = (error) => Object.assign(new Error(error?.message), { code: 'unplayable' });
@@ -86,7 +87,7 @@ async function load(one) {
     }
     one.source = source;
     sound.src = source.address;
-    sound.currentTime = one.position;
+    sound.currentTime = one.offset + one.position;
   } finally {
     one.loading = false;
   }
@@ -96,7 +97,7 @@ async function load(one) {
 export function seek(to) {
   if (!playing) return;
   playing.position = Math.min(Math.max(to, 0), playing.duration);
-  if (playing.source) sound.currentTime = playing.position;
+  if (playing.source) sound.currentTime = playing.offset + playing.position;
   moves.tell();
 }
 
@@ -105,7 +106,9 @@ export function playOn(element) {
   sound = element;
   sound.addEventListener('timeupdate', () => {
     if (!playing?.source || sound.seeking) return;
-    playing.position = Math.min(sound.currentTime, playing.duration);
+    const { offset, duration } = playing;
+    playing.position = Math.min(Math.max(sound.currentTime - offset, 0), duration);
+    if (sound.currentTime >= offset + duration) sound.pause();
     moves.tell();
   });
   sound.addEventListener('ended', () => {

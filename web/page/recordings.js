@@ -94,7 +94,7 @@ async function refreshOne(archive) {
 export function refreshNowAndThen() {
   const { archive } = state;
   if (state.screen !== 'recordings' || state.busy || document.hidden || archive.needsToken) return;
-  const changes = archive.problem || archive.list?.some((one) => one.state !== 'finished');
+  const changes = archive.problem || archive.list?.some(({ state: it }) => it !== 'finished' && it !== 'failed');
   if (Date.now() - lastRefresh >= (changes ? WHILE_IT_CHANGES_MS : OTHERWISE_MS)) refresh();
 }
 

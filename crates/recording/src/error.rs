@@ -23,5 +23,17 @@ pub enum Error {
     Flac(#[from] flac_codec::Error),
 }
 
+impl Error {
+    /// What reading or writing failed with, whoever was at it.
+    pub fn io(&self) -> Option<&std::io::Error> {
+        match self {
+            Self::Io(error)
+            | Self::Wav(hound::Error::IoError(error))
+            | Self::Flac(flac_codec::Error::Io(error)) => Some(error),
+            _ => None,
+        }
+    }
+}
+
 /// With the error of this crate.
 pub type Result<T> = std::result::Result<T, Error>;

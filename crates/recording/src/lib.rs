@@ -17,14 +17,16 @@ pub mod file;
 pub mod manifest;
 mod peaks;
 mod replay;
+pub mod sealed;
 mod straighten;
 mod survey;
 mod voice;
+mod voices;
 
 pub use error::{Error, Result};
 pub use peaks::Peaks;
 pub use replay::Replay;
-pub use survey::survey;
+pub use survey::{survey, survey_each};
 
 /// Length of a frame, microseconds.
 pub const FRAME_US: u64 = 20_000;

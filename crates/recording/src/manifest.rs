@@ -1,5 +1,6 @@
 //! The paper beside a recording: whose it is, where it lies in its capture, and what happened in it. JSON.
 
+use crate::Span;
 use omnigate_room::{CallId, ParticipantId, RecordingId, RoomId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -45,6 +46,12 @@ pub struct Manifest {
     pub started_at: u64,
     /// Name of the capture file.
     pub capture: String,
+    /// Which capture that is: recordings of one have the same. Missing in manifests of before.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub capture_of: Option<String>,
+    /// Whether the capture is sealed, with a key that is in the store.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub sealed: bool,
     /// Where it begins in the capture, microseconds.
     pub start_us: u64,
     /// Its end; absent while it runs, and after a crash.
@@ -59,9 +66,41 @@ pub struct Manifest {
     /// The files made.
     #[serde(default)]
     pub files: Vec<FileEntry>,
+    /// Of files that several recordings share: the one of them whose name they have in the object storage.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub file_set: Option<RecordingId>,
+    /// Why there are no files, and will be none unless somebody asks for another try.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failure: Option<Failure>,
     /// The waveform: loudest samples, 0 to 255, evenly over the duration.
     #[serde(default)]
     pub peaks: Vec<u8>,
+}
+
+impl Manifest {
+    /// Where it lies in its capture; one without an end has not got one yet.
+    pub fn span(&self) -> Span {
+        Span {
+            start_us: self.start_us,
+            end_us: self.end.as_ref().map_or(self.start_us, |end| end.at_us),
+        }
+    }
+
+    /// Whose name its files have in the object storage.
+    pub fn set(&self) -> RecordingId {
+        self.file_set.unwrap_or(self.recording_id)
+    }
+}
+
+/// A recording whose files could not be made.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Failure {
+    /// Why, in words.
+    pub reason: String,
+    /// How often it was tried.
+    pub tries: u32,
+    /// Unix seconds of the last try.
+    pub at: u64,
 }
 
 impl fmt::Debug for Manifest {
@@ -127,6 +166,21 @@ pub struct Timeline {
     pub damaged: u32,
     /// The last moment of which there is any record.
     pub last_us: u64,
+    /// Members, sources and intervals that are not here because there were too many.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub left_out: u64,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+fn is_none(seconds: &f64) -> bool {
+    *seconds == 0.0
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What happened to one member.
@@ -169,8 +223,11 @@ pub struct FileEntry {
     pub sample_rate: u32,
     /// 1 or 2.
     pub channels: u16,
-    /// Seconds.
+    /// Seconds of the recording in it.
     pub duration: f64,
+    /// Seconds from the file's beginning to that of the recording: other ones have a part in the file too.
+    #[serde(skip_serializing_if = "is_none", default)]
+    pub offset: f64,
     /// Bytes of the audio file; of an encrypted one, before encryption.
     pub size: u64,
     /// SHA-256 of the same, in hex.

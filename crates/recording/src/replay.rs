@@ -2,7 +2,7 @@
 
 use crate::capture::{CaptureReader, Media, Record, RecordKind};
 use crate::straighten::{Packet, Straightener, WINDOW_US};
-use crate::voice::Voice;
+use crate::voices::Voices;
 use crate::{FRAME_US, Result, Span};
 use omnigate_audio::frame_samples;
 use omnigate_audio::level::TalkDetector;
@@ -15,6 +15,14 @@ use std::io::{Read, Seek};
 const AHEAD_US: u64 = 200_000;
 /// Packets this long before the span are played too, so that decoders have settled at its start.
 const LEAD_US: u64 = 500_000;
+
+/// Events, and changes of one member or of all, that may wait; what is one too many takes effect early.
+const MOST_WAITING: usize = 2_048;
+/// Members who are there, or were and are still heard. Rooms are smaller.
+const MOST_MEMBERS: usize = 1_024;
+/// What of a member is decoded, of the time that passes: a quarter more than a sender can say, and what may come early.
+const MOST_DECODED: (u64, u64) = (5, 4);
+const EARLY_US: u64 = 1_000_000;
 
 /// A record of which only what is needed later is kept.
 enum Held {
@@ -34,10 +42,9 @@ struct Member {
     straight: Straightener,
     events: VecDeque<(u64, u16)>,
     changes: VecDeque<(u64, Change)>,
-    /// Made with the first packet, which tells the codec.
-    voice: Option<Voice>,
-    /// That of the codec before, until it has been heard to its end.
-    before: Option<Voice>,
+    voices: Voices,
+    /// Where the sound that was decoded so far would end if it were as long as it may be, microseconds.
+    decoded_us: u64,
     present: bool,
     muted: bool,
     held: bool,
@@ -102,6 +109,7 @@ impl<R: Read + Seek> Replay<R> {
         for member in self.members.values_mut() {
             member.play(at_us, self.rate_hz, self.paused)?;
         }
+        self.members.retain(|_, member| !member.is_gone());
         self.at_us += FRAME_US;
         Ok(())
     }
@@ -152,14 +160,29 @@ fn take(
     members: &mut BTreeMap<u64, Member>,
     pauses: &mut VecDeque<(u64, bool)>,
 ) {
+    let about_all = matches!(record.kind, RecordKind::Paused(_) | RecordKind::Missing(_));
+    if !about_all && members.len() >= MOST_MEMBERS && !members.contains_key(&record.member) {
+        return;
+    }
     let mut change = |change| {
         let member = members
             .entry(record.member)
             .or_insert_with(|| Member::new(rate_hz));
+        if member.changes.len() >= MOST_WAITING
+            && let Some((_, early)) = member.changes.pop_front()
+        {
+            member.change(early);
+        }
         member.changes.push_back((record.at_us, change));
     };
     let held = match record.kind {
-        RecordKind::Paused(on) => return pauses.push_back((record.at_us, on)),
+        RecordKind::Paused(on) => {
+            // The last one of many counts, as it would with all of them.
+            if pauses.len() >= MOST_WAITING {
+                pauses.pop_back();
+            }
+            return pauses.push_back((record.at_us, on));
+        }
         RecordKind::Missing(_) => return,
         RecordKind::Joined => return change(Change::Present(true)),
         RecordKind::Left => return change(Change::Present(false)),
@@ -174,7 +197,10 @@ fn take(
         .or_insert_with(|| Member::new(rate_hz));
     match held {
         Held::Media(packet) => member.straight.push(record.at_us, packet),
-        Held::Event(sequence) => member.events.push_back((record.at_us, sequence)),
+        Held::Event(sequence) if member.events.len() < MOST_WAITING => {
+            member.events.push_back((record.at_us, sequence));
+        }
+        Held::Event(_) => {}
     }
 }
 
@@ -194,8 +220,8 @@ impl Member {
             straight: Straightener::default(),
             events: VecDeque::new(),
             changes: VecDeque::new(),
-            voice: None,
-            before: None,
+            voices: Voices::default(),
+            decoded_us: 0,
             present: false,
             muted: false,
             held: false,
@@ -205,47 +231,70 @@ impl Member {
         }
     }
 
+    fn change(&mut self, change: Change) {
+        match change {
+            Change::Present(on) => self.present = on,
+            Change::Muted(on) => self.muted = on,
+            Change::Held(on) => self.held = on,
+        }
+    }
+
+    /// Nothing of it is to come: it left, and has been heard to its end. Should it come again, it begins anew.
+    fn is_gone(&self) -> bool {
+        !self.present
+            && !self.talking
+            && self.changes.is_empty()
+            && self.straight.is_empty()
+            && self.voices.are_silent()
+    }
+
     /// Makes the member's frame that begins at `at_us`.
     fn play(&mut self, at_us: u64, rate_hz: u32, paused: bool) -> Result<()> {
         while let Some((_, change)) = self.changes.pop_front_if(|(when, _)| *when <= at_us) {
-            match change {
-                Change::Present(on) => self.present = on,
-                Change::Muted(on) => self.muted = on,
-                Change::Held(on) => self.held = on,
-            }
+            self.change(change);
         }
         while let Some((place_us, packet)) = self.straight.pop(at_us + AHEAD_US) {
-            let voice = match (&mut self.voice, PayloadKind::from(packet.kind)) {
-                (Some(voice), kind) if voice.speaks(kind) => voice,
-                (voice, PayloadKind::Speech(codec)) => {
-                    let new = Voice::new(codec, rate_hz, at_us)?;
-                    self.before = voice.take();
-                    voice.insert(new)
-                }
-                // Noise before any speech.
-                (_, PayloadKind::ComfortNoise) => continue,
+            if !self.may_decode(at_us, &packet) {
+                continue;
+            }
+            let Some(voice) = self.voices.of(PayloadKind::from(packet.kind), rate_hz, at_us)? else {
+                continue;
             };
             while let Some((_, sequence)) = self.events.pop_front_if(|(when, _)| *when <= place_us) {
                 voice.skip(sequence);
             }
             voice.push(place_us, &packet);
         }
-        match &mut self.voice {
-            Some(voice) => voice.pull(&mut self.frame)?,
-            None => self.frame.fill(0),
-        }
-        if let Some(before) = &mut self.before {
-            let mut rest = vec![0; self.frame.len()];
-            before.pull(&mut rest)?;
-            for (sample, rest) in self.frame.iter_mut().zip(rest) {
-                *sample = sample.saturating_add(rest);
-            }
-            self.before.take_if(|before| before.is_silent());
-        }
+        // Those before anybody spoke are of no use to anybody.
+        while self
+            .events
+            .pop_front_if(|(when, _)| *when + AHEAD_US < at_us)
+            .is_some()
+        {}
+        self.voices.pull(&mut self.frame)?;
         if paused || self.muted || self.held || !self.present {
             self.frame.fill(0);
         }
         self.talking = self.talk.push(&self.frame);
         Ok(())
+    }
+
+    /// Whether a packet fits into the time that passes: several streams at once, or longer packets than their times
+    /// allow, would cost far more than a sender's voice.
+    fn may_decode(&mut self, at_us: u64, packet: &Packet) -> bool {
+        let PayloadKind::Speech(codec) = PayloadKind::from(packet.kind) else {
+            return true;
+        };
+        let Some(units) = codec.units(&packet.payload) else {
+            return false;
+        };
+        let length_us = u64::from(units) * 1_000_000 / u64::from(codec.clock_hz());
+        let (more, than) = MOST_DECODED;
+        let decoded_us = self.decoded_us.max(at_us) + length_us * than / more;
+        if decoded_us > at_us + EARLY_US {
+            return false;
+        }
+        self.decoded_us = decoded_us;
+        true
     }
 }

@@ -7,7 +7,7 @@
 
 use crate::capture::MediaKind;
 use omnigate_rtp::playout::PayloadKind;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Packets this long before and after count, microseconds.
 pub(crate) const WINDOW_US: u64 = 2_000_000;
@@ -25,23 +25,67 @@ pub(crate) struct Packet {
     pub(crate) payload: Vec<u8>,
 }
 
-#[derive(Debug)]
-struct Waiting {
+/// Packets of one member that may wait: over three times what comes within the window at the rate that a tap lets through.
+const MOST_WAITING: usize = 2_048;
+
+#[derive(Debug, Clone, Copy)]
+struct Seen {
     arrival_us: u64,
     /// Arrival minus media time, microseconds; comparable within one time line.
     delay_us: i64,
     line: u32,
 }
 
+/// Where a packet belongs: its time line, its media time on it, and a number of its own.
+type Place = (u32, i64, u64);
+
 /// The packets of one member within the window.
 #[derive(Debug, Default)]
 pub(crate) struct Straightener {
-    /// Times of all packets of the window, the ones handed out included.
-    times: VecDeque<Waiting>,
-    /// Not handed out yet, by place: when it is due, known once the window after it has been read.
-    packets: VecDeque<(u64, i64, u32, Packet)>,
+    /// Times of packets that the window has not come to yet, in order of arrival, so of time lines too.
+    times: VecDeque<Seen>,
+    least: Least,
+    /// Not handed out yet, each with its arrival.
+    packets: BTreeMap<Place, (u64, Packet)>,
     line: u32,
+    pushed: u64,
     last: Option<Last>,
+}
+
+/// The least delay in a window that moves forward over one time line. Each time comes in once and goes once.
+#[derive(Debug, Default)]
+struct Least {
+    line: u32,
+    /// The middle of the window; one that was late does not move it back.
+    middle_us: u64,
+    /// Times within the window that are less than all after them: the first is the least.
+    rising: VecDeque<Seen>,
+}
+
+impl Least {
+    /// Moves the window to this time of this line; the least delay in it.
+    fn at(&mut self, line: u32, arrival_us: u64, times: &mut VecDeque<Seen>) -> Option<i64> {
+        if self.line != line {
+            (self.line, self.middle_us) = (line, arrival_us);
+            self.rising.clear();
+        }
+        self.middle_us = self.middle_us.max(arrival_us);
+        let until_us = self.middle_us.saturating_add(WINDOW_US);
+        let reached = |one: &mut Seen| one.line < line || (one.line == line && one.arrival_us <= until_us);
+        while let Some(one) = times.pop_front_if(reached) {
+            if one.line == line {
+                while self
+                    .rising
+                    .pop_back_if(|last| last.delay_us >= one.delay_us)
+                    .is_some()
+                {}
+                self.rising.push_back(one);
+            }
+        }
+        let from_us = self.middle_us.saturating_sub(WINDOW_US);
+        while self.rising.pop_front_if(|one| one.arrival_us < from_us).is_some() {}
+        self.rising.front().map(|one| one.delay_us)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -54,26 +98,31 @@ struct Last {
 }
 
 impl Straightener {
-    /// Takes the next packet, in order of arrival.
+    /// Takes the next packet, in order of arrival. One too many of them is left out: nobody who talks sends so many.
     pub(crate) fn push(&mut self, arrival_us: u64, packet: Packet) {
+        if self.packets.len() >= MOST_WAITING {
+            return;
+        }
         let media_us = self.media_us(arrival_us, &packet);
-        self.times.push_back(Waiting {
+        self.times.push_back(Seen {
             arrival_us,
             delay_us: arrival_us as i64 - media_us,
             line: self.line,
         });
-        // Nearly always the last place: only what overtook another one goes before it.
-        let mut place = self.packets.len();
-        while place > 0
-            && self
-                .packets
-                .get(place - 1)
-                .is_some_and(|(_, media, line, _)| *line == self.line && *media > media_us)
-        {
-            place -= 1;
-        }
-        self.packets
-            .insert(place, (arrival_us, media_us, self.line, packet));
+        self.pushed += 1;
+        let place = (self.line, media_us, self.pushed);
+        self.packets.insert(place, (arrival_us, packet));
+    }
+
+    /// Nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.packets.is_empty()
+    }
+
+    /// Packets and times that are kept.
+    #[cfg(test)]
+    fn waiting(&self) -> usize {
+        self.packets.len() + self.times.len() + self.least.rising.len()
     }
 
     /// The media time of a packet on the current time line, or on a new one that begins with it.
@@ -108,27 +157,13 @@ impl Straightener {
     /// The next packet that is due until `until_us`, with its time. Everything that arrived until `until_us` plus the
     /// window must have been pushed.
     pub(crate) fn pop(&mut self, until_us: u64) -> Option<(u64, Packet)> {
-        let (arrival_us, media_us, line, _) = self.packets.front()?;
-        let (arrival_us, media_us, line) = (*arrival_us, *media_us, *line);
-        let least = self
-            .times
-            .iter()
-            .filter(|one| one.line == line && one.arrival_us.abs_diff(arrival_us) <= WINDOW_US)
-            .map(|one| one.delay_us)
-            .min()
-            .unwrap_or(arrival_us as i64 - media_us);
-        let due_us = u64::try_from(media_us + least).unwrap_or(0);
-        if due_us > until_us {
-            return None;
-        }
-        while self
-            .times
-            .front()
-            .is_some_and(|one| one.arrival_us + 2 * WINDOW_US < arrival_us)
-        {
-            self.times.pop_front();
-        }
-        self.packets.pop_front().map(|(.., packet)| (due_us, packet))
+        let first = self.packets.first_entry()?;
+        let (line, media_us, _) = *first.key();
+        let arrival_us = first.get().0;
+        let own = arrival_us as i64 - media_us;
+        let least = self.least.at(line, arrival_us, &mut self.times);
+        let due_us = u64::try_from(media_us + least.unwrap_or(own)).unwrap_or(0);
+        (due_us <= until_us).then(|| (due_us, first.remove().1))
     }
 }
 
@@ -203,5 +238,46 @@ mod tests {
         for n in 0..50u64 {
             assert_eq!(one.pop(2_000_000).unwrap().0, n * 20_000);
         }
+    }
+
+    #[test]
+    fn a_flood_is_put_in_order_at_once_and_never_keeps_more_than_its_bound() {
+        let mut one = Straightener::default();
+        let (mut out, mut most) = (0u64, 0);
+        // Ten thousand packets a second for two minutes, each of another source than the one before.
+        for n in 0..1_200_000u32 {
+            let arrival_us = u64::from(n) * 100;
+            let mut packet = packet(n);
+            (packet.ssrc, packet.payload) = (n % 2, Vec::new());
+            one.push(arrival_us, packet);
+            most = most.max(one.waiting());
+            if n % 200 == 0 {
+                while one.pop(arrival_us.saturating_sub(WINDOW_US)).is_some() {
+                    out += 1;
+                }
+            }
+        }
+        assert!(out > 10_000, "{out}");
+        assert!(most <= 3 * MOST_WAITING, "{most}");
+    }
+
+    #[test]
+    fn a_packet_costs_the_same_however_many_are_in_the_window() {
+        // Two hundred a second of one source, as many as a tap lets through: every one is handed out once.
+        let mut one = Straightener::default();
+        let mut out = 0;
+        for n in 0..100_000u32 {
+            let arrival_us = u64::from(n) * 5_000;
+            let mut packet = packet(0);
+            (packet.sequence, packet.timestamp) = (n as u16, n * 40);
+            one.push(arrival_us, packet);
+            while let Some((due_us, _)) = one.pop(arrival_us.saturating_sub(WINDOW_US)) {
+                assert_eq!(due_us, out * 5_000);
+                out += 1;
+            }
+            // The window before is not kept: no older time can be the least again.
+            assert!(one.least.rising.len() <= 801, "{}", one.least.rising.len());
+        }
+        assert!(out > 99_000);
     }
 }

@@ -68,7 +68,6 @@ impl Voice {
             .then(|| Resampler::new(own_hz, rate_hz))
             .transpose()?
             .map(|converter| (converter, vec![0; frame_samples(own_hz)]));
-        let delay_us = if converter.is_some() { RESAMPLER_US } else { 0 };
         let mut voice = Voice {
             codec,
             decoder: codec.decoder(rate_hz)?,
@@ -82,9 +81,17 @@ impl Voice {
             noise: ComfortNoise::new(1),
             converter,
         };
-        voice.read = voice.samples(start_us as i64 + delay_us);
-        voice.write = voice.read;
+        voice.begin_at(start_us);
         Ok(voice)
+    }
+
+    /// It is heard from here on, after it was not for a time: nothing of before is left.
+    pub(crate) fn begin_at(&mut self, start_us: u64) {
+        let delay_us = if self.converter.is_some() { RESAMPLER_US } else { 0 };
+        self.read = self.samples(start_us as i64 + delay_us);
+        self.write = self.read;
+        self.ready.clear();
+        (self.last, self.after) = (None, After::Silence);
     }
 
     /// Whether a packet of this kind is for it, and not for the voice of another codec.

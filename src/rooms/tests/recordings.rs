@@ -30,16 +30,23 @@ fn a_start_is_answered_when_the_disk_has_it_and_fails_when_that_refuses() {
         panic!("not one recording");
     };
     let of = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().path();
-    let all = std::fs::read_dir(world.folder.join("recordings"))
-        .unwrap()
-        .map(of);
-    let kept: Vec<_> = all.filter(|path| path.join("manifest.json").exists()).collect();
+    let kept = || -> Vec<_> {
+        let all = std::fs::read_dir(world.folder.join("recordings"))
+            .unwrap()
+            .map(of);
+        all.filter(|path| path.join("manifest.json").exists()).collect()
+    };
     let folder = world.folder.join("recordings").join(recording.to_string());
-    assert_eq!(
-        kept,
-        [folder.as_path()],
-        "the start that was refused leaves something"
-    );
+    // The folder of the start that was refused goes behind its answer.
+    let since = std::time::Instant::now();
+    while kept() != [folder.as_path()] {
+        assert!(
+            since.elapsed().as_secs() < 10,
+            "the start that was refused leaves something: {:?}",
+            kept()
+        );
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
     assert!(folder.join("capture.ogg").exists());
     world.ok(
         ann,

@@ -7,7 +7,14 @@ import { clock, nameOf, say } from '../words/names.js';
 import { $, button, element, keyed, setOpen, text } from './dom.js';
 import { drawWave, renderPlayer } from './player.js';
 
-const STATES = { recording: 'stateRecording', paused: 'statePaused', finishing: 'stateFinishing', finished: 'stateFinished' };
+const STATES = {
+  recording: 'stateRecording',
+  paused: 'statePaused',
+  finishing: 'stateFinishing',
+  finished: 'stateFinished',
+  failed: 'stateFailed',
+};
+const isSettled = ({ state }) => state === 'finished' || state === 'failed';
 const TYPES = {
   audioroom: 'typeAudioLong',
   videoroom: 'typeVideoLong',
@@ -65,7 +72,7 @@ function when(seconds) {
 
 /** Nothing while it is finished: only the files tell. */
 function lengthOf(one) {
-  if (one.state === 'finishing') return '';
+  if (one.state === 'finishing' || one.state === 'failed') return '';
   return clock(Math.max(0, Math.round(one.duration ?? Date.now() / 1000 - one.started_at)));
 }
 
@@ -119,7 +126,7 @@ function renderOne(one, state) {
   renderSound(one, state);
   keyed($('recording-files'), one.files, (file) => file.name, newFile, (row, file) => fillFile(row, file, one));
   $('recording-files-part').hidden = one.files.length === 0;
-  $('delete').hidden = one.state !== 'finished';
+  $('delete').hidden = !isSettled(one);
   if (state.archive.deleting) text($('delete-title'), t('deleteQuestion', { what: titleOf(one, state) }));
 }
 
@@ -145,7 +152,7 @@ function contentOf(file, one) {
 function renderSound(one, { archive }) {
   const files = playable(one);
   $('sound-none').hidden = files.length > 0;
-  text($('sound-none'), t(one.state === 'finished' ? 'soundNone' : one.state === 'finishing' ? 'soundFinishing' : 'soundLater'));
+  text($('sound-none'), t(isSettled(one) ? 'soundNone' : one.state === 'finishing' ? 'soundFinishing' : 'soundLater'));
   $('sound').hidden = files.length === 0;
   if (!files.length) return;
   const file = chosenOf(files, archive);
