@@ -60,8 +60,13 @@ impl Bucket {
 
     /// Takes one on credit; how long to wait until it is paid back.
     pub(crate) fn borrow(&mut self, pace: Pace, now: Instant) -> Duration {
+        self.borrow_many(1, pace, now)
+    }
+
+    /// Takes so many on credit; how long to wait until they are paid back.
+    pub(crate) fn borrow_many(&mut self, many: u32, pace: Pace, now: Instant) -> Duration {
         self.refill(pace, now);
-        self.tokens -= 1.0;
+        self.tokens -= f64::from(many);
         Duration::from_secs_f64((-self.tokens).max(0.0) / pace.rate)
     }
 }

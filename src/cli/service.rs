@@ -108,6 +108,7 @@ impl Service {
             media: media.clone(),
             media_events,
             recorder: recorder.clone(),
+            audit: traces.audit.clone(),
             announcement: announcement(settings, &prompts),
             events: webhooks.events.clone(),
             dials,

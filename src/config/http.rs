@@ -71,6 +71,10 @@ section! {
         requests_per_second: u32 = 50, within 1..=1_000_000;
         /// Messages of one WebSocket at once.
         requests_burst: u32 = 200, within 1..=1_000_000;
+        /// What the messages of all WebSockets of one client may cost a second, in the long run; the cheapest costs 1, the dearest 10.
+        work_per_second: u32 = 500, within 1..=1_000_000;
+        /// The same at once.
+        work_burst: u32 = 5_000, within 10..=10_000_000;
         /// HTTP requests a second of one client, in the long run.
         http_per_second: u32 = 100, within 1..=1_000_000;
         /// HTTP requests of one client at once.

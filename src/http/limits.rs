@@ -30,6 +30,8 @@ struct Entry {
     refusals: Bucket,
     sessions: Bucket,
     requests: Bucket,
+    /// What the messages of all of its WebSockets cost.
+    work: Bucket,
 }
 
 /// Whose entry it is.
@@ -113,6 +115,13 @@ impl Limits {
         Pace {
             rate: f64::from(self.settings.http_per_second),
             burst: f64::from(self.settings.http_burst),
+        }
+    }
+
+    fn work(&self) -> Pace {
+        Pace {
+            rate: f64::from(self.settings.work_per_second),
+            burst: f64::from(self.settings.work_burst),
         }
     }
 
@@ -224,8 +233,21 @@ impl Limits {
             .take(self.requests().times(client.times()), now)
     }
 
+    /// A message of a WebSocket costs so much: how long its client has to wait until that is paid back.
+    pub(super) fn spend(&self, requester: &Requester, cost: u32, now: Instant) -> Duration {
+        let Some(client) = self.limited(requester) else {
+            return Duration::ZERO;
+        };
+        let mut table = lock(&self.table);
+        let pace = self.work().times(client.times());
+        self.entry(&mut table, client, now)
+            .work
+            .borrow_many(cost, pace, now)
+    }
+
     fn entry<'a>(&self, table: &'a mut Table, client: Client, now: Instant) -> &'a mut Entry {
         let (connections, sessions, requests) = (self.connections(), self.sessions(), self.requests());
+        let work = self.work();
         if table.entries.len() >= table.prune_at.max(PRUNE) {
             table.entries.retain(|client, e| {
                 let times = client.times();
@@ -234,6 +256,7 @@ impl Limits {
                     || !e.connections.is_full(connections, now)
                     || !e.sessions.is_full(sessions.times(times), now)
                     || !e.requests.is_full(requests.times(times), now)
+                    || !e.work.is_full(work.times(times), now)
             });
             // Looks at all again only when as many have come as there are.
             table.prune_at = table.entries.len() * 2;
@@ -245,6 +268,7 @@ impl Limits {
             refusals: Bucket::full(connections, now),
             sessions: Bucket::full(sessions.times(times), now),
             requests: Bucket::full(requests.times(times), now),
+            work: Bucket::full(work.times(times), now),
         })
     }
 }
@@ -434,6 +458,29 @@ mod tests {
         assert!(
             limits.request(&direct, now).is_ok(),
             "programs on this machine have nothing to do with them"
+        );
+    }
+
+    #[test]
+    fn dear_messages_are_paid_for_by_all_sockets_of_a_client_and_by_no_other() {
+        let limits = limits(HttpLimits {
+            work_per_second: 10,
+            work_burst: 20,
+            ..HttpLimits::default()
+        });
+        let now = Instant::now();
+        let from = |n| Requester {
+            address: host(n),
+            way: Way::Direct,
+        };
+        let waits: Vec<_> = (0..4)
+            .map(|_| limits.spend(&from(1), 10, now).as_secs())
+            .collect();
+        assert_eq!(waits, [0, 0, 1, 2]);
+        assert_eq!(limits.spend(&from(2), 10, now), Duration::ZERO);
+        assert_eq!(
+            limits.spend(&from(1), 10, now + Duration::from_secs(4)),
+            Duration::ZERO
         );
     }
 

@@ -10,6 +10,7 @@ use super::tls::Certificates;
 use super::{api, audit, front, listener, metrics, numbers, page, recordings, socket, tokens, trunks};
 use crate::access::Scope;
 use crate::config::OriginPattern;
+use crate::rooms::SocketOrigin;
 use crate::supervise::Supervisor;
 use crate::sync::lock;
 use axum::Router;
@@ -318,7 +319,11 @@ async fn websocket(
     let id = SocketId(app.next_socket.fetch_add(1, Relaxed));
     let rooms = app.rooms.clone();
     let pace = app.limits.messages();
-    let client = app.limits.client(&requester);
+    let from = SocketOrigin {
+        client: app.limits.client(&requester),
+        address: requester.address,
+    };
+    let work = app.limits.clone();
     upgrade
         .read_buffer_size(READ_BUFFER)
         .max_message_size(MAX_FRAME)
@@ -326,7 +331,8 @@ async fn websocket(
         .on_upgrade(async move |socket| {
             // Behind a proxy, the place of a client is its WebSocket's.
             let _place = place;
-            socket::run(socket, id, client, rooms, pace).await;
+            let spend = |cost| work.spend(&requester, cost, Instant::now());
+            socket::run(socket, id, from, rooms, pace, spend).await;
         })
 }
 

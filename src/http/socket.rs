@@ -1,11 +1,11 @@
 //! One WebSocket.
 
 use crate::budget::{Bucket, Pace};
-use crate::rooms::{OutboxReader, Rooms, ToSocket};
+use crate::rooms::{OutboxReader, Rooms, SocketOrigin, ToSocket};
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::stream::SplitSink;
 use futures_util::{SinkExt, StreamExt};
-use omnigate_omnitalk::{ClientId, SocketId};
+use omnigate_omnitalk::{SocketId, cost};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
@@ -84,14 +84,23 @@ async fn write(
 }
 
 /// Carries frames between a socket and the rooms until one side ends. A client that is faster than `pace` is read later,
-/// so that its own connection fills up; nothing of it is dropped.
-pub(super) async fn run(socket: WebSocket, id: SocketId, client: Option<ClientId>, rooms: Rooms, pace: Pace) {
-    let outbox = rooms.connected(id, client).await;
+/// so that its own connection fills up; nothing of it is dropped. So is one whose messages cost more than `spend` allows, over all
+/// sockets of its client.
+pub(super) async fn run(
+    socket: WebSocket,
+    id: SocketId,
+    from: SocketOrigin,
+    rooms: Rooms,
+    pace: Pace,
+    spend: impl Fn(u32) -> Duration,
+) {
+    let outbox = rooms.connected(id, from).await;
     let (writer, mut reader) = socket.split();
     let (ping, pings) = mpsc::channel(1);
     let mut writing = tokio::spawn(write(writer, outbox, pings));
     let mut budget = Bucket::full(pace, Instant::now());
     let mut read_from = Instant::now();
+    let mut debt;
     let mut pulse = Pulse::new(Instant::now());
     loop {
         let next = async {
@@ -100,9 +109,16 @@ pub(super) async fn run(socket: WebSocket, id: SocketId, client: Option<ClientId
         };
         tokio::select! {
             message = next => match message {
-                Some(Ok(Message::Text(text))) => rooms.received(id, text.to_string()).await,
-                Some(Ok(Message::Binary(bytes))) => rooms.received(id, String::from_utf8_lossy(&bytes).into_owned()).await,
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Text(text))) => {
+                    debt = spend(cost(&text));
+                    rooms.received(id, text.to_string()).await;
+                }
+                Some(Ok(Message::Binary(bytes))) => {
+                    let text = String::from_utf8_lossy(&bytes).into_owned();
+                    debt = spend(cost(&text));
+                    rooms.received(id, text).await;
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => debt = Duration::ZERO,
                 Some(Ok(Message::Close(_)) | Err(_)) | None => break,
             },
             // While a fast client is read later, it is not silent.
@@ -123,7 +139,7 @@ pub(super) async fn run(socket: WebSocket, id: SocketId, client: Option<ClientId
         }
         let now = Instant::now();
         pulse.heard(now);
-        read_from = now + budget.borrow(pace, now);
+        read_from = now + budget.borrow(pace, now).max(debt);
     }
     rooms.disconnected(id).await;
     writing.abort();

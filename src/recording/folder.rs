@@ -39,18 +39,16 @@ impl Folder {
             move |source| FolderError { path, source }
         };
         let captures = root.join(CAPTURES);
-        fs::create_dir_all(&captures).map_err(failed(&captures))?;
+        unless_full(fs::create_dir_all(&captures)).map_err(failed(&captures))?;
         let probe = root.join(".probe");
-        File::create(&probe)
-            .and_then(|mut file| file.write_all(b"omnigate"))
-            .map_err(failed(root))?;
+        let probed = File::create(&probe).and_then(|mut file| file.write_all(b"omnigate"));
+        unless_full(probed).map_err(failed(root))?;
         // Captures are shared by recordings by hard links.
         let link = captures.join(".probe");
         let _ = fs::remove_file(&link);
-        fs::hard_link(&probe, &link)
-            .and_then(|()| fs::remove_file(&link))
-            .and_then(|()| fs::remove_file(&probe))
-            .map_err(failed(&link))?;
+        let linked = fs::hard_link(&probe, &link).and_then(|()| fs::remove_file(&link));
+        unless_full(linked).map_err(failed(&link))?;
+        gone(fs::remove_file(&probe)).map_err(failed(root))?;
         Ok(Folder {
             root: root.to_owned(),
         })
@@ -229,6 +227,15 @@ fn is_capture(name: &str) -> bool {
     capture.is_some_and(|(process, id)| process.len() == 16 && hex(process) && number(id))
         || name.strip_prefix("fetched-").is_some_and(hex)
         || name == ".probe"
+}
+
+/// A full disk keeps nothing down: what cannot be recorded is refused when somebody asks for it, until there is room.
+fn unless_full(done: io::Result<()>) -> io::Result<()> {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    match done {
+        Err(error) if matches!(error.kind(), StorageFull | QuotaExceeded) => Ok(()),
+        done => done,
+    }
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use omnigate_room::{RecordingId, Secret};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 /// Pause after a failure of the store.
@@ -111,18 +112,18 @@ impl Keeper {
         let _ = self.starts.send(Start::Never(recording));
     }
 
-    /// Starts the tasks. `known` were settled before: whether everybody was told is in the store.
+    /// Starts the tasks. `known` were settled before, once they are read: whether everybody was told is in the store.
     pub(super) fn start(
         self: Arc<Self>,
         mut made: UnboundedReceiver<Made>,
-        known: Vec<Manifest>,
+        known: oneshot::Receiver<Vec<Manifest>>,
         supervisor: &Supervisor,
     ) {
         let starts = crate::sync::lock(&self.from_recorder).take();
         let this = self.clone();
         supervisor.task("recording-keeper", async move {
             let Some(mut starts) = starts else { return };
-            for manifest in known {
+            for manifest in known.await.unwrap_or_default() {
                 this.settle(&manifest).await;
             }
             loop {

@@ -30,6 +30,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 /// While so many orders wait for the writer, no recording begins. The end of a recording is always
@@ -101,6 +102,8 @@ pub enum RecordingNews {
     Failed(RecordingId),
 }
 
+/// Pause between tries at reading the index, at the start.
+const AGAIN: Duration = Duration::from_secs(2);
 /// Names in a manifest at most: who comes and goes all day is not to fill it.
 const MOST_NAMES: usize = 4_096;
 
@@ -120,6 +123,8 @@ pub struct Recorder {
     keeper: Arc<Keeper>,
     min_free: u64,
     full: AtomicBool,
+    /// Whether the index is yet to be read.
+    absent: Arc<AtomicBool>,
     tell: UnboundedSender<RecordingNews>,
     news: Mutex<Option<UnboundedReceiver<RecordingNews>>>,
     figures: Arc<RecordingFigures>,
@@ -246,7 +251,15 @@ impl Recorder {
             kept: tell_written,
             figures: figures.clone(),
         })?;
-        let known = left_behind(&folder, &parts.index, &jobs, &figures).await?;
+        let absent = Arc::new(AtomicBool::new(true));
+        let left = Left {
+            folder: folder.clone(),
+            index: parts.index.clone(),
+            jobs: jobs.clone(),
+            figures: figures.clone(),
+            absent: absent.clone(),
+        };
+        let known = left.begin().await?;
         let made = finisher.start(jobs.clone(), supervisor)?;
         keeper.clone().start(made, known, supervisor);
         let (tell, news) = mpsc::unbounded_channel();
@@ -256,6 +269,7 @@ impl Recorder {
             keeper,
             min_free,
             full: AtomicBool::new(false),
+            absent,
             tell,
             news: Mutex::new(Some(news)),
             figures,
@@ -347,7 +361,11 @@ impl Recorder {
 
     /// Why nothing can be recorded at the moment, as a reason for clients.
     pub fn refusal(&self) -> Option<&'static str> {
-        self.full.load(Relaxed).then_some("the server's disk is full")
+        let absent = self.absent.load(Relaxed) || self.index.store().absent().is_some();
+        match self.full.load(Relaxed) {
+            true => Some("the server's disk is full"),
+            false => absent.then_some("the server's database is absent"),
+        }
     }
 
     /// Looks whether there is room for recordings; to be called now and then.
@@ -472,22 +490,54 @@ impl Recorder {
     }
 }
 
-/// Takes up what an earlier process left; the recordings of which it is not known whether everybody was told.
-async fn left_behind(
-    folder: &Folder,
-    index: &Index,
-    jobs: &Jobs,
-    figures: &RecordingFigures,
-) -> Result<Vec<Manifest>, RecordingError> {
-    let left = recover::recover(
-        folder,
-        &index.all_settled().await?,
-        &index.in_state(Stage::Recording).await?,
-        &index.keys().await?,
-    )?;
-    figures.recovered.fetch_add(left.crashed, Relaxed);
-    jobs.add_all(left.to_finish);
-    Ok(left.known)
+/// What an earlier process left, for whoever finishes it: at once, or when the index can be read.
+struct Left {
+    folder: Folder,
+    index: Index,
+    jobs: Jobs,
+    figures: Arc<RecordingFigures>,
+    absent: Arc<AtomicBool>,
+}
+
+impl Left {
+    /// Those whose files are there, as soon as they are known.
+    async fn begin(self) -> Result<oneshot::Receiver<Vec<Manifest>>, RecordingError> {
+        let (tell, known) = oneshot::channel();
+        match self.read().await {
+            Ok(left) => drop(tell.send(left)),
+            Err(RecordingError::Store(StoreError::Absent(_))) => {
+                tokio::spawn(async move { drop(tell.send(self.read_later().await)) });
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(known)
+    }
+
+    async fn read_later(&self) -> Vec<Manifest> {
+        loop {
+            self.index.store().opened().await;
+            match self.read().await {
+                Ok(left) => return left,
+                Err(error) => {
+                    warn!(%error, "what was recorded before cannot be looked at; it is tried again")
+                }
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    async fn read(&self) -> Result<Vec<Manifest>, RecordingError> {
+        let left = recover::recover(
+            &self.folder,
+            &self.index.all_settled().await?,
+            &self.index.in_state(Stage::Recording).await?,
+            &self.index.keys().await?,
+        )?;
+        self.figures.recovered.fetch_add(left.crashed, Relaxed);
+        self.jobs.add_all(left.to_finish);
+        self.absent.store(false, Relaxed);
+        Ok(left.known)
+    }
 }
 
 /// Which recordings have begun, and how far the others have come.

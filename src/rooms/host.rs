@@ -5,16 +5,18 @@ use super::ledger::{Left, Line, Written};
 use super::media_port::{MediaNews, OpenError, RoomMedia};
 use super::numbers::{Assigned, Wish};
 use super::outbox::{NotTaken, Outbox, ToSocket};
-use super::port::{Destination, DialOrder, Telephone, ToTelephone};
+use super::port::{Destination, DialOrder, SocketOrigin, Telephone, ToTelephone};
 use crate::media::{Announcement, LegSeat, PeerEvent};
+use crate::observe::{Audit, Entry, Who, service_key_refused};
 use crate::recording::{Beginning, Recorder, RecordingNews};
 use crate::webhook::EventSink;
 use omnigate_omnitalk::{
-    CallNumber, ClientId, DialRefusal, Effect, Now, SocketId, TargetKind, TelephoneCaller, TelephoneEnd,
+    CallNumber, DialRefusal, Effect, Now, SocketId, TargetKind, TelephoneCaller, TelephoneEnd,
     TelephoneNotice, Tenants,
 };
 use omnigate_room::{CallId, CallOver, Ending, ParticipantId, RecordingAbout, RecordingId, RoomId};
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc::UnboundedSender;
@@ -30,6 +32,7 @@ pub(super) struct HostParts {
     pub(super) tenants: Tenants,
     pub(super) media: RoomMedia,
     pub(super) recorder: Arc<Recorder>,
+    pub(super) audit: Audit,
     pub(super) events: EventSink,
     pub(super) wishes: UnboundedSender<Wish>,
     /// What is to be written of rooms.
@@ -43,11 +46,18 @@ pub(super) struct HostParts {
 /// All rooms.
 pub(super) struct Host {
     parts: HostParts,
-    sockets: HashMap<SocketId, Outbox>,
+    sockets: HashMap<SocketId, Connected>,
     telephones: HashMap<CallId, Seated>,
     /// Whether the rooms of an earlier process are there; and the start of the service, which waits for them.
     restored: bool,
     await_restored: Vec<oneshot::Sender<()>>,
+}
+
+/// A socket that is open.
+struct Connected {
+    outbox: Outbox,
+    /// Where it comes from.
+    address: IpAddr,
 }
 
 /// A telephone, and where it is.
@@ -91,7 +101,9 @@ impl Host {
         self.carry_out(effects, now);
     }
 
-    pub(super) fn connected(&mut self, socket: SocketId, client: Option<ClientId>, outbox: Outbox, now: Now) {
+    pub(super) fn connected(&mut self, socket: SocketId, from: SocketOrigin, outbox: Outbox, now: Now) {
+        let SocketOrigin { client, address } = from;
+        let outbox = Connected { outbox, address };
         self.sockets.insert(socket, outbox);
         self.parts.tenants.connected(socket, client, now);
     }
@@ -319,6 +331,7 @@ impl Host {
                 | Effect::ReleaseNumber { .. }
                 | Effect::KeepRoom { .. }
                 | Effect::StrikeRoom { .. } => self.write(effect),
+                Effect::Noted { .. } => self.note(effect),
                 Effect::Entered { .. }
                 | Effect::Gone { .. }
                 | Effect::Call(_)
@@ -473,6 +486,36 @@ impl Host {
         }
     }
 
+    /// For the audit log; a wrong Service Key also for those who watch for guessing.
+    fn note(&self, effect: Effect) {
+        let Effect::Noted {
+            socket,
+            service_id,
+            session,
+            what,
+            subject,
+            result,
+        } = effect
+        else {
+            return;
+        };
+        let from = self.sockets.get(&socket).map(|one| one.address);
+        if result == "service-invalid"
+            && let Some(from) = from
+        {
+            service_key_refused(from);
+        }
+        let who = match session.is_empty() {
+            true => Who::Stranger,
+            false => Who::Session(session),
+        };
+        let entry = Entry::new(what, subject).by(who, from).result(result);
+        self.parts.audit.note(match service_id.is_empty() {
+            true => entry,
+            false => entry.of(service_id),
+        });
+    }
+
     /// Moves a telephone's leg to where the notice says that it is, then tells the call.
     fn notify(&mut self, call: CallId, mut notice: TelephoneNotice, queue: &mut VecDeque<Effect>, now: Now) {
         let Some(seated) = self.telephones.get_mut(&call) else {
@@ -506,7 +549,7 @@ impl Host {
         let Some(outbox) = self.sockets.get(&socket) else {
             return;
         };
-        match outbox.put(frame) {
+        match outbox.outbox.put(frame) {
             Ok(()) => {}
             Err(NotTaken::Full) => {
                 warn!(?socket, "client does not read; socket dropped");

@@ -31,5 +31,5 @@ mod tests;
 pub use figures::{RoomFigures, tell as tell_figures};
 pub use media_port::{Capture, MediaNews, OpenError, RoomMedia};
 pub(crate) use outbox::{OutboxReader, ToSocket};
-pub use port::{Destination, DialOrder, RoomPort, RoomsError, Telephone, ToTelephone};
+pub use port::{Destination, DialOrder, RoomPort, RoomsError, SocketOrigin, Telephone, ToTelephone};
 pub use task::{Rooms, RoomsParts};

@@ -1,8 +1,9 @@
 //! What the gateway asks of the rooms: to be connected with somebody, and to be let go.
 
 use crate::media::LegSeat;
-use omnigate_omnitalk::{DialRefusal, Dialling, RecordPolicy, TelephoneNotice, Unshown};
+use omnigate_omnitalk::{ClientId, DialRefusal, Dialling, RecordPolicy, TelephoneNotice, Unshown};
 use omnigate_room::{CallId, CallOver, RoomId};
+use std::net::IpAddr;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -29,6 +30,15 @@ pub enum ToTelephone {
     Notice(TelephoneNotice),
     /// Keys that somebody presses for it: 0 to 9, *, #, A to D.
     Press(Unshown),
+}
+
+/// Where a socket comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct SocketOrigin {
+    /// The client whose limits it shares; none: it has none.
+    pub client: Option<ClientId>,
+    /// Its address.
+    pub address: IpAddr,
 }
 
 /// A call that an app wants to a telephone. One for each request of an app that waits.

@@ -6,16 +6,16 @@ use super::ledger::{Ledger, Line, Written};
 use super::media_port::RoomMedia;
 use super::numbers::{self, Assigned, Wish};
 use super::outbox::{Outbox, OutboxReader, outbox};
-use super::port::{Destination, DialOrder, PATIENCE, RoomPort, RoomsError, Telephone};
+use super::port::{Destination, DialOrder, PATIENCE, RoomPort, RoomsError, SocketOrigin, Telephone};
 use crate::clock::unix_micros;
 use crate::directory::Numbers;
 use crate::media::{Announcement, LegSeat, MediaPlane, PeerEvent};
-use crate::observe::Beat;
+use crate::observe::{Audit, Beat};
 use crate::recording::Recorder;
 use crate::store::Store;
 use crate::supervise::{Supervisor, test_point};
 use crate::webhook::EventSink;
-use omnigate_omnitalk::{ClientId, DialRefusal, HubSettings, Now, Service, SocketId, Tenants};
+use omnigate_omnitalk::{DialRefusal, HubSettings, Now, Service, SocketId, Tenants};
 use omnigate_room::{CallId, CallOver, RecordingId};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ const SPACE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(100);
 
 enum Command {
-    Connected(SocketId, Option<ClientId>, Outbox),
+    Connected(SocketId, SocketOrigin, Outbox),
     Received(SocketId, String),
     Disconnected(SocketId),
     Connect(CallId, Box<Telephone>, Destination, oneshot::Sender<()>),
@@ -62,6 +62,8 @@ pub struct RoomsParts {
     pub media_events: UnboundedReceiver<PeerEvent>,
     /// What records.
     pub recorder: Arc<Recorder>,
+    /// Who did what.
+    pub audit: Audit,
     /// What is said to recorded rooms.
     pub announcement: Option<Announcement>,
     /// Who takes part and what becomes of calls goes there.
@@ -95,9 +97,9 @@ impl Rooms {
         Ok(Rooms(sender))
     }
 
-    pub(crate) async fn connected(&self, socket: SocketId, client: Option<ClientId>) -> OutboxReader {
+    pub(crate) async fn connected(&self, socket: SocketId, from: SocketOrigin) -> OutboxReader {
         let (outbox, reader) = outbox();
-        let _ = self.0.send(Command::Connected(socket, client, outbox)).await;
+        let _ = self.0.send(Command::Connected(socket, from, outbox)).await;
         reader
     }
 
@@ -259,6 +261,7 @@ async fn run(parts: RoomsParts, books: Books, mut commands: mpsc::Receiver<Comma
         tenants,
         media: RoomMedia::new(parts.media),
         recorder: parts.recorder,
+        audit: parts.audit,
         events: parts.events,
         wishes,
         lines,
@@ -288,7 +291,7 @@ async fn run(parts: RoomsParts, books: Books, mut commands: mpsc::Receiver<Comma
 /// An answer that nobody waits for any more is dropped.
 fn carry_out(host: &mut Host, command: Command) {
     match command {
-        Command::Connected(socket, client, outbox) => host.connected(socket, client, outbox, now()),
+        Command::Connected(socket, from, outbox) => host.connected(socket, from, outbox, now()),
         Command::Received(socket, text) => host.received(socket, &text, now()),
         Command::Disconnected(socket) => host.disconnected(socket, now()),
         Command::Connect(call, telephone, to, done) => {

@@ -4,7 +4,12 @@ use super::error::{Result, StoreError};
 use sqlx::{AnyPool, Connection};
 
 /// Each entry brings the tables from the version of its index to the next one. Never changed, only added to.
-const STEPS: &[&[&str]] = &[RECORDINGS_AND_WEBHOOKS, ROOMS_AND_NUMBERS, TOKENS_AND_AUDIT, SHARED_AND_SEALED];
+const STEPS: &[&[&str]] = &[
+    RECORDINGS_AND_WEBHOOKS,
+    ROOMS_AND_NUMBERS,
+    TOKENS_AND_AUDIT,
+    SHARED_AND_SEALED,
+];
 
 /// The version of the tables that this omnigate needs.
 pub(super) const VERSION: i64 = STEPS.len() as i64;
@@ -21,9 +26,9 @@ const RECORDINGS_AND_WEBHOOKS: &[&str] = &[
         removed BIGINT NOT NULL,
         manifest TEXT NOT NULL
     )",
-        "CREATE INDEX recordings_by_room ON recordings (room_id)",
-        "CREATE INDEX recordings_by_start ON recordings (started_at)",
-        "CREATE TABLE outbox (
+    "CREATE INDEX recordings_by_room ON recordings (room_id)",
+    "CREATE INDEX recordings_by_start ON recordings (started_at)",
+    "CREATE TABLE outbox (
         id TEXT PRIMARY KEY,
         place BIGINT NOT NULL,
         service_id TEXT NOT NULL,

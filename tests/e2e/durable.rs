@@ -2,6 +2,9 @@
 
 use crate::app::App;
 use crate::harness::Service;
+use crate::receiver::Receiver;
+use crate::recordings_faults::SmallDisk;
+use crate::recordings_kept::Postgres;
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -110,4 +113,89 @@ fn a_service_that_stops_in_order_has_its_rooms_and_numbers_again() {
     assert_eq!(leads_to(&service, &personal).0, 200);
     let mut alice = App::sign_in(&service, "alice");
     assert_eq!(alice.personal_number(), personal);
+}
+
+/// The keys of a service that can be called, and says why it refuses.
+fn log_says(service: &Service, text: &str) -> bool {
+    service.log().contains(text)
+}
+
+/// The reason of a room that is refused.
+fn refused(app: &mut App) -> String {
+    let answer = app.request("CREATE_ROOM", json!({ "room_type": "audioroom" }));
+    assert_eq!(answer["result"], "failed", "{answer}");
+    answer["reason"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn without_its_database_a_service_starts_says_what_it_refuses_and_goes_on_when_it_is_there() {
+    let postgres = Postgres::start("absent");
+    let receiver = Receiver::start();
+    let settings = receiver.settings() + "record = \"rooms\"\n";
+    let service = Service::start(&format!(
+        "ivr.language = \"en\"\nrecording.min_free_mib = 1\nstore.url = \"{}\"\n{settings}",
+        postgres.url()
+    ));
+    let mut alice = App::sign_in(&service, "alice");
+    let room = ok(alice.request("CREATE_ROOM", json!({ "room_type": "audioroom" })))["room_id"].clone();
+    let of_room = number(&mut alice, json!({ "room_id": room }));
+    drop(alice);
+    postgres.stop();
+    let service = service.kill_and_restart();
+    assert!(log_says(&service, "the database is absent"), "{}", service.log());
+    // Telephones are answered: the number is not known yet, which is an apology and no wrong number.
+    let phone = service.phone("070-1234-5678", &["--digits", &of_room, "--for", "20"]);
+    service.until("the caller hears that it cannot be looked up", || {
+        service.metric("omnigate_lookups_total{kind=\"failed\"}") >= 1.0
+    });
+    phone.hang_up();
+    let mut alice = App::sign_in(&service, "alice");
+    assert!(refused(&mut alice).contains("database"));
+    let join = alice.request("JOIN_ROOM", json!({ "room_id": room }));
+    assert!(join["reason"].as_str().unwrap().contains("database"), "{join}");
+
+    postgres.start_again();
+    service.until_within("the room is there", Duration::from_secs(40), || {
+        alice.request("ROOM_LIST", json!({}))["count"] == 1
+    });
+    assert_eq!(leads_to(&service, &of_room).0, 200);
+    ok(alice.request("JOIN_ROOM", json!({ "room_id": room })));
+    let phone = service.phone("070-1234-5678", &["--digits", &of_room, "--for", "30"]);
+    alice.wait_for("WS_CALL_CONNECTED_NOTI");
+    // Stopped in the middle of a call, for a while: the call goes on, and what happens is told afterwards.
+    postgres.stop();
+    let mut bob = App::sign_in(&service, "bob");
+    service.until("it is noticed", || refused(&mut bob).contains("database"));
+    phone.hang_up();
+    alice.wait_for("WS_LEAVE_NOTI");
+    postgres.start_again();
+    let told = receiver.wait_for(1)[0].json();
+    assert_eq!(told["event"], "recording_completed", "{told}");
+    service.until_within("rooms are made again", Duration::from_secs(40), || {
+        bob.request("CREATE_ROOM", json!({ "room_type": "audioroom" }))["result"] == "success"
+    });
+}
+
+#[test]
+fn on_a_full_disk_a_service_starts_and_calls_and_goes_on_when_there_is_room() {
+    let disk = SmallDisk::new("full", 4);
+    let filler = disk.path().join("filler");
+    let settings = format!(
+        "ivr.language = \"en\"\nrecording.min_free_mib = 1\nrecording.dir = \"{0}/recordings\"\nstore.url = \"sqlite://{0}/omnigate.db\"\n",
+        disk.path().display()
+    );
+    std::fs::write(&filler, vec![0; 5 << 20]).unwrap_err();
+    let service = Service::start(&settings);
+    assert!(log_says(&service, "the database is absent"), "{}", service.log());
+    let mut alice = App::sign_in(&service, "alice");
+    assert!(refused(&mut alice).contains("database"));
+    let phone = service.phone("070-1234-5678", &["--digits", "123456", "--for", "20"]);
+    service.until("a caller is answered", || {
+        service.metric("omnigate_lookups_total{kind=\"failed\"}") >= 1.0
+    });
+    phone.hang_up();
+    std::fs::remove_file(&filler).unwrap();
+    service.until_within("rooms are made", Duration::from_secs(40), || {
+        alice.request("CREATE_ROOM", json!({ "room_type": "audioroom" }))["result"] == "success"
+    });
 }

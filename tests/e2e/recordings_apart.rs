@@ -1,6 +1,6 @@
 //! Nobody's recordings harm another's: what fails is set aside, what is shared is kept once, what is not ours is left alone.
 
-use crate::harness::{Service, fetch, request};
+use crate::harness::{Service, request};
 use crate::receiver::Receiver;
 use crate::recordings::{api, captured, room_with_a_phone, running};
 use crate::recordings_kept::{omnigate, said};
@@ -65,7 +65,13 @@ fn a_capture_that_ends_the_process_again_and_again_is_set_aside_until_somebody_a
     assert!(told["duration"].as_f64().unwrap() > 0.5);
     assert_eq!(api(&service, &path)["state"], "finished");
     assert_eq!(
-        request(service.http, "POST", &format!("{path}/retry"), &[]).0,
+        request(
+            service.http,
+            "POST",
+            &format!("{path}/retry"),
+            &[("Authorization", &service.bearer())],
+        )
+        .0,
         409
     );
     assert!(!omnigate(&service, &["recording", "retry", &id]).status.success());
@@ -120,11 +126,11 @@ fn recordings_of_one_room_that_end_together_share_their_files_and_each_is_told_i
         service.http,
         "DELETE",
         &format!("/api/v1/recordings/{}", ids[0]),
-        &[],
+        &[("Authorization", &service.bearer())],
     );
     assert_eq!(deleted.0, 204);
     let path = format!("/api/v1/recordings/{}/file?format=wav", ids[1]);
-    let (status, head, bytes) = fetch(service.http, &path, &[]);
+    let (status, head, bytes) = service.fetch(&path, &[]);
     assert_eq!(
         (status, bytes.len() as u64),
         (200, asked["file"]["size"].as_u64().unwrap())

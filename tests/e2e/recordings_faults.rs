@@ -29,11 +29,12 @@ fn a_folder_that_cannot_be_written_is_told_at_the_start() {
 }
 
 /// A small file system of its own, gone in the end.
-struct SmallDisk(std::path::PathBuf);
+pub struct SmallDisk(std::path::PathBuf);
 
 impl SmallDisk {
-    fn new(mib: u32) -> SmallDisk {
-        let path = std::env::temp_dir().join(format!("omnigate-e2e-disk-{}", std::process::id()));
+    /// `name` tells those of several tests apart.
+    pub fn new(name: &str, mib: u32) -> SmallDisk {
+        let path = std::env::temp_dir().join(format!("omnigate-e2e-disk-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         let done = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs"])
@@ -42,6 +43,10 @@ impl SmallDisk {
             .unwrap();
         assert!(done.success(), "a tmpfs cannot be mounted");
         SmallDisk(path)
+    }
+
+    pub fn path(&self) -> &std::path::Path {
+        &self.0
     }
 }
 
@@ -54,7 +59,7 @@ impl Drop for SmallDisk {
 
 #[test]
 fn a_full_disk_ends_the_recording_and_never_the_call() {
-    let disk = SmallDisk::new(8);
+    let disk = SmallDisk::new("recordings", 8);
     let receiver = Receiver::start();
     let settings = receiver.settings() + "record = \"rooms\"\n";
     let service = Service::start(&format!(

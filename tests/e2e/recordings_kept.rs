@@ -292,12 +292,21 @@ impl Postgres {
             .unwrap();
         assert!(owner.success());
         postgres.run("initdb", "--auth=trust --encoding=UTF8");
-        let options = format!("-k {} -c listen_addresses=", postgres.0.display());
-        postgres.run(
-            "pg_ctl",
-            &format!("-w -l {}/log -o '{options}' start", postgres.0.display()),
-        );
+        postgres.start_again();
         postgres
+    }
+
+    pub fn start_again(&self) {
+        let options = format!("-k {} -c listen_addresses=", self.0.display());
+        self.run(
+            "pg_ctl",
+            &format!("-w -l {}/log -o '{options}' start", self.0.display()),
+        );
+    }
+
+    /// Ends it as a machine that loses power does.
+    pub fn stop(&self) {
+        self.run("pg_ctl", "-m immediate stop");
     }
 
     /// A tool of the server on its data, as its user: it refuses to run as root.
@@ -351,7 +360,7 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            self.run("pg_ctl", "-m immediate stop");
+            self.stop();
             let _ = std::fs::remove_dir_all(&self.0);
         }
     }

@@ -178,6 +178,21 @@ pub enum Effect {
         /// Whether somebody waits for it. If not, it is tried until it is done.
         asked: bool,
     },
+    /// A session has done something that the audit log keeps, or was not allowed to.
+    Noted {
+        /// Whose socket it is.
+        socket: SocketId,
+        /// Of which service; empty: of none.
+        service_id: String,
+        /// The session; empty before there is one.
+        session: String,
+        /// What, as `room_join`.
+        what: &'static str,
+        /// To what: the id of a room or session, or empty.
+        subject: String,
+        /// `ok`, or the code of the fault.
+        result: &'static str,
+    },
     /// Record the room's mix from now on, then call [`Hub::recording_begun`](crate::Hub::recording_begun) or
     /// [`Hub::recording_failed`](crate::Hub::recording_failed).
     StartRecording {

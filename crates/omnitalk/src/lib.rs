@@ -23,6 +23,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod cost;
 mod dial;
 mod effects;
 mod fault;
@@ -44,6 +45,7 @@ mod tenants;
 mod timers;
 mod words;
 
+pub use cost::cost;
 pub use dial::{DialRefusal, Dialling};
 pub use effects::{Effect, Figures, RefusedReason, TelephoneCaller, TelephoneEnd, TelephoneNotice};
 pub use fault::FAULT_CODES;

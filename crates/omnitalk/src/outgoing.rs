@@ -20,6 +20,11 @@ impl Reply {
         self
     }
 
+    /// A field that is text.
+    pub(crate) fn string(&self, field: &str) -> Option<&str> {
+        self.0.get(field)?.as_str()
+    }
+
     /// The response to a publish, with the server's SDP answer (6.11, 6.12).
     pub(crate) fn published(track: Track, sdp: &str) -> Self {
         Self::new()

@@ -10,7 +10,7 @@ use crate::rooms::host::{Host, HostParts};
 use crate::rooms::ledger::{Line, Written};
 use crate::rooms::media_port::RoomMedia;
 use crate::rooms::numbers::{Assigned, Wish};
-use crate::rooms::port::{Destination, Telephone as Caller};
+use crate::rooms::port::{Destination, SocketOrigin, Telephone as Caller};
 use crate::supervise::Supervisor;
 use crate::webhook::{EventSink, Outbox, Targets};
 use omnigate_omnitalk::{
@@ -133,6 +133,7 @@ impl World {
             tenants: Tenants::new(vec![Service::open("demo")], &hub_settings(), [7; 32]),
             media: RoomMedia::new(plane.clone()),
             recorder: recorder.clone(),
+            audit: crate::observe::Audit::new().0,
             events,
             wishes: sender,
             lines: to_ledger,
@@ -304,7 +305,11 @@ impl World {
     pub(super) fn app(&mut self, user: &str) -> usize {
         let socket = SocketId(self.number().into());
         let (sender, outbox) = crate::rooms::outbox::outbox();
-        self.host.connected(socket, None, sender, self.now);
+        let from = SocketOrigin {
+            client: None,
+            address: OUTSIDE,
+        };
+        self.host.connected(socket, from, sender, self.now);
         self.apps.push(App::new(socket, outbox, self.now.instant));
         let who = self.apps.len() - 1;
         let hello = json!({ "service_id": "demo", "sdk": "JS", "ver": "2.1.3", "user_id": user });

@@ -31,6 +31,7 @@
 //! | `outcome`, `owed` | responses that wait for the media plane or the directory |
 //! | `audio`, `video`, `viewers`, `screens` | what is published and subscribed |
 //! | `recordings` | what is recorded, by whom, until when; who takes part |
+//! | `noted` | who did what, for the audit log |
 //! | `chat`, `talk` | chat and kick-out; what chat may cost |
 //! | `lists`, `listing` | lists; the rooms in them |
 //! | `shares` | what clients and sessions have of the service's rooms and numbers |
@@ -48,6 +49,7 @@ mod listing;
 mod lists;
 mod lives;
 mod next_ids;
+mod noted;
 mod numbers;
 mod outcome;
 mod owed;

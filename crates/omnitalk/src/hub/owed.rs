@@ -148,6 +148,7 @@ impl Hub {
         };
         let text = text.into();
         self.effects.insert(mark, Effect::Send { socket, text });
+        self.note(socket, own, request, handled);
     }
 
     /// Whether our own client has sent this; the request for a session says so itself, also when it fails.

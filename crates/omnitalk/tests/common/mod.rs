@@ -117,6 +117,8 @@ pub struct World {
     pub diallings: VecDeque<(CallId, Dialling)>,
     /// Keys that were pressed towards telephones.
     pub pressed: Vec<String>,
+    /// What was noted for the audit log.
+    pub noted: Vec<String>,
     /// Whether the store takes what it is given; none: it does not answer.
     pub store: Option<bool>,
     /// What the store has not answered yet.
@@ -138,6 +140,7 @@ impl World {
         Self {
             hub: Tenants::new(services, &settings, [42; 32]),
             numbers: NumberBook::new(NumberRules::default(), [42; 32]),
+            noted: Vec::new(),
             store: Some(true),
             unwritten: VecDeque::new(),
             kept: BTreeMap::new(),
@@ -340,6 +343,12 @@ impl World {
                     self.recorded.push((about, ending.word()));
                 }
                 Effect::Dial { call, dialling } => self.diallings.push_back((call, *dialling)),
+                Effect::Noted {
+                    what,
+                    subject,
+                    result,
+                    ..
+                } => self.noted.push(format!("{what} {subject} {result}")),
                 Effect::Press { keys, .. } => self.pressed.push(keys.into_text()),
                 Effect::Telephone { call, notice } => {
                     self.notices.entry(call.0 as u64).or_default().push_back(notice);
