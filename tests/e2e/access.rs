@@ -357,6 +357,28 @@ fn pages_of_other_origins_use_the_api_when_theirs_is_set_and_are_refused_otherwi
     assert_eq!(preflight("https://evil.example").0, 403);
 }
 
+/// Paths of the description, with something in the place of each parameter.
+fn described() -> impl Iterator<Item = String> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/openapi.yaml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let paths: Vec<String> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("  /")?.strip_suffix(':'))
+        .map(|path| {
+            let part = |part: &str| {
+                if part.starts_with('{') {
+                    "1".to_owned()
+                } else {
+                    part.to_owned()
+                }
+            };
+            let parts: Vec<String> = path.split('/').map(part).collect();
+            format!("/{}", parts.join("/"))
+        })
+        .collect();
+    paths.into_iter()
+}
+
 #[test]
 fn every_answer_says_what_a_browser_may_do_with_it() {
     let service = Service::start("");
@@ -365,18 +387,14 @@ fn every_answer_says_what_a_browser_may_do_with_it() {
         (status, head.to_ascii_lowercase())
     };
     let pages = ["/", "/page/app.js", "/omnitalk.d.ts", "/nowhere"];
-    let api = [
-        "/api/v1/calls",
-        "/api/v1/recordings",
-        "/api/v1/tokens",
-        "/api/v1/audit",
-        "/api/v1/nowhere",
-    ];
-    for path in pages
-        .iter()
-        .chain(&api)
-        .chain(&["/metrics", "/healthz", "/readyz"])
-    {
+    // Every route that is described, and one that is not.
+    let api: Vec<String> = described()
+        .filter(|path| path.starts_with("/api/"))
+        .chain(["/api/v1/nowhere".to_owned()])
+        .collect();
+    assert!(api.len() > 15, "{api:?}");
+    let others = ["/metrics", "/healthz", "/readyz"].map(str::to_owned);
+    for path in pages.map(str::to_owned).iter().chain(&api).chain(&others) {
         let (_, head) = head(path);
         for line in [
             "x-content-type-options: nosniff",
@@ -397,9 +415,12 @@ fn every_answer_says_what_a_browser_may_do_with_it() {
             assert!(head.contains(line), "{path}: {line} is not in {head}");
         }
     }
-    for path in api {
+    for path in &api {
         let (_, head) = head(path);
         assert!(head.contains("cache-control: no-store"), "{path}: {head}");
+        let (status, _, _) = fetch(service.http, path, &[]);
+        let closed = [401, 404, 405].contains(&status);
+        assert!(closed, "{path} answers {status} without a token");
     }
     // Refusals too.
     let (status, head, _) = fetch(service.http, "/api/v1/calls", &[]);
