@@ -563,3 +563,6 @@ fn manifest(recording: RecordingId, room: RoomId, about: RecordingAbout, start_u
         peaks: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;
