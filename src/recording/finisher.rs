@@ -2,7 +2,7 @@
 //!
 //! Recordings of one capture that overlap are made into one set of files, from the first one's start to the last one's end.
 //! Each try is noted on the disk before it begins, so that a capture that ends the process does so [`MOST_TRIES`] times at
-//! most; then its recordings are set aside. A full disk is no fault of theirs: they wait.
+//! most; then its recordings are set aside. A full disk is no fault of theirs: they wait. Neither is a service that stops.
 
 use super::crypt::Recipients;
 use super::figures::RecordingFigures;
@@ -12,6 +12,7 @@ use super::output::{FinishError, Output, Plan};
 use crate::clock::unix_now;
 use crate::config::Content;
 use crate::supervise::{Supervisor, test_point, words};
+use crate::sync::lock;
 use omnigate_audio::mix::Limiter;
 use omnigate_recording::capture::CaptureReader;
 use omnigate_recording::file::Format;
@@ -22,8 +23,8 @@ use omnigate_room::RecordingId;
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufReader, Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tracing::{error, info, warn};
@@ -49,6 +50,7 @@ pub(super) struct Finisher {
     pub(super) recipients: Recipients,
     /// Free bytes that are left to captures while any runs.
     pub(super) reserve: u64,
+    pub(super) trying: Trying,
     pub(super) figures: Arc<RecordingFigures>,
 }
 
@@ -59,6 +61,32 @@ pub(super) enum Made {
     Finished(Vec<Manifest>),
     /// Their files cannot be made.
     Failed(Vec<Manifest>),
+}
+
+/// The recordings whose files are being made at the moment.
+#[derive(Clone, Default)]
+pub(super) struct Trying(Arc<Mutex<Vec<RecordingId>>>);
+
+impl Trying {
+    /// The process ends as it should, in the middle of a try: that is no fault of theirs.
+    pub(super) fn take_back(&self, folder: &Folder) {
+        for recording in lock(&self.0).drain(..) {
+            let tries = folder.tries(recording);
+            if tries > 0
+                && let Err(error) = folder.note_tries(recording, tries - 1)
+            {
+                warn!(%recording, %error, "a try at a recording cannot be taken back");
+            }
+        }
+    }
+
+    fn begin(&self, jobs: &[Job]) {
+        *lock(&self.0) = jobs.iter().map(|job| job.manifest.recording_id).collect();
+    }
+
+    fn end(&self) {
+        lock(&self.0).clear();
+    }
 }
 
 /// A capture that is being read, sealed or not.
@@ -98,6 +126,7 @@ impl Finisher {
         let mut told = self.give_up(given_up, "making its files has ended the process", jobs, finished);
         let (mut left, mut pause) = (Vec::new(), AGAIN);
         group.wants = None;
+        self.trying.begin(&group.jobs);
         for cluster in clusters(std::mem::take(&mut group.jobs)) {
             match self.make_or_survive(&cluster) {
                 Ok(manifests) => {
@@ -115,6 +144,7 @@ impl Finisher {
                 Err(error) => told &= self.give_up(cluster, &error.to_string(), jobs, finished),
             }
         }
+        self.trying.end();
         if !left.is_empty() {
             group.jobs = left;
             jobs.later(group, pause);

@@ -2,7 +2,7 @@
 
 use super::crypt::{self, Recipients};
 use super::figures::RecordingFigures;
-use super::finisher::Finisher;
+use super::finisher::{Finisher, Trying};
 use super::folder::{Folder, FolderError};
 use super::index::{Index, State as Stage};
 use super::jobs::{Job, Jobs};
@@ -130,6 +130,7 @@ pub struct Recorder {
     figures: Arc<RecordingFigures>,
     capturing: Capturing,
     jobs: Jobs,
+    trying: Trying,
 }
 
 /// What is captured at present.
@@ -229,7 +230,7 @@ impl Recorder {
             keys.seal,
             supervisor,
         )?;
-        let jobs = Jobs::new(figures.clone());
+        let (jobs, trying) = (Jobs::new(figures.clone()), Trying::default());
         let finisher = Finisher {
             folder: folder.clone(),
             content: settings.content,
@@ -237,6 +238,7 @@ impl Recorder {
             webhook_format: settings.webhook_format,
             recipients: keys.recipients,
             reserve: min_free / RESERVE,
+            trying: trying.clone(),
             figures: figures.clone(),
         };
         let keeper = Keeper::new(KeeperParts {
@@ -275,6 +277,7 @@ impl Recorder {
             figures,
             capturing,
             jobs,
+            trying,
         });
         recorder.look_for_room();
         recorder.clone().follow(written, supervisor)?;
@@ -487,6 +490,7 @@ impl Recorder {
         let (done, stopped) = bounded(1);
         self.order(Order::Stop(done));
         let _ = tokio::task::spawn_blocking(move || stopped.recv_timeout(STOP)).await;
+        self.trying.take_back(&self.folder);
     }
 }
 
@@ -609,3 +613,6 @@ fn manifest(recording: RecordingId, room: RoomId, about: RecordingAbout, start_u
         peaks: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -80,6 +80,7 @@ impl Bench {
                 webhook_format: Format::Wav,
                 recipients: Recipients::default(),
                 reserve: 0,
+                trying: Trying::default(),
                 figures: figures.clone(),
             },
             jobs: Jobs::new(figures),
@@ -240,6 +241,20 @@ fn a_capture_that_ends_the_process_each_time_is_not_tried_a_fourth_time() {
             .contains("ended the process")
     );
     assert!(bench.folder.of(id).join("capture.ogg").exists());
+}
+
+#[test]
+fn a_service_that_stops_in_the_middle_of_a_try_takes_it_back() {
+    let bench = Bench::new("stop");
+    let jobs = [job(&bench.folder, 1, (0, Some(5)), &capture(5))];
+    let id = jobs[0].manifest.recording_id;
+    bench.folder.note_tries(id, 2).unwrap();
+    bench.finisher.trying.begin(&jobs);
+    bench.finisher.trying.take_back(&bench.folder);
+    assert_eq!(bench.folder.tries(id), 1);
+    // Nothing is left to be taken back.
+    bench.finisher.trying.take_back(&bench.folder);
+    assert_eq!(bench.folder.tries(id), 1);
 }
 
 #[test]
