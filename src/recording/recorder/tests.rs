@@ -28,13 +28,13 @@ impl Bench {
         }
         let (supervisor, _) = Supervisor::new();
         let targets = Targets::new(&settings);
-        let outbox = Outbox::open(store.clone()).await.unwrap();
+        let outbox = Outbox::new(store.clone());
         let parts = RecorderParts {
             settings: settings.recording,
             public_url: String::new(),
             taps: Vec::new(),
             index: Index::new(store.clone()),
-            events: EventSink::start(outbox, targets.clone(), &supervisor),
+            events: EventSink::start(outbox, targets.clone(), Arc::default(), &supervisor),
             targets,
         };
         let recorder = Recorder::start(parts, &supervisor).await.unwrap();
