@@ -13,6 +13,7 @@ mod process;
 mod recording;
 mod serve;
 mod service;
+mod store;
 mod token;
 mod translate;
 mod trunk;
@@ -63,6 +64,14 @@ enum Command {
         #[command(subcommand)]
         command: recording::RecordingCommand,
     },
+    /// Look after the database.
+    Store {
+        /// Configuration file (TOML); default: the file named by OMNIGATE_CONFIG, else built-in defaults.
+        #[arg(long, value_name = "FILE", global = true)]
+        config: Option<PathBuf>,
+        #[command(subcommand)]
+        command: store::StoreCommand,
+    },
     /// Look at how trunks are, and at what they would do.
     Trunk {
         /// Configuration file (TOML); default: the file named by OMNIGATE_CONFIG, else built-in defaults.
@@ -110,6 +119,9 @@ pub fn main() -> ExitCode {
         }
         Command::Webhook { config, command } => {
             runtime().and_then(|r| r.block_on(webhook::run(config.as_deref(), command)))
+        }
+        Command::Store { config, command } => {
+            runtime().and_then(|r| r.block_on(store::run(config.as_deref(), command)))
         }
         Command::Trunk { config, command } => {
             runtime().and_then(|r| r.block_on(trunk::run(config.as_deref(), command)))

@@ -40,6 +40,17 @@ pub enum StoreError {
     /// A command may not change the tables of a database that a service works on.
     #[error("the database is of an older version, which this command would bring up to date: {0}")]
     Busy(#[source] Box<OwnerError>),
+    /// There is no file to copy: the database is one in memory, or of PostgreSQL, which has `pg_dump`.
+    #[error("store.url: is no file of SQLite; copy a database of PostgreSQL with pg_dump")]
+    NoFile,
+    /// The copy cannot be made.
+    #[error("{file}: {source}")]
+    Backup {
+        /// Where to.
+        file: String,
+        /// Cause.
+        source: std::io::Error,
+    },
     /// Another process has it, or took it meanwhile.
     #[error(transparent)]
     Owner(Box<OwnerError>),
@@ -57,7 +68,11 @@ impl StoreError {
             Self::Open(error) | Self::Statement(error) => may_pass(error),
             Self::Owner(error) => matches!(&**error, OwnerError::Database(error) if may_pass(error)),
             Self::Absent(_) => true,
-            Self::TooNew { .. } | Self::Content { .. } | Self::Busy(_) => false,
+            Self::TooNew { .. }
+            | Self::Content { .. }
+            | Self::Busy(_)
+            | Self::NoFile
+            | Self::Backup { .. } => false,
         }
     }
 }

@@ -9,12 +9,14 @@
 //!      └────── the lock's connection is lost ──────┘     another process has it: the service ends
 //! ```
 
+mod backup;
 mod error;
 mod handle;
 mod opening;
 mod owner;
 mod schema;
 
+pub use backup::backup;
 pub use error::{Result, StoreError};
 pub use handle::Store;
 pub use opening::Opener;

@@ -95,6 +95,45 @@ async fn what_an_older_omnigate_has_left_is_there_afterwards_and_two_who_bring_i
 }
 
 #[tokio::test]
+async fn a_copy_is_of_one_moment_and_opens_while_the_service_goes_on() {
+    use std::os::unix::fs::PermissionsExt;
+    let (store, folder) = store("backup").await;
+    let url = format!("sqlite://{}/deep/omnigate.db", folder.display());
+    let keep = async |id: &str| {
+        sqlx::query("INSERT INTO rooms VALUES ($1, 1, 'demo', 'audioroom', '', '', '', 0, 0, 0, 0)")
+            .bind(id)
+            .execute(&store.pool().unwrap())
+            .await
+            .unwrap();
+    };
+    keep("before").await;
+    let copy = folder.join("copy.db");
+    assert!(backup(&url, &copy).await.unwrap() > 0);
+    keep("after").await;
+    assert_eq!(
+        std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert!(
+        matches!(backup(&url, &copy).await, Err(StoreError::Backup { .. })),
+        "nothing is overwritten"
+    );
+    let copied = Store::open(&format!("sqlite://{}", copy.display()))
+        .await
+        .unwrap();
+    let rooms: Vec<(String,)> = sqlx::query_as("SELECT id FROM rooms")
+        .fetch_all(&copied.pool().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(rooms, [("before".to_owned(),)]);
+    let error = backup("postgres://localhost/x", &folder.join("no.db"))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("pg_dump"), "{error}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
 async fn a_folder_that_cannot_be_made_is_named() {
     let error = Store::open("sqlite:///proc/nowhere/omnigate.db")
         .await
