@@ -2,13 +2,14 @@
 
 use super::output::Failure;
 use super::translate::{
-    announcement, hub_settings, media_settings, number_rules, own_address, public_url, services, tls_settings,
+    announcement, guess_limits, hub_settings, media_settings, number_rules, own_address, public_url,
+    services, tls_settings,
 };
 use crate::access::{TokenFile, Tokens, TokensParts};
 use crate::audit::AuditLog;
 use crate::calls::CallRegistry;
 use crate::config::Settings;
-use crate::directory::{Directory, EmbeddedDirectory, HttpDirectory};
+use crate::directory::{Directory, EmbeddedDirectory, Guesses, HttpDirectory};
 use crate::gateway::{Gateway, GatewayParts, Prompts};
 use crate::http::{
     Api, ApiOrigins, AppState, Certificates, Denials, Descriptors, Figures, Front, Hosts, HttpServer, Limits,
@@ -100,6 +101,7 @@ impl Service {
             let keeper = keeper.clone();
             async move { keeper.keep().await }
         });
+        let guesses = Arc::new(Guesses::new(guess_limits(settings)));
         // One for each request of an app that waits for it.
         let (dials, to_dial) = tokio::sync::mpsc::unbounded_channel();
         let rooms = RoomsParts {
@@ -113,6 +115,7 @@ impl Service {
             events: webhooks.events.clone(),
             dials,
             numbers: numbers.clone(),
+            guesses: guesses.clone(),
             store: store.clone(),
             beat: health.beat("rooms"),
         };
@@ -124,6 +127,7 @@ impl Service {
             media: media.clone(),
             directory: directory(settings, numbers.clone())?,
             rooms: Arc::new(rooms.clone()),
+            guesses: guesses.clone(),
             prompts,
             calls: calls.clone(),
             metrics: metrics.clone(),
@@ -134,6 +138,7 @@ impl Service {
         let gateway = Gateway::new(settings, parts);
         let app = AppState {
             rooms: rooms.clone(),
+            guesses,
             directory: numbers,
             gateway: gateway.clone(),
             media: media.clone(),

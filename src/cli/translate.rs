@@ -1,6 +1,7 @@
 //! What the parts are told of the settings.
 
 use crate::config::{self, Settings};
+use crate::directory::GuessLimits;
 use crate::gateway::{Phrase, Prompts};
 use crate::media::{Announcement, MediaSettings};
 use crate::sip::{TlsOfTrunk, TlsSettings, Versions};
@@ -141,6 +142,15 @@ pub(super) fn hub_settings(settings: &Settings) -> HubSettings {
             lifetime: Duration::from_secs(settings.turn.lifetime_seconds),
         }),
         ..HubSettings::default()
+    }
+}
+
+/// How often somebody may be wrong about call numbers.
+pub(super) fn guess_limits(settings: &Settings) -> GuessLimits {
+    GuessLimits {
+        per_caller: settings.ivr.wrong_per_caller,
+        per_client: settings.numbers.wrong_per_client,
+        per_number: settings.ivr.wrong_per_number,
     }
 }
 

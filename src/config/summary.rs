@@ -4,6 +4,7 @@ use super::recording::{Content, Recording};
 use super::service::Service;
 use super::settings::Settings;
 use super::trunk::Trunk;
+use omnigate_omnitalk::NUMBERS;
 use url::Url;
 
 /// One line a listener, trunk, service and so on.
@@ -12,10 +13,30 @@ pub fn summary(settings: &Settings) -> Vec<String> {
     lines.extend(settings.trunk.iter().map(trunk));
     lines.extend(settings.service.iter().map(service));
     lines.push(directory(settings));
+    lines.push(guessing(settings));
     lines.push(recording(&settings.recording));
     lines.push(line("store", &[shown_url(settings.store.url.expose())]));
     lines.extend(settings.service.iter().filter_map(webhook));
     lines
+}
+
+/// How far guessing call numbers gets, with as many in use as a small service has.
+fn guessing(settings: &Settings) -> String {
+    const LIVE: u64 = 100;
+    let (ivr, numbers) = (&settings.ivr, &settings.numbers);
+    let entries = NUMBERS / LIVE;
+    line(
+        "guessing",
+        &[
+            format!(
+                "with {LIVE} numbers in use, {entries} wrong entries on the mean until one leads somewhere"
+            ),
+            format!(
+                "an hour: {} of a caller, {} of a client of the signaling, {} on a called number before it gives one try a call",
+                ivr.wrong_per_caller, numbers.wrong_per_client, ivr.wrong_per_number
+            ),
+        ],
+    )
 }
 
 fn line(what: &str, parts: &[String]) -> String {

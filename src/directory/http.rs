@@ -70,6 +70,8 @@ impl HttpDirectory {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Ok(LookUp::Unknown),
             StatusCode::GONE => return Ok(LookUp::Expired),
+            // Its caller has used up what it may guess there.
+            StatusCode::TOO_MANY_REQUESTS if calling.is_some() => return Ok(LookUp::Unknown),
             StatusCode::FORBIDDEN if calling.is_some() => return Ok(LookUp::NotForCaller),
             // An older omnigate: its numbers are plain.
             StatusCode::METHOD_NOT_ALLOWED if calling.is_some() => {

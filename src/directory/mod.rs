@@ -4,10 +4,12 @@
 //! gets an answer later, from memory or from elsewhere.
 
 mod embedded;
+mod guesses;
 mod http;
 mod rows;
 
 pub use embedded::EmbeddedDirectory;
+pub use guesses::{Allowance, GuessLimits, Guesser, Guesses};
 pub use http::HttpDirectory;
 
 use omnigate_omnitalk::{CallNumber, LookUp, NumberFault, NumberOrder, TargetKind};

@@ -6,11 +6,10 @@ use super::line::{Line, LineEvent, now, sleep_until};
 use super::shared::{Ended, Gateway, Screened};
 use super::side::{Side, SideEvent, Who};
 use crate::calls::{CallEnd, CallEvent, Stage};
-use crate::directory::Calling;
+use crate::directory::{Calling, Guesser};
 use crate::media::Playback;
 use crate::rooms::{Destination, Telephone, ToTelephone};
 use crate::sip::IncomingCall;
-use crate::sync::lock;
 use omnigate_audio::dtmf::Key;
 use omnigate_omnitalk::{CallNumber, LookUp};
 use omnigate_sip::CallEnd as SipEnd;
@@ -201,11 +200,8 @@ impl Caller {
     }
 
     fn start(&mut self) {
-        let allowance = lock(&self.gateway.budget).allowance(
-            self.screened.caller.shown(),
-            self.screened.called.digits(),
-            now(),
-        );
+        let called = self.screened.called.digits();
+        let allowance = self.gateway.guesses.allowance(&self.guesser(), called, now());
         self.feed(IvrEvent::Answered(allowance));
     }
 
@@ -294,10 +290,13 @@ impl Caller {
         }
     }
 
+    fn guesser(&self) -> Guesser {
+        Guesser::Caller(self.screened.caller.shown().to_owned())
+    }
+
     fn wrong(&self) {
-        let mut budget = lock(&self.gateway.budget);
-        let too_often = budget.wrong(self.screened.caller.shown(), self.screened.called.digits(), now());
-        if too_often {
+        let called = self.screened.called.digits();
+        if self.gateway.guesses.wrong_on(&self.guesser(), called, now()) {
             self.tell(CallEvent::GuessedTooOften);
         }
     }

@@ -13,8 +13,8 @@
 //!
 //! The first digit stops the prompt; digits keyed before or during it count.
 
-use super::guesses::Allowance;
 use crate::calls::{CallEnd, Stage};
+use crate::directory::Allowance;
 use crate::rooms::Destination;
 use omnigate_audio::dtmf::Key;
 use omnigate_audio::tone::Tone;

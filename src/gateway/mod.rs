@@ -18,14 +18,13 @@
 //! | `status` | how the trunks are |
 //! | `certification`, `sight` | how a trunk behaves, and what is seen of its calls |
 //! | `registration` | keeps what trunks have registered, so that calls come in by there |
-//! | `guesses`, `prompts`, `refusal` | the budget for wrong numbers; recordings; refusals as SIP says them |
+//! | `prompts`, `refusal` | recordings; refusals as SIP says them |
 
 mod certification;
 mod control;
 mod dial;
 mod dialler;
 mod dialling;
-mod guesses;
 mod incoming;
 mod intake;
 mod ivr;
@@ -53,7 +52,6 @@ pub use certification::{
 };
 pub use control::TransferRefusal;
 pub use dial::{Dial, DialEffect, DialEvent};
-pub use guesses::{Allowance, GuessBudget};
 pub use ivr::{Ivr, IvrEffect, IvrEvent, IvrSettings, Phrase};
 pub use phone::PhonePlan;
 pub use phoning::{PhoneCall, PhoneError, PhoneOutcome, phone};

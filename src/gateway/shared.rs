@@ -2,20 +2,19 @@
 
 use super::certification::Certifications;
 use super::control::Controls;
-use super::guesses::GuessBudget;
 use super::ivr::IvrSettings;
 use super::prompts::Prompts;
 use super::reach::Reach;
 use crate::calls::{CallEnd, CallEvent, CallRegistry, CallTeller};
 use crate::config::Settings;
-use crate::directory::Directory;
+use crate::directory::{Directory, Guesses};
 use crate::media::MediaPlane;
 use crate::observe::{Health, Metrics};
 use crate::rooms::RoomPort;
 use crate::sip::Sip;
 use crate::trunks::{Trunk, Trunks, Usage, identity};
 use omnigate_number::PhoneNumber;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -31,7 +30,7 @@ pub struct Gateway {
     pub(super) rooms: Arc<dyn RoomPort>,
     pub(super) prompts: Prompts,
     pub(super) ivr: IvrSettings,
-    pub(super) budget: Mutex<GuessBudget>,
+    pub(super) guesses: Arc<Guesses>,
     pub(super) calls: Arc<CallRegistry>,
     pub(super) metrics: Arc<Metrics>,
     /// The service stops: nobody is to call it any more.
@@ -71,6 +70,8 @@ pub struct GatewayParts {
     pub directory: Arc<dyn Directory>,
     /// Rooms.
     pub rooms: Arc<dyn RoomPort>,
+    /// The budget for wrong numbers.
+    pub guesses: Arc<Guesses>,
     /// Recordings.
     pub prompts: Prompts,
     /// Call records.
@@ -99,7 +100,7 @@ impl Gateway {
                 inter_digit: Duration::from_secs(ivr.inter_digit_seconds),
                 tries: ivr.tries,
             },
-            budget: Mutex::new(GuessBudget::new(ivr.wrong_per_caller, ivr.wrong_per_number)),
+            guesses: parts.guesses,
             calls: parts.calls,
             metrics: parts.metrics,
             leaving: CancellationToken::new(),

@@ -3,7 +3,7 @@
 use super::app::AppState;
 use super::problem::problem;
 use crate::access::Access;
-use crate::directory::{Calling, LookUpError};
+use crate::directory::{Calling, Guesser, LookUpError};
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
@@ -14,6 +14,7 @@ use omnigate_room::CallId;
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
+use std::time::Instant;
 
 pub(super) async fn call_number(
     State(app): State<Arc<AppState>>,
@@ -96,10 +97,25 @@ pub(super) async fn redeem(
     let Some(call) = CallId::parse(&body.call) else {
         return bad("call: 32 hex digits are expected, the id of the call");
     };
+    let guesser = Guesser::Caller(body.caller.clone());
+    if app.guesses.is_used_up(&guesser, Instant::now()) {
+        return problem(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too Many Requests",
+            "this caller has keyed in too many wrong numbers within an hour",
+        );
+    }
     let calling = Calling {
         call,
         caller: body.caller,
         service: access.only().map(str::to_owned).or(body.service_id),
     };
-    found(&access, app.directory.redeem(number, &calling).await)
+    let answer = app.directory.redeem(number, &calling).await;
+    if matches!(
+        answer,
+        Ok(LookUp::Unknown | LookUp::Expired | LookUp::NotForCaller)
+    ) {
+        app.guesses.wrong(&guesser, Instant::now());
+    }
+    found(&access, answer)
 }

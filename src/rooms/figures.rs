@@ -1,7 +1,7 @@
 //! Figures of the rooms on the metrics page.
 
 use crate::observe::Page;
-use omnigate_omnitalk::{Figures, ServiceUse};
+use omnigate_omnitalk::{Figures, NUMBERS, ServiceUse};
 
 /// What there is, in all and of each service.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +31,11 @@ pub fn tell(figures: &RoomFigures, page: &mut Page) {
     for (name, value, help) in gauges {
         page.gauge(name, value as u64, help);
     }
+    page.gauge(
+        "guess_expected_entries",
+        NUMBERS / (hub.numbers.max(1) as u64),
+        "Wrong call numbers that somebody keys in, on the mean, until one leads somewhere",
+    );
     let of = |one: &ServiceUse, quota: fn(&ServiceUse) -> omnigate_omnitalk::Quota| {
         let id = one.service_id.clone();
         quota(one).all().map(|(name, count)| {

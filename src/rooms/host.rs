@@ -6,12 +6,13 @@ use super::media_port::{MediaNews, OpenError, RoomMedia};
 use super::numbers::{Assigned, Wish};
 use super::outbox::{NotTaken, Outbox, ToSocket};
 use super::port::{Destination, DialOrder, SocketOrigin, Telephone, ToTelephone};
+use crate::directory::Guesser;
 use crate::media::{Announcement, LegSeat, PeerEvent};
 use crate::observe::{Audit, Entry, Who, service_key_refused};
 use crate::recording::{Beginning, Recorder, RecordingNews};
 use crate::webhook::EventSink;
 use omnigate_omnitalk::{
-    CallNumber, DialRefusal, Effect, Now, SocketId, TargetKind, TelephoneCaller, TelephoneEnd,
+    CallNumber, ClientId, DialRefusal, Effect, Now, SocketId, TargetKind, TelephoneCaller, TelephoneEnd,
     TelephoneNotice, Tenants,
 };
 use omnigate_room::{CallId, CallOver, Ending, ParticipantId, RecordingAbout, RecordingId, RoomId};
@@ -56,8 +57,9 @@ pub(super) struct Host {
 /// A socket that is open.
 struct Connected {
     outbox: Outbox,
-    /// Where it comes from.
+    /// Where it comes from, and whose limits it shares.
     address: IpAddr,
+    client: Option<ClientId>,
 }
 
 /// A telephone, and where it is.
@@ -103,7 +105,11 @@ impl Host {
 
     pub(super) fn connected(&mut self, socket: SocketId, from: SocketOrigin, outbox: Outbox, now: Now) {
         let SocketOrigin { client, address } = from;
-        let outbox = Connected { outbox, address };
+        let outbox = Connected {
+            outbox,
+            address,
+            client,
+        };
         self.sockets.insert(socket, outbox);
         self.parts.tenants.connected(socket, client, now);
     }
@@ -458,11 +464,13 @@ impl Host {
                 order,
                 most,
             } => {
+                let client = self.sockets.get(&socket).and_then(|one| one.client);
                 let _ = self.parts.wishes.send(Wish::Assign {
                     socket,
                     wish,
                     order,
                     most,
+                    by: client.map_or(Guesser::Session(socket), Guesser::Client),
                 });
             }
             Effect::ReleaseNumber { service_id, kind } => {

@@ -1,8 +1,9 @@
 //! What the hubs want of the directory, one after the other, so that a target's requests keep their order.
 
-use crate::directory::Numbers;
+use crate::directory::{Guesser, Guesses, Numbers};
 use omnigate_omnitalk::{CallNumber, NumberFault, NumberOrder, SocketId, TargetKind};
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 /// A request to the directory.
@@ -12,6 +13,8 @@ pub(super) enum Wish {
         wish: u64,
         order: Box<NumberOrder>,
         most: usize,
+        /// Who asks.
+        by: Guesser,
     },
     Release {
         service_id: String,
@@ -31,6 +34,7 @@ pub(super) struct Assigned {
 /// Carries wishes out until there are no more. At most one waits for each socket, and one for each target that is gone.
 pub(super) async fn run(
     directory: Arc<dyn Numbers>,
+    guesses: Arc<Guesses>,
     mut wishes: UnboundedReceiver<Wish>,
     answers: UnboundedSender<Assigned>,
 ) {
@@ -41,6 +45,7 @@ pub(super) async fn run(
                 wish,
                 order,
                 most,
+                by,
             } => {
                 let (service_id, kind) = (order.service_id.clone(), order.kind.clone());
                 let answer = Assigned {
@@ -48,7 +53,7 @@ pub(super) async fn run(
                     wish,
                     service_id,
                     kind,
-                    number: directory.assign(*order, most).await,
+                    number: assign(&*directory, &guesses, *order, most, &by).await,
                 };
                 if answers.send(answer).is_err() {
                     return;
@@ -57,4 +62,23 @@ pub(super) async fn run(
             Wish::Release { service_id, kind } => directory.release(&service_id, &kind).await,
         }
     }
+}
+
+/// To be told that others have a number is to have found one: who wants too many of them gets drawn ones alone for a while.
+async fn assign(
+    directory: &dyn Numbers,
+    guesses: &Guesses,
+    order: NumberOrder,
+    most: usize,
+    by: &Guesser,
+) -> Result<CallNumber, NumberFault> {
+    let wished = order.wanted.is_some();
+    if wished && guesses.is_used_up(by, Instant::now()) {
+        return Err(NumberFault::Guessed);
+    }
+    let answer = directory.assign(order, most).await;
+    if wished && answer == Err(NumberFault::InUse) {
+        guesses.wrong(by, Instant::now());
+    }
+    answer
 }

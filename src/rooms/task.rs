@@ -8,7 +8,7 @@ use super::numbers::{self, Assigned, Wish};
 use super::outbox::{Outbox, OutboxReader, outbox};
 use super::port::{Destination, DialOrder, PATIENCE, RoomPort, RoomsError, SocketOrigin, Telephone};
 use crate::clock::unix_micros;
-use crate::directory::Numbers;
+use crate::directory::{Guesses, Numbers};
 use crate::media::{Announcement, LegSeat, MediaPlane, PeerEvent};
 use crate::observe::{Audit, Beat};
 use crate::recording::Recorder;
@@ -72,6 +72,8 @@ pub struct RoomsParts {
     pub dials: UnboundedSender<DialOrder>,
     /// Who gives out call numbers.
     pub numbers: Arc<dyn Numbers>,
+    /// The budget for asking for those of others.
+    pub guesses: Arc<Guesses>,
     /// Where rooms are written down.
     pub store: Store,
     /// Shows that the rooms are alive.
@@ -92,7 +94,7 @@ impl Rooms {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()?;
-        let books = Books::start(parts.numbers.clone(), parts.store.clone(), supervisor);
+        let books = Books::start(&parts, supervisor);
         supervisor.thread("rooms", move || runtime.block_on(run(parts, books, commands)))?;
         Ok(Rooms(sender))
     }
@@ -228,12 +230,16 @@ struct Books {
 
 impl Books {
     /// Starts those who write, beside the thread of the rooms: no database delays it.
-    fn start(numbers: Arc<dyn Numbers>, store: Store, supervisor: &Supervisor) -> Books {
+    fn start(parts: &RoomsParts, supervisor: &Supervisor) -> Books {
+        let (numbers, guesses, store) = (parts.numbers.clone(), parts.guesses.clone(), parts.store.clone());
         let (wishes, to_directory) = mpsc::unbounded_channel();
         let (answers, assigned) = mpsc::unbounded_channel();
         let (lines, to_ledger) = mpsc::unbounded_channel();
         let (tell, written) = mpsc::unbounded_channel();
-        supervisor.task("numbers", numbers::run(numbers.clone(), to_directory, answers));
+        supervisor.task(
+            "numbers",
+            numbers::run(numbers.clone(), guesses, to_directory, answers),
+        );
         supervisor.task("ledger", Ledger::new(store, numbers).run(to_ledger, tell));
         Books {
             wishes,

@@ -118,11 +118,17 @@ impl Service {
     }
 
     /// Kills it without a word, and starts it again on what it has left; other ports, perhaps.
-    pub fn kill_and_restart(mut self) -> Service {
+    pub fn kill_and_restart(self) -> Service {
+        self.kill_and_restart_at().0
+    }
+
+    /// The same, and when it was dead.
+    pub fn kill_and_restart_at(mut self) -> (Service, Instant) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        let dead = Instant::now();
         let dir = std::mem::take(&mut self.dir);
-        Service::launch(dir, &[])
+        (Service::launch(dir, &[]), dead)
     }
 
     pub fn pid(&self) -> u32 {

@@ -118,9 +118,10 @@ fn kill(kills: usize, extra: &str, looking: &dyn Fn(&Service)) {
         let (_app, mut phones) = twenty(&service);
         let mut started = Instant::now();
         service.until("all are recorded", || {
+            let asked = Instant::now();
             let active = service.metric("omnigate_recordings_active");
             if active == 0.0 {
-                started = Instant::now();
+                started = asked;
             }
             active as usize == RECORDINGS
         });
@@ -131,8 +132,9 @@ fn kill(kills: usize, extra: &str, looking: &dyn Fn(&Service)) {
         }
         looking(&service);
         let at_least = all_run.elapsed().as_secs_f64();
-        let at_most = started.elapsed().as_secs_f64();
-        service = service.kill_and_restart();
+        let (again, dead) = service.kill_and_restart_at();
+        service = again;
+        let at_most = dead.saturating_duration_since(started).as_secs_f64();
         phones.iter_mut().for_each(Phone::vanish);
         receiver.wait_for(RECORDINGS * (kill + 1));
         let new: Vec<Value> = list(&service)

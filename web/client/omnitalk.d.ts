@@ -247,6 +247,8 @@ export type ServerCode =
   | 'chat-too-much'
   /** Only the host of the room may do that: the user who made it. */
   | 'hosts-only'
+  /** Too many numbers were asked for that others have: none is given but a drawn one for a while. */
+  | 'wishes-too-many'
   /** Somebody else made this room: only who made it gives it a call number, or another one. */
   | 'not-your-room'
   /** The server's database is absent: rooms are neither made nor destroyed until it is back. */

@@ -73,6 +73,8 @@ pub(crate) enum Fault {
         "The service has as many call numbers as service.quota.numbers allows: destroy a room that has one"
     )]
     TooManyNumbers,
+    #[error("Too many call numbers were asked for that others have: send none for a random one")]
+    TooManyWishes,
     #[error("This room was made by somebody else: only who made it may give it a call number")]
     NotYourRoom,
     #[error("The server's database is absent: rooms can be neither made nor destroyed now; try again later")]
@@ -184,6 +186,7 @@ codes! {
     Self::NumberInUse => "number-in-use",
     Self::NumbersExhausted => "numbers-exhausted",
     Self::TooManyNumbers => "numbers-full",
+    Self::TooManyWishes => "wishes-too-many",
     Self::NotYourRoom => "not-your-room",
     Self::StoreAbsent => "store-absent",
     Self::NoNumberNow => "numbers-unavailable",

@@ -59,6 +59,7 @@ pub use numbers::{
     NumberState, NumberTerms, Target, TargetKind,
 };
 pub use quota::{Quota, ServiceUse, Share};
+pub use random::NUMBERS;
 pub use record_policy::RecordPolicy;
 pub use room_secret::SecretHash;
 // What the hub takes and gives names these.

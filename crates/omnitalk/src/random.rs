@@ -13,8 +13,8 @@ use rand::{RngExt as _, SeedableRng as _};
 const LETTERS: usize = 10;
 /// The first random call number: the first digit is not 0.
 const FIRST_NUMBER: u64 = 100_000;
-/// How many random call numbers there are.
-const NUMBERS: u64 = 900_000;
+/// How many random call numbers there are: those that do not begin with 0.
+pub const NUMBERS: u64 = 900_000;
 
 pub(crate) struct Dice {
     rng: StdRng,

@@ -5,6 +5,7 @@ use super::phone::Phone;
 use super::rooms::Desk;
 use crate::calls::CallRegistry;
 use crate::config::load_text;
+use crate::directory::{GuessLimits, Guesses};
 use crate::gateway::{Gateway, GatewayParts, Prompts};
 use crate::media::{MadeShards, MediaPlane, MediaSettings, Net};
 use crate::observe::{Health, Metrics};
@@ -111,7 +112,13 @@ impl World {
         };
         let (sip, incoming) = Sip::run(air.clone(), own, Vec::new(), 5, parts, &supervisor);
         let (desk, calls) = (Desk::default(), Arc::new(CallRegistry::default()));
+        let guesses = Guesses::new(GuessLimits {
+            per_caller: settings.ivr.wrong_per_caller,
+            per_client: 20,
+            per_number: settings.ivr.wrong_per_number,
+        });
         let parts = GatewayParts {
+            guesses: Arc::new(guesses),
             media: media.clone(),
             directory: Arc::new(desk.clone()),
             rooms: Arc::new(desk.clone()),

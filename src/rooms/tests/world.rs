@@ -258,6 +258,7 @@ impl World {
                 wish,
                 order,
                 most,
+                ..
             } => {
                 let (service_id, kind) = (order.service_id.clone(), order.kind.clone());
                 let number = self.numbers.assign(*order, most, self.now.unix);

@@ -48,6 +48,7 @@ const TEXTS = {
   'numbers-share-used': 'errorShareUsed',
   'chat-too-much': 'errorChatTooMuch',
   'hosts-only': 'errorHostsOnly',
+  'wishes-too-many': 'errorWishes',
   'not-your-room': 'errorNotYourRoom',
   'store-absent': 'errorStoreAbsent',
   draining: 'errorDraining',

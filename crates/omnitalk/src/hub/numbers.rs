@@ -22,6 +22,7 @@ impl From<NumberFault> for Fault {
             NumberFault::InUse => Self::NumberInUse,
             NumberFault::Exhausted => Self::NumbersExhausted,
             NumberFault::Quota => Self::TooManyNumbers,
+            NumberFault::Guessed => Self::TooManyWishes,
             NumberFault::Unavailable => Self::NoNumberNow,
         }
     }

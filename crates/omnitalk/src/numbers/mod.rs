@@ -72,6 +72,8 @@ pub enum NumberFault {
     Exhausted,
     /// The service has as many as it may have.
     Quota,
+    /// Whoever asks has asked for too many that others have.
+    Guessed,
     /// The directory cannot be reached, or cannot keep what it gives out.
     Unavailable,
 }
