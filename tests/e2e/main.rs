@@ -29,6 +29,7 @@ mod handshaken_media;
 mod hanging_up;
 mod harness;
 mod kamailio;
+mod kills;
 mod listener;
 mod lossy;
 mod network;
