@@ -91,6 +91,10 @@ impl Service {
         let recorder = webhooks
             .recorder(settings, store.clone(), &media, supervisor)
             .await?;
+        settings
+            .service
+            .iter()
+            .for_each(|service| recorder.set_service(service));
         let numbers = Arc::new(EmbeddedDirectory::new(
             store.clone(),
             number_rules(settings),

@@ -70,6 +70,20 @@ async fn make(app: &AppState) -> String {
         crate::rooms::tell_figures(&figures, &mut page);
     }
     app.recorder.figures().tell(&mut page);
+    let of = |(service, bytes): (String, u64)| ([("service", service)], bytes);
+    let storage = app.recorder.storage();
+    let used = storage
+        .iter()
+        .map(|(service, used, _)| of((service.clone(), *used)));
+    page.gauges(
+        "service_storage_used_bytes",
+        used,
+        "Files of recordings that a service with a storage quota has",
+    );
+    let most = storage
+        .iter()
+        .map(|(service, _, most)| of((service.clone(), *most)));
+    page.gauges("service_storage_quota_bytes", most, "What a service may keep");
     app.webhooks.tell(&mut page);
     app.api.audit.tell(&mut page);
     page.finish()

@@ -43,6 +43,7 @@ mod keeper;
 mod notes;
 mod output;
 mod part;
+mod quotas;
 mod reading;
 mod recorder;
 mod recover;

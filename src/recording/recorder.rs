@@ -8,10 +8,11 @@ use super::index::{Index, State as Stage};
 use super::jobs::{Job, Jobs};
 use super::keeper::{Keeper, KeeperParts};
 use super::notes::{Notes, Written};
+use super::quotas::Quotas;
 use super::recover;
 use super::writer::{Begin, Order, Writer, WriterParts};
 use crate::clock::unix_now;
-use crate::config::Recording;
+use crate::config::{Recording, Service};
 use crate::media::{CaptureId, TapReader};
 use crate::store::StoreError;
 use crate::supervise::{Supervisor, test_point};
@@ -25,7 +26,7 @@ use omnigate_recording::manifest::{Manifest, MemberName, RecordingEnd};
 use omnigate_recording::sealed::SealKey;
 use omnigate_room::{Ending, ParticipantId, Person, RecordingAbout, RecordingId, RoomId, Secret};
 use sha2::Sha256;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -123,6 +124,7 @@ pub struct Recorder {
     keeper: Arc<Keeper>,
     min_free: u64,
     full: AtomicBool,
+    quotas: Quotas,
     /// Whether the index is yet to be read.
     absent: Arc<AtomicBool>,
     tell: UnboundedSender<RecordingNews>,
@@ -271,6 +273,7 @@ impl Recorder {
             keeper,
             min_free,
             full: AtomicBool::new(false),
+            quotas: Quotas::default(),
             absent,
             tell,
             news: Mutex::new(Some(news)),
@@ -280,6 +283,11 @@ impl Recorder {
             trying,
         });
         recorder.look_for_room();
+        let watcher = recorder.clone();
+        supervisor.restarting("recording-quotas", move || {
+            let watcher = watcher.clone();
+            async move { watcher.quotas.watch(watcher.index.clone()).await }
+        });
         recorder.clone().follow(written, supervisor)?;
         Ok(recorder)
     }
@@ -360,6 +368,21 @@ impl Recorder {
     /// What is done with finished recordings.
     pub(crate) fn keeper(&self) -> &Arc<Keeper> {
         &self.keeper
+    }
+
+    /// Services that have as much as `service.quota.storage_mib` allows.
+    pub(crate) fn full_services(&self) -> BTreeSet<String> {
+        self.quotas.full()
+    }
+
+    /// What services with such a quota have and may have, bytes.
+    pub fn storage(&self) -> Vec<(String, u64, u64)> {
+        self.quotas.figures()
+    }
+
+    /// The service is this one from now on.
+    pub fn set_service(&self, service: &Service) {
+        self.quotas.set(service);
     }
 
     /// Why nothing can be recorded at the moment, as a reason for clients.

@@ -274,8 +274,10 @@ impl Host {
         self.carry_out(effects, now);
     }
 
-    pub(super) fn look_for_room_on_disk(&self) {
+    pub(super) fn look_for_room_on_disk(&mut self) {
         self.parts.recorder.look_for_room();
+        let full = self.parts.recorder.full_services();
+        self.parts.tenants.storage_full(&full);
     }
 
     /// See [`RoomMedia::pause`].

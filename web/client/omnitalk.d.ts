@@ -240,6 +240,7 @@ export type ServerCode =
   | 'participants-full'
   | 'app-calls-full'
   | 'recordings-full'
+  | 'storage-full'
   /** This client has made as many rooms, or has as many numbers, as one client may. */
   | 'rooms-share-used'
   | 'numbers-share-used'

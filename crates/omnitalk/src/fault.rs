@@ -57,6 +57,8 @@ pub(crate) enum Fault {
     TooManyCalls(usize),
     #[error("The service has as many recordings as service.quota.recordings allows ({0}): stop one first")]
     TooManyRecordings(usize),
+    #[error("The service has recorded as much as service.quota.storage_mib allows: delete recordings first")]
+    StorageFull,
     #[error("This client has as many rooms as it may (rooms.per_client, rooms.per_session): destroy one")]
     RoomShare,
     #[error("This client has as many call numbers as it may (numbers.per_client, numbers.per_session)")]
@@ -179,6 +181,7 @@ codes! {
     Self::TooManyParticipants(_) => "participants-full",
     Self::TooManyCalls(_) => "app-calls-full",
     Self::TooManyRecordings(_) => "recordings-full",
+    Self::StorageFull => "storage-full",
     Self::RoomShare => "rooms-share-used",
     Self::NumberShare => "numbers-share-used",
     Self::TooMuchChat { .. } => "chat-too-much",

@@ -18,7 +18,7 @@ use crate::settings::{HubSettings, Service};
 use omnigate_room::{CallId, CallOver, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 /// Bits of an id that a hub counts with. The bits above them say whose it is; together they stay below the 53 bits that
@@ -396,6 +396,15 @@ impl Tenants {
     pub fn can_record(&mut self, refused: Option<&'static str>) {
         for hub in self.hubs.values_mut() {
             hub.can_record(refused);
+        }
+    }
+
+    /// [`Hub::storage_full`], for those of these services, and not for the others.
+    pub fn storage_full(&mut self, full: &BTreeSet<String>) {
+        for (service, place) in &self.services {
+            if let Some(hub) = self.hubs.get_mut(place) {
+                hub.storage_full(full.contains(service));
+            }
         }
     }
 

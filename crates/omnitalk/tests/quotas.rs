@@ -95,6 +95,16 @@ fn recordings_are_switched_off_or_counted_a_service() {
     world.ok(1, "WS_RECORDING_REQ", start.clone());
     let reason = world.fails(2, "WS_RECORDING_REQ", start.clone());
     assert!(reason.contains("service.quota.recordings"), "{reason}");
+    world.ok(
+        1,
+        "WS_RECORDING_REQ",
+        json!({ "action": "stop", "track": "audio" }),
+    );
+    world.hub.storage_full(&["SVC1".to_owned()].into());
+    let reason = world.fails(2, "WS_RECORDING_REQ", start.clone());
+    assert!(reason.contains("service.quota.storage_mib"), "{reason}");
+    world.hub.storage_full(&["OPEN".to_owned()].into());
+    world.ok(2, "WS_RECORDING_REQ", start.clone());
     let mut off = services();
     off[0].records = false;
     off[0].record = omnigate_omnitalk::RecordPolicy::parse("all").unwrap();

@@ -44,6 +44,7 @@ const TEXTS = {
   'participants-full': 'errorFull',
   'app-calls-full': 'errorFull',
   'recordings-full': 'errorCannotRecord',
+  'storage-full': 'errorCannotRecord',
   'rooms-share-used': 'errorShareUsed',
   'numbers-share-used': 'errorShareUsed',
   'chat-too-much': 'errorChatTooMuch',

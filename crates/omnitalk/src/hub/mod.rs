@@ -137,6 +137,8 @@ pub struct Hub {
     malformed: u64,
     /// Why nothing can be recorded at the moment.
     cannot_record: Option<&'static str>,
+    /// Whether the service has recorded as much as it may keep.
+    storage_full: bool,
     guesses: Guesses,
     /// Calls that apps want to telephones, until it is known whether they are made.
     dialling: BTreeMap<CallId, Asked>,
@@ -188,6 +190,7 @@ impl Hub {
             next: NextIds::from(settings.first_id),
             malformed: 0,
             cannot_record: None,
+            storage_full: false,
             guesses: Guesses::default(),
             dialling: BTreeMap::new(),
             personal: BTreeMap::new(),
@@ -448,6 +451,11 @@ impl Hub {
     /// Whether anything can be recorded from now on, or why not, as a reason for clients. Recordings that run go on.
     pub fn can_record(&mut self, refused: Option<&'static str>) {
         self.cannot_record = refused;
+    }
+
+    /// Whether the service has recorded as much as it may keep. Recordings that run go on.
+    pub fn storage_full(&mut self, full: bool) {
+        self.storage_full = full;
     }
 
     /// The disk has the recording of [`Effect::StartRecording`]: whoever asked for it is told. The driver says it as soon as

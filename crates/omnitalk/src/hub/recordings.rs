@@ -90,6 +90,9 @@ impl Hub {
         if let Some(reason) = reason.or(self.cannot_record) {
             return Err(Fault::CannotRecord(reason));
         }
+        if self.storage_full {
+            return Err(Fault::StorageFull);
+        }
         let most = self.quota().recordings;
         let full = self.recordings_used() >= most;
         if full {
