@@ -18,7 +18,7 @@
 //! hub.connected(SocketId(1), None, now);
 //! let hello = r#"{"cmd":"WS_SESSION_REQ","service_id":"SVC1","sdk":"JS","ver":"2.1.3","heartbeat":true}"#;
 //! let effects = hub.received(SocketId(1), hello, now);
-//! assert!(matches!(&effects[..], [Effect::Send { text, .. }] if text.contains("WS_SESSION_RSP")));
+//! assert!(matches!(&effects[..], [Effect::Send { text, .. }, ..] if text.contains("WS_SESSION_RSP")));
 //! ```
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
@@ -49,7 +49,7 @@ pub use cost::cost;
 pub use dial::{DialRefusal, Dialling};
 pub use effects::{Effect, Figures, RefusedReason, TelephoneCaller, TelephoneEnd, TelephoneNotice};
 pub use fault::FAULT_CODES;
-pub use hub::Hub;
+pub use hub::{Hub, ParticipantShown, Refusal, RoomShown};
 pub use ids::{ClientId, SocketId};
 pub use kept::{KeptRoom, StoreFault};
 pub use masked::{CallNumber, NotACallNumber, Unshown};

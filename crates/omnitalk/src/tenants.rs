@@ -408,6 +408,24 @@ impl Tenants {
         }
     }
 
+    /// The hub of a service, to ask it for what concerns no other one. What it brings about goes through
+    /// [`managed`](Self::managed).
+    #[must_use]
+    pub fn hub(&self, service_id: &str) -> Option<&Hub> {
+        self.hubs.get(&self.place_of(service_id)?)
+    }
+
+    /// Has the hub of a service do something; none when there is no such service.
+    pub fn managed<T>(
+        &mut self,
+        service_id: &str,
+        order: impl FnOnce(&mut Hub) -> (T, Vec<Effect>),
+    ) -> Option<(T, Vec<Effect>)> {
+        let place = self.place_of(service_id)?;
+        let (done, effects) = order(self.hubs.get_mut(&place)?);
+        Some((done, self.follow(effects)))
+    }
+
     /// [`Hub::recording_begun`].
     pub fn recording_begun(&mut self, recording: RecordingId, now: Now) -> Vec<Effect> {
         let hubs = self.hubs.values_mut();

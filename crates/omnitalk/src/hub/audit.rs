@@ -305,7 +305,7 @@ impl Hub {
         }
         let empty = room.participants.is_empty();
         if room.life == Life::Pending {
-            let waits = self.awaiting(Awaited::Kept(id)).is_some();
+            let waits = self.awaiting(Awaited::Kept(id)).is_some() || self.managed.contains(&id);
             return ensure(empty && waits, "nobody waits for a room that is being made");
         }
         ensure(

@@ -1,8 +1,7 @@
 //! Chat and kick-out (6.19, 6.22, 9.12, 9.15).
 
-use super::people::Line;
+use super::Hub;
 use super::talk::Talker;
-use super::{CLOSE_KICKED, Hub};
 use crate::effects::{TelephoneEnd, TelephoneNotice};
 use crate::fault::Fault;
 use crate::fields::{Fields, LONG_LIMIT, MESSAGE_LIMIT};
@@ -76,17 +75,13 @@ impl Hub {
         if self.hosts_only().kick && !room.is_hosted_by(user) {
             return Err(Fault::HostsOnly("remove others"));
         }
-        let (line, text) = (victim.line, room.about(victim).kicked_out());
-        let told = room.sockets(Some(me));
-        for other in told.into_iter().filter(|other| Some(*other) != line.socket()) {
-            self.send(other, text.clone());
-        }
-        match line {
-            Line::App(victim) => self.end_session(victim, Some(CLOSE_KICKED), now),
-            Line::Telephone(call) => {
-                self.end_telephone(call, Some(TelephoneNotice::Ended(TelephoneEnd::KickedOut)), now);
-            }
-        }
+        let victim = victim.id;
+        self.expel(room_id, victim, Some(me), now);
         Ok(Reply::new().with(field, target))
     }
+}
+
+/// What a telephone is told that is kicked out.
+pub(super) fn expelled() -> TelephoneNotice {
+    TelephoneNotice::Ended(TelephoneEnd::KickedOut)
 }

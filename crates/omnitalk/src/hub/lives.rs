@@ -14,6 +14,7 @@
 use super::Hub;
 use super::outcome::{Awaited, Handled};
 use super::people::{Life, Room};
+use super::shares::Maker;
 use crate::effects::Effect;
 use crate::fault::Fault;
 use crate::fields::{Fields, LONG_LIMIT};
@@ -36,6 +37,20 @@ const DEFAULT_LENGTH: u64 = 3600;
 impl Hub {
     /// `WS_CREATE_ROOM_REQ` (6.4, 12.5).
     pub(super) fn create_room(&mut self, socket: SocketId, fields: &Fields, now: Now) -> Handled {
+        let creator = self.session(socket)?.user_id.clone();
+        let maker = self.maker(socket);
+        let room = self.plan_room(fields, creator, Some(maker), now)?;
+        Ok(Awaited::Kept(room).into())
+    }
+
+    /// A room of these fields, which is to be written down before anybody finds it.
+    pub(super) fn plan_room(
+        &mut self,
+        fields: &Fields,
+        creator: String,
+        maker: Option<Maker>,
+        now: Now,
+    ) -> Result<RoomId, Fault> {
         let kind = fields.room_type()?;
         let subject = fields.text("subject", LONG_LIMIT)?.unwrap_or_default().to_owned();
         let secret = fields.secret()?.map(RoomSecret::new);
@@ -44,17 +59,15 @@ impl Hub {
         if end.is_some_and(|end| end < start.unwrap_or(0)) {
             return Err(Fault::EndBeforeStart);
         }
-        let creator = self.session(socket)?.user_id.clone();
-        let maker = self.maker(socket);
         let id = self.new_room(kind, now)?;
         let Some(room) = self.rooms.get_mut(&id) else {
             return Err(Fault::NoSuchRoom);
         };
-        if !self.made_rooms.take(maker, self.settings.room_share) {
+        if maker.is_some_and(|maker| !self.made_rooms.take(maker, self.settings.room_share)) {
             self.rooms.remove(&id);
             return Err(Fault::RoomShare);
         }
-        room.made_by = Some(maker);
+        room.made_by = maker;
         room.subject = subject;
         room.secret = secret;
         room.creator = creator;
@@ -66,7 +79,7 @@ impl Hub {
         let room = Box::new(room.kept(self.dice.salt()));
         let service_id = self.service_id();
         self.effects.push(Effect::KeepRoom { service_id, room });
-        Ok(Awaited::Kept(id).into())
+        Ok(id)
     }
 
     /// An empty room that nobody knows yet.
@@ -151,6 +164,8 @@ impl Hub {
         let awaited = Awaited::Kept(id);
         match self.awaiting(awaited) {
             Some(socket) => self.settle(socket, awaited, |hub| hub.room_ready(id, kept, now), now),
+            // Whoever has made it looks whether it is there.
+            None if self.managed.remove(&id) => drop(self.room_ready(id, kept, now)),
             None => self.give_up_pending(id),
         }
     }
@@ -182,7 +197,7 @@ impl Hub {
         self.strike(id, false);
     }
 
-    fn strike(&mut self, room: RoomId, asked: bool) {
+    pub(super) fn strike(&mut self, room: RoomId, asked: bool) {
         let service_id = self.service_id();
         self.effects.push(Effect::StrikeRoom {
             service_id,
@@ -212,7 +227,11 @@ impl Hub {
                 self.listing.remove(room.serial, id, room.kind);
             }
             self.watch_if_empty(id, now);
+            if self.managed.contains(&id) {
+                self.empty_room(id, now);
+            }
         }
+        self.managed.remove(&id);
         let reply = Reply::new().with("room_id", id.to_string());
         let awaited = Awaited::Struck(id);
         // Several may have asked for the same.

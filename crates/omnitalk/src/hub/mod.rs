@@ -31,6 +31,7 @@
 //! | `outcome`, `owed` | responses that wait for the media plane or the directory |
 //! | `audio`, `video`, `viewers`, `screens` | what is published and subscribed |
 //! | `recordings` | what is recorded, by whom, until when; who takes part |
+//! | `managed` | what the service's own servers do with its rooms |
 //! | `noted` | who did what, for the audit log |
 //! | `chat`, `talk` | chat and kick-out; what chat may cost |
 //! | `lists`, `listing` | lists; the rooms in them |
@@ -48,6 +49,7 @@ mod guesses;
 mod listing;
 mod lists;
 mod lives;
+mod managed;
 mod next_ids;
 mod noted;
 mod numbers;
@@ -82,6 +84,7 @@ use crate::timers::{Timer, Timers};
 use crate::words::Track;
 use guesses::Guesses;
 use listing::Listing;
+pub use managed::{ParticipantShown, Refusal, RoomShown};
 use next_ids::NextIds;
 use omnigate_room::Ending;
 use omnigate_room::{CallId, CallOver, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
@@ -152,6 +155,8 @@ pub struct Hub {
     talk: Talk,
     /// Rooms of 1:1 calls.
     call_rooms: usize,
+    /// Rooms that the service itself makes or closes, until the store has answered.
+    managed: BTreeSet<RoomId>,
     /// Whether rooms that are not known may be in the store.
     awaits_rooms: bool,
     /// No new calls.
@@ -199,6 +204,7 @@ impl Hub {
             made_numbers: Held::default(),
             talk: Talk::default(),
             call_rooms: 0,
+            managed: BTreeSet::new(),
             awaits_rooms: false,
             draining: false,
             effects: Vec::new(),

@@ -195,6 +195,7 @@ impl Hub {
         // Rooms and numbers are written down: the next process has them again.
         self.personal.clear();
         self.listing = Listing::default();
+        self.managed.clear();
         (self.made_rooms, self.made_numbers) = (Held::default(), Held::default());
         self.call_rooms = 0;
         self.connections.clear();

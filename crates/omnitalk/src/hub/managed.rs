@@ -1,0 +1,252 @@
+//! What a service's own servers do with its rooms, beside the apps: they make and close rooms, look at them, and remove who is there.
+//! They are nobody's session, so no state of the protocol bars them and no share of a client counts.
+
+use super::Hub;
+use super::chat::expelled;
+use super::people::{Line, Participant, Room};
+use crate::effects::Effect;
+use crate::fault::Fault;
+use crate::fields::Fields;
+use crate::now::Now;
+use omnigate_room::{CallId, ParticipantId, RoomId};
+use serde_json::{Map, Value};
+
+/// Why something is refused.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{reason}")]
+pub struct Refusal {
+    /// What programs tell it by, as in `FAULT_CODES`.
+    pub code: &'static str,
+    /// What people are told: it names the field and the fix.
+    pub reason: String,
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self {
+            code: fault.code(),
+            reason: fault.to_string(),
+        }
+    }
+}
+
+/// A room as it is shown. Times are unix seconds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RoomShown {
+    /// Which.
+    pub id: RoomId,
+    /// Its type, as the protocol writes it.
+    pub room_type: &'static str,
+    /// Its subject.
+    pub subject: String,
+    /// Whether it has a secret.
+    pub secret: bool,
+    /// The user who made it; empty: the service.
+    pub creator: String,
+    /// When it is to start, when to end, when it was made.
+    pub start_date: u64,
+    /// See above.
+    pub end_date: u64,
+    /// See above.
+    pub reg_date: u64,
+    /// Its plain call number. Never for a log.
+    pub call_number: Option<String>,
+    /// Who is in it.
+    pub participants: usize,
+}
+
+/// Somebody in a room. `Debug` does not show who.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ParticipantShown {
+    /// The session; a telephone has one of the same shape.
+    pub session: String,
+    /// Its user, and the name that it gave.
+    pub user_id: String,
+    /// See above.
+    pub user_name: String,
+    /// `audiocall`, `videocall` or `sipcall`.
+    pub call_type: &'static str,
+    /// The call of a telephone.
+    pub telephone: Option<CallId>,
+    /// Whether its sound is muted.
+    pub audio_mute: bool,
+    /// Whether its camera is.
+    pub video_mute: bool,
+    /// Whether it publishes a camera.
+    pub video: bool,
+}
+
+impl std::fmt::Debug for ParticipantShown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ParticipantShown")
+            .field("session", &self.session)
+            .field("call_type", &self.call_type)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Hub {
+    /// Makes a room of these fields: those of `WS_CREATE_ROOM_REQ` (6.4). It is there when it is written down:
+    /// [`is_open`](Self::is_open) says so after [`room_kept`](Self::room_kept).
+    ///
+    /// # Errors
+    /// A field that is not valid, or a quota.
+    pub fn make_room(
+        &mut self,
+        fields: Map<String, Value>,
+        now: Now,
+    ) -> (Result<RoomId, Refusal>, Vec<Effect>) {
+        let made = self.plan_room(&Fields::new(fields), String::new(), None, now);
+        if let Ok(room) = made {
+            self.managed.insert(room);
+        }
+        (made.map_err(Refusal::from), self.take_effects())
+    }
+
+    /// Closes a room: when it is struck out of the store nobody gets in any more, and all who are in it are let go.
+    ///
+    /// # Errors
+    /// There is no such room, or it is that of a call.
+    pub fn close_room(&mut self, room: RoomId) -> (Result<(), Refusal>, Vec<Effect>) {
+        let open = self.open_room(room).map(|room| room.id);
+        if let Ok(room) = open {
+            self.managed.insert(room);
+            self.strike(room, true);
+        }
+        (open.map(drop).map_err(Refusal::from), self.take_effects())
+    }
+
+    /// Whether this room is found by others.
+    #[must_use]
+    pub fn is_open(&self, room: RoomId) -> bool {
+        self.rooms.get(&room).is_some_and(Room::is_open)
+    }
+
+    /// A room is closed: everybody in it goes.
+    pub(super) fn empty_room(&mut self, id: RoomId, now: Now) {
+        while let Some(next) = self
+            .rooms
+            .get(&id)
+            .and_then(|room| room.participants.keys().next().copied())
+        {
+            self.expel(id, next, None, now);
+            if self.participant(next).is_some() {
+                // Never: whoever is expelled is gone.
+                return;
+            }
+        }
+    }
+
+    /// Removes somebody from a room, as a kick-out does.
+    ///
+    /// # Errors
+    /// There is no such room, or nobody of this session in it.
+    pub fn remove(&mut self, room: RoomId, session: &str, now: Now) -> (Result<(), Refusal>, Vec<Effect>) {
+        let found = self.open_room(room).and_then(|room| {
+            let found = room.by_session(session).map(|one| one.id);
+            found.ok_or(Fault::NoSuchParticipant { field: "session" })
+        });
+        if let Ok(victim) = found {
+            self.expel(room, victim, None, now);
+        }
+        (found.map(drop).map_err(Refusal::from), self.take_effects())
+    }
+
+    /// Open rooms, the newest first: of this type or of all, older than `before`, at most `limit`.
+    ///
+    /// # Errors
+    /// The type is none, or there is no room `before`.
+    pub fn shown_rooms(
+        &self,
+        room_type: Option<&str>,
+        before: Option<RoomId>,
+        limit: usize,
+    ) -> Result<Vec<RoomShown>, Refusal> {
+        let mut fields = Map::new();
+        fields.extend(room_type.map(|word| ("room_type".to_owned(), Value::from(word))));
+        let all = self.listing.of(Fields::new(fields).room_filter()?);
+        let end = match before {
+            None => all.len(),
+            Some(id) => {
+                let serial = self.rooms.get(&id).ok_or(Fault::NoSuchRoom)?.serial;
+                all.partition_point(|(other, _)| *other < serial)
+            }
+        };
+        let rooms = all.iter().take(end).rev().take(limit);
+        Ok(rooms
+            .filter_map(|(_, id)| self.rooms.get(id))
+            .map(Room::shown)
+            .collect())
+    }
+
+    /// One open room.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn shown_room(&self, room: RoomId) -> Result<RoomShown, Refusal> {
+        Ok(self.open_room(room)?.shown())
+    }
+
+    /// Who is in an open room.
+    ///
+    /// # Errors
+    /// There is no such room.
+    pub fn shown_participants(&self, room: RoomId) -> Result<Vec<ParticipantShown>, Refusal> {
+        let room = self.open_room(room)?;
+        Ok(room
+            .participants
+            .values()
+            .map(|one| room.shown_participant(one))
+            .collect())
+    }
+
+    /// Takes a participant out of its room by force; `by` is not told of it.
+    pub(super) fn expel(&mut self, room: RoomId, victim: ParticipantId, by: Option<ParticipantId>, now: Now) {
+        let Some(room) = self.rooms.get(&room) else { return };
+        let Some(victim) = room.participants.get(&victim) else {
+            return;
+        };
+        let (line, text) = (victim.line, room.about(victim).kicked_out());
+        let told = room.sockets(by);
+        for other in told.into_iter().filter(|other| Some(*other) != line.socket()) {
+            self.send(other, text.clone());
+        }
+        match line {
+            Line::App(socket) => self.end_session(socket, Some(super::CLOSE_KICKED), now),
+            Line::Telephone(call) => self.end_telephone(call, Some(expelled()), now),
+        }
+    }
+}
+
+impl Room {
+    fn shown(&self) -> RoomShown {
+        RoomShown {
+            id: self.id,
+            room_type: self.kind.word(),
+            subject: self.subject.clone(),
+            secret: self.secret.is_some(),
+            creator: self.creator.clone(),
+            start_date: self.start_date,
+            end_date: self.end_date,
+            reg_date: self.reg_date,
+            call_number: self.number.map(|number| number.expose().to_owned()),
+            participants: self.participants.len(),
+        }
+    }
+
+    fn shown_participant(&self, one: &Participant) -> ParticipantShown {
+        ParticipantShown {
+            session: one.session.clone(),
+            user_id: one.user_id.clone(),
+            user_name: one.user_name.clone(),
+            call_type: self.call_type_of(one).word(),
+            telephone: match one.line {
+                Line::App(_) => None,
+                Line::Telephone(call) => Some(call),
+            },
+            audio_mute: one.audio_mute,
+            video_mute: one.video_mute,
+            video: one.camera.is_some(),
+        }
+    }
+}
