@@ -102,7 +102,7 @@ fn the_database_may_be_a_secret_in_a_file_and_is_shown_nowhere() {
         format!("store.url = {{ file = \"{}\" }}\n", secret.display()),
     )
     .unwrap();
-    for arguments in [&["check"][..], &["serve"], &["webhook", "list"]] {
+    for arguments in [&["check"][..], &["webhook", "list"]] {
         let out = Command::new(env!("CARGO_BIN_EXE_omnigate"))
             .args(arguments)
             .arg("--config")
@@ -113,6 +113,12 @@ fn the_database_may_be_a_secret_in_a_file_and_is_shown_nowhere() {
         let said = String::from_utf8_lossy(&out.stdout) + String::from_utf8_lossy(&out.stderr);
         assert!(!said.contains("hush"), "{arguments:?}: {said}");
     }
+    // The service runs without its database, and says that it is absent.
+    let service = Service::start(&format!("store.url = {{ file = \"{}\" }}\n", secret.display()));
+    service.until("the absent database is told", || {
+        service.log().contains("the database is absent")
+    });
+    assert!(!service.log().contains("hush"), "{}", service.log());
     std::fs::remove_dir_all(folder).unwrap();
 }
 
