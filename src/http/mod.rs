@@ -20,6 +20,7 @@ mod page;
 mod problem;
 mod recordings;
 mod requester;
+mod rooms;
 mod server;
 mod service_recordings;
 mod socket;

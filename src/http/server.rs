@@ -7,7 +7,7 @@ use super::limits::Place;
 use super::problem::{problem, too_many};
 use super::requester::{Proxies, Requester};
 use super::tls::Certificates;
-use super::{api, audit, front, listener, metrics, numbers, page, recordings, socket, tokens, trunks};
+use super::{api, audit, front, listener, metrics, numbers, page, recordings, rooms, socket, tokens, trunks};
 use crate::access::Scope;
 use crate::config::OriginPattern;
 use crate::rooms::SocketOrigin;
@@ -193,7 +193,7 @@ fn figures_route(app: &Arc<AppState>) -> Router<Arc<AppState>> {
 
 /// `/api/v1`: each route with the scope that it needs, and the name of what it does.
 fn api_routes(app: Arc<AppState>) -> Router<Arc<AppState>> {
-    use Scope::{Admin, Calls, Read, Recordings};
+    use Scope::{Admin, Calls, Read, Recordings, Rooms};
     Guarded::new(app)
         .get("/api/v1/call-numbers/{number}", Read, numbers::call_number)
         .post(
@@ -266,6 +266,17 @@ fn api_routes(app: Arc<AppState>) -> Router<Arc<AppState>> {
             Recordings,
             "recording_download",
             recordings::file,
+        )
+        .get("/api/v1/rooms", Read, rooms::list)
+        .post("/api/v1/rooms", Rooms, "room_create", rooms::make)
+        .get("/api/v1/rooms/{id}", Read, rooms::show)
+        .delete("/api/v1/rooms/{id}", Rooms, "room_destroy", rooms::close)
+        .get("/api/v1/rooms/{id}/participants", Read, rooms::participants)
+        .delete(
+            "/api/v1/rooms/{id}/participants/{session}",
+            Rooms,
+            "participant_remove",
+            rooms::remove,
         )
         .get("/api/v1/tokens", Admin, tokens::list)
         .post("/api/v1/tokens", Admin, "token_add", tokens::add)

@@ -2,6 +2,7 @@
 
 use super::figures::RoomFigures;
 use super::ledger::{Left, Line, Written};
+use super::managed::Waiting;
 use super::media_port::{MediaNews, OpenError, RoomMedia};
 use super::numbers::{Assigned, Wish};
 use super::outbox::{NotTaken, Outbox, ToSocket};
@@ -46,7 +47,9 @@ pub(super) struct HostParts {
 
 /// All rooms.
 pub(super) struct Host {
-    parts: HostParts,
+    pub(super) parts: HostParts,
+    /// Orders of the API that wait for the store.
+    pub(super) waiting: Waiting,
     sockets: HashMap<SocketId, Connected>,
     telephones: HashMap<CallId, Seated>,
     /// Whether the rooms of an earlier process are there; and the start of the service, which waits for them.
@@ -86,6 +89,7 @@ impl Host {
     pub(super) fn new(parts: HostParts) -> Host {
         Host {
             parts,
+            waiting: Waiting::default(),
             sockets: HashMap::new(),
             telephones: HashMap::new(),
             restored: false,
@@ -216,20 +220,27 @@ impl Host {
 
     pub(super) fn written(&mut self, written: Written, now: Now) {
         let tenants = &mut self.parts.tenants;
-        let effects = match written {
+        let (service, room, written, effects) = match written {
             Written::Read(left) => return self.restore(left, now),
             Written::Kept {
                 service_id,
                 room,
                 written,
-            } => tenants.room_kept(&service_id, room, written, now),
+            } => {
+                let effects = tenants.room_kept(&service_id, room, written, now);
+                (service_id, room, written, effects)
+            }
             Written::Struck {
                 service_id,
                 room,
                 written,
-            } => tenants.room_struck(&service_id, room, written, now),
+            } => {
+                let effects = tenants.room_struck(&service_id, room, written, now);
+                (service_id, room, written, effects)
+            }
         };
         self.carry_out(effects, now);
+        self.is_written(&service, room, written.is_ok(), now);
     }
 
     /// Rooms of services that are not there any more stay in the store. A number whose room is gone ends: the process died between
@@ -290,6 +301,10 @@ impl Host {
         self.parts.media.recordings()
     }
 
+    pub(super) fn tenants(&self) -> &Tenants {
+        &self.parts.tenants
+    }
+
     pub(super) fn figures(&self) -> RoomFigures {
         RoomFigures {
             all: self.parts.tenants.figures(),
@@ -318,7 +333,7 @@ impl Host {
         self.sockets.is_empty() && self.telephones.is_empty() && self.parts.media.is_empty()
     }
 
-    fn carry_out(&mut self, effects: Vec<Effect>, now: Now) {
+    pub(super) fn carry_out(&mut self, effects: Vec<Effect>, now: Now) {
         let mut queue = VecDeque::from(effects);
         while let Some(effect) = queue.pop_front() {
             match effect {

@@ -20,6 +20,7 @@
 mod figures;
 mod host;
 mod ledger;
+mod managed;
 mod media_port;
 mod numbers;
 mod outbox;
@@ -29,6 +30,7 @@ mod task;
 mod tests;
 
 pub use figures::{RoomFigures, tell as tell_figures};
+pub use managed::RoomOrder;
 pub use media_port::{Capture, MediaNews, OpenError, RoomMedia};
 pub(crate) use outbox::{OutboxReader, ToSocket};
 pub use port::{Destination, DialOrder, RoomPort, RoomsError, SocketOrigin, Telephone, ToTelephone};

@@ -3,6 +3,7 @@
 use super::figures::RoomFigures;
 use super::host::{Host, HostParts};
 use super::ledger::{Ledger, Line, Written};
+use super::managed::RoomOrder;
 use super::media_port::RoomMedia;
 use super::numbers::{self, Assigned, Wish};
 use super::outbox::{Outbox, OutboxReader, outbox};
@@ -15,8 +16,8 @@ use crate::recording::Recorder;
 use crate::store::Store;
 use crate::supervise::{Supervisor, test_point};
 use crate::webhook::EventSink;
-use omnigate_omnitalk::{DialRefusal, HubSettings, Now, Service, SocketId, Tenants};
-use omnigate_room::{CallId, CallOver, RecordingId};
+use omnigate_omnitalk::{DialRefusal, HubSettings, Now, Refusal, Service, SocketId, Tenants};
+use omnigate_room::{CallId, CallOver, RecordingId, RoomId};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,9 +47,14 @@ enum Command {
     Recordings(oneshot::Sender<HashMap<RecordingId, bool>>),
     Figures(oneshot::Sender<RoomFigures>),
     Restored(oneshot::Sender<()>),
+    Look(Look),
+    Manage(String, RoomOrder, oneshot::Sender<Result<RoomId, Refusal>>),
     Drain,
     CloseAll(oneshot::Sender<()>),
 }
+
+/// What somebody wants to see of the hubs.
+type Look = Box<dyn FnOnce(&Tenants) + Send>;
 
 /// What the rooms are made of.
 pub struct RoomsParts {
@@ -135,6 +141,31 @@ impl Rooms {
     /// The rooms have ended or do not answer.
     pub async fn figures(&self) -> Result<RoomFigures, RoomsError> {
         self.ask(Command::Figures).await
+    }
+
+    /// Looks at the hubs.
+    ///
+    /// # Errors
+    /// The rooms have ended or do not answer.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Tenants) -> T + Send + 'static,
+    ) -> Result<T, RoomsError> {
+        self.ask(|answer| Command::Look(Box::new(move |tenants| drop(answer.send(look(tenants))))))
+            .await
+    }
+
+    /// Carries out what a service wants of its rooms: the room, when that is in the store.
+    ///
+    /// # Errors
+    /// The rooms have ended or do not answer.
+    pub async fn manage(
+        &self,
+        service: &str,
+        order: RoomOrder,
+    ) -> Result<Result<RoomId, Refusal>, RoomsError> {
+        self.ask(|answer| Command::Manage(service.to_owned(), order, answer))
+            .await
     }
 
     /// Waits until the rooms of an earlier process are there.
@@ -327,6 +358,8 @@ fn carry_out(host: &mut Host, command: Command) {
         Command::Pause(recording, paused, answer) => drop(answer.send(host.pause(recording, paused))),
         Command::Recordings(answer) => drop(answer.send(host.recordings())),
         Command::Figures(answer) => drop(answer.send(host.figures())),
+        Command::Look(look) => look(host.tenants()),
+        Command::Manage(service, order, answer) => host.manage(&service, order, answer, now()),
         Command::Restored(waits) => host.tell_restored(waits),
         Command::Drain => host.drain(),
         Command::CloseAll(done) => {

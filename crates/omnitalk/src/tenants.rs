@@ -415,6 +415,15 @@ impl Tenants {
         self.hubs.get(&self.place_of(service_id)?)
     }
 
+    /// The service whose open room it is.
+    #[must_use]
+    pub fn service_of_room(&self, room: RoomId) -> Option<&str> {
+        let place = self.place_of_room(room)?;
+        self.hubs.get(&place).filter(|hub| hub.is_open(room))?;
+        let mut services = self.services.iter();
+        services.find(|(_, at)| **at == place).map(|(id, _)| id.as_str())
+    }
+
     /// Has the hub of a service do something; none when there is no such service.
     pub fn managed<T>(
         &mut self,

@@ -21,6 +21,23 @@ pub struct Refusal {
     pub reason: String,
 }
 
+impl Refusal {
+    /// There is no such service.
+    #[must_use]
+    pub fn no_service() -> Self {
+        Self {
+            code: Fault::InvalidService.code(),
+            reason: "service_id: there is no such service".to_owned(),
+        }
+    }
+
+    /// The store takes nothing.
+    #[must_use]
+    pub fn store_absent() -> Self {
+        Fault::StoreAbsent.into()
+    }
+}
+
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
         Self {

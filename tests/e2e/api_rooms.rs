@@ -1,0 +1,128 @@
+//! A service's own servers make rooms, look into them and close them, by the API.
+
+use crate::app::App;
+use crate::harness::{Service, conforms, http_delete, http_get, http_post};
+use serde_json::{Value, json};
+
+/// An answer of the API, which the description allows.
+fn checked(method: &str, route: &str, (status, body): (u16, String)) -> (u16, Value) {
+    conforms(method, route, status, &body);
+    (status, serde_json::from_str(&body).unwrap_or_default())
+}
+
+const ROOMS: &str = "/api/v1/rooms";
+const ROOM: &str = "/api/v1/rooms/{id}";
+const PARTICIPANTS: &str = "/api/v1/rooms/{id}/participants";
+const PARTICIPANT: &str = "/api/v1/rooms/{id}/participants/{session}";
+
+/// A token of a service, as a header.
+fn token(service: &Service, of: &str, scopes: &[&str]) -> String {
+    let body = json!({ "name": "test", "service_id": of, "scopes": scopes });
+    let (status, made) = service.post("/api/v1/tokens", &body.to_string());
+    assert_eq!(status, 201, "{made}");
+    let made: Value = serde_json::from_str(&made).unwrap();
+    format!("Bearer {}", made["token"].as_str().unwrap())
+}
+
+#[test]
+fn a_service_makes_a_room_and_lets_apps_and_telephones_in_and_out_of_it() {
+    let service = Service::start(
+        "ivr.language = \"en\"\n[[service]]\nid = \"demo\"\nkey = \"demo\"\n[[service]]\nid = \"other\"",
+    );
+    let bearer = token(&service, "demo", &["read", "rooms"]);
+    let bearer = [("Authorization", bearer.as_str())];
+    let post = |body: Value| {
+        checked(
+            "post",
+            ROOMS,
+            http_post(service.http, ROOMS, &body.to_string(), &bearer),
+        )
+    };
+    let (status, room) = post(json!({
+        "room_type": "audioroom", "subject": "visit", "secret": "123456", "start_date": "2099-12-31T10:00:00+09:00",
+        "end_date": "2099-12-31T02:00:00Z",
+    }));
+    assert_eq!(
+        (status, &room["service_id"], &room["secret"]),
+        (201, &json!("demo"), &json!(true)),
+        "{room}"
+    );
+    assert_eq!(
+        (&room["start_date"], &room["creator"]),
+        (&json!("2099-12-31T01:00:00Z"), &Value::Null)
+    );
+    let id = room["room_id"].as_str().unwrap().to_owned();
+    for (wrong, field) in [
+        (json!({ "room_type": "party" }), "room_type"),
+        (
+            json!({ "room_type": "webinar", "start_date": "tomorrow" }),
+            "start_date",
+        ),
+        (json!({ "room_type": "webinar", "secret": "1234567" }), "secret"),
+        (
+            json!({ "room_type": "webinar", "service_id": "other" }),
+            "service_id",
+        ),
+    ] {
+        let (status, why) = post(wrong);
+        assert_eq!(status, 422, "{why}");
+        assert!(why["detail"].as_str().unwrap().contains(field), "{why}");
+    }
+
+    // It is there after a crash, and apps enter it.
+    let service = service.kill_and_restart();
+    let get = |route: &str, path: &str| checked("get", route, http_get(service.http, path, &bearer));
+    let at = format!("{ROOMS}/{id}");
+    assert_eq!(get(ROOM, &at).1, room);
+    let mut alice = App::sign_in(&service, "alice");
+    let joined = alice.request("JOIN_ROOM", json!({ "room_id": id, "secret": 123_456 }));
+    assert_eq!(joined["result"], "success", "{joined}");
+    let (_, seen) = get(PARTICIPANTS, &format!("{at}/participants"));
+    assert_eq!(
+        (
+            &seen["participants"][0]["user_id"],
+            seen["participants"].as_array().unwrap().len()
+        ),
+        (&json!("alice"), 1)
+    );
+    let session = seen["participants"][0]["session"].as_str().unwrap();
+    let remove = |session: &str| {
+        let path = format!("{at}/participants/{session}");
+        checked("delete", PARTICIPANT, http_delete(service.http, &path, &bearer)).0
+    };
+    assert_eq!((remove("nobody"), remove(session)), (404, 204));
+    assert_eq!(alice.wait_closed(), Some(4000));
+
+    // Another service does not see it; a token without the scope may not close it.
+    let stranger = token(&service, "other", &["read", "rooms"]);
+    let stranger = [("Authorization", stranger.as_str())];
+    assert_eq!(http_get(service.http, &at, &stranger).0, 404);
+    assert_eq!(http_delete(service.http, &at, &stranger).0, 404);
+    let reader = token(&service, "demo", &["read"]);
+    assert_eq!(
+        http_delete(service.http, &at, &[("Authorization", reader.as_str())]).0,
+        403
+    );
+    let (_, list) = get(ROOMS, ROOMS);
+    assert_eq!(list["rooms"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        checked("get", ROOMS, service.get(ROOMS)).0,
+        422,
+        "an admin names the service"
+    );
+    let (_, list) = checked("get", ROOMS, service.get("/api/v1/rooms?service_id=other"));
+    assert_eq!(list["rooms"], json!([]));
+
+    let mut bob = App::sign_in(&service, "bob");
+    bob.request("JOIN_ROOM", json!({ "room_id": id, "secret": "123456" }));
+    assert_eq!(
+        checked("delete", ROOM, http_delete(service.http, &at, &bearer)).0,
+        204
+    );
+    assert_eq!(bob.wait_closed(), Some(4000));
+    assert_eq!(get(ROOM, &at).0, 404);
+    let service = service.kill_and_restart();
+    assert_eq!(checked("get", ROOM, service.get(&at)).0, 404, "it is not back");
+    let (status, audit) = service.get("/api/v1/audit?what=room_destroy");
+    assert!(status == 200 && audit.contains(&id), "{audit}");
+}
