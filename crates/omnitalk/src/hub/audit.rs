@@ -257,11 +257,11 @@ impl Hub {
             }
             Place::Answered(room) => matches!(stage(room), Some(Stage::Answered(by)) if *by == socket),
             Place::Calling { room, me } => {
-                // What is owed to it is another call at most, for which it will give up this one.
+                // Nothing of media is owed to it: it has not joined.
                 connection
                     .owed
                     .as_ref()
-                    .is_none_or(|owed| matches!(owed.awaited, Awaited::Dialled(_)))
+                    .is_none_or(|owed| !owed.awaited.is_of_media())
                     && self.timers.has(Timer::CallerJoins(room))
                     && self.is_participant(socket, session, room, me)
             }

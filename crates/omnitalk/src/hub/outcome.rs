@@ -26,6 +26,16 @@ pub(crate) enum Awaited {
     Dialled(CallId),
 }
 
+impl Awaited {
+    /// Whether only whoever is inside a room waits for it.
+    pub(super) fn is_of_media(self) -> bool {
+        match self {
+            Awaited::Peer(_) | Awaited::Stream(_) | Awaited::Viewer(_) | Awaited::Recording(_) => true,
+            Awaited::Number(_) | Awaited::Kept(_) | Awaited::Struck(_) | Awaited::Dialled(_) => false,
+        }
+    }
+}
+
 /// A request whose response waits.
 pub(crate) struct Owed {
     pub(super) request: Request,
