@@ -178,13 +178,20 @@ impl Softphone {
 
     fn wait(number: &str, voice: &Voice, settings: &str) -> Softphone {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let n = NEXT.fetch_add(1, Ordering::Relaxed);
-        let dir = std::env::temp_dir().join(format!("omnigate-e2e-phone-{}-{n}", std::process::id()));
-        let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let mut phone = Softphone::start(dir, free, number, voice, settings, &[]);
-        phone.owns_dir = true;
-        phone.says.wait_for("baresip is ready");
-        phone
+        let mut said = Vec::new();
+        // It ends when somebody else was faster to take its ports.
+        for _ in 0..5 {
+            let n = NEXT.fetch_add(1, Ordering::Relaxed);
+            let dir = std::env::temp_dir().join(format!("omnigate-e2e-phone-{}-{n}", std::process::id()));
+            let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+            let mut phone = Softphone::start(dir, free, number, voice, settings, &[]);
+            phone.owns_dir = true;
+            match phone.says.within("baresip is ready", Duration::from_secs(15)) {
+                Ok(_) => return phone,
+                Err(lines) => said = lines,
+            }
+        }
+        panic!("it does not say `baresip is ready`: {said:#?}");
     }
 
     fn start(
