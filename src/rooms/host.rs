@@ -2,9 +2,9 @@
 
 use super::figures::RoomFigures;
 use super::ledger::{Left, Line, Written};
-use super::managed::Waiting;
 use super::media_port::{MediaNews, OpenError, RoomMedia};
 use super::numbers::{Assigned, Wish};
+use super::orders::Waiting;
 use super::outbox::{NotTaken, Outbox, ToSocket};
 use super::port::{Destination, DialOrder, SocketOrigin, Telephone, ToTelephone};
 use crate::directory::Guesser;

@@ -1,29 +1,9 @@
 //! What services' own servers want of their rooms, by the API: asked on the thread of the rooms, answered when it is in the store.
 
 use super::host::Host;
+use super::orders::{Answer, RoomOrder};
 use omnigate_omnitalk::{Effect, Hub, Now, Refusal};
 use omnigate_room::RoomId;
-use serde_json::{Map, Value};
-use std::collections::HashMap;
-use tokio::sync::oneshot;
-
-/// An order.
-#[derive(Debug)]
-pub enum RoomOrder {
-    /// Make a room of these fields, those of the protocol.
-    Make(Map<String, Value>),
-    /// Close a room: everybody in it goes.
-    Close(RoomId),
-    /// Remove the session from a room.
-    Remove(RoomId, String),
-}
-
-/// Where the answer goes: the room, or why not.
-pub(super) type Answer = oneshot::Sender<Result<RoomId, Refusal>>;
-
-/// Orders that wait for the store: at most one for each request of the API that waits.
-#[derive(Default)]
-pub(super) struct Waiting(HashMap<RoomId, Vec<Answer>>);
 
 fn do_it(hub: &mut Hub, order: RoomOrder, now: Now) -> (Result<RoomId, Refusal>, Vec<Effect>) {
     match order {

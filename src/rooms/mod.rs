@@ -23,6 +23,7 @@ mod ledger;
 mod managed;
 mod media_port;
 mod numbers;
+mod orders;
 mod outbox;
 mod port;
 mod task;
@@ -30,8 +31,8 @@ mod task;
 mod tests;
 
 pub use figures::{RoomFigures, tell as tell_figures};
-pub use managed::RoomOrder;
 pub use media_port::{Capture, MediaNews, OpenError, RoomMedia};
+pub use orders::RoomOrder;
 pub(crate) use outbox::{OutboxReader, ToSocket};
 pub use port::{Destination, DialOrder, RoomPort, RoomsError, SocketOrigin, Telephone, ToTelephone};
 pub use task::{Rooms, RoomsParts};

@@ -3,9 +3,9 @@
 use super::figures::RoomFigures;
 use super::host::{Host, HostParts};
 use super::ledger::{Ledger, Line, Written};
-use super::managed::RoomOrder;
 use super::media_port::RoomMedia;
 use super::numbers::{self, Assigned, Wish};
+use super::orders::RoomOrder;
 use super::outbox::{Outbox, OutboxReader, outbox};
 use super::port::{Destination, DialOrder, PATIENCE, RoomPort, RoomsError, SocketOrigin, Telephone};
 use crate::clock::unix_micros;
