@@ -2,7 +2,7 @@
 
 use super::app::AppState;
 pub(super) use super::guard::{is_authorised, unauthorised};
-use super::problem::problem;
+use super::problem::{self, problem};
 use crate::access::Access;
 use crate::calls::CallRecord;
 use crate::gateway::TransferRefusal;
@@ -17,7 +17,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 fn no_call() -> Response {
-    problem(StatusCode::NOT_FOUND, "Not Found", "no such call")
+    problem::not_found("no such call")
 }
 
 pub(super) async fn calls(State(app): State<Arc<AppState>>, access: Access) -> Response {
@@ -48,7 +48,7 @@ pub(super) async fn transfer(
 ) -> Response {
     let Ok(Json(body)) = body else {
         let detail = "to: a telephone number or a call number is expected, as {\"to\": \"02-123-4567\"}";
-        return problem(StatusCode::BAD_REQUEST, "Bad Request", detail);
+        return problem::bad_request(detail);
     };
     let call = CallId::parse(&id);
     if access.only().is_some() && found(&app, &access, &id).is_none() {

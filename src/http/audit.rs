@@ -1,12 +1,11 @@
 //! `/api/v1/audit`
 
 use super::app::AppState;
-use super::problem::problem;
+use super::problem;
 use crate::audit::{AuditQuery, LONGEST_PAGE};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, NaiveDate};
 use serde::Deserialize;
@@ -68,24 +67,19 @@ pub(super) async fn list(
     State(app): State<Arc<AppState>>,
     given: Result<Query<AuditParameters>, QueryRejection>,
 ) -> Response {
-    let bad = |detail: &str| problem(StatusCode::BAD_REQUEST, "Bad Request", detail);
     let query = match given {
         Ok(Query(given)) => query(given),
-        Err(error) => return bad(&error.body_text()),
+        Err(error) => return problem::bad_request(&error.body_text()),
     };
     let query = match query {
         Ok(query) => query,
-        Err(fault) => return bad(&fault),
+        Err(fault) => return problem::bad_request(&fault),
     };
     match app.api.log.list(&query).await {
         Ok(entries) => Json(json!({ "entries": entries })).into_response(),
         Err(error) => {
             warn!(%error, "the audit log cannot be read");
-            problem(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Service Unavailable",
-                "the store cannot be read at the moment; see the log",
-            )
+            problem::unavailable("the store cannot be read at the moment; see the log")
         }
     }
 }

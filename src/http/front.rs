@@ -3,7 +3,7 @@
 
 use super::app::AppState;
 use super::origins::{Asking, permit, prepare};
-use super::problem::{problem, too_many};
+use super::problem::{self, problem, too_many};
 use super::requester::{Requester, Way};
 use crate::observe::{Entry, Who};
 use axum::Extension;
@@ -99,9 +99,7 @@ async fn pass(
                 &origin.unwrap_or_default(),
                 "the origin is not in http.api_origins",
             );
-            problem(
-                StatusCode::FORBIDDEN,
-                "Forbidden",
+            problem::forbidden(
                 "pages of this origin may not use the API; name the origin in http.api_origins",
             )
         }

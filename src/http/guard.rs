@@ -11,7 +11,7 @@
 //! path, or what the handler says by [`Subject`]) and how it went are noted here, once for all routes.
 
 use super::app::AppState;
-use super::problem::problem;
+use super::problem::{self, problem};
 use super::requester::Requester;
 use super::service_recordings;
 use crate::access::{Access, Bearer, Denial, Scope};
@@ -269,11 +269,7 @@ impl Denied<'_> {
             Refusal::Denied(denial) => denial,
         };
         if *denial == Denial::NotRead {
-            return problem(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Service Unavailable",
-                &denial.to_string(),
-            );
+            return problem::unavailable(&denial.to_string());
         }
         app.metrics.http_refused("token");
         api_authentication_failed(self.requester.address);
@@ -286,7 +282,7 @@ impl Denied<'_> {
         self.rule.app.metrics.http_refused("scope");
         self.note(bearer.who.clone(), &format!("needs the scope {need}"));
         let detail = format!("the token has not the scope `{need}`, which this needs");
-        problem(StatusCode::FORBIDDEN, "Forbidden", &detail)
+        problem::forbidden(&detail)
     }
 
     fn note(&self, who: Who, why: &str) {

@@ -1,7 +1,7 @@
 //! `/api/v1/call-numbers/{number}`: where it leads; `…/uses`: a gateway elsewhere asks for one of its callers.
 
 use super::app::AppState;
-use super::problem::problem;
+use super::problem::{self, problem};
 use crate::access::Access;
 use crate::directory::{Calling, Guesser, LookUpError};
 use axum::Json;
@@ -22,11 +22,7 @@ pub(super) async fn call_number(
     Path(number): Path<String>,
 ) -> Response {
     let Ok(parsed) = CallNumber::parse(&number) else {
-        return problem(
-            StatusCode::BAD_REQUEST,
-            "Bad Request",
-            "number: exactly six digits are expected",
-        );
+        return problem::bad_request("number: exactly six digits are expected");
     };
     found(&access, app.directory.look_up(parsed).await)
 }
@@ -50,21 +46,15 @@ fn found(access: &Access, answer: Result<LookUp, LookUpError>) -> Response {
         // Whose it was is not known any more.
         Ok(LookUp::Expired) if access.only().is_some() => no_number(),
         Ok(LookUp::Expired) => problem(StatusCode::GONE, "Gone", "the call number has expired"),
-        Ok(LookUp::NotForCaller) => problem(
-            StatusCode::FORBIDDEN,
-            "Forbidden",
-            "the call number is not for this caller, or of another service",
-        ),
-        Err(e) => problem(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Service Unavailable",
-            &e.to_string(),
-        ),
+        Ok(LookUp::NotForCaller) => {
+            problem::forbidden("the call number is not for this caller, or of another service")
+        }
+        Err(e) => problem::unavailable(&e.to_string()),
     }
 }
 
 fn no_number() -> Response {
-    problem(StatusCode::NOT_FOUND, "Not Found", "no such call number")
+    problem::not_found("no such call number")
 }
 
 /// Who calls.
@@ -86,16 +76,15 @@ pub(super) async fn redeem(
     Path(number): Path<String>,
     body: Result<Json<UseBody>, JsonRejection>,
 ) -> Response {
-    let bad = |detail: &str| problem(StatusCode::BAD_REQUEST, "Bad Request", detail);
     let Ok(number) = CallNumber::parse(&number) else {
-        return bad("number: exactly six digits are expected");
+        return problem::bad_request("number: exactly six digits are expected");
     };
     let body = match body {
         Ok(Json(body)) => body,
-        Err(error) => return bad(&error.body_text()),
+        Err(error) => return problem::bad_request(&error.body_text()),
     };
     let Some(call) = CallId::parse(&body.call) else {
-        return bad("call: 32 hex digits are expected, the id of the call");
+        return problem::bad_request("call: 32 hex digits are expected, the id of the call");
     };
     let guesser = Guesser::Caller(body.caller.clone());
     if app.guesses.is_used_up(&guesser, Instant::now()) {

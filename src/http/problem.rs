@@ -20,6 +20,30 @@ pub(super) fn problem(status: StatusCode, title: &str, detail: &str) -> Response
         .into_response()
 }
 
+pub(super) fn bad_request(detail: &str) -> Response {
+    problem(StatusCode::BAD_REQUEST, "Bad Request", detail)
+}
+
+pub(super) fn forbidden(detail: &str) -> Response {
+    problem(StatusCode::FORBIDDEN, "Forbidden", detail)
+}
+
+pub(super) fn not_found(detail: &str) -> Response {
+    problem(StatusCode::NOT_FOUND, "Not Found", detail)
+}
+
+pub(super) fn conflict(detail: &str) -> Response {
+    problem(StatusCode::CONFLICT, "Conflict", detail)
+}
+
+pub(super) fn unprocessable(detail: &str) -> Response {
+    problem(StatusCode::UNPROCESSABLE_ENTITY, "Unprocessable Content", detail)
+}
+
+pub(super) fn unavailable(detail: &str) -> Response {
+    problem(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable", detail)
+}
+
 /// 429, with the time after which it is worth another try.
 pub(super) fn too_many(wait: Duration) -> Response {
     let mut response = problem(

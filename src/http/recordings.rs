@@ -2,7 +2,7 @@
 
 use super::api::{is_authorised, unauthorised};
 use super::app::AppState;
-use super::problem::problem;
+use super::problem::{self, problem};
 use super::requester::Requester;
 use crate::recording::{Crowded, Deleted, Download, Entry, Query as Wanted, ReadSeek, State as Stage};
 use axum::Json;
@@ -35,21 +35,13 @@ pub(super) struct ListQuery {
     limit: Option<u32>,
 }
 
-fn bad(detail: &str) -> Response {
-    problem(StatusCode::BAD_REQUEST, "Bad Request", detail)
-}
-
 fn missing() -> Response {
-    problem(StatusCode::NOT_FOUND, "Not Found", "no such recording")
+    problem::not_found("no such recording")
 }
 
 fn broken(error: &dyn std::fmt::Display) -> Response {
     warn!(%error, "recordings cannot be served");
-    problem(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "Service Unavailable",
-        "the recording cannot be read at the moment; see the log",
-    )
+    problem::unavailable("the recording cannot be read at the moment; see the log")
 }
 
 /// What is said about recordings is for whoever asked alone, and nothing of it is to be taken for something else.
@@ -140,13 +132,15 @@ fn shown(running: &HashMap<RecordingId, bool>, entry: &Entry, whole: bool) -> Va
 pub(super) async fn list(State(app): State<Arc<AppState>>, Query(query): Query<ListQuery>) -> Response {
     let before = match query.before.as_deref().map(RecordingId::parse) {
         Some(None) => {
-            return bad("before: the recording_id of the last recording of the page before is expected");
+            return problem::bad_request(
+                "before: the recording_id of the last recording of the page before is expected",
+            );
         }
         other => other.flatten(),
     };
     let limit = query.limit.unwrap_or(PAGE);
     if !(1..=LONGEST_PAGE).contains(&limit) {
-        return bad(&format!("limit: 1 to {LONGEST_PAGE} is expected"));
+        return problem::bad_request(&format!("limit: 1 to {LONGEST_PAGE} is expected"));
     }
     let wanted = Wanted {
         service_id: query.service_id,
@@ -190,11 +184,7 @@ pub(super) async fn delete(State(app): State<Arc<AppState>>, Path(id): Path<Stri
         Err(answer) => return answer,
     };
     if !matches!(entry.state, Stage::Finished | Stage::Failed) {
-        return problem(
-            StatusCode::CONFLICT,
-            "Conflict",
-            "the recording is not finished: wait until its state is `finished`",
-        );
+        return problem::conflict("the recording is not finished: wait until its state is `finished`");
     }
     match app.recorder.keeper().delete(recording).await {
         Ok(Deleted::Here) => StatusCode::ACCEPTED.into_response(),
@@ -211,11 +201,7 @@ pub(super) async fn retry(State(app): State<Arc<AppState>>, Path(id): Path<Strin
     };
     match app.recorder.keeper().retry(recording).await {
         Ok(true) => StatusCode::ACCEPTED.into_response(),
-        Ok(false) => problem(
-            StatusCode::CONFLICT,
-            "Conflict",
-            "only a recording whose state is `failed` is tried again",
-        ),
+        Ok(false) => problem::conflict("only a recording whose state is `failed` is tried again"),
         Err(error) => broken(&error),
     }
 }
@@ -230,11 +216,7 @@ async fn set_paused(app: &AppState, id: &str, paused: bool) -> Response {
         Ok(false) => {}
         Err(error) => return broken(&error),
     }
-    problem(
-        StatusCode::CONFLICT,
-        "Conflict",
-        "the recording does not run any more",
-    )
+    problem::conflict("the recording does not run any more")
 }
 
 pub(super) async fn pause(State(app): State<Arc<AppState>>, Path(id): Path<String>) -> Response {
@@ -270,16 +252,10 @@ pub(super) async fn main_file(
     let fits = |file: &&FileEntry| query.format.as_ref().is_none_or(|format| file.format == *format);
     match entry.manifest.files.iter().find(fits) {
         Some(file) => serve(&app, &entry, file, &headers).await,
-        None if entry.manifest.files.is_empty() => problem(
-            StatusCode::CONFLICT,
-            "Conflict",
-            "the recording's files are not made yet: wait until its state is `finished`",
-        ),
-        None => problem(
-            StatusCode::NOT_FOUND,
-            "Not Found",
-            "format: there is no file of this format",
-        ),
+        None if entry.manifest.files.is_empty() => {
+            problem::conflict("the recording's files are not made yet: wait until its state is `finished`")
+        }
+        None => problem::not_found("format: there is no file of this format"),
     }
 }
 
@@ -312,11 +288,7 @@ pub(super) async fn file(
     // Only names that the index knows: nothing of the path is used as one.
     match entry.manifest.files.iter().find(|file| file.name == name) {
         Some(file) => serve(&app, &entry, file, &headers).await,
-        None => problem(
-            StatusCode::NOT_FOUND,
-            "Not Found",
-            "the recording has no such file",
-        ),
+        None => problem::not_found("the recording has no such file"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::app::AppState;
 use super::guard::Subject;
-use super::problem::problem;
+use super::problem::{self, problem};
 use crate::access::Access;
 use crate::clock::utc;
 use crate::rooms::{RoomOrder, RoomsError};
@@ -45,24 +45,12 @@ pub(super) struct RoomBody {
     end_date: Option<String>,
 }
 
-fn bad(detail: &str) -> Response {
-    problem(StatusCode::BAD_REQUEST, "Bad Request", detail)
-}
-
-fn unprocessable(detail: &str) -> Response {
-    problem(StatusCode::UNPROCESSABLE_ENTITY, "Unprocessable Content", detail)
-}
-
 fn missing() -> Response {
-    problem(StatusCode::NOT_FOUND, "Not Found", "no such room")
+    problem::not_found("no such room")
 }
 
 fn broken(error: RoomsError) -> Response {
-    problem(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "Service Unavailable",
-        &error.to_string(),
-    )
+    problem::unavailable(&error.to_string())
 }
 
 fn refused(refusal: &Refusal) -> Response {
@@ -136,15 +124,19 @@ pub(super) async fn list(
 ) -> Response {
     let service = match service_of(&access, query.service_id) {
         Ok(service) => service,
-        Err(fault) => return unprocessable(&fault),
+        Err(fault) => return problem::unprocessable(&fault),
     };
     let before = match query.before.as_deref().map(RoomId::parse) {
-        Some(None) => return bad("before: the room_id of the last room of the page before is expected"),
+        Some(None) => {
+            return problem::bad_request(
+                "before: the room_id of the last room of the page before is expected",
+            );
+        }
         other => other.flatten(),
     };
     let limit = query.limit.unwrap_or(PAGE);
     if !(1..=LONGEST_PAGE).contains(&limit) {
-        return bad(&format!("limit: 1 to {LONGEST_PAGE} is expected"));
+        return problem::bad_request(&format!("limit: 1 to {LONGEST_PAGE} is expected"));
     }
     let (of, kind) = (service.clone(), query.room_type);
     let rooms = app.rooms.look(move |tenants| {
@@ -168,11 +160,11 @@ pub(super) async fn make(
 ) -> Response {
     let body = match body {
         Ok(Json(body)) => body,
-        Err(error) => return bad(&error.body_text()),
+        Err(error) => return problem::bad_request(&error.body_text()),
     };
     let (service, fields) = match wish(&access, body) {
         Ok(wish) => wish,
-        Err(fault) => return unprocessable(&fault),
+        Err(fault) => return problem::unprocessable(&fault),
     };
     match app.rooms.manage(&service, RoomOrder::Make(fields)).await {
         Err(error) => broken(error),

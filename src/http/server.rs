@@ -4,7 +4,7 @@ use super::app::AppState;
 use super::descriptors::Descriptors;
 use super::guard::Guarded;
 use super::limits::Place;
-use super::problem::{problem, too_many};
+use super::problem::{self, too_many};
 use super::requester::{Proxies, Requester};
 use super::tls::Certificates;
 use super::{api, audit, front, listener, metrics, numbers, page, recordings, rooms, socket, tokens, trunks};
@@ -287,7 +287,7 @@ fn api_routes(app: Arc<AppState>) -> Router<Arc<AppState>> {
 }
 
 async fn no_route() -> Response {
-    problem(StatusCode::NOT_FOUND, "Not Found", "the API has no such route")
+    problem::not_found("the API has no such route")
 }
 
 async fn ready(State(app): State<Arc<AppState>>) -> Response {
@@ -317,11 +317,7 @@ async fn websocket(
         let origin = String::from_utf8_lossy(origin.as_bytes());
         info!(client = %requester.address, %origin, "WebSocket refused: the origin is not in http.origins");
         app.metrics.http_refused("origin");
-        return problem(
-            StatusCode::FORBIDDEN,
-            "Forbidden",
-            "pages of this origin may not connect here",
-        );
+        return problem::forbidden("pages of this origin may not connect here");
     }
     if let Err(wait) = app.limits.session(&requester, Instant::now()) {
         app.metrics.http_refused("sessions");

@@ -1,11 +1,11 @@
 //! Recordings are a service's: to the tokens of others they are not there, and of a list those get what is theirs.
 
 use super::app::AppState;
-use super::problem::problem;
+use super::problem;
 use crate::access::Access;
 use axum::RequestExt;
 use axum::extract::{RawPathParams, Request};
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 use axum::response::Response;
 use omnigate_room::RecordingId;
 use url::form_urlencoded;
@@ -21,15 +21,10 @@ pub(super) async fn limit(app: &AppState, access: &Access, request: &mut Request
     let path = request.extract_parts::<RawPathParams>().await.ok();
     match path.and_then(|all| all.iter().next().map(|(_, value)| value.to_owned())) {
         Some(id) if is_of(app, &id, only).await => Ok(()),
-        Some(_) => Err(problem(StatusCode::NOT_FOUND, "Not Found", "no such recording")),
+        Some(_) => Err(problem::not_found("no such recording")),
         None => {
-            *request.uri_mut() = limited_to(request.uri(), only).ok_or_else(|| {
-                problem(
-                    StatusCode::FORBIDDEN,
-                    "Forbidden",
-                    "service_id: the token is another service's",
-                )
-            })?;
+            *request.uri_mut() = limited_to(request.uri(), only)
+                .ok_or_else(|| problem::forbidden("service_id: the token is another service's"))?;
             Ok(())
         }
     }

@@ -2,7 +2,7 @@
 
 use super::app::AppState;
 use super::guard::Subject;
-use super::problem::problem;
+use super::problem;
 use crate::access::{NewToken, Scopes, Token, TokenError};
 use crate::clock::unix_now_signed;
 use axum::Json;
@@ -34,20 +34,12 @@ pub(super) struct TokenBody {
     expires_at: Option<String>,
 }
 
-fn unprocessable(detail: &str) -> Response {
-    problem(StatusCode::UNPROCESSABLE_ENTITY, "Unprocessable Content", detail)
-}
-
 fn not_read() -> Response {
-    problem(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "Service Unavailable",
-        "the store cannot be read at the moment; see the log",
-    )
+    problem::unavailable("the store cannot be read at the moment; see the log")
 }
 
 fn missing() -> Response {
-    problem(StatusCode::NOT_FOUND, "Not Found", "no such token")
+    problem::not_found("no such token")
 }
 
 pub(super) async fn list(State(app): State<Arc<AppState>>) -> Response {
@@ -96,11 +88,11 @@ pub(super) async fn add(
 ) -> Response {
     let body = match body {
         Ok(Json(body)) => body,
-        Err(error) => return problem(StatusCode::BAD_REQUEST, "Bad Request", &error.body_text()),
+        Err(error) => return problem::bad_request(&error.body_text()),
     };
     let wish = match wish(&app, body) {
         Ok(wish) => wish,
-        Err(fault) => return unprocessable(&fault),
+        Err(fault) => return problem::unprocessable(&fault),
     };
     match app.api.tokens.add(wish).await {
         Ok(made) => {
@@ -112,20 +104,14 @@ pub(super) async fn add(
             answer
         }
         Err(TokenError::Store(error)) => unavailable(&error),
-        Err(TokenError::TooMany) => {
-            problem(StatusCode::CONFLICT, "Conflict", &TokenError::TooMany.to_string())
-        }
-        Err(fault) => unprocessable(&fault.to_string()),
+        Err(TokenError::TooMany) => problem::conflict(&TokenError::TooMany.to_string()),
+        Err(fault) => problem::unprocessable(&fault.to_string()),
     }
 }
 
 fn unavailable(error: &dyn std::fmt::Display) -> Response {
     warn!(%error, "tokens cannot be changed");
-    problem(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "Service Unavailable",
-        "the store does not take it at the moment; see the log",
-    )
+    problem::unavailable("the store does not take it at the moment; see the log")
 }
 
 fn subject(token: &Token) -> Subject {
@@ -162,7 +148,7 @@ pub(super) async fn remove(State(app): State<Arc<AppState>>, Path(id): Path<Stri
     match id.as_str() {
         CONFIGURATION if app.api.tokens.is_configured() => {
             let why = "it is api.token of the configuration: take it out there, and restart";
-            return problem(StatusCode::CONFLICT, "Conflict", why);
+            return problem::conflict(why);
         }
         FILE => return remove_file(&app),
         _ => {}

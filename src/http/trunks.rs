@@ -1,7 +1,7 @@
 //! `/api/v1/trunks`
 
 use super::app::AppState;
-use super::problem::problem;
+use super::problem::{self, problem};
 use crate::gateway::{CertificationOrder, CertificationRefusal};
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -22,7 +22,7 @@ pub(super) async fn certify(
 ) -> Response {
     let order = match order {
         Ok(Json(order)) => order,
-        Err(error) => return problem(StatusCode::BAD_REQUEST, "Bad Request", &error.body_text()),
+        Err(error) => return problem::bad_request(&error.body_text()),
     };
     match app.gateway.certify(&trunk, &order) {
         Ok(begun) => (StatusCode::ACCEPTED, Json(begun)).into_response(),
@@ -47,11 +47,7 @@ fn refused(refusal: &CertificationRefusal) -> Response {
 pub(super) async fn certification(State(app): State<Arc<AppState>>, Path(trunk): Path<String>) -> Response {
     match app.gateway.certification(&trunk) {
         Some(told) => Json(told).into_response(),
-        None => problem(
-            StatusCode::NOT_FOUND,
-            "Not Found",
-            "no certification of such a trunk has begun",
-        ),
+        None => problem::not_found("no certification of such a trunk has begun"),
     }
 }
 
@@ -62,10 +58,6 @@ pub(super) async fn end_certification(
 ) -> Response {
     match app.gateway.end_certification(&trunk) {
         true => StatusCode::NO_CONTENT.into_response(),
-        false => problem(
-            StatusCode::NOT_FOUND,
-            "Not Found",
-            "no certification of such a trunk goes on",
-        ),
+        false => problem::not_found("no certification of such a trunk goes on"),
     }
 }
