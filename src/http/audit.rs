@@ -1,11 +1,11 @@
 //! `/api/v1/audit`
 
 use super::app::AppState;
+use super::inputs::{Parameters, page_length};
 use super::problem;
 use crate::audit::{AuditQuery, LONGEST_PAGE};
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, NaiveDate};
 use serde::Deserialize;
@@ -45,10 +45,7 @@ fn time(name: &str, text: Option<&String>) -> Result<Option<i64>, String> {
 }
 
 fn query(given: AuditParameters) -> Result<AuditQuery, String> {
-    let limit = given.limit.unwrap_or(PAGE);
-    if !(1..=LONGEST_PAGE).contains(&limit) {
-        return Err(format!("limit: 1 to {LONGEST_PAGE} is expected"));
-    }
+    let limit = page_length(given.limit, PAGE, LONGEST_PAGE)?;
     let hex = |id: &String| id.len() == 20 && id.bytes().all(|b| b.is_ascii_hexdigit());
     if given.before.as_ref().is_some_and(|before| !hex(before)) {
         return Err("before: the id of the last entry of the page before is expected".to_owned());
@@ -65,13 +62,9 @@ fn query(given: AuditParameters) -> Result<AuditQuery, String> {
 
 pub(super) async fn list(
     State(app): State<Arc<AppState>>,
-    given: Result<Query<AuditParameters>, QueryRejection>,
+    Parameters(given): Parameters<AuditParameters>,
 ) -> Response {
-    let query = match given {
-        Ok(Query(given)) => query(given),
-        Err(error) => return problem::bad_request(&error.body_text()),
-    };
-    let query = match query {
+    let query = match query(given) {
         Ok(query) => query,
         Err(fault) => return problem::bad_request(&fault),
     };

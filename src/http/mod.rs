@@ -11,6 +11,7 @@ mod figures;
 mod front;
 mod guard;
 mod hosts;
+mod inputs;
 mod limits;
 mod listener;
 mod metrics;

@@ -1,11 +1,11 @@
 //! `/api/v1/call-numbers/{number}`: where it leads; `…/uses`: a gateway elsewhere asks for one of its callers.
 
 use super::app::AppState;
+use super::inputs::Body;
 use super::problem::{self, problem};
 use crate::access::Access;
 use crate::directory::{Calling, Guesser, LookUpError};
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -74,14 +74,10 @@ pub(super) async fn redeem(
     State(app): State<Arc<AppState>>,
     access: Access,
     Path(number): Path<String>,
-    body: Result<Json<UseBody>, JsonRejection>,
+    Body(body): Body<UseBody>,
 ) -> Response {
     let Ok(number) = CallNumber::parse(&number) else {
         return problem::bad_request("number: exactly six digits are expected");
-    };
-    let body = match body {
-        Ok(Json(body)) => body,
-        Err(error) => return problem::bad_request(&error.body_text()),
     };
     let Some(call) = CallId::parse(&body.call) else {
         return problem::bad_request("call: 32 hex digits are expected, the id of the call");

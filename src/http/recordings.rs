@@ -2,12 +2,13 @@
 
 use super::api::{is_authorised, unauthorised};
 use super::app::AppState;
+use super::inputs::{Parameters, page_length};
 use super::problem::{self, problem};
 use super::requester::Requester;
 use crate::recording::{Crowded, Deleted, Download, Entry, Query as Wanted, ReadSeek, State as Stage};
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use headers::{ContentRange, HeaderMapExt, Range};
@@ -129,7 +130,10 @@ fn shown(running: &HashMap<RecordingId, bool>, entry: &Entry, whole: bool) -> Va
     shown
 }
 
-pub(super) async fn list(State(app): State<Arc<AppState>>, Query(query): Query<ListQuery>) -> Response {
+pub(super) async fn list(
+    State(app): State<Arc<AppState>>,
+    Parameters(query): Parameters<ListQuery>,
+) -> Response {
     let before = match query.before.as_deref().map(RecordingId::parse) {
         Some(None) => {
             return problem::bad_request(
@@ -138,10 +142,10 @@ pub(super) async fn list(State(app): State<Arc<AppState>>, Query(query): Query<L
         }
         other => other.flatten(),
     };
-    let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=LONGEST_PAGE).contains(&limit) {
-        return problem::bad_request(&format!("limit: 1 to {LONGEST_PAGE} is expected"));
-    }
+    let limit = match page_length(query.limit, PAGE, LONGEST_PAGE) {
+        Ok(limit) => limit,
+        Err(fault) => return problem::bad_request(&fault),
+    };
     let wanted = Wanted {
         service_id: query.service_id,
         room_id: query.room_id,
@@ -239,7 +243,7 @@ pub(super) async fn main_file(
     State(app): State<Arc<AppState>>,
     Extension(requester): Extension<Requester>,
     Path(id): Path<String>,
-    Query(query): Query<FileQuery>,
+    Parameters(query): Parameters<FileQuery>,
     headers: HeaderMap,
 ) -> Response {
     if !is_authorised(&app, &requester, &headers) {
@@ -264,7 +268,7 @@ pub(super) async fn file(
     State(app): State<Arc<AppState>>,
     Extension(requester): Extension<Requester>,
     Path((id, name)): Path<(String, String)>,
-    Query(query): Query<FileQuery>,
+    Parameters(query): Parameters<FileQuery>,
     headers: HeaderMap,
 ) -> Response {
     let found = entry(&app, &id).await;

@@ -2,25 +2,25 @@
 
 use super::app::AppState;
 use super::guard::Subject;
+use super::inputs::{Body, Parameters, page_length};
 use super::problem::{self, problem};
 use crate::access::Access;
 use crate::clock::utc;
 use crate::rooms::{RoomOrder, RoomsError};
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::DateTime;
-use omnigate_omnitalk::{ParticipantShown, Refusal, RoomShown};
+use omnigate_omnitalk::{Hub, ParticipantShown, Refusal, RoomShown, Tenants};
 use omnigate_room::RoomId;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 /// Rooms in one page unless asked otherwise, and at most.
-const PAGE: usize = 50;
-const LONGEST_PAGE: usize = 500;
+const PAGE: u32 = 50;
+const LONGEST_PAGE: u32 = 500;
 
 /// Which rooms are wanted.
 #[derive(Deserialize)]
@@ -28,7 +28,7 @@ pub(super) struct ListQuery {
     service_id: Option<String>,
     room_type: Option<String>,
     before: Option<String>,
-    limit: Option<usize>,
+    limit: Option<u32>,
 }
 
 /// A room that is wanted.
@@ -61,6 +61,29 @@ fn refused(refusal: &Refusal) -> Response {
         _ => (StatusCode::UNPROCESSABLE_ENTITY, "Unprocessable Content"),
     };
     problem(status, title, &refusal.reason)
+}
+
+/// What the rooms have said of it.
+type Said<T> = Result<Result<T, Refusal>, RoomsError>;
+
+/// Looks at a service's hub.
+async fn look<T: Send + 'static>(
+    app: &AppState,
+    service: &str,
+    look: impl FnOnce(&Hub) -> Result<T, Refusal> + Send + 'static,
+) -> Said<T> {
+    let service = service.to_owned();
+    let look = move |tenants: &Tenants| look(tenants.hub(&service).ok_or_else(Refusal::no_service)?);
+    app.rooms.look(look).await
+}
+
+/// The answer: what is shown, or why it is not.
+fn answered<T>(said: Said<T>, shown: impl FnOnce(T) -> Response) -> Response {
+    match said {
+        Ok(Ok(said)) => shown(said),
+        Ok(Err(refusal)) => refused(&refusal),
+        Err(error) => broken(error),
+    }
 }
 
 /// The service that a request is about: that of the token, or the one that an admin names.
@@ -120,7 +143,7 @@ fn seconds(field: &str, text: Option<&str>) -> Result<Option<u64>, String> {
 pub(super) async fn list(
     State(app): State<Arc<AppState>>,
     access: Access,
-    Query(query): Query<ListQuery>,
+    Parameters(query): Parameters<ListQuery>,
 ) -> Response {
     let service = match service_of(&access, query.service_id) {
         Ok(service) => service,
@@ -134,34 +157,25 @@ pub(super) async fn list(
         }
         other => other.flatten(),
     };
-    let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=LONGEST_PAGE).contains(&limit) {
-        return problem::bad_request(&format!("limit: 1 to {LONGEST_PAGE} is expected"));
-    }
-    let (of, kind) = (service.clone(), query.room_type);
-    let rooms = app.rooms.look(move |tenants| {
-        let hub = tenants.hub(&of).ok_or_else(Refusal::no_service)?;
-        hub.shown_rooms(kind.as_deref(), before, limit)
+    let limit = match page_length(query.limit, PAGE, LONGEST_PAGE) {
+        Ok(limit) => limit,
+        Err(fault) => return problem::bad_request(&fault),
+    };
+    let kind = query.room_type;
+    let rooms = look(&app, &service, move |hub| {
+        hub.shown_rooms(kind.as_deref(), before, limit as usize)
     });
-    match rooms.await {
-        Err(error) => broken(error),
-        Ok(Err(refusal)) => refused(&refusal),
-        Ok(Ok(rooms)) => {
-            let rooms: Vec<Value> = rooms.iter().map(|room| room_shown(&service, room)).collect();
-            Json(json!({ "rooms": rooms })).into_response()
-        }
-    }
+    answered(rooms.await, |rooms| {
+        let rooms: Vec<Value> = rooms.iter().map(|room| room_shown(&service, room)).collect();
+        Json(json!({ "rooms": rooms })).into_response()
+    })
 }
 
 pub(super) async fn make(
     State(app): State<Arc<AppState>>,
     access: Access,
-    body: Result<Json<RoomBody>, JsonRejection>,
+    Body(body): Body<RoomBody>,
 ) -> Response {
-    let body = match body {
-        Ok(Json(body)) => body,
-        Err(error) => return problem::bad_request(&error.body_text()),
-    };
     let (service, fields) = match wish(&access, body) {
         Ok(wish) => wish,
         Err(fault) => return problem::unprocessable(&fault),
@@ -188,34 +202,24 @@ fn wish(access: &Access, body: RoomBody) -> Result<(String, Map<String, Value>),
         seconds("start_date", body.start_date.as_deref())?,
         seconds("end_date", body.end_date.as_deref())?,
     );
-    let mut fields = Map::new();
-    fields.insert("room_type".to_owned(), body.room_type.into());
-    let texts = [("subject", body.subject), ("secret", body.secret)];
-    fields.extend(
-        texts
-            .into_iter()
-            .filter_map(|(name, text)| Some((name.to_owned(), text?.into()))),
-    );
-    let dates = [("start_date", start), ("end_date", end)];
-    fields.extend(
-        dates
-            .into_iter()
-            .filter_map(|(name, date)| Some((name.to_owned(), date?.into()))),
-    );
-    Ok((service, fields))
+    let given = [
+        ("room_type", Some(Value::from(body.room_type))),
+        ("subject", body.subject.map(Value::from)),
+        ("secret", body.secret.map(Value::from)),
+        ("start_date", start.map(Value::from)),
+        ("end_date", end.map(Value::from)),
+    ];
+    let fields = given
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Ok((service, fields.collect()))
 }
 
 async fn one(app: &AppState, service: &str, room: RoomId, status: StatusCode) -> Response {
-    let of = service.to_owned();
-    let shown = app.rooms.look(move |tenants| {
-        let hub = tenants.hub(&of).ok_or_else(Refusal::no_service)?;
-        hub.shown_room(room)
-    });
-    match shown.await {
-        Err(error) => broken(error),
-        Ok(Err(refusal)) => refused(&refusal),
-        Ok(Ok(room)) => (status, Json(room_shown(service, &room))).into_response(),
-    }
+    let room = look(app, service, move |hub| hub.shown_room(room)).await;
+    answered(room, |room| {
+        (status, Json(room_shown(service, &room))).into_response()
+    })
 }
 
 pub(super) async fn show(
@@ -242,11 +246,9 @@ pub(super) async fn close(
 
 /// 204 when it is done.
 async fn order(app: &AppState, service: &str, order: RoomOrder) -> Response {
-    match app.rooms.manage(service, order).await {
-        Err(error) => broken(error),
-        Ok(Err(refusal)) => refused(&refusal),
-        Ok(Ok(_)) => StatusCode::NO_CONTENT.into_response(),
-    }
+    answered(app.rooms.manage(service, order).await, |_| {
+        StatusCode::NO_CONTENT.into_response()
+    })
 }
 
 pub(super) async fn participants(
@@ -258,18 +260,11 @@ pub(super) async fn participants(
         Ok(found) => found,
         Err(answer) => return answer,
     };
-    let shown = app.rooms.look(move |tenants| {
-        let hub = tenants.hub(&service).ok_or_else(Refusal::no_service)?;
-        hub.shown_participants(room)
-    });
-    match shown.await {
-        Err(error) => broken(error),
-        Ok(Err(refusal)) => refused(&refusal),
-        Ok(Ok(all)) => {
-            let all: Vec<Value> = all.iter().map(participant_shown).collect();
-            Json(json!({ "participants": all })).into_response()
-        }
-    }
+    let all = look(&app, &service, move |hub| hub.shown_participants(room)).await;
+    answered(all, |all| {
+        let all: Vec<Value> = all.iter().map(participant_shown).collect();
+        Json(json!({ "participants": all })).into_response()
+    })
 }
 
 pub(super) async fn remove(

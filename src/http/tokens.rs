@@ -2,11 +2,11 @@
 
 use super::app::AppState;
 use super::guard::Subject;
+use super::inputs::Body;
 use super::problem;
 use crate::access::{NewToken, Scopes, Token, TokenError};
 use crate::clock::unix_now_signed;
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -82,14 +82,7 @@ fn outside(app: &AppState) -> impl Iterator<Item = Value> {
     configured.into_iter().chain(in_file)
 }
 
-pub(super) async fn add(
-    State(app): State<Arc<AppState>>,
-    body: Result<Json<TokenBody>, JsonRejection>,
-) -> Response {
-    let body = match body {
-        Ok(Json(body)) => body,
-        Err(error) => return problem::bad_request(&error.body_text()),
-    };
+pub(super) async fn add(State(app): State<Arc<AppState>>, Body(body): Body<TokenBody>) -> Response {
     let wish = match wish(&app, body) {
         Ok(wish) => wish,
         Err(fault) => return problem::unprocessable(&fault),

@@ -1,10 +1,10 @@
 //! `/api/v1/trunks`
 
 use super::app::AppState;
+use super::inputs::Body;
 use super::problem::{self, problem};
 use crate::gateway::{CertificationOrder, CertificationRefusal};
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -18,12 +18,8 @@ pub(super) async fn list(State(app): State<Arc<AppState>>) -> Response {
 pub(super) async fn certify(
     State(app): State<Arc<AppState>>,
     Path(trunk): Path<String>,
-    order: Result<Json<CertificationOrder>, JsonRejection>,
+    Body(order): Body<CertificationOrder>,
 ) -> Response {
-    let order = match order {
-        Ok(Json(order)) => order,
-        Err(error) => return problem::bad_request(&error.body_text()),
-    };
     match app.gateway.certify(&trunk, &order) {
         Ok(begun) => (StatusCode::ACCEPTED, Json(begun)).into_response(),
         Err(refusal) => refused(&refusal),

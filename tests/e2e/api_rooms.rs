@@ -11,6 +11,7 @@ fn checked(method: &str, route: &str, (status, body): (u16, String)) -> (u16, Va
 }
 
 const ROOMS: &str = "/api/v1/rooms";
+const RECORDINGS: &str = "/api/v1/recordings";
 const ROOM: &str = "/api/v1/rooms/{id}";
 const PARTICIPANTS: &str = "/api/v1/rooms/{id}/participants";
 const PARTICIPANT: &str = "/api/v1/rooms/{id}/participants/{session}";
@@ -110,6 +111,10 @@ fn a_service_makes_a_room_and_lets_apps_and_telephones_in_and_out_of_it() {
         422,
         "an admin names the service"
     );
+    for list in [ROOMS, RECORDINGS] {
+        let why = service.get(&format!("{list}?service_id=demo&limit=many"));
+        assert_eq!(checked("get", list, why).0, 400, "a problem, as all refusals are");
+    }
     let (_, list) = checked("get", ROOMS, service.get("/api/v1/rooms?service_id=other"));
     assert_eq!(list["rooms"], json!([]));
 
