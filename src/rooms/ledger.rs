@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::time::sleep;
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{error, info, warn};
 
 /// Pause before another try at what nobody waits for.
@@ -78,14 +78,12 @@ impl Ledger {
     /// Reads the rooms that there are, then writes until there is nobody any more who wants something written. At most one line waits for
     /// each socket and each room.
     pub(super) async fn run(mut self, mut lines: UnboundedReceiver<Line>, written: UnboundedSender<Written>) {
-        let mut is_read = false;
+        let (store, mut is_read) = (self.store.clone(), false);
+        // Not from line to line: where one follows the other nothing would ever be tried again.
+        let mut again = interval(AGAIN);
+        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             test_point("ledger");
-            let store = self.store.clone();
-            let opened = async || {
-                store.opened().await;
-                sleep(AGAIN).await;
-            };
             let done = tokio::select! {
                 line = lines.recv() => match line {
                     Some(line) => Some(self.write(line).await),
@@ -96,7 +94,7 @@ impl Ledger {
                     is_read = all.is_some();
                     all.map(Written::Read)
                 }
-                () = opened(), if !self.unstruck.is_empty() => {
+                _ = again.tick(), if !self.unstruck.is_empty() => {
                     self.strike_all().await;
                     None
                 }
@@ -242,3 +240,6 @@ fn of_row(row: &AnyRow) -> Stored<Option<(String, KeptRoom)>> {
     };
     Ok(Some((text("service_id")?, room)))
 }
+
+#[cfg(test)]
+mod tests;
