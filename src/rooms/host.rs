@@ -1,20 +1,18 @@
 //! The owner of all rooms: drives the hubs and carries out what they decide.
 
 use super::figures::RoomFigures;
-use super::ledger::{Left, Line, Written};
+use super::ledger::Line;
 use super::media_port::{MediaNews, OpenError, RoomMedia};
-use super::numbers::{Assigned, Wish};
+use super::numbers::Wish;
 use super::orders::Waiting;
 use super::outbox::{NotTaken, Outbox, ToSocket};
 use super::port::{Destination, DialOrder, SocketOrigin, Telephone, ToTelephone};
-use crate::directory::Guesser;
 use crate::media::{Announcement, LegSeat, PeerEvent};
 use crate::observe::{Audit, Entry, Who, service_key_refused};
 use crate::recording::{Beginning, Recorder, RecordingNews};
 use crate::webhook::EventSink;
 use omnigate_omnitalk::{
-    CallNumber, ClientId, DialRefusal, Effect, Now, SocketId, TargetKind, TelephoneCaller, TelephoneEnd,
-    TelephoneNotice, Tenants,
+    ClientId, DialRefusal, Effect, Now, SocketId, TelephoneCaller, TelephoneEnd, TelephoneNotice, Tenants,
 };
 use omnigate_room::{CallId, CallOver, Ending, ParticipantId, RecordingAbout, RecordingId, RoomId};
 use std::collections::{HashMap, VecDeque};
@@ -50,19 +48,19 @@ pub(super) struct Host {
     pub(super) parts: HostParts,
     /// Orders of the API that wait for the store.
     pub(super) waiting: Waiting,
-    sockets: HashMap<SocketId, Connected>,
+    pub(super) sockets: HashMap<SocketId, Connected>,
     telephones: HashMap<CallId, Seated>,
     /// Whether the rooms of an earlier process are there; and the start of the service, which waits for them.
-    restored: bool,
-    await_restored: Vec<oneshot::Sender<()>>,
+    pub(super) restored: bool,
+    pub(super) await_restored: Vec<oneshot::Sender<()>>,
 }
 
 /// A socket that is open.
-struct Connected {
+pub(super) struct Connected {
     outbox: Outbox,
     /// Where it comes from, and whose limits it shares.
     address: IpAddr,
-    client: Option<ClientId>,
+    pub(super) client: Option<ClientId>,
 }
 
 /// A telephone, and where it is.
@@ -203,75 +201,6 @@ impl Host {
         };
         let effects = hear(&mut self.parts.tenants, news, now);
         self.carry_out(effects, now);
-    }
-
-    pub(super) fn assigned(&mut self, answer: Assigned, now: Now) {
-        let tenants = &mut self.parts.tenants;
-        let Assigned {
-            socket,
-            wish,
-            service_id,
-            kind,
-            number,
-        } = answer;
-        let effects = tenants.number_assigned(socket, wish, &service_id, kind, number, now);
-        self.carry_out(effects, now);
-    }
-
-    pub(super) fn written(&mut self, written: Written, now: Now) {
-        let tenants = &mut self.parts.tenants;
-        let (service, room, written, effects) = match written {
-            Written::Read(left) => return self.restore(left, now),
-            Written::Kept {
-                service_id,
-                room,
-                written,
-            } => {
-                let effects = tenants.room_kept(&service_id, room, written, now);
-                (service_id, room, written, effects)
-            }
-            Written::Struck {
-                service_id,
-                room,
-                written,
-            } => {
-                let effects = tenants.room_struck(&service_id, room, written, now);
-                (service_id, room, written, effects)
-            }
-        };
-        self.carry_out(effects, now);
-        self.is_written(&service, room, written.is_ok(), now);
-    }
-
-    /// Rooms of services that are not there any more stay in the store. A number whose room is gone ends: the process died between
-    /// the two.
-    fn restore(&mut self, left: Left, now: Now) {
-        let mut numbers: HashMap<RoomId, (String, CallNumber)> = HashMap::new();
-        for (service, room, number) in left.numbers {
-            numbers.insert(room, (service, number));
-        }
-        for (service, room) in &left.rooms {
-            let number = numbers.remove(&room.id).map(|(_, number)| number);
-            self.parts.tenants.restore(service, room, number, now);
-        }
-        self.parts.tenants.await_rooms(false);
-        for (room, (service_id, _)) in numbers {
-            let kind = TargetKind::Room(room);
-            self.write(Effect::ReleaseNumber { service_id, kind });
-        }
-        self.restored = true;
-        for waits in self.await_restored.drain(..) {
-            let _ = waits.send(());
-        }
-    }
-
-    /// Tells when the rooms of an earlier process are there.
-    pub(super) fn tell_restored(&mut self, waits: oneshot::Sender<()>) {
-        if self.restored {
-            let _ = waits.send(());
-        } else {
-            self.await_restored.push(waits);
-        }
     }
 
     pub(super) fn recorder_told(&mut self, news: RecordingNews, now: Now) {
@@ -470,45 +399,6 @@ impl Host {
     fn stop_recording(&mut self, recording: RecordingId, ending: Ending) {
         let over = self.parts.media.stop(recording);
         self.parts.recorder.end(recording, ending, over);
-    }
-
-    /// What outlives the process is written by others. Those that have ended take the process along.
-    fn write(&mut self, effect: Effect) {
-        match effect {
-            Effect::AssignNumber {
-                socket,
-                wish,
-                order,
-                most,
-            } => {
-                let client = self.sockets.get(&socket).and_then(|one| one.client);
-                let _ = self.parts.wishes.send(Wish::Assign {
-                    socket,
-                    wish,
-                    order,
-                    most,
-                    by: client.map_or(Guesser::Session(socket), Guesser::Client),
-                });
-            }
-            Effect::ReleaseNumber { service_id, kind } => {
-                let _ = self.parts.wishes.send(Wish::Release { service_id, kind });
-            }
-            Effect::KeepRoom { service_id, room } => {
-                let _ = self.parts.lines.send(Line::Keep { service_id, room });
-            }
-            Effect::StrikeRoom {
-                service_id,
-                room,
-                asked,
-            } => {
-                let _ = self.parts.lines.send(Line::Strike {
-                    service_id,
-                    room,
-                    asked,
-                });
-            }
-            _ => {}
-        }
     }
 
     /// For the audit log; a wrong Service Key also for those who watch for guessing.

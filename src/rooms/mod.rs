@@ -15,10 +15,14 @@
 //! | `port` | what the gateway asks |
 //! | `media_port` | the way to the media plane: its rule, and the book of what is open there |
 //! | `outbox` | what waits for a socket, and how much may |
-//! | `numbers` | the way to the directory |
+//! | `keeping` | what outlives the process: to those who write it down, and back |
+//! | `numbers`, `ledger` | the way to the directory; the rooms in the store |
+//! | `orders`, `managed` | what services' own servers want of their rooms |
+//! | `figures` | counts for metrics |
 
 mod figures;
 mod host;
+mod keeping;
 mod ledger;
 mod managed;
 mod media_port;
