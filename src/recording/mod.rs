@@ -34,12 +34,14 @@
 
 mod crypt;
 mod downloads;
+mod error;
 mod figures;
 mod finisher;
 mod folder;
 mod index;
 mod jobs;
 mod keeper;
+mod left;
 mod notes;
 mod output;
 mod part;
@@ -63,10 +65,11 @@ pub use crypt::{CryptError, decrypt, identity, recipient};
 #[cfg(test)]
 pub(crate) use downloads::Downloads;
 pub(crate) use downloads::{Crowded, Download};
+pub use error::RecordingError;
 pub use figures::RecordingFigures;
 pub use folder::{Folder, FolderError};
 pub use index::{Entry, Index, Query, State};
 pub(crate) use keeper::Deleted;
 pub use reading::verify;
-pub use recorder::{Beginning, Recorder, RecorderParts, RecordingError, RecordingNews};
+pub use recorder::{Beginning, Recorder, RecorderParts, RecordingNews};
 pub(crate) use telling::path_of;

@@ -1,15 +1,16 @@
 //! The recorder's face to the rooms and to the API.
 
 use super::crypt::{self, Recipients};
+use super::error::RecordingError;
 use super::figures::RecordingFigures;
 use super::finisher::{Finisher, Trying};
-use super::folder::{Folder, FolderError};
-use super::index::{Index, State as Stage};
+use super::folder::Folder;
+use super::index::Index;
 use super::jobs::{Job, Jobs};
 use super::keeper::{Keeper, KeeperParts};
+use super::left::Left;
 use super::notes::{Notes, Written};
 use super::quotas::Quotas;
-use super::recover;
 use super::writer::{Begin, Order, Writer, WriterParts};
 use crate::clock::unix_now;
 use crate::config::{Recording, Service};
@@ -31,7 +32,6 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 /// While so many orders wait for the writer, no recording begins. The end of a recording is always
@@ -43,26 +43,6 @@ const CAPTURE: &str = "capture.ogg";
 const RESERVE: u64 = 4;
 /// How long the end waits for the writer.
 const STOP: Duration = Duration::from_secs(5);
-
-/// Why nothing can be recorded.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordingError {
-    /// The folder is of no use.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// What is in the folder cannot be read.
-    #[error("recording.dir: {0}")]
-    Io(#[from] std::io::Error),
-    /// The key is none.
-    #[error(transparent)]
-    Key(#[from] crypt::CryptError),
-    /// The object storage cannot be set up.
-    #[error("recording.upload: {0}")]
-    Upload(#[from] object_store::Error),
-    /// The store fails.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// What a recorder is made of.
 pub struct RecorderParts {
@@ -103,8 +83,6 @@ pub enum RecordingNews {
     Failed(RecordingId),
 }
 
-/// Pause between tries at reading the index, at the start.
-const AGAIN: Duration = Duration::from_secs(2);
 /// Names in a manifest at most: who comes and goes all day is not to fill it.
 const MOST_NAMES: usize = 4_096;
 
@@ -514,56 +492,6 @@ impl Recorder {
         self.order(Order::Stop(done));
         let _ = tokio::task::spawn_blocking(move || stopped.recv_timeout(STOP)).await;
         self.trying.take_back(&self.folder);
-    }
-}
-
-/// What an earlier process left, for whoever finishes it: at once, or when the index can be read.
-struct Left {
-    folder: Folder,
-    index: Index,
-    jobs: Jobs,
-    figures: Arc<RecordingFigures>,
-    absent: Arc<AtomicBool>,
-}
-
-impl Left {
-    /// Those whose files are there, as soon as they are known.
-    async fn begin(self) -> Result<oneshot::Receiver<Vec<Manifest>>, RecordingError> {
-        let (tell, known) = oneshot::channel();
-        match self.read().await {
-            Ok(left) => drop(tell.send(left)),
-            Err(RecordingError::Store(StoreError::Absent(_))) => {
-                tokio::spawn(async move { drop(tell.send(self.read_later().await)) });
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(known)
-    }
-
-    async fn read_later(&self) -> Vec<Manifest> {
-        loop {
-            self.index.store().opened().await;
-            match self.read().await {
-                Ok(left) => return left,
-                Err(error) => {
-                    warn!(%error, "what was recorded before cannot be looked at; it is tried again")
-                }
-            }
-            tokio::time::sleep(AGAIN).await;
-        }
-    }
-
-    async fn read(&self) -> Result<Vec<Manifest>, RecordingError> {
-        let left = recover::recover(
-            &self.folder,
-            &self.index.all_settled().await?,
-            &self.index.in_state(Stage::Recording).await?,
-            &self.index.keys().await?,
-        )?;
-        self.figures.recovered.fetch_add(left.crashed, Relaxed);
-        self.jobs.add_all(left.to_finish);
-        self.absent.store(false, Relaxed);
-        Ok(left.known)
     }
 }
 

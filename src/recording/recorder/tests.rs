@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::Settings;
+use crate::recording::index::State as Stage;
 use crate::store::Store;
 use crate::webhook::Outbox;
 use age::secrecy::ExposeSecret;
