@@ -12,6 +12,13 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
+    pub(crate) fn new(rate: impl Into<f64>, burst: impl Into<f64>) -> Pace {
+        Pace {
+            rate: rate.into(),
+            burst: burst.into(),
+        }
+    }
+
     /// That of so many at once.
     pub(crate) fn times(self, many: u32) -> Pace {
         Pace {

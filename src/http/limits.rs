@@ -91,38 +91,29 @@ impl Limits {
 
     /// The pace of one WebSocket's messages.
     pub(super) fn messages(&self) -> Pace {
-        Pace {
-            rate: f64::from(self.settings.requests_per_second),
-            burst: f64::from(self.settings.requests_burst),
-        }
+        Pace::new(self.settings.requests_per_second, self.settings.requests_burst)
     }
 
     fn connections(&self) -> Pace {
-        Pace {
-            rate: f64::from(self.settings.connections_per_second),
-            burst: f64::from(self.settings.connections_burst),
-        }
+        Pace::new(
+            self.settings.connections_per_second,
+            self.settings.connections_burst,
+        )
     }
 
     fn sessions(&self) -> Pace {
-        Pace {
-            rate: f64::from(self.settings.sessions_per_minute) / 60.0,
-            burst: f64::from(self.settings.sessions_per_minute),
-        }
+        Pace::new(
+            f64::from(self.settings.sessions_per_minute) / 60.0,
+            self.settings.sessions_per_minute,
+        )
     }
 
     fn requests(&self) -> Pace {
-        Pace {
-            rate: f64::from(self.settings.http_per_second),
-            burst: f64::from(self.settings.http_burst),
-        }
+        Pace::new(self.settings.http_per_second, self.settings.http_burst)
     }
 
     fn work(&self) -> Pace {
-        Pace {
-            rate: f64::from(self.settings.work_per_second),
-            burst: f64::from(self.settings.work_burst),
-        }
+        Pace::new(self.settings.work_per_second, self.settings.work_burst)
     }
 
     /// A health check, tests, and a reverse proxy that is not in `http.trusted_proxies` come from this machine.

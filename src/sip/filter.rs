@@ -79,10 +79,7 @@ impl SourceFilter {
     pub fn new(allowed: Vec<(IpNet, Arc<str>)>, rate: u32) -> SourceFilter {
         SourceFilter {
             allowed,
-            pace: Pace {
-                rate: f64::from(rate),
-                burst: f64::from(rate) * 2.0,
-            },
+            pace: Pace::new(rate, f64::from(rate) * 2.0),
             buckets: Mutex::new(HashMap::new()),
             expected: Mutex::new(HashMap::new()),
             strangers: Strangers::default(),
