@@ -184,15 +184,20 @@ pub(super) async fn make(
         Err(error) => broken(error),
         Ok(Err(refusal)) => refused(&refusal),
         Ok(Ok(room)) => {
-            let mut answer = one(&app, &service, room, StatusCode::CREATED).await;
-            answer.extensions_mut().insert(Subject {
-                id: room.to_string(),
-                service: Some(service),
-                detail: Value::Null,
-            });
-            answer
+            let answer = one(&app, &service, room, StatusCode::CREATED).await;
+            about(answer, room, service, Value::Null)
         }
     }
+}
+
+/// The answer, with what it was done to, for the audit log.
+fn about(mut answer: Response, room: RoomId, service: String, detail: Value) -> Response {
+    answer.extensions_mut().insert(Subject {
+        id: room.to_string(),
+        service: Some(service),
+        detail,
+    });
+    answer
 }
 
 /// Whose room it is to be, and its fields as the protocol has them.
@@ -239,7 +244,10 @@ pub(super) async fn close(
     Path(id): Path<String>,
 ) -> Response {
     match found(&app, &access, &id).await {
-        Ok((room, service)) => order(&app, &service, RoomOrder::Close(room)).await,
+        Ok((room, service)) => {
+            let answer = order(&app, &service, RoomOrder::Close(room)).await;
+            about(answer, room, service, Value::Null)
+        }
         Err(answer) => answer,
     }
 }
@@ -273,7 +281,11 @@ pub(super) async fn remove(
     Path((id, session)): Path<(String, String)>,
 ) -> Response {
     match found(&app, &access, &id).await {
-        Ok((room, service)) => order(&app, &service, RoomOrder::Remove(room, session)).await,
+        Ok((room, service)) => {
+            let removed = json!({ "session": session });
+            let answer = order(&app, &service, RoomOrder::Remove(room, session)).await;
+            about(answer, room, service, removed)
+        }
         Err(answer) => answer,
     }
 }

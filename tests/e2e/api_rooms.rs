@@ -128,6 +128,21 @@ fn a_service_makes_a_room_and_lets_apps_and_telephones_in_and_out_of_it() {
     assert_eq!(get(ROOM, &at).0, 404);
     let service = service.kill_and_restart();
     assert_eq!(checked("get", ROOM, service.get(&at)).0, 404, "it is not back");
-    let (status, audit) = service.get("/api/v1/audit?what=room_destroy");
-    assert!(status == 200 && audit.contains(&id), "{audit}");
+    for (what, detail) in [
+        ("room_create", Value::Null),
+        ("participant_remove", json!({ "session": session })),
+        ("room_destroy", Value::Null),
+    ] {
+        let (status, audit) = service.get(&format!("/api/v1/audit?what={what}"));
+        assert_eq!(status, 200, "{audit}");
+        let audit: Value = serde_json::from_str(&audit).unwrap();
+        let done = |entry: &&Value| entry["result"] == "ok" && entry["who"].to_string().contains("token");
+        let entry = audit["entries"].as_array().unwrap().iter().find(done);
+        let entry = entry.unwrap_or_else(|| panic!("{what}: {audit}"));
+        assert_eq!(
+            (&entry["subject"], &entry["service_id"], &entry["detail"]),
+            (&json!(id), &json!("demo"), &detail),
+            "{what}"
+        );
+    }
 }
