@@ -9,7 +9,7 @@ use crate::media::{MediaPlane, MediaSettings};
 use crate::observe::{Health, Metrics};
 use crate::sip::{NewCall, Sip, SipParts, SipSettings, SourceFilter, Tls, TlsSettings};
 use crate::supervise::Supervisor;
-use crate::trunks::{Trunk, Trunks};
+use crate::trunks::{Trunk, TrunkNetwork, Trunks};
 use clap::Args;
 use ipnet::IpNet;
 use omnigate_audio::dtmf::Key;
@@ -216,9 +216,11 @@ async fn open_sip(
         dns: Vec::new(),
         tls: Arc::new(Tls::load(&TlsSettings::default())?),
     };
-    let everywhere = everywhere()?.into_iter().map(|net| (net, "all".into()));
+    let all = |net| TrunkNetwork::named(net, "all");
+    let everywhere = everywhere()?.into_iter().map(all).collect();
+    let now = tokio::time::Instant::now().into_std();
     let parts = SipParts {
-        filter: Arc::new(SourceFilter::new(everywhere.collect(), 100_000)),
+        filter: Arc::new(SourceFilter::new(everywhere, 100_000, now)),
         metrics: Arc::new(Metrics::new()),
         health: Arc::new(Health::default()),
         doorkeeper: None,

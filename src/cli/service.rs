@@ -23,7 +23,7 @@ use crate::sip::{Sip, SipParts, SipSettings, SourceFilter, Tls};
 use crate::store::Store;
 use crate::supervise::{Death, Supervisor};
 use crate::tls::Reload;
-use crate::trunks::{Doorkeeper, Trunks};
+use crate::trunks::{CurrentTrunks, Doorkeeper, Trunks};
 use crate::webhook::{Deliverer, EventSink, Outbox, Targets, WebhookFigures};
 use serde_json::json;
 use std::net::IpAddr;
@@ -80,6 +80,7 @@ impl Service {
         let certificates = certificates(&settings.http.tls)?.map(Arc::new);
         let trunks = Trunks::new(settings);
         let sip_tls = Arc::new(Tls::load(&tls_settings(settings, &trunks))?);
+        let trunks = CurrentTrunks::new(trunks);
         let (metrics, health) = (Arc::new(Metrics::new()), Arc::new(Health::default()));
         let calls = Arc::new(CallRegistry::default());
         let advertise = settings.sip.advertise.unwrap_or_else(own_address);
@@ -194,7 +195,8 @@ impl Service {
     pub(super) fn certificates(&self) -> Vec<Arc<dyn Reload>> {
         let https = self.certificates.clone();
         let https = https.into_iter().map(|one| one as Arc<dyn Reload>);
-        https.chain(self.sip_tls.watched()).collect()
+        let sip: Arc<dyn Reload> = self.sip_tls.clone();
+        https.chain([sip]).collect()
     }
 
     pub(super) fn health(&self) -> Arc<Health> {
@@ -263,13 +265,16 @@ fn sip_settings(settings: &Settings, advertise: IpAddr, tls: Arc<Tls>) -> SipSet
     }
 }
 
-fn sip_parts(settings: &Settings, trunks: Trunks, metrics: Arc<Metrics>, health: Arc<Health>) -> SipParts {
+fn sip_parts(
+    settings: &Settings,
+    trunks: CurrentTrunks,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+) -> SipParts {
     let now = tokio::time::Instant::now().into_std();
-    let filter = SourceFilter::new(trunks.networks(), settings.sip.packets_per_second);
-    let filter = match trunks.are_open() {
-        true => filter.open(now),
-        false => filter,
-    };
+    let allowed = trunks.get();
+    let filter = SourceFilter::new(Vec::new(), settings.sip.packets_per_second, now);
+    filter.set(allowed.networks(), allowed.are_open());
     let seed = (rand::random(), rand::random());
     let algorithms: Vec<_> = settings.sip.digest.iter().map(|one| one.0).collect();
     let asked_by = (settings.sip.realm.as_str(), algorithms.as_slice());
@@ -278,7 +283,7 @@ fn sip_parts(settings: &Settings, trunks: Trunks, metrics: Arc<Metrics>, health:
         filter: Arc::new(filter),
         metrics,
         health,
-        doorkeeper,
+        doorkeeper: Some(doorkeeper),
     }
 }
 

@@ -6,7 +6,7 @@ use super::sip::SipTransport;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Ports that something listens on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Stretch {
     key: &'static str,
     /// What it is, for people.

@@ -31,7 +31,7 @@ const OWN: [&str; 16] = [
 ];
 
 /// One `[[profile]]`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Profile {
     /// What trunks call it.
     pub name: Option<String>,

@@ -41,7 +41,7 @@ macro_rules! section {
         }
     ) => {
         $(#[$about])*
-        #[derive(Debug, Clone)]
+        #[derive(Debug, Clone, PartialEq)]
         pub struct $name {
             $( $(#[$doc])* pub $field: $kind, )*
         }

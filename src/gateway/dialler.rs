@@ -44,8 +44,9 @@ impl Gateway {
         if !self.has_place() {
             return Err(DialRefusal::Unavailable);
         }
-        let routes = self.trunks.routes(service, number, today())?;
-        let place = self.usage.call(&self.trunks, service, unix_now())?;
+        let trunks = self.trunks.get();
+        let routes = trunks.routes(service, number, today())?;
+        let place = self.usage.call(&trunks, service, unix_now())?;
         Ok((routes, place))
     }
 

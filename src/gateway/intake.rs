@@ -52,7 +52,7 @@ impl Gateway {
             return self.turn_away(incoming);
         }
         let (hop, user) = (&incoming.hop, identity::user(invite));
-        let trunks = &self.trunks;
+        let trunks = self.trunks.get();
         let found = trunks.find(hop, user.as_deref(), |trunk, account| {
             trunk.called(invite, account)
         });

@@ -14,6 +14,7 @@
 //! | `redirects` | where the network sends a call to a telephone instead |
 //! | `outgoing` | the task of a call to a telephone |
 //! | `phone`, `phoning` | what the test caller does, as a pure state machine; carries that out |
+//! | `follow` | something that goes on for each trunk as long as it is there |
 //! | `reach`, `pings` | which gateways take no calls at the moment; asks them whether they are there |
 //! | `status` | how the trunks are |
 //! | `certification`, `sight` | how a trunk behaves, and what is seen of its calls |
@@ -25,6 +26,7 @@ mod control;
 mod dial;
 mod dialler;
 mod dialling;
+mod follow;
 mod incoming;
 mod intake;
 mod ivr;

@@ -1,10 +1,11 @@
 //! Asks the gateways of trunks, now and then, whether they are there (OPTIONS, RFC 3261 section 11).
 
+use super::follow;
 use super::line::now;
 use super::reach::{Change, Place};
 use super::shared::Gateway as Calls;
 use crate::supervise::test_point;
-use crate::trunks::{Gateway, Trunk};
+use crate::trunks::{Gateway, Trunk, Trunks};
 use futures_util::future::join_all;
 use omnigate_sip::Random;
 use omnigate_sip::message::{Name, Response};
@@ -24,14 +25,19 @@ pub(super) struct NoWay;
 impl Calls {
     /// Asks all gateways until the service stops.
     pub async fn ping_gateways(self: Arc<Self>) {
-        let trunks = self.trunks.all().filter(|trunk| trunk.ping_every().is_some());
-        let all = trunks.map(|trunk| {
+        let pinged = |trunks: &Trunks| {
+            let all = trunks.all().filter(|trunk| trunk.ping_every().is_some());
+            all.map(|trunk| (trunk.name.clone(), trunk.clone())).collect()
+        };
+        follow::each(&self.trunks, &self.leaving, pinged, |trunk, end| {
             let span = info_span!("health", trunk = trunk.name);
-            self.ping_trunk(trunk).instrument(span)
-        });
-        self.leaving.run_until_cancelled(join_all(all)).await;
-        // Those of no trunk are done at once; the service goes on.
-        self.leaving.cancelled().await;
+            let calls = self.clone();
+            let ping = async move {
+                end.run_until_cancelled(calls.ping_trunk(&trunk)).await;
+            };
+            ping.instrument(span)
+        })
+        .await;
     }
 
     async fn ping_trunk(&self, trunk: &Trunk) {

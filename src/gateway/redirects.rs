@@ -63,7 +63,7 @@ impl Redirects {
 
     /// The ways to a number, if it may be called and has not been. Nobody is sent to an emergency number who has not asked for it.
     fn routes(&self, number: &str) -> Option<Vec<Route>> {
-        match self.gateway.trunks.routes(&self.service, number, today()) {
+        match self.gateway.trunks.get().routes(&self.service, number, today()) {
             Err(why) => info!(%why, "the call is sent to where it may not go"),
             Ok(routes) => {
                 let first = routes.first()?;

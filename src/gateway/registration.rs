@@ -1,12 +1,13 @@
 //! Keeps what trunks have registered, so that calls come in by there, and takes it away when the service stops.
 
+use super::follow;
 use super::line::{now, sleep_until};
 use super::shared::Gateway;
 use crate::sip::Sip;
 use crate::supervise::test_point;
-use crate::trunks::{Registrar, RegistrationState};
+use crate::trunks::{Registrar, RegistrationState, Trunks};
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, OptionFuture, join_all};
+use futures_util::future::{BoxFuture, OptionFuture};
 use omnigate_sip::message::{Request, Response};
 use omnigate_sip::registration::{Event, Output, Registration, Settings};
 use omnigate_sip::resolve::Candidate;
@@ -28,10 +29,16 @@ impl Gateway {
     pub async fn register(self: Arc<Self>) {
         // The end of the service waits for it.
         let _busy = self.tasks.token();
-        join_all(self.trunks.registrars().map(|registrar| {
+        let registered = |trunks: &Trunks| {
+            let all = trunks.registrars();
+            all.map(|one| (one.trunk.clone(), one.clone())).collect()
+        };
+        follow::each(&self.trunks, &self.leaving, registered, |registrar, end| {
             let span = info_span!("registration", trunk = registrar.trunk);
-            Keeper::new(&self, registrar).run(&self.leaving).instrument(span)
-        }))
+            let gateway = self.clone();
+            let keep = async move { Keeper::new(&gateway, &registrar).run(&end).await };
+            keep.instrument(span)
+        })
         .await;
     }
 }

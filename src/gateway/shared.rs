@@ -12,7 +12,7 @@ use crate::media::MediaPlane;
 use crate::observe::{Health, Metrics};
 use crate::rooms::RoomPort;
 use crate::sip::Sip;
-use crate::trunks::{Trunk, Trunks, Usage, identity};
+use crate::trunks::{CurrentTrunks, Trunk, Usage, identity};
 use omnigate_number::PhoneNumber;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,7 +37,7 @@ pub struct Gateway {
     pub(super) leaving: CancellationToken,
     pub(super) hang_up_all: CancellationToken,
     pub(super) tasks: TaskTracker,
-    pub(super) trunks: Trunks,
+    pub(super) trunks: CurrentTrunks,
     pub(super) usage: Arc<Usage>,
     pub(super) reach: Arc<Reach>,
     pub(super) controls: Controls,
@@ -83,7 +83,7 @@ pub struct GatewayParts {
     /// What telephones are called by.
     pub sip: Sip,
     /// The trunks, which SIP has too: where one has found its registrar, both know.
-    pub trunks: Trunks,
+    pub trunks: CurrentTrunks,
 }
 
 impl Gateway {

@@ -78,8 +78,9 @@ pub struct AddressStatus {
 impl Gateway {
     /// How the trunks are now.
     pub async fn trunks_status(&self) -> TrunksStatus {
+        let trunks = self.trunks.get();
         TrunksStatus {
-            trunks: join_all(self.trunks.all().map(|trunk| self.trunk_status(trunk))).await,
+            trunks: join_all(trunks.all().map(|trunk| self.trunk_status(trunk))).await,
             refusal: self.calls.last("").refusal,
             strangers: self.sip.strangers(),
         }

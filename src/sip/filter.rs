@@ -3,11 +3,11 @@
 use super::strangers::{Stranger, Strangers};
 use crate::budget::{Bucket, Pace};
 use crate::sync::lock;
-use ipnet::IpNet;
+use crate::trunks::TrunkNetwork;
 use omnigate_sip::{Peer, Proof};
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 /// Most sources with a bucket; idle ones are dropped first.
@@ -30,14 +30,23 @@ const GUESTS: Pace = Pace {
 /// called from anywhere with a password: then they are guests.
 #[derive(Debug)]
 pub struct SourceFilter {
-    allowed: Vec<(IpNet, Arc<str>)>,
+    networks: RwLock<Arc<Networks>>,
     pace: Pace,
     buckets: Mutex<HashMap<IpAddr, Bucket>>,
     /// Hosts that are called, and by which trunk: what a gateway's name has led to.
     expected: Mutex<HashMap<IpAddr, Arc<str>>>,
     strangers: Strangers,
-    /// `None`: there are none.
-    guests: Option<Mutex<Guests>>,
+    guests: Mutex<Guests>,
+}
+
+/// Where one may send from.
+#[derive(Debug, Default)]
+struct Networks {
+    allowed: Vec<TrunkNetwork>,
+    /// Those of trunks that are not there any more: as long as a call has the trunk.
+    former: Vec<TrunkNetwork>,
+    /// Others are guests.
+    open: bool,
 }
 
 #[derive(Debug)]
@@ -74,34 +83,48 @@ pub enum Refused {
 }
 
 impl SourceFilter {
-    /// `allowed` are all trunks' networks with the trunks' names; `rate` packets a second and source, in a burst of twice as
-    /// many.
-    pub fn new(allowed: Vec<(IpNet, Arc<str>)>, rate: u32) -> SourceFilter {
+    /// `allowed` are all trunks' networks; `rate` packets a second and source, in a burst of twice as many.
+    pub fn new(allowed: Vec<TrunkNetwork>, rate: u32, now: Instant) -> SourceFilter {
         SourceFilter {
-            allowed,
+            networks: RwLock::new(Arc::new(Networks {
+                allowed,
+                ..Networks::default()
+            })),
             pace: Pace::new(rate, f64::from(rate) * 2.0),
             buckets: Mutex::new(HashMap::new()),
             expected: Mutex::new(HashMap::new()),
             strangers: Strangers::default(),
-            guests: None,
+            guests: Mutex::new(Guests {
+                all: Bucket::full(GUESTS, now),
+                each: HashMap::new(),
+            }),
         }
     }
 
-    /// Guests are admitted, at their pace.
-    pub fn open(self, now: Instant) -> SourceFilter {
-        let guests = Guests {
-            all: Bucket::full(GUESTS, now),
-            each: HashMap::new(),
+    /// From now on these networks may send, and where it is `open` others as guests, at their pace. Who has a call by a trunk that is not
+    /// there any more is heard until it ends.
+    pub fn set(&self, allowed: Vec<TrunkNetwork>, open: bool) {
+        let before = self.networks();
+        let former = before.allowed.iter().chain(&before.former);
+        let former = former.filter(|one| one.trunk.strong_count() > 0);
+        let networks = Networks {
+            former: former.cloned().collect(),
+            allowed,
+            open,
         };
-        SourceFilter {
-            guests: Some(Mutex::new(guests)),
-            ..self
-        }
+        *self.networks.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(networks);
+    }
+
+    fn networks(&self) -> Arc<Networks> {
+        self.networks
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Whether guests are admitted.
     pub(super) fn is_open(&self) -> bool {
-        self.guests.is_some()
+        self.networks().open
     }
 
     /// From here on this host, which a trunk calls, may send: its responses must be heard.
@@ -121,12 +144,13 @@ impl SourceFilter {
 
     /// Something came from a source that nobody knows; whoever runs the service is told, now and then.
     pub(super) fn stranger(&self, source: IpAddr, now: Instant) {
-        self.strangers.came(source.to_canonical(), &self.allowed, now);
+        self.strangers
+            .came(source.to_canonical(), &self.networks().allowed, now);
     }
 
     /// Who has sent though no trunk allows it, the latest first.
     pub fn strangers(&self) -> Vec<Stranger> {
-        self.strangers.all(&self.allowed)
+        self.strangers.all(&self.networks().allowed)
     }
 
     /// True when some trunk allows the source.
@@ -137,9 +161,14 @@ impl SourceFilter {
     /// Whose source it is: the first trunk that allows it.
     pub fn peer(&self, source: IpAddr) -> Option<Peer> {
         let source = source.to_canonical();
-        let found = self.allowed.iter().find(|(net, _)| net.contains(&source));
+        let networks = self.networks();
+        let contains = |one: &&TrunkNetwork| one.network.contains(&source);
+        let found = networks.allowed.iter().find(contains).or_else(|| {
+            let mut former = networks.former.iter();
+            former.find(|one| contains(one) && one.trunk.strong_count() > 0)
+        });
         let trunk = match found {
-            Some((_, trunk)) => trunk.clone(),
+            Some(found) => found.name.clone(),
             None => lock(&self.expected).get(&source)?.clone(),
         };
         Some(Peer::new(trunk, Proof::Address))
@@ -160,8 +189,8 @@ impl SourceFilter {
 
     /// Judges the pace of one packet, from wherever it comes; how long to wait where there were too many.
     pub(super) fn pace(&self, source: IpAddr, guest: bool, now: Instant) -> Result<(), Duration> {
-        if let Some(guests) = self.guests.as_ref().filter(|_| guest) {
-            return lock(guests).pace(source, now);
+        if guest {
+            return lock(&self.guests).pace(source, now);
         }
         let mut buckets = lock(&self.buckets);
         if buckets.len() >= MAX_SOURCES && !buckets.contains_key(&source) {
@@ -178,12 +207,15 @@ impl SourceFilter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::load_text;
+    use crate::trunks::Trunks;
     use std::time::Duration;
 
     #[test]
     fn strangers_are_refused_and_floods_are_cut() {
-        let filter = SourceFilter::new(vec![("192.0.2.0/24".parse().unwrap(), "carrier".into())], 10);
         let now = Instant::now();
+        let carrier = TrunkNetwork::named("192.0.2.0/24".parse().unwrap(), "carrier");
+        let filter = SourceFilter::new(vec![carrier], 10, now);
         let friend = IpAddr::from([192, 0, 2, 7]);
         assert_eq!(
             filter.admit(IpAddr::from([198, 51, 100, 1]), now),
@@ -198,8 +230,9 @@ mod tests {
     #[test]
     fn guests_have_a_pace_of_their_own_and_take_nothing_from_others() {
         let now = Instant::now();
-        let allowed = vec![("192.0.2.0/24".parse().unwrap(), "carrier".into())];
-        let filter = SourceFilter::new(allowed, 10).open(now);
+        let filter = SourceFilter::new(Vec::new(), 10, now);
+        let carrier = TrunkNetwork::named("192.0.2.0/24".parse().unwrap(), "carrier");
+        filter.set(vec![carrier], true);
         let guest = |n: u32| IpAddr::from((0x0a00_0000 + n).to_be_bytes());
         assert_eq!(filter.admit(guest(1), now), Ok(None));
         let of_one = (0..100).filter(|_| filter.admit(guest(1), now).is_ok()).count();
@@ -208,7 +241,27 @@ mod tests {
             .filter(|n| filter.admit(guest(*n), now).is_ok())
             .count();
         assert_eq!(of_all, 180);
-        assert!(lock(filter.guests.as_ref().unwrap()).each.len() <= MAX_SOURCES);
+        assert!(lock(&filter.guests).each.len() <= MAX_SOURCES);
         assert!(filter.admit(IpAddr::from([192, 0, 2, 7]), now).unwrap().is_some());
+    }
+
+    #[test]
+    fn who_has_a_call_is_heard_until_it_ends_though_the_trunk_is_gone() {
+        let now = Instant::now();
+        let trunks = |toml: &str| Trunks::new(&load_text(toml, []).unwrap());
+        let before = trunks("[[trunk]]\nname = \"carrier\"\nallow = [\"192.0.2.0/24\"]\n");
+        let filter = SourceFilter::new(before.networks(), 1000, now);
+        let source = IpAddr::from([192, 0, 2, 7]);
+        let call = before.all().next().cloned();
+        let after = trunks("[[trunk]]\nname = \"other\"\nallow = [\"203.0.113.0/24\"]\n");
+        filter.set(after.networks(), false);
+        drop(before);
+        let peer = filter.admit(source, now).unwrap().unwrap();
+        assert_eq!(&*peer.name, "carrier");
+        assert!(filter.knows(IpAddr::from([203, 0, 113, 1])));
+        filter.set(after.networks(), false);
+        assert!(filter.knows(source), "another change lets it talk too");
+        drop(call);
+        assert_eq!(filter.admit(source, now), Err(Refused::Unknown));
     }
 }

@@ -2,10 +2,10 @@
 
 use super::told::Told;
 use crate::clock::unix_now;
+use crate::trunks::TrunkNetwork;
 use ipnet::IpNet;
 use serde::Serialize;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Instant;
 use tracing::warn;
 
@@ -37,13 +37,13 @@ pub struct Stranger {
 
 impl Strangers {
     /// Something came from this source. Among the networks that may send, the nearest is most likely the one that was meant.
-    pub(super) fn came(&self, source: IpAddr, allowed: &[(IpNet, Arc<str>)], now: Instant) {
+    pub(super) fn came(&self, source: IpAddr, allowed: &[TrunkNetwork], now: Instant) {
         if !self.is_news(source, now, unix_now()) {
             return;
         }
         match nearest(source, allowed) {
-            Some((network, trunk)) => warn!(
-                %source, nearest = %trunk, %network,
+            Some(TrunkNetwork { network, name, .. }) => warn!(
+                %source, nearest = %name, %network,
                 "SIP from a source that no trunk allows gets no answer; if it is the carrier's, add it to trunk.allow"
             ),
             None => warn!(%source, "SIP from a source that no trunk allows gets no answer"),
@@ -51,15 +51,15 @@ impl Strangers {
     }
 
     /// Those that are remembered, the latest first.
-    pub(super) fn all(&self, allowed: &[(IpNet, Arc<str>)]) -> Vec<Stranger> {
+    pub(super) fn all(&self, allowed: &[TrunkNetwork]) -> Vec<Stranger> {
         let mut all = self.0.all(|source, seen| {
             let near = nearest(source, allowed);
             Stranger {
                 source,
                 messages: seen.messages,
                 last_at: seen.last,
-                nearest: near.map(|(_, trunk)| trunk.to_string()),
-                network: near.map(|(network, _)| *network),
+                nearest: near.map(|near| near.name.to_string()),
+                network: near.map(|near| near.network),
             }
         });
         all.sort_by_key(|one| (std::cmp::Reverse(one.last_at), one.source));
@@ -75,14 +75,14 @@ impl Strangers {
 }
 
 /// The network with the longest beginning in common.
-fn nearest(source: IpAddr, allowed: &[(IpNet, Arc<str>)]) -> Option<&(IpNet, Arc<str>)> {
+fn nearest(source: IpAddr, allowed: &[TrunkNetwork]) -> Option<&TrunkNetwork> {
     let common = |net: &IpNet| match (source, net.network()) {
         (IpAddr::V4(a), IpAddr::V4(b)) => Some((u32::from(a) ^ u32::from(b)).leading_zeros()),
         (IpAddr::V6(a), IpAddr::V6(b)) => Some((u128::from(a) ^ u128::from(b)).leading_zeros()),
         _ => None,
     };
-    let of_family = allowed.iter().filter(|(net, _)| common(net).is_some());
-    of_family.max_by_key(|(net, _)| common(net).map(|bits| bits.min(net.prefix_len().into())))
+    let of_family = allowed.iter().filter(|one| common(&one.network).is_some());
+    of_family.max_by_key(|one| common(&one.network).map(|bits| bits.min(one.network.prefix_len().into())))
 }
 
 #[cfg(test)]
@@ -116,7 +116,7 @@ mod tests {
         for second in 0..5 {
             strangers.is_news(source, now, second);
         }
-        let allowed = [("198.51.100.16/28".parse().unwrap(), "b".into())];
+        let allowed = [TrunkNetwork::named("198.51.100.16/28".parse().unwrap(), "b")];
         let all = strangers.all(&allowed);
         assert_eq!((all[0].messages, all[0].last_at), (5, 4));
         assert_eq!(all[0].nearest.as_deref(), Some("b"));
@@ -124,16 +124,16 @@ mod tests {
 
     #[test]
     fn the_nearest_network_is_named() {
-        let allowed: Vec<(IpNet, Arc<str>)> = [
+        let allowed = [
             ("192.0.2.0/24", "a"),
             ("198.51.100.16/28", "b"),
             ("2001:db8::/32", "c"),
         ]
-        .map(|(net, trunk)| (net.parse().unwrap(), trunk.into()))
-        .to_vec();
-        let named = |source: &str| nearest(source.parse().unwrap(), &allowed).map(|(_, trunk)| &**trunk);
-        assert_eq!(named("198.51.100.33"), Some("b"));
-        assert_eq!(named("192.0.3.1"), Some("a"));
-        assert_eq!(named("2001:db9::1"), Some("c"));
+        .map(|(net, trunk)| TrunkNetwork::named(net.parse().unwrap(), trunk));
+        let named =
+            |source: &str| nearest(source.parse().unwrap(), &allowed).map(|near| near.name.to_string());
+        assert_eq!(named("198.51.100.33"), Some("b".to_owned()));
+        assert_eq!(named("192.0.3.1"), Some("a".to_owned()));
+        assert_eq!(named("2001:db9::1"), Some("c".to_owned()));
     }
 }

@@ -4,11 +4,12 @@ use super::{NewCall, Sip, SipParts, SipSettings, SourceFilter, Tls, TlsSettings}
 use crate::config::{SipListen, SipTransport};
 use crate::observe::{Health, Metrics};
 use crate::supervise::Supervisor;
+use crate::trunks::TrunkNetwork;
 use omnigate_sip::CallEvent;
 use omnigate_sip::message::{Headers, Method, Request, Transport};
 use omnigate_sip::resolve::Candidate;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -45,8 +46,9 @@ async fn started() -> (Sip, mpsc::Receiver<NewCall>) {
     };
     let parts = SipParts {
         filter: Arc::new(SourceFilter::new(
-            vec![("127.0.0.0/8".parse().unwrap(), "local".into())],
+            vec![TrunkNetwork::named("127.0.0.0/8".parse().unwrap(), "local")],
             1000,
+            Instant::now(),
         )),
         metrics: Arc::new(Metrics::new()),
         health: Arc::new(Health::default()),

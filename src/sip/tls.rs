@@ -12,7 +12,7 @@ use rustls::{ALL_VERSIONS, ClientConfig, ServerConfig, SupportedProtocolVersion}
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -82,12 +82,18 @@ impl Versions {
 /// See the module.
 #[derive(Debug)]
 pub struct Tls {
+    now: RwLock<Arc<Loaded>>,
+    handshakes: Arc<Places>,
+}
+
+/// What it is at the moment.
+#[derive(Debug)]
+struct Loaded {
     accepts: Option<Arc<Watched<ServerConfig>>>,
     /// Whose a certificate with one of these names is.
     peers: Vec<(Arc<str>, Vec<ServerName<'static>>)>,
     dials: Option<Arc<Watched<ClientConfig>>>,
     dials_for: HashMap<Arc<str>, DialsFor>,
-    handshakes: Arc<Places>,
 }
 
 #[derive(Debug)]
@@ -105,6 +111,98 @@ impl Tls {
     /// # Errors
     /// [`TlsError`]
     pub fn load(settings: &TlsSettings) -> Result<Tls, TlsError> {
+        Ok(Tls {
+            now: RwLock::new(Arc::new(Loaded::new(settings)?)),
+            handshakes: Places::new(HANDSHAKES, HANDSHAKES_OF_STRANGERS, HANDSHAKES_EACH),
+        })
+    }
+
+    /// From now on it is this; connections that there are go on.
+    ///
+    /// # Errors
+    /// [`TlsError`]; then nothing has changed.
+    pub fn set(&self, settings: &TlsSettings) -> Result<(), TlsError> {
+        let loaded = Arc::new(Loaded::new(settings)?);
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = loaded;
+        Ok(())
+    }
+
+    fn now(&self) -> Arc<Loaded> {
+        let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
+        now.clone()
+    }
+
+    /// Whether somebody may be called by TLS.
+    pub(super) fn dials(&self) -> bool {
+        self.now().dials.is_some()
+    }
+
+    /// Whether who shows a certificate may be taken, wherever it comes from.
+    pub(super) fn takes_certificates(&self) -> bool {
+        !self.now().peers.is_empty()
+    }
+
+    /// A place for the handshake with somebody who calls us; `None`: there are too many.
+    pub(super) fn begin(&self, source: IpAddr, known: bool) -> Option<Place> {
+        self.handshakes.take(source, known)
+    }
+
+    /// The handshake with somebody who calls us; whose certificate it has shown.
+    pub(super) async fn accept(
+        &self,
+        stream: TcpStream,
+    ) -> Result<(TlsStream<TcpStream>, Option<Peer>), HandshakeFault> {
+        let now = self.now();
+        let config = now.accepts.as_ref().ok_or(HandshakeFault::Other)?.get();
+        let accepted = timeout(HANDSHAKE, TlsAcceptor::from(config).accept(stream)).await;
+        let accepted = accepted.map_err(|_| HandshakeFault::TimedOut)?;
+        let stream = accepted.map_err(|error| HandshakeFault::of(&error))?;
+        let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        let peer = shown.and_then(|certificate| now.whose(certificate));
+        Ok((TlsStream::Server(stream), peer))
+    }
+
+    /// The handshake with somebody whom this trunk calls, and who must be `server_name`, unless the trunk says another.
+    pub(super) async fn connect(
+        &self,
+        stream: TcpStream,
+        trunk: Option<&str>,
+        server_name: Option<&str>,
+    ) -> Result<TlsStream<TcpStream>, HandshakeFault> {
+        let address = stream.peer_addr().map_err(|_| HandshakeFault::Closed)?.ip();
+        let now = self.now();
+        let own = trunk.and_then(|trunk| now.dials_for.get(trunk));
+        let config = own.and_then(|own| own.config.as_ref()).or(now.dials.as_ref());
+        let config = config.ok_or(HandshakeFault::Other)?.get();
+        let named = own.and_then(|own| own.server_name.as_deref()).or(server_name);
+        let named = named.or(own.and_then(|own| own.peer.as_deref()));
+        let name = match named {
+            Some(name) => ServerName::try_from(name.to_owned()).map_err(|_| HandshakeFault::WrongName)?,
+            None => ServerName::from(address),
+        };
+        let connected = timeout(HANDSHAKE, TlsConnector::from(config).connect(name, stream)).await;
+        let connected = connected.map_err(|_| HandshakeFault::TimedOut)?;
+        connected
+            .map(TlsStream::Client)
+            .map_err(|error| HandshakeFault::of(&error))
+    }
+}
+
+/// All that it shows and believes at the moment.
+impl Reload for Tls {
+    fn reload(&self) {
+        for one in self.now().watched() {
+            one.reload();
+        }
+    }
+
+    fn changed(&self) -> bool {
+        self.now().watched().iter().any(|one| one.changed())
+    }
+}
+
+impl Loaded {
+    fn new(settings: &TlsSettings) -> Result<Loaded, TlsError> {
         let asks = settings.trunks.iter().any(|trunk| !trunk.peers.is_empty());
         let clients = settings.ca.clone().filter(|_| asks);
         let accepts = settings
@@ -138,7 +236,7 @@ impl Tls {
         });
         let parse = |name: &String| ServerName::try_from(name.clone()).ok();
         let peers = settings.trunks.iter().filter(|trunk| !trunk.peers.is_empty());
-        Ok(Tls {
+        Ok(Loaded {
             accepts: accepts.transpose()?,
             peers: peers
                 .map(|trunk| {
@@ -150,12 +248,11 @@ impl Tls {
                 .collect(),
             dials: dials.transpose()?,
             dials_for: dials_for.collect::<Result<_, TlsError>>()?,
-            handshakes: Places::new(HANDSHAKES, HANDSHAKES_OF_STRANGERS, HANDSHAKES_EACH),
         })
     }
 
     /// What is read again when its files change.
-    pub fn watched(&self) -> Vec<Arc<dyn Reload>> {
+    fn watched(&self) -> Vec<Arc<dyn Reload>> {
         let dials = self
             .dials
             .iter()
@@ -166,65 +263,12 @@ impl Tls {
             .collect()
     }
 
-    /// Whether somebody may be called by TLS.
-    pub(super) fn dials(&self) -> bool {
-        self.dials.is_some()
-    }
-
-    /// Whether who shows a certificate may be taken, wherever it comes from.
-    pub(super) fn takes_certificates(&self) -> bool {
-        !self.peers.is_empty()
-    }
-
-    /// A place for the handshake with somebody who calls us; `None`: there are too many.
-    pub(super) fn begin(&self, source: IpAddr, known: bool) -> Option<Place> {
-        self.handshakes.take(source, known)
-    }
-
-    /// The handshake with somebody who calls us; whose certificate it has shown.
-    pub(super) async fn accept(
-        &self,
-        stream: TcpStream,
-    ) -> Result<(TlsStream<TcpStream>, Option<Peer>), HandshakeFault> {
-        let config = self.accepts.as_ref().ok_or(HandshakeFault::Other)?.get();
-        let accepted = timeout(HANDSHAKE, TlsAcceptor::from(config).accept(stream)).await;
-        let accepted = accepted.map_err(|_| HandshakeFault::TimedOut)?;
-        let stream = accepted.map_err(|error| HandshakeFault::of(&error))?;
-        let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-        let peer = shown.and_then(|certificate| self.whose(certificate));
-        Ok((TlsStream::Server(stream), peer))
-    }
-
     fn whose(&self, certificate: &CertificateDer<'_>) -> Option<Peer> {
         let names = |(_, names): &&(Arc<str>, Vec<ServerName<'static>>)| {
             names.iter().any(|name| carries(certificate, name))
         };
         let (trunk, _) = self.peers.iter().find(names)?;
         Some(Peer::new(trunk.clone(), Proof::Certificate))
-    }
-
-    /// The handshake with somebody whom this trunk calls, and who must be `server_name`, unless the trunk says another.
-    pub(super) async fn connect(
-        &self,
-        stream: TcpStream,
-        trunk: Option<&str>,
-        server_name: Option<&str>,
-    ) -> Result<TlsStream<TcpStream>, HandshakeFault> {
-        let address = stream.peer_addr().map_err(|_| HandshakeFault::Closed)?.ip();
-        let own = trunk.and_then(|trunk| self.dials_for.get(trunk));
-        let config = own.and_then(|own| own.config.as_ref()).or(self.dials.as_ref());
-        let config = config.ok_or(HandshakeFault::Other)?.get();
-        let named = own.and_then(|own| own.server_name.as_deref()).or(server_name);
-        let named = named.or(own.and_then(|own| own.peer.as_deref()));
-        let name = match named {
-            Some(name) => ServerName::try_from(name.to_owned()).map_err(|_| HandshakeFault::WrongName)?,
-            None => ServerName::from(address),
-        };
-        let connected = timeout(HANDSHAKE, TlsConnector::from(config).connect(name, stream)).await;
-        let connected = connected.map_err(|_| HandshakeFault::TimedOut)?;
-        connected
-            .map(TlsStream::Client)
-            .map_err(|error| HandshakeFault::of(&error))
     }
 }
 

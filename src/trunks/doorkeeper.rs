@@ -18,7 +18,7 @@
 //!
 //! Requests within a call are of the call: who knows its tags is not asked again.
 
-use super::{Trunk, Trunks, identity};
+use super::{CurrentTrunks, Trunk, Trunks, identity};
 use crate::budget::{Bucket, Pace};
 use crate::observe::Metrics;
 use omnigate_room::Secret;
@@ -41,7 +41,9 @@ const SOURCES: usize = 10_000;
 
 /// See the module.
 pub struct Doorkeeper {
-    trunks: Trunks,
+    current: CurrentTrunks,
+    /// Those of whom `users` is.
+    trunks: Arc<Trunks>,
     users: HashMap<String, (Arc<str>, Secret)>,
     server: Server,
     random: Random,
@@ -50,38 +52,41 @@ pub struct Doorkeeper {
 }
 
 impl Doorkeeper {
-    /// For trunks with users; `None`: there are none. They are asked by this realm and these algorithms, the best first.
-    /// `seed` is random, and secret.
+    /// For trunks with users, who are asked by this realm and these algorithms, the best first. `seed` is random, and secret.
     pub fn new(
-        trunks: Trunks,
+        current: CurrentTrunks,
         asked_by: (&str, &[Algorithm]),
         seed: ([u8; 32], u64),
         metrics: Arc<Metrics>,
         now: Instant,
-    ) -> Option<Doorkeeper> {
-        let of = |trunk: &Arc<Trunk>| {
-            let name: Arc<str> = trunk.name.as_str().into();
-            let users = trunk.users.clone().into_iter();
-            users
-                .map(|(user, password)| (user, (name.clone(), password)))
-                .collect::<Vec<_>>()
-        };
-        let users: HashMap<_, _> = trunks.all.iter().flat_map(of).collect();
-        (!users.is_empty()).then(|| Doorkeeper {
+    ) -> Doorkeeper {
+        let trunks = current.get();
+        Doorkeeper {
             server: Server::new(asked_by.0, &seed.0, now).with_algorithms(asked_by.1),
             random: Random::new(seed.1),
             guesses: HashMap::new(),
+            users: users(&trunks),
+            current,
             trunks,
-            users,
             metrics,
-        })
+        }
+    }
+
+    /// From here on the trunks of this moment are asked.
+    fn keep_up(&mut self) {
+        let trunks = self.current.get();
+        if !Arc::ptr_eq(&trunks, &self.trunks) {
+            self.users = users(&trunks);
+            self.trunks = trunks;
+        }
     }
 
     /// What is to be done with a request that begins something.
     pub fn screen(&mut self, now: Instant, request: &Request, hop: &Hop) -> Screening {
         let known = hop.peer.is_some();
         let as_ever = if known { Screening::Take } else { Screening::Ignore };
-        if request.method != Method::Invite || request.headers.to_tag().is_some() {
+        self.keep_up();
+        if self.users.is_empty() || request.method != Method::Invite || request.headers.to_tag().is_some() {
             return as_ever;
         }
         let user = identity::user(request);
@@ -157,6 +162,18 @@ impl Doorkeeper {
     }
 }
 
+/// Who may call with a password: the name of the trunk, and the password.
+fn users(trunks: &Trunks) -> HashMap<String, (Arc<str>, Secret)> {
+    let of = |trunk: &Arc<Trunk>| {
+        let name: Arc<str> = trunk.name.as_str().into();
+        let users = trunk.users.clone().into_iter();
+        users
+            .map(|(user, password)| (user, (name.clone(), password)))
+            .collect::<Vec<_>>()
+    };
+    trunks.all.iter().flat_map(of).collect()
+}
+
 /// An IPv4 address, or the /64 network that one may choose IPv6 addresses from.
 fn network(source: IpAddr) -> IpAddr {
     match source {
@@ -201,13 +218,12 @@ mod tests {
         let trunks = Trunks::new(&load_text(toml, []).unwrap());
         let algorithms = [Algorithm::Sha256, Algorithm::Md5];
         Doorkeeper::new(
-            trunks,
+            CurrentTrunks::new(trunks),
             ("omnigate", &algorithms),
             ([7; 32], 7),
             Arc::new(Metrics::new()),
             now,
         )
-        .unwrap()
     }
 
     fn request(method: &str, number: &str) -> Request {
@@ -338,5 +354,25 @@ mod tests {
             keeper.screen(now, &request("INVITE", "1"), &stranger),
             Screening::Ignore
         );
+    }
+
+    #[test]
+    fn who_calls_with_a_password_is_asked_by_the_trunks_of_this_moment() {
+        let now = Instant::now();
+        let none = TOML.replace("users", "# users").replace("[]", "[\"192.0.2.0/24\"]");
+        let mut keeper = keeper(&none, now);
+        let (stranger, invite) = (from("198.51.100.7", None), request("INVITE", "07011112222"));
+        assert_eq!(keeper.screen(now, &invite, &stranger), Screening::Ignore);
+        let current = keeper.current.clone();
+        let change = |toml: &str| current.set(current.get().changed(&load_text(toml, []).unwrap()));
+        change(TOML);
+        let challenge = keeper.screen(now, &invite, &stranger);
+        change(&TOML.replace("\"secret\"", "\"another\""));
+        let old = answering(&challenge, "pbx", "secret");
+        assert!(is(&keeper.screen(now, &old, &stranger), Status::FORBIDDEN));
+        let challenge = keeper.screen(now, &invite, &stranger);
+        let new = answering(&challenge, "pbx", "another");
+        let taken = Screening::TakeFrom(Peer::new("open", Proof::Password));
+        assert_eq!(keeper.screen(now, &new, &stranger), taken);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! | file | what it knows |
 //! | --- | --- |
+//! | `current` | those of this moment, for all who ask them |
 //! | `inbound` | which trunk a call comes in on |
 //! | `doorkeeper` | who is asked for a password before a call comes in |
 //! | `identity` | who calls and who is called, from an INVITE |
@@ -18,6 +19,7 @@
 //! | `usage` | how much is called at the moment, against toll fraud |
 
 mod certified;
+mod current;
 mod doorkeeper;
 pub mod identity;
 mod inbound;
@@ -32,6 +34,7 @@ mod shown;
 mod terms;
 mod usage;
 
+pub use current::CurrentTrunks;
 pub use doorkeeper::Doorkeeper;
 pub use inbound::NoTrunk;
 pub use outbound::Route;
@@ -49,7 +52,7 @@ use omnigate_room::Secret;
 use rules::{Outbound, ServiceRules};
 use sessions::Sessions;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// A configured trunk, ready for matching.
 #[derive(Debug, Clone)]
@@ -81,13 +84,37 @@ pub struct Trunk {
     /// What stands before numbers from abroad.
     foreign_prefixes: Vec<String>,
     out: Outbound,
+    /// What it is made of.
+    made_of: Arc<(config::Trunk, Language)>,
 }
 
 /// All trunks, in the order of the configuration.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Trunks {
     all: Vec<Arc<Trunk>>,
     services: HashMap<String, ServiceRules>,
+}
+
+/// A network that may send because of a trunk.
+#[derive(Debug, Clone)]
+pub struct TrunkNetwork {
+    /// Which one.
+    pub network: IpNet,
+    /// Name of the trunk.
+    pub name: Arc<str>,
+    /// The trunk, as long as it is there or a call has it.
+    pub trunk: Weak<Trunk>,
+}
+
+impl TrunkNetwork {
+    /// One that may send, with a name for who it is, and no trunk.
+    pub fn named(network: IpNet, name: &str) -> TrunkNetwork {
+        TrunkNetwork {
+            network,
+            name: name.into(),
+            trunk: Weak::new(),
+        }
+    }
 }
 
 impl Trunk {
@@ -120,14 +147,30 @@ impl Trunk {
 impl Trunks {
     /// From checked settings.
     pub fn new(settings: &config::Settings) -> Trunks {
+        Trunks::default().changed(settings)
+    }
+
+    /// What becomes of them by other checked settings. A trunk that stays as it is stays the same one, and so does the registrar of one
+    /// that registers as before.
+    #[must_use]
+    pub fn changed(&self, settings: &config::Settings) -> Trunks {
         let build = |t: &config::Trunk| {
+            let made_of = (t.clone(), t.language.unwrap_or(settings.ivr.language));
+            let before = self.named(&t.name);
+            if let Some(same) = before.filter(|trunk| *trunk.made_of == made_of) {
+                return same.clone();
+            }
             let country = Country::find(&t.country).unwrap_or(Country::korea());
-            let registrar = Registrar::new(t).map(Arc::new);
+            let registrar = Registrar::new(t).map(|new| {
+                let registered = before.and_then(|trunk| trunk.registrar.as_ref());
+                let same = registered.filter(|old| old.registers_as(&new)).cloned();
+                same.unwrap_or_else(|| Arc::new(new))
+            });
             let pattern = |n: &String| NumberPattern::parse(n, country);
             Arc::new(Trunk {
                 name: t.name.clone(),
                 country,
-                language: t.language.unwrap_or(settings.ivr.language),
+                language: made_of.1,
                 service: t.service.clone(),
                 record: t.record,
                 allow: t.allow.clone(),
@@ -144,6 +187,7 @@ impl Trunks {
                 takes_anonymous: t.anonymous == AnonymousRule::Take,
                 foreign_prefixes: t.foreign_prefixes.clone(),
                 out: Outbound::new(t, country, registrar.as_ref().and_then(|one| one.credentials())),
+                made_of: Arc::new(made_of),
             })
         };
         Trunks {
@@ -172,18 +216,48 @@ impl Trunks {
         self.all.iter()
     }
 
-    /// All networks that may send, each with the name of its trunk: those of `allow`, and gateways that are called.
-    pub fn networks(&self) -> Vec<(IpNet, Arc<str>)> {
+    /// All networks that may send, each with its trunk: those of `allow`, and gateways that are called.
+    pub fn networks(&self) -> Vec<TrunkNetwork> {
         let of = |t: &Arc<Trunk>| {
             let name: Arc<str> = t.name.as_str().into();
             let gateways = t.out.addresses().map(IpNet::from);
             let allow = t.allow.iter().filter(|_| !t.certified);
-            allow
-                .copied()
-                .chain(gateways)
-                .map(move |net| (net, name.clone()))
-                .collect::<Vec<_>>()
+            let network = |network| TrunkNetwork {
+                network,
+                name: name.clone(),
+                trunk: Arc::downgrade(t),
+            };
+            allow.copied().chain(gateways).map(network).collect::<Vec<_>>()
         };
         self.all.iter().flat_map(of).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::load_text;
+
+    #[test]
+    fn a_trunk_that_stays_as_it_is_stays_the_same_one_and_keeps_what_is_registered() {
+        let trunks = |channels: u32, password: &str| {
+            format!(
+                "[[trunk]]\nname = \"a\"\nchannels = {channels}\n[trunk.register]\nregistrar = \"sip:r.example\"\n\
+                 user = \"u\"\npassword = \"{password}\"\n[[trunk]]\nname = \"b\"\n"
+            )
+        };
+        let settings = |channels, password| load_text(&trunks(channels, password), []).unwrap();
+        let first = Trunks::new(&settings(1, "x"));
+        let same = first.changed(&settings(1, "x"));
+        let more = first.changed(&settings(2, "x"));
+        let other = first.changed(&settings(2, "y"));
+        let trunk = |trunks: &Trunks, name| trunks.named(name).unwrap().clone();
+        let registrar = |trunks: &Trunks| trunks.registrars().next().unwrap().clone();
+        assert!(Arc::ptr_eq(&trunk(&first, "a"), &trunk(&same, "a")));
+        assert!(!Arc::ptr_eq(&trunk(&first, "a"), &trunk(&more, "a")));
+        assert_eq!(trunk(&more, "a").channels(), Some(2));
+        assert!(Arc::ptr_eq(&registrar(&first), &registrar(&more)));
+        assert!(!Arc::ptr_eq(&registrar(&first), &registrar(&other)));
+        assert!(Arc::ptr_eq(&trunk(&first, "b"), &trunk(&other, "b")));
     }
 }

@@ -114,6 +114,22 @@ impl Registrar {
         })
     }
 
+    /// Whether what this one registers is what the other one does, in the same way.
+    pub(super) fn registers_as(&self, other: &Registrar) -> bool {
+        let of = |one: &Registrar| {
+            (
+                one.trunk.clone(),
+                one.at.clone(),
+                one.targets.clone(),
+                one.domain.clone(),
+                one.user.clone(),
+                one.expires,
+                one.media_security,
+            )
+        };
+        of(self) == of(other) && self.credentials == other.credentials
+    }
+
     /// Whether it may only be reached by TLS.
     pub fn is_secure(&self) -> bool {
         self.at.is_secure()

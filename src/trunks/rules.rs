@@ -50,7 +50,7 @@ pub struct OutboundLimits {
 }
 
 /// Where calls out go.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Gateway {
     /// Host and port as they are written, for addresses in a request.
     pub(super) host: String,

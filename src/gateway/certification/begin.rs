@@ -19,7 +19,8 @@ impl Gateway {
         trunk: &str,
         order: &CertificationOrder,
     ) -> Result<Certification, CertificationRefusal> {
-        let known = self.trunks.named(trunk).ok_or(CertificationRefusal::NoTrunk)?;
+        let trunks = self.trunks.get();
+        let known = trunks.named(trunk).ok_or(CertificationRefusal::NoTrunk)?;
         if self.health.is_draining() {
             return Err(CertificationRefusal::Stopping);
         }

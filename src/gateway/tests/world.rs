@@ -12,7 +12,7 @@ use crate::observe::{Health, Metrics};
 use crate::rooms::DialOrder;
 use crate::sip::{OwnSide, Sip, SipParts, SourceFilter};
 use crate::supervise::Supervisor;
-use crate::trunks::Trunks;
+use crate::trunks::{CurrentTrunks, Trunks};
 use bytes::Bytes;
 use omnigate_omnitalk::Dialling;
 use omnigate_room::CallId;
@@ -100,7 +100,11 @@ impl World {
             advertised: None,
         }]);
         let parts = SipParts {
-            filter: Arc::new(SourceFilter::new(Trunks::new(&settings).networks(), 1000)),
+            filter: Arc::new(SourceFilter::new(
+                Trunks::new(&settings).networks(),
+                1000,
+                Instant::now(),
+            )),
             metrics: metrics.clone(),
             health: health.clone(),
             doorkeeper: None,
@@ -127,7 +131,7 @@ impl World {
             metrics,
             health: health.clone(),
             sip,
-            trunks: Trunks::new(&settings),
+            trunks: CurrentTrunks::new(Trunks::new(&settings)),
         };
         let gateway = Gateway::new(&settings, parts);
         supervisor.task("gateway", gateway.clone().run(incoming));
