@@ -17,6 +17,7 @@ pub mod gateway;
 pub mod http;
 pub mod media;
 pub mod observe;
+pub mod provision;
 pub mod recording;
 pub mod rooms;
 pub mod sip;

@@ -11,9 +11,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules of `src/`, from the top down: each may use those below it.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 17] = [
     "cli",
     "http",
+    "provision",
     "gateway",
     "sip",
     "trunks",

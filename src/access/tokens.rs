@@ -327,6 +327,17 @@ impl Tokens {
         &self.parts.file
     }
 
+    /// Takes back all those of a service that is gone.
+    pub async fn revoke_of(&self, service: &str) {
+        for token in self.all().into_iter().flatten() {
+            if token.service_id.as_deref() == Some(service)
+                && let Err(error) = self.revoke(&token.id).await
+            {
+                warn!(%error, id = token.id, "a token of a service that is gone is refused until the next start only");
+            }
+        }
+    }
+
     /// Takes one back: from now on it opens nothing. `None`: there is none of this id that opened anything.
     ///
     /// # Errors

@@ -80,6 +80,11 @@ impl ApiClient {
         self.ask(self.http.post(self.address(path)).json(order)).await
     }
 
+    /// What it says to this change of what is at this path.
+    pub(super) async fn patch(&self, path: &str, change: &Value) -> Result<Value, Failure> {
+        self.ask(self.http.patch(self.address(path)).json(change)).await
+    }
+
     /// Takes away what is at this path.
     pub(super) async fn delete(&self, path: &str) -> Result<(), Failure> {
         self.ask(self.http.delete(self.address(path))).await.map(drop)

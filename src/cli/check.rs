@@ -1,10 +1,10 @@
 //! `omnigate check`
 
 use super::output::{Failure, complain, say};
-use super::translate::tls_settings;
 use crate::config;
 use crate::gateway::Prompts;
 use crate::http::certificates;
+use crate::provision::tls_settings;
 use crate::sip::Tls;
 use crate::trunks::Trunks;
 use std::path::Path;

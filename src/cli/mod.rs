@@ -10,9 +10,11 @@ mod output;
 mod phone;
 mod phone_report;
 mod process;
+mod provision;
 mod recording;
 mod serve;
 mod service;
+mod services;
 mod store;
 mod token;
 mod translate;
@@ -72,7 +74,15 @@ enum Command {
         #[command(subcommand)]
         command: store::StoreCommand,
     },
-    /// Look at how trunks are, and at what they would do.
+    /// Make services of a running service, look at them, change them, remove them.
+    Service {
+        /// Configuration file (TOML); default: the file named by OMNIGATE_CONFIG, else built-in defaults.
+        #[arg(long, value_name = "FILE", global = true)]
+        config: Option<PathBuf>,
+        #[command(subcommand)]
+        command: services::ServiceCommand,
+    },
+    /// Look at how trunks are and at what they would do; make, change and remove them.
     Trunk {
         /// Configuration file (TOML); default: the file named by OMNIGATE_CONFIG, else built-in defaults.
         #[arg(long, value_name = "FILE", global = true)]
@@ -125,6 +135,9 @@ pub fn main() -> ExitCode {
         }
         Command::Trunk { config, command } => {
             runtime().and_then(|r| r.block_on(trunk::run(config.as_deref(), command)))
+        }
+        Command::Service { config, command } => {
+            runtime().and_then(|r| r.block_on(services::run(config.as_deref(), command)))
         }
         Command::Token { config, command } => {
             runtime().and_then(|r| r.block_on(token::run(config.as_deref(), command)))

@@ -3,12 +3,13 @@
 use super::output::{Failure, say};
 use super::process;
 use super::service::Service;
-use crate::config;
+use crate::config::{self, Written};
 use crate::observe::{self, Health, Notify};
+use crate::provision::Provisioning;
 use crate::store::{Owner, Store};
 use crate::supervise::Supervisor;
 use crate::tls::{self, Reload};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -17,6 +18,7 @@ use tracing::{error, info, warn};
 /// Runs until SIGTERM or SIGINT.
 pub(super) async fn run(path: Option<&Path>) -> Result<(), Failure> {
     process::keep_files_private();
+    let written = Written::load(path)?;
     let settings = config::load(path)?;
     observe::init_tracing(&settings.log);
     config::log_warnings(&settings);
@@ -29,8 +31,14 @@ pub(super) async fn run(path: Option<&Path>) -> Result<(), Failure> {
     let opener = opener.run();
     tokio::pin!(opener);
     let (supervisor, mut deaths) = Supervisor::new();
-    let service = Service::start(&settings, store, descriptors, &supervisor).await?;
-    supervisor.task("certificates", reload(hang_up, service.certificates()));
+    let service = Service::start(written, store, descriptors, &supervisor).await?;
+    let reload = reload(
+        hang_up,
+        path.map(Path::to_owned),
+        service.certificates(),
+        service.provisioning(),
+    );
+    supervisor.task("reload", reload);
     say(&service.ready_line());
     Notify::ready();
     if let Some(interval) = observe::watchdog_interval() {
@@ -78,13 +86,16 @@ async fn watch(health: Arc<Health>, interval: Duration) {
     }
 }
 
-/// Reads the certificates again on SIGHUP, and when its files change.
-async fn reload(mut hang_up: Signal, certificates: Vec<Arc<dyn Reload>>) {
+/// Reads the configuration again on SIGHUP, and the certificates then and when their files change.
+async fn reload(
+    mut hang_up: Signal,
+    path: Option<PathBuf>,
+    certificates: Vec<Arc<dyn Reload>>,
+    provisioning: Arc<Provisioning>,
+) {
     tokio::spawn(tls::watch(certificates.clone()));
     while hang_up.recv().await.is_some() {
-        if certificates.is_empty() {
-            info!("SIGHUP: there is no certificate to read again");
-        }
+        provisioning.reload(Written::load(path.as_deref())).await;
         for one in &certificates {
             one.reload();
         }

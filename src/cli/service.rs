@@ -3,12 +3,11 @@
 use super::output::Failure;
 use super::translate::{
     announcement, guess_limits, hub_settings, media_settings, number_rules, own_address, public_url,
-    services, tls_settings,
 };
 use crate::access::{TokenFile, Tokens, TokensParts};
 use crate::audit::AuditLog;
 use crate::calls::CallRegistry;
-use crate::config::Settings;
+use crate::config::{Settings, Written};
 use crate::directory::{Directory, EmbeddedDirectory, Guesses, HttpDirectory};
 use crate::gateway::{Gateway, GatewayParts, Prompts};
 use crate::http::{
@@ -17,6 +16,7 @@ use crate::http::{
 };
 use crate::media::MediaPlane;
 use crate::observe::{Audit, Entry, Health, Metrics, Notify};
+use crate::provision::{Parts, Plan, Provisioning, tls_settings};
 use crate::recording::{Index, Recorder, RecorderParts};
 use crate::rooms::{Rooms, RoomsParts};
 use crate::sip::{Sip, SipParts, SipSettings, SourceFilter, Tls};
@@ -51,6 +51,7 @@ pub(super) struct Service {
     media: Arc<MediaPlane>,
     health: Arc<Health>,
     audit: Audit,
+    provisioning: Arc<Provisioning>,
 }
 
 /// Who may ask, and who did what.
@@ -71,11 +72,13 @@ struct Webhooks {
 impl Service {
     /// `descriptors`: the limit of open files, if there is one.
     pub(super) async fn start(
-        settings: &Settings,
+        written: Written,
         store: Store,
         descriptors: Option<u64>,
         supervisor: &Supervisor,
     ) -> Result<Service, Failure> {
+        let plan = Plan::start(written, &store).await?;
+        let settings = &plan.settings().clone();
         let prompts = Prompts::load(settings.ivr.prompts.as_deref())?;
         let certificates = certificates(&settings.http.tls)?.map(Arc::new);
         let trunks = Trunks::new(settings);
@@ -110,7 +113,7 @@ impl Service {
         // One for each request of an app that waits for it.
         let (dials, to_dial) = tokio::sync::mpsc::unbounded_channel();
         let rooms = RoomsParts {
-            services: services(settings),
+            services: plan.services(),
             settings: hub_settings(settings),
             media: media.clone(),
             media_events,
@@ -125,7 +128,24 @@ impl Service {
             beat: health.beat("rooms"),
         };
         let rooms = Rooms::start(rooms, supervisor)?;
-        let parts = sip_parts(settings, trunks.clone(), metrics.clone(), health.clone());
+        let filter = source_filter(settings, &trunks.get());
+        let parts = Parts {
+            rooms: rooms.clone(),
+            recorder: recorder.clone(),
+            targets: webhooks.targets.clone(),
+            numbers: numbers.clone(),
+            tokens: traces.tokens.clone(),
+            trunks: trunks.clone(),
+            filter: filter.clone(),
+            sip_tls: sip_tls.clone(),
+        };
+        let provisioning = Provisioning::start(plan, store.clone(), parts, traces.audit.clone(), supervisor);
+        let parts = SipParts {
+            filter,
+            doorkeeper: Some(doorkeeper(settings, trunks.clone(), metrics.clone())),
+            metrics: metrics.clone(),
+            health: health.clone(),
+        };
         let sip_settings = sip_settings(settings, advertise, sip_tls.clone());
         let (sip, incoming) = Sip::start(sip_settings, parts, supervisor).await?;
         let parts = GatewayParts {
@@ -152,7 +172,7 @@ impl Service {
             calls,
             metrics,
             health: health.clone(),
-            api: traces.api(settings),
+            api: traces.api(settings, provisioning.clone()),
             origins: settings.http.origins.clone(),
             limits: Arc::new(Limits::new(settings.http.limits.clone())),
             next_socket: AtomicU64::new(1),
@@ -188,6 +208,7 @@ impl Service {
             media,
             health,
             audit: traces.audit,
+            provisioning,
         })
     }
 
@@ -197,6 +218,11 @@ impl Service {
         let https = https.into_iter().map(|one| one as Arc<dyn Reload>);
         let sip: Arc<dyn Reload> = self.sip_tls.clone();
         https.chain([sip]).collect()
+    }
+
+    /// Who takes what has changed in the configuration.
+    pub(super) fn provisioning(&self) -> Arc<Provisioning> {
+        self.provisioning.clone()
     }
 
     pub(super) fn health(&self) -> Arc<Health> {
@@ -265,26 +291,19 @@ fn sip_settings(settings: &Settings, advertise: IpAddr, tls: Arc<Tls>) -> SipSet
     }
 }
 
-fn sip_parts(
-    settings: &Settings,
-    trunks: CurrentTrunks,
-    metrics: Arc<Metrics>,
-    health: Arc<Health>,
-) -> SipParts {
+fn source_filter(settings: &Settings, trunks: &Trunks) -> Arc<SourceFilter> {
     let now = tokio::time::Instant::now().into_std();
-    let allowed = trunks.get();
     let filter = SourceFilter::new(Vec::new(), settings.sip.packets_per_second, now);
-    filter.set(allowed.networks(), allowed.are_open());
+    filter.set(trunks.networks(), trunks.are_open());
+    Arc::new(filter)
+}
+
+fn doorkeeper(settings: &Settings, trunks: CurrentTrunks, metrics: Arc<Metrics>) -> Doorkeeper {
+    let now = tokio::time::Instant::now().into_std();
     let seed = (rand::random(), rand::random());
     let algorithms: Vec<_> = settings.sip.digest.iter().map(|one| one.0).collect();
     let asked_by = (settings.sip.realm.as_str(), algorithms.as_slice());
-    let doorkeeper = Doorkeeper::new(trunks, asked_by, seed, metrics.clone(), now);
-    SipParts {
-        filter: Arc::new(filter),
-        metrics,
-        health,
-        doorkeeper: Some(doorkeeper),
-    }
+    Doorkeeper::new(trunks, asked_by, seed, metrics, now)
 }
 
 /// Where callers' numbers are looked up: at another omnigate, or in the numbers given out here.
@@ -315,7 +334,7 @@ impl Traces {
         })
     }
 
-    fn api(&self, settings: &Settings) -> Api {
+    fn api(&self, settings: &Settings, provisioning: Arc<Provisioning>) -> Api {
         Api {
             tokens: self.tokens.clone(),
             audit: self.audit.clone(),
@@ -324,7 +343,7 @@ impl Traces {
                 hosts: Hosts::new(&settings.http),
                 origins: ApiOrigins::new(&settings.http),
             },
-            services: settings.service.iter().map(|one| one.id.clone()).collect(),
+            provisioning,
             figures: Figures::new(&settings.metrics),
             denials: Denials::default(),
         }

@@ -1,13 +1,10 @@
 //! What the parts are told of the settings.
 
-use crate::config::{self, Settings};
+use crate::config::Settings;
 use crate::directory::GuessLimits;
 use crate::gateway::{Phrase, Prompts};
 use crate::media::{Announcement, MediaSettings};
-use crate::sip::{TlsOfTrunk, TlsSettings, Versions};
-use crate::tls::IdentityFiles;
-use crate::trunks::Trunks;
-use omnigate_omnitalk::{HubSettings, NumberRules, Quota, Service, Share, TurnSettings};
+use omnigate_omnitalk::{HubSettings, NumberRules, Share, TurnSettings};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -43,37 +40,6 @@ pub(super) fn public_url(settings: &Settings) -> String {
     format!("{scheme}://{listen}")
 }
 
-/// What SIP shows by TLS, and whom it believes.
-pub(super) fn tls_settings(settings: &Settings, trunks: &Trunks) -> TlsSettings {
-    let own = &settings.sip.tls;
-    let trunk = |trunk: &config::Trunk| {
-        let tls = &trunk.tls;
-        TlsOfTrunk {
-            trunk: trunk.name.as_str().into(),
-            peers: tls.peer.clone(),
-            server_name: tls.name.clone(),
-            identity: IdentityFiles::of("trunk.tls", tls.certificate.as_ref(), tls.key.as_ref()),
-            ca: tls.ca.clone(),
-            versions: tls.minimum.map(versions_from),
-        }
-    };
-    let listens = |listen: &config::SipListen| listen.transport == config::SipTransport::Tls;
-    TlsSettings {
-        identity: IdentityFiles::of("sip.tls", own.certificate.as_ref(), own.key.as_ref()),
-        ca: own.ca.clone(),
-        versions: versions_from(own.minimum),
-        trunks: settings.trunk.iter().map(trunk).collect(),
-        dials: settings.sip.listen.iter().any(listens) || trunks.call_by_tls(),
-    }
-}
-
-fn versions_from(minimum: config::TlsVersion) -> Versions {
-    match minimum {
-        config::TlsVersion::V1_2 => Versions::From1_2,
-        config::TlsVersion::V1_3 => Versions::Only1_3,
-    }
-}
-
 pub(super) fn media_settings(settings: &Settings, advertise: IpAddr) -> MediaSettings {
     let given = &settings.media.advertise;
     MediaSettings {
@@ -89,31 +55,6 @@ pub(super) fn media_settings(settings: &Settings, advertise: IpAddr) -> MediaSet
         shards: settings.media.threads(),
         silence_timeout: Duration::from_secs(settings.media.rtp_timeout_seconds),
         video_codecs: settings.media.video_codecs.clone(),
-    }
-}
-
-/// The services, each with a hub of its own.
-pub(super) fn services(settings: &Settings) -> Vec<Service> {
-    settings.service.iter().map(service).collect()
-}
-
-fn service(service: &config::Service) -> Service {
-    let quota = &service.quota;
-    Service {
-        id: service.id.clone(),
-        key: service.key.clone(),
-        key_required: service.key_required,
-        record: service.record,
-        records: service.recording,
-        quota: Quota {
-            sessions: quota.sessions as usize,
-            rooms: quota.rooms as usize,
-            participants: quota.participants as usize,
-            calls: quota.calls as usize,
-            numbers: quota.numbers as usize,
-            recordings: quota.recordings as usize,
-        },
-        hosts_only: service.hosts_only,
     }
 }
 

@@ -2,8 +2,11 @@
 
 use super::api_client::ServerArguments;
 use super::output::{Failure, say};
+use super::provision::{self, ChangeArguments, ListArguments, OneArguments, RemoveArguments, SetArguments};
 use super::{trunk_certify, trunk_status};
-use crate::config::{self, Settings};
+use crate::config::{self, Kind, Settings, Written};
+use crate::provision::Plan;
+use crate::store::Store;
 use crate::trunks::{Route, Trunks};
 use chrono::Utc;
 use clap::Subcommand;
@@ -36,6 +39,16 @@ pub(super) enum TrunkCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Make a trunk of a running service: calls come and go by it at once.
+    Add(SetArguments),
+    /// List all trunks, those of the configuration file too.
+    List(ListArguments),
+    /// Show how one is set.
+    Show(OneArguments),
+    /// Change settings of one; calls that there are go on with what they have.
+    Set(ChangeArguments),
+    /// Remove one: no calls come or go by it any more; those that there are go on.
+    Remove(RemoveArguments),
 }
 
 pub(super) async fn run(path: Option<&Path>, command: TrunkCommand) -> Result<(), Failure> {
@@ -47,7 +60,23 @@ pub(super) async fn run(path: Option<&Path>, command: TrunkCommand) -> Result<()
             number,
             service,
             json,
-        } => try_number(&settings, &number, service, json),
+        } => try_number(&provisioned(path, settings).await?, &number, service, json),
+        TrunkCommand::Add(arguments) => provision::add(&settings, Kind::Trunk, arguments).await,
+        TrunkCommand::List(arguments) => provision::list(&settings, Kind::Trunk, arguments).await,
+        TrunkCommand::Show(arguments) => provision::show(&settings, Kind::Trunk, arguments).await,
+        TrunkCommand::Set(arguments) => provision::set(&settings, Kind::Trunk, arguments).await,
+        TrunkCommand::Remove(arguments) => provision::remove(&settings, Kind::Trunk, arguments).await,
+    }
+}
+
+/// The settings with services and trunks that were made by command, as far as the store can be read from here.
+async fn provisioned(path: Option<&Path>, settings: Settings) -> Result<Settings, Failure> {
+    match Store::open_beside(settings.store.url.expose()).await {
+        Ok(store) => Ok(Plan::start(Written::load(path)?, &store)
+            .await?
+            .settings()
+            .clone()),
+        Err(_) => Ok(settings),
     }
 }
 

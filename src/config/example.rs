@@ -1,6 +1,7 @@
 //! `config/omnigate.toml` and the sections say the same.
 
-use super::load::{examine_text, layers};
+use super::layers::layers;
+use super::load::examine_text;
 use super::section::Setting;
 use super::settings::Settings;
 use serde_json::Value;

@@ -1,10 +1,8 @@
-//! Reading the layers: defaults, file, environment.
+//! Reading the configuration: defaults, file, environment.
 
-use super::faults::{Faults, UNKNOWN, nearest_of};
-use super::profile;
-use super::section::Setting;
+use super::faults::Faults;
 use super::settings::Settings;
-use serde_json::Value;
+use super::written::Written;
 use std::path::Path;
 
 /// Reads `path` (or `OMNIGATE_CONFIG`, or nothing) and the environment.
@@ -27,89 +25,21 @@ fn good((settings, faults): (Settings, Faults)) -> Result<Settings, Faults> {
 
 /// As [`load`]; what has faults has its default instead.
 pub fn examine(path: Option<&Path>) -> (Settings, Faults) {
-    let named = std::env::var_os("OMNIGATE_CONFIG").map(std::path::PathBuf::from);
-    let text = match path.or(named.as_deref()) {
-        Some(path) => std::fs::read_to_string(path).map_err(|error| (path, error)),
-        None => Ok(String::new()),
-    };
-    match text {
-        Ok(text) => examine_text(&text, std::env::vars()),
-        Err((path, error)) => {
-            let mut faults = Faults::default();
-            faults.add(&path.display().to_string(), format!("cannot be read: {error}"));
-            (Settings::default(), faults)
-        }
-    }
+    Written::load(path).map_or_else(
+        |faults| (Settings::default(), faults),
+        |written| written.examine(),
+    )
 }
 
 pub(super) fn examine_text(
     toml: &str,
     env: impl IntoIterator<Item = (String, String)>,
 ) -> (Settings, Faults) {
-    let (mut settings, mut faults) = (Settings::default(), Faults::default());
-    match layers(toml, env) {
-        Ok(mut written) => {
-            let laid = profile::lay_under(&mut written, &mut faults);
-            settings.read(written, "", &mut faults);
-            name_the_nearest(&mut faults);
-            laid.explain(&mut faults);
-        }
-        Err(error) => faults.add("configuration", without_source(&error.to_string())),
-    }
-    (settings, faults)
-}
-
-/// A fault of the parser shows the line that it stumbled over, `4 | token = …`, and a secret may stand there. Place and reason remain.
-fn without_source(fault: &str) -> String {
-    let is_source = |line: &&str| {
-        let (number, _) = line.split_once('|').unwrap_or(("x", ""));
-        number.trim().chars().all(|c| c.is_ascii_digit())
-    };
-    let lines: Vec<&str> = fault.lines().filter(|line| !is_source(line)).collect();
-    lines.join(": ")
-}
-
-/// Adds to unknown keys the key that is written most like them.
-fn name_the_nearest(faults: &mut Faults) {
-    for fault in faults.0.iter_mut().filter(|fault| fault.message == UNKNOWN) {
-        if let Some(key) = nearest(&fault.key) {
-            fault.message += &format!("; did you mean `{key}`?");
-        }
-    }
-}
-
-fn nearest(path: &str) -> Option<String> {
-    let mut known = Vec::new();
-    Settings::default().keys("", &mut |key, _| known.push(key.to_owned()));
-    nearest_of(&generalised(path), known.iter().map(String::as_str)).map(str::to_owned)
-}
-
-/// `trunk[0].name` to `trunk[].name`.
-fn generalised(path: &str) -> String {
-    let mut inside = false;
-    let outside = |c: &char| {
-        inside = (inside || *c == '[') && *c != ']';
-        !inside || *c == '['
-    };
-    path.chars().filter(outside).collect()
-}
-
-/// All that is written, as it is written.
-pub(super) fn layers(
-    toml: &str,
-    env: impl IntoIterator<Item = (String, String)>,
-) -> Result<Value, config::ConfigError> {
-    let ours = |(name, _): &(String, String)| name.starts_with("OMNIGATE__");
-    let environment = config::Environment::with_prefix("OMNIGATE")
-        .prefix_separator("__")
-        .separator("__")
-        .try_parsing(true)
-        .source(Some(env.into_iter().filter(ours).collect()));
-    config::Config::builder()
-        .add_source(config::File::from_str(toml, config::FileFormat::Toml))
-        .add_source(environment)
-        .build()?
-        .try_deserialize()
+    let written = Written::parse(toml, env);
+    written.map_or_else(
+        |faults| (Settings::default(), faults),
+        |written| written.examine(),
+    )
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ section! {
         id: String = BUILT_IN.into();
         /// Service Key of the SDK.
         key: Option<Secret> = Some(Secret::new(BUILT_IN));
+        /// The key before, during rotation: sessions with either are taken.
+        previous_key: Option<Secret> = None;
         /// Refuse sessions without a key (services of mobile apps).
         key_required: bool = false;
         /// What is recorded without being asked.

@@ -13,7 +13,7 @@ use super::numbers::Numbers;
 use super::profile::Profile;
 use super::recording::Recording;
 use super::rooms::Rooms;
-use super::section::{Check, section};
+use super::section::{Check, Setting as _, section};
 use super::service::Service;
 use super::shutdown::Shutdown;
 use super::sip::Sip;
@@ -21,6 +21,7 @@ use super::store::Store;
 use super::trunk::{self, Trunk};
 use super::turn::Turn;
 use super::webhook::WebhookRules;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 section! {
@@ -71,6 +72,48 @@ impl Settings {
     /// Where the service keeps what is its own: the folder of the SQLite database, else that of the recordings.
     pub fn state_dir(&self) -> PathBuf {
         self.store.folder().unwrap_or_else(|| self.recording.dir.clone())
+    }
+}
+
+impl Settings {
+    /// Calls `visit` with every key that there is.
+    pub fn all_keys(&self, visit: &mut dyn FnMut(&str)) {
+        self.keys("", &mut |key, _| visit(key));
+    }
+
+    /// Keys with another value in `other`, those of services, trunks and profiles left out; a section where only a secret is another one
+    /// is named as a whole.
+    pub fn differences(&self, other: &Settings) -> Vec<String> {
+        let shown = |settings: &Settings| {
+            let mut all = BTreeMap::new();
+            settings.keys("", &mut |key, value| {
+                if !key.contains("[]") {
+                    all.insert(key.to_owned(), format!("{value:?}"));
+                }
+            });
+            all
+        };
+        let (ours, theirs) = (shown(self), shown(other));
+        let other_value = |(key, value): &(&String, &String)| theirs.get(*key) != Some(*value);
+        let mut keys: Vec<String> = ours
+            .iter()
+            .filter(other_value)
+            .map(|(key, _)| key.clone())
+            .collect();
+        let sections = [
+            ("api", self.api == other.api),
+            ("directory", self.directory == other.directory),
+            ("metrics", self.metrics == other.metrics),
+            ("recording", self.recording == other.recording),
+            ("store", self.store == other.store),
+            ("turn", self.turn == other.turn),
+        ];
+        for (section, same) in sections {
+            if !same && !keys.iter().any(|key| key.starts_with(section)) {
+                keys.push(section.to_owned());
+            }
+        }
+        keys
     }
 }
 

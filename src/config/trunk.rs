@@ -314,6 +314,14 @@ pub(super) fn check_all(trunks: &[Trunk], services: &[Service], sip: &Sip, fault
     if trunks.is_empty() {
         faults.add("trunk", "no trunk: nobody can call in; add [[trunk]]");
     }
+    for (i, service) in services.iter().enumerate() {
+        if services.iter().take(i).any(|other| other.id == service.id) {
+            faults.add(
+                &format!("service[{i}].id"),
+                format!("`{}` occurs twice", service.id),
+            );
+        }
+    }
     // A service with a fault may not have been read with the name that is meant.
     let services_known = !faults.has_below("service");
     for (i, trunk) in trunks.iter().enumerate() {

@@ -240,6 +240,10 @@ impl Numbers for EmbeddedDirectory {
             .await;
     }
 
+    async fn release_all(&self, service_id: &str) {
+        self.change(|book| book.release_all(service_id, unix_now())).await;
+    }
+
     async fn of_rooms(&self) -> Vec<(String, RoomId, CallNumber)> {
         let mut read = self.read.subscribe();
         // The sender lives as long as this.

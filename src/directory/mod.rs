@@ -68,6 +68,8 @@ pub trait Numbers: Send + Sync {
     async fn assign(&self, order: NumberOrder, most: usize) -> Result<CallNumber, NumberFault>;
     /// The target is gone: its numbers end.
     async fn release(&self, service_id: &str, kind: &TargetKind);
+    /// A service is gone: all its numbers end.
+    async fn release_all(&self, service_id: &str);
     /// The plain numbers of all rooms, once they are read.
     async fn of_rooms(&self) -> Vec<(String, RoomId, CallNumber)>;
 }

@@ -36,7 +36,13 @@ impl Gateway {
         follow::each(&self.trunks, &self.leaving, registered, |registrar, end| {
             let span = info_span!("registration", trunk = registrar.trunk);
             let gateway = self.clone();
-            let keep = async move { Keeper::new(&gateway, &registrar).run(&end).await };
+            let keep = async move {
+                Keeper::new(&gateway, &registrar).run(&end).await;
+                let trunks = gateway.trunks.get();
+                if !trunks.registrars().any(|one| one.trunk == registrar.trunk) {
+                    gateway.metrics.registers_no_more(&registrar.trunk);
+                }
+            };
             keep.instrument(span)
         })
         .await;

@@ -2,13 +2,14 @@
 
 use super::app::AppState;
 pub(super) use super::guard::{is_authorised, unauthorised};
+use super::inputs::Path;
 use super::problem::{self, problem};
 use crate::access::Access;
 use crate::calls::CallRecord;
 use crate::gateway::TransferRefusal;
 use axum::Json;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use omnigate_room::CallId;

@@ -13,6 +13,7 @@ use crate::directory::{Directory, Guesses};
 use crate::gateway::Gateway;
 use crate::media::MediaPlane;
 use crate::observe::{Audit, Health, Metrics};
+use crate::provision::Provisioning;
 use crate::recording::Recorder;
 use crate::rooms::Rooms;
 use crate::webhook::WebhookFigures;
@@ -61,8 +62,8 @@ pub struct Api {
     pub log: AuditLog,
     /// For whom requests may be, and from which pages.
     pub front: Front,
-    /// Ids of the services that there are.
-    pub services: Vec<String>,
+    /// Services and trunks, as they are now.
+    pub provisioning: Arc<Provisioning>,
     /// The page of figures.
     pub figures: Figures,
     /// How many denials are noted.

@@ -16,6 +16,7 @@ fn served() -> BTreeSet<String> {
     for (word, method) in [
         (".get(", "get"),
         (".post(", "post"),
+        (".patch(", "patch"),
         (".delete(", "delete"),
         (".download(", "get"),
     ] {

@@ -79,6 +79,15 @@ impl Guarded {
         self.add(path, MethodFilter::POST, need, Some(what), false, handler)
     }
 
+    /// One that changes some fields of what is there.
+    pub(super) fn patch<H, T>(self, path: &str, need: Scope, what: &'static str, handler: H) -> Guarded
+    where
+        H: Handler<T, Arc<AppState>>,
+        T: 'static,
+    {
+        self.add(path, MethodFilter::PATCH, need, Some(what), false, handler)
+    }
+
     /// One that takes something away.
     pub(super) fn delete<H, T>(self, path: &str, need: Scope, what: &'static str, handler: H) -> Guarded
     where

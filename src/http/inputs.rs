@@ -10,6 +10,9 @@ use serde::de::DeserializeOwned;
 /// The JSON of the body.
 pub(super) struct Body<T>(pub T);
 
+/// The parts of the path that a route leaves open.
+pub(super) struct Path<T>(pub T);
+
 /// The parameters behind the `?`.
 pub(super) struct Parameters<T>(pub T);
 
@@ -30,6 +33,17 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Parameters<T>, Response> {
         match Query::from_request_parts(parts, state).await {
             Ok(Query(parameters)) => Ok(Parameters(parameters)),
+            Err(error) => Err(problem::bad_request(&error.body_text())),
+        }
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Path<T>, Response> {
+        match axum::extract::Path::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(open)) => Ok(Path(open)),
             Err(error) => Err(problem::bad_request(&error.body_text())),
         }
     }

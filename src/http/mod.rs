@@ -3,6 +3,7 @@
 mod api;
 mod app;
 mod audit;
+mod certification;
 mod denials;
 #[cfg(test)]
 mod described;
@@ -19,6 +20,7 @@ mod numbers;
 mod origins;
 mod page;
 mod problem;
+mod provisioned;
 mod recordings;
 mod requester;
 mod rooms;
@@ -27,7 +29,6 @@ mod service_recordings;
 mod socket;
 mod tls;
 mod tokens;
-mod trunks;
 
 pub use app::{Api, AppState, Front};
 pub use denials::Denials;

@@ -1,12 +1,12 @@
 //! `/api/v1/call-numbers/{number}`: where it leads; `…/uses`: a gateway elsewhere asks for one of its callers.
 
 use super::app::AppState;
-use super::inputs::Body;
+use super::inputs::{Body, Path};
 use super::problem::{self, problem};
 use crate::access::Access;
 use crate::directory::{Calling, Guesser, LookUpError};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use omnigate_omnitalk::{CallNumber, LookUp, TargetKind};

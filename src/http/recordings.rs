@@ -2,13 +2,13 @@
 
 use super::api::{is_authorised, unauthorised};
 use super::app::AppState;
-use super::inputs::{Parameters, page_length};
+use super::inputs::{Parameters, Path, page_length};
 use super::problem::{self, problem};
 use super::requester::Requester;
 use crate::recording::{Crowded, Deleted, Download, Entry, Query as Wanted, ReadSeek, State as Stage};
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use headers::{ContentRange, HeaderMapExt, Range};

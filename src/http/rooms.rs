@@ -2,13 +2,13 @@
 
 use super::app::AppState;
 use super::guard::Subject;
-use super::inputs::{Body, Parameters, page_length};
+use super::inputs::{Body, Parameters, Path, page_length};
 use super::problem::{self, problem};
 use crate::access::Access;
 use crate::clock::utc;
 use crate::rooms::{RoomOrder, RoomsError};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::DateTime;

@@ -7,7 +7,10 @@ use super::limits::Place;
 use super::problem::{self, too_many};
 use super::requester::{Proxies, Requester};
 use super::tls::Certificates;
-use super::{api, audit, front, listener, metrics, numbers, page, recordings, rooms, socket, tokens, trunks};
+use super::{
+    api, audit, certification, front, listener, metrics, numbers, page, provisioned, recordings, rooms,
+    socket, tokens,
+};
 use crate::access::Scope;
 use crate::config::OriginPattern;
 use crate::rooms::SocketOrigin;
@@ -210,23 +213,64 @@ fn api_routes(app: Arc<AppState>) -> Router<Arc<AppState>> {
             "call_transfer",
             api::transfer,
         )
-        .get("/api/v1/trunks", Admin, trunks::list)
+        .get("/api/v1/services", Admin, provisioned::services)
+        .post("/api/v1/services", Admin, "service_add", provisioned::add_service)
+        .get("/api/v1/services/{id}", Admin, provisioned::service)
+        .patch(
+            "/api/v1/services/{id}",
+            Admin,
+            "service_set",
+            provisioned::set_service,
+        )
+        .delete(
+            "/api/v1/services/{id}",
+            Admin,
+            "service_remove",
+            provisioned::remove_service,
+        )
+        .post(
+            "/api/v1/services/{id}/keys",
+            Admin,
+            "service_key_add",
+            provisioned::add_key,
+        )
+        .delete(
+            "/api/v1/services/{id}/keys/{key}",
+            Admin,
+            "service_key_remove",
+            provisioned::remove_key,
+        )
+        .get("/api/v1/trunks", Admin, provisioned::trunks)
+        .post("/api/v1/trunks", Admin, "trunk_add", provisioned::add_trunk)
+        .get("/api/v1/trunks/{name}", Admin, provisioned::trunk)
+        .patch(
+            "/api/v1/trunks/{name}",
+            Admin,
+            "trunk_set",
+            provisioned::set_trunk,
+        )
+        .delete(
+            "/api/v1/trunks/{name}",
+            Admin,
+            "trunk_remove",
+            provisioned::remove_trunk,
+        )
         .get(
             "/api/v1/trunks/{name}/certification",
             Admin,
-            trunks::certification,
+            certification::certification,
         )
         .post(
             "/api/v1/trunks/{name}/certification",
             Admin,
             "trunk_certify",
-            trunks::certify,
+            certification::certify,
         )
         .delete(
             "/api/v1/trunks/{name}/certification",
             Admin,
             "trunk_certify_end",
-            trunks::end_certification,
+            certification::end_certification,
         )
         .get("/api/v1/recordings", Recordings, recordings::list)
         .get("/api/v1/recordings/{id}", Recordings, recordings::show)

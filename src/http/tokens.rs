@@ -2,12 +2,12 @@
 
 use super::app::AppState;
 use super::guard::Subject;
-use super::inputs::Body;
+use super::inputs::{Body, Path};
 use super::problem;
 use crate::access::{NewToken, Scopes, Token, TokenError};
 use crate::clock::unix_now_signed;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::DateTime;
@@ -118,7 +118,7 @@ fn subject(token: &Token) -> Subject {
 fn wish(app: &AppState, body: TokenBody) -> Result<NewToken, String> {
     let scopes = Scopes::parse(body.scopes.iter().map(String::as_str)).map_err(|fault| fault.to_string())?;
     if let Some(service) = &body.service_id
-        && !app.api.services.contains(service)
+        && !app.api.provisioning.services().contains(service)
     {
         return Err("service_id: there is no such service".to_owned());
     }

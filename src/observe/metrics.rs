@@ -249,6 +249,12 @@ impl Metrics {
             .set(now.into());
     }
 
+    /// The trunk does not register any more.
+    pub fn registers_no_more(&self, trunk: &str) {
+        let trunk = trunk.to_owned();
+        self.registered.remove(&TrunkLabel { trunk });
+    }
+
     /// A transfer has come about, or not: why.
     pub fn transfer(&self, outcome: &str) {
         self.transfers.get_or_create(&label(outcome)).inc();

@@ -4,7 +4,7 @@ use super::host::Host;
 use super::ledger::{Left, Line, Written};
 use super::numbers::{Assigned, Wish};
 use crate::directory::Guesser;
-use omnigate_omnitalk::{CallNumber, Effect, Now, TargetKind};
+use omnigate_omnitalk::{CallNumber, Effect, Now, Service, TargetKind};
 use omnigate_room::RoomId;
 use std::collections::HashMap;
 use tokio::sync::oneshot;
@@ -66,6 +66,7 @@ impl Host {
         let tenants = &mut self.parts.tenants;
         let (service, room, written, effects) = match written {
             Written::Read(left) => return self.restore(left, now),
+            Written::ReadOf { service_id, left } => return self.restore_of(&service_id, left, now),
             Written::Kept {
                 service_id,
                 room,
@@ -107,6 +108,41 @@ impl Host {
         for waits in self.await_restored.drain(..) {
             let _ = waits.send(());
         }
+    }
+
+    /// There is a service, or it is another one from now on. One that has come later may have rooms; false: there have been too many.
+    pub(super) fn set_service(&mut self, service: Service) -> bool {
+        let (tenants, service_id) = (&mut self.parts.tenants, service.id.clone());
+        let is_new = tenants.hub(&service_id).is_none();
+        if !tenants.set_service(service) {
+            return false;
+        }
+        if is_new && self.restored {
+            tenants.await_rooms_of(&service_id, true);
+            let _ = self.parts.lines.send(Line::Read { service_id });
+        }
+        true
+    }
+
+    /// There is no such service any more. `forget`: nor its rooms and numbers; otherwise they come back with it.
+    pub(super) fn remove_service(&mut self, service_id: &str, forget: bool, now: Now) {
+        let effects = self.parts.tenants.remove_service(service_id, forget, now);
+        self.carry_out(effects, now);
+    }
+
+    fn restore_of(&mut self, service_id: &str, left: Left, now: Now) {
+        let tenants = &mut self.parts.tenants;
+        let number = |wanted: RoomId| {
+            let found = left.numbers.iter().find(|(_, room, _)| *room == wanted);
+            found.map(|(.., number)| *number)
+        };
+        for (_, room) in &left.rooms {
+            // Made since it is there again.
+            if tenants.hub(service_id).is_some_and(|hub| !hub.is_open(room.id)) {
+                tenants.restore(service_id, room, number(room.id), now);
+            }
+        }
+        tenants.await_rooms_of(service_id, false);
     }
 
     /// Tells when the rooms of an earlier process are there.

@@ -30,6 +30,10 @@ pub(super) enum Line {
         room: RoomId,
         asked: bool,
     },
+    /// What there is of a service that has come later is wanted.
+    Read {
+        service_id: String,
+    },
 }
 
 /// What became of it.
@@ -37,6 +41,8 @@ pub(super) enum Line {
 pub(super) enum Written {
     /// What an earlier process has left.
     Read(Left),
+    /// What there is of a service that has come later.
+    ReadOf { service_id: String, left: Left },
     Kept {
         service_id: String,
         room: RoomId,
@@ -50,7 +56,7 @@ pub(super) enum Written {
 }
 
 /// The rooms that an earlier process has left, the oldest first, and the plain call numbers of rooms; with their services.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Left {
     pub(super) rooms: Vec<(String, KeptRoom)>,
     pub(super) numbers: Vec<(String, RoomId, CallNumber)>,
@@ -62,6 +68,8 @@ pub(super) struct Ledger {
     numbers: Arc<dyn Numbers>,
     /// Rooms that are to be struck out, and could not be yet: at most as many as there were rooms.
     unstruck: BTreeSet<RoomId>,
+    /// Services that came later, and whose rooms are not read yet.
+    unread: BTreeSet<String>,
     complained: bool,
 }
 
@@ -71,6 +79,7 @@ impl Ledger {
             store,
             numbers,
             unstruck: BTreeSet::new(),
+            unread: BTreeSet::new(),
             complained: false,
         }
     }
@@ -86,7 +95,7 @@ impl Ledger {
             test_point("ledger");
             let done = tokio::select! {
                 line = lines.recv() => match line {
-                    Some(line) => Some(self.write(line).await),
+                    Some(line) => self.carry_out(line).await,
                     None => return,
                 },
                 () = store.opened(), if !is_read => {
@@ -94,9 +103,14 @@ impl Ledger {
                     is_read = all.is_some();
                     all.map(Written::Read)
                 }
-                _ = again.tick(), if !self.unstruck.is_empty() => {
-                    self.strike_all().await;
-                    None
+                _ = again.tick(), if !(self.unstruck.is_empty() && self.unread.is_empty()) => {
+                    if !self.unstruck.is_empty() {
+                        self.strike_all().await;
+                    }
+                    match self.unread.pop_first() {
+                        Some(service_id) => self.read_of(service_id).await,
+                        None => None,
+                    }
                 }
             };
             if done.is_some_and(|done| written.send(done).is_err()) {
@@ -120,8 +134,22 @@ impl Ledger {
         }
     }
 
-    async fn write(&mut self, line: Line) -> Written {
-        match line {
+    /// What there is of this service; later, where the store does not say it.
+    async fn read_of(&mut self, service_id: String) -> Option<Written> {
+        let Ok(mut rooms) = read(&self.store).await else {
+            self.unread.insert(service_id);
+            return None;
+        };
+        rooms.retain(|(service, _)| *service == service_id);
+        let mut numbers = self.numbers.of_rooms().await;
+        numbers.retain(|(service, ..)| *service == service_id);
+        let left = Left { rooms, numbers };
+        Some(Written::ReadOf { service_id, left })
+    }
+
+    async fn carry_out(&mut self, line: Line) -> Option<Written> {
+        Some(match line {
+            Line::Read { service_id } => return self.read_of(service_id).await,
             Line::Keep { service_id, room } => {
                 let written = self.told(keep(&self.store, &service_id, &room).await);
                 let room = room.id;
@@ -146,7 +174,7 @@ impl Ledger {
                     written,
                 }
             }
-        }
+        })
     }
 
     async fn strike_all(&mut self) {

@@ -49,6 +49,8 @@ enum Command {
     Restored(oneshot::Sender<()>),
     Look(Look),
     Manage(String, RoomOrder, oneshot::Sender<Result<RoomId, Refusal>>),
+    SetService(Box<Service>, oneshot::Sender<bool>),
+    RemoveService(String, bool, oneshot::Sender<()>),
     Drain,
     CloseAll(oneshot::Sender<()>),
 }
@@ -165,6 +167,26 @@ impl Rooms {
         order: RoomOrder,
     ) -> Result<Result<RoomId, Refusal>, RoomsError> {
         self.ask(|answer| Command::Manage(service.to_owned(), order, answer))
+            .await
+    }
+
+    /// There is a service, or it is another one from now on: what it has goes on. False: there have been too many in the life of this
+    /// process.
+    ///
+    /// # Errors
+    /// The rooms have ended or do not answer.
+    pub async fn set_service(&self, service: Service) -> Result<bool, RoomsError> {
+        self.ask(|done| Command::SetService(Box::new(service), done))
+            .await
+    }
+
+    /// There is no such service any more: its sessions and calls end. `forget`: its rooms and their numbers too; otherwise they come back
+    /// with it.
+    ///
+    /// # Errors
+    /// The rooms have ended or do not answer.
+    pub async fn remove_service(&self, service_id: &str, forget: bool) -> Result<(), RoomsError> {
+        self.ask(|done| Command::RemoveService(service_id.to_owned(), forget, done))
             .await
     }
 
@@ -360,6 +382,11 @@ fn carry_out(host: &mut Host, command: Command) {
         Command::Figures(answer) => drop(answer.send(host.figures())),
         Command::Look(look) => look(host.tenants()),
         Command::Manage(service, order, answer) => host.manage(&service, order, answer, now()),
+        Command::SetService(service, done) => drop(done.send(host.set_service(*service))),
+        Command::RemoveService(service, forget, done) => {
+            host.remove_service(&service, forget, now());
+            let _ = done.send(());
+        }
         Command::Restored(waits) => host.tell_restored(waits),
         Command::Drain => host.drain(),
         Command::CloseAll(done) => {

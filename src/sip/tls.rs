@@ -133,7 +133,7 @@ impl Tls {
     }
 
     /// Whether somebody may be called by TLS.
-    pub(super) fn dials(&self) -> bool {
+    pub fn dials(&self) -> bool {
         self.now().dials.is_some()
     }
 

@@ -9,6 +9,7 @@ const STEPS: &[&[&str]] = &[
     ROOMS_AND_NUMBERS,
     TOKENS_AND_AUDIT,
     SHARED_AND_SEALED,
+    PROVISIONED,
 ];
 
 /// The version of the tables that this omnigate needs.
@@ -125,6 +126,17 @@ const SHARED_AND_SEALED: &[&str] = &[
         seen_at BIGINT NOT NULL
     )",
 ];
+
+/// Services and trunks that were made by the API: by the keys of the configuration, as JSON.
+const PROVISIONED: &[&str] = &["CREATE TABLE provisioned (
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        written TEXT NOT NULL,
+        service_keys TEXT NOT NULL,
+        created_at BIGINT NOT NULL,
+        changed_at BIGINT NOT NULL,
+        PRIMARY KEY (kind, name)
+    )"];
 
 /// Held while tables are changed in PostgreSQL: "omnigate" in ASCII.
 const LOCK: i64 = 0x6f6d_6e69_6761_7465;

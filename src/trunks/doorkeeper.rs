@@ -359,7 +359,9 @@ mod tests {
     #[test]
     fn who_calls_with_a_password_is_asked_by_the_trunks_of_this_moment() {
         let now = Instant::now();
-        let none = TOML.replace("users", "# users").replace("[]", "[\"192.0.2.0/24\"]");
+        let none = TOML
+            .replace("users", "# users")
+            .replace("[]", "[\"192.0.2.0/24\"]");
         let mut keeper = keeper(&none, now);
         let (stranger, invite) = (from("198.51.100.7", None), request("INVITE", "07011112222"));
         assert_eq!(keeper.screen(now, &invite, &stranger), Screening::Ignore);

@@ -26,7 +26,30 @@ impl App {
         App::try_sign_in(service, user, Some(client))
     }
 
+    /// Signs in to another service, with its key; what is said when it is not let in.
+    pub fn sign_in_as(service: &Service, of: (&str, &str), user: &str) -> Result<App, Value> {
+        let app = App::connect(service, None).unwrap();
+        app.hello(of, user)
+    }
+
     fn try_sign_in(service: &Service, user: &str, client: Option<&str>) -> Result<App, u16> {
+        let app = App::connect(service, client)?;
+        Ok(app.hello(("demo", "demo"), user).unwrap())
+    }
+
+    fn hello(mut self, (id, key): (&str, &str), user: &str) -> Result<App, Value> {
+        let hello = json!({"cmd": "WS_SESSION_REQ", "service_id": id, "service_key": key, "sdk": "JS", "ver": "2.1.3", "heartbeat": true, "user_id": user});
+        self.socket.send(Message::text(hello.to_string())).unwrap();
+        let answer = self.wait_for("WS_SESSION_RSP");
+        if answer["result"] != "success" {
+            return Err(answer);
+        }
+        self.session = answer["session"].as_str().unwrap().to_owned();
+        self.welcome = answer;
+        Ok(self)
+    }
+
+    fn connect(service: &Service, client: Option<&str>) -> Result<App, u16> {
         let mut request = format!("ws://{}/ws", service.http).into_client_request().unwrap();
         if let Some(client) = client {
             request
@@ -41,19 +64,12 @@ impl App {
         if let MaybeTlsStream::Plain(stream) = socket.get_ref() {
             stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
         }
-        let mut app = App {
+        Ok(App {
             socket,
             session: String::new(),
             welcome: Value::Null,
             backlog: Vec::new(),
-        };
-        let hello = json!({"cmd": "WS_SESSION_REQ", "service_id": "demo", "service_key": "demo", "sdk": "JS", "ver": "2.1.3", "heartbeat": true, "user_id": user});
-        app.socket.send(Message::text(hello.to_string())).unwrap();
-        let answer = app.wait_for("WS_SESSION_RSP");
-        assert_eq!(answer["result"], "success");
-        app.session = answer["session"].as_str().unwrap().to_owned();
-        app.welcome = answer;
-        Ok(app)
+        })
     }
 
     /// Sends a request and waits for its response.

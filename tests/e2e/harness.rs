@@ -445,10 +445,21 @@ pub fn http_get(to: SocketAddr, path: &str, headers: &[(&str, &str)]) -> (u16, S
 
 /// A POST of JSON; status and body of the answer.
 pub fn http_post(to: SocketAddr, path: &str, json: &str, headers: &[(&str, &str)]) -> (u16, String) {
+    http_body(to, "POST", path, json, headers)
+}
+
+/// Any request with JSON; status and body of the answer.
+pub fn http_body(
+    to: SocketAddr,
+    method: &str,
+    path: &str,
+    json: &str,
+    headers: &[(&str, &str)],
+) -> (u16, String) {
     let mut stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let request = format!(
-        "POST {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\nContent-Type: application/json\r\n{}Content-Length: {}\r\n\r\n{json}",
+        "{method} {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\nContent-Type: application/json\r\n{}Content-Length: {}\r\n\r\n{json}",
         lines(headers),
         json.len()
     );

@@ -43,6 +43,7 @@ mod parts_that_die;
 mod passwords;
 mod pjsip;
 mod process;
+mod provisioning;
 mod proxy;
 mod raw_rtp;
 mod raw_sip;

@@ -3,7 +3,7 @@
 
 use crate::app::App;
 use crate::certify::certify;
-use crate::harness::{Service, conforms};
+use crate::harness::{Service, conforms, http_body};
 use crate::kamailio::{Kamailio, free_port};
 use crate::sipp::sipp;
 use crate::softphone::{Softphone, Voice};
@@ -138,6 +138,43 @@ fn calls_come_in_where_it_has_registered_and_it_is_kept_until_the_service_stops(
         );
         assert!(carrier.first_line().unwrap().contains("404"), "{}", service.log());
     }
+}
+
+#[test]
+fn a_trunk_that_is_made_while_the_service_runs_registers_and_one_that_is_removed_takes_it_away() {
+    let carrier = Carrier::start();
+    let service = Service::start("[[trunk]]\nname = \"other\"\nallow = [\"192.0.2.0/24\"]\n");
+    let wish = json!({
+        "name": "carrier", "allow": [], "media": ["127.0.0.0/8"], "register": {
+            "registrar": format!("sip:{}", carrier.address), "domain": "carrier.example", "user": NUMBER, "password": "secret",
+        },
+    });
+    let (status, made) = service.post("/api/v1/trunks", &wish.to_string());
+    assert_eq!(status, 201, "{made}");
+    assert!(!made.contains("\"secret\":\"secret") && !service.log().contains("secret\""));
+    service.until("it is registered", || is_registered(&service));
+    sipp(&service, "proxied").through(carrier.address).passes();
+    assert_eq!(service.calls()[0]["trunk"], "carrier");
+    // Something else of it changes: it stays registered, and is not registered again.
+    let registered = outcomes(&service, "registered");
+    let patch = json!({ "channels": 7 }).to_string();
+    let bearer = service.bearer();
+    let headers = [("Authorization", bearer.as_str())];
+    let (status, set) = http_body(service.http, "PATCH", "/api/v1/trunks/carrier", &patch, &headers);
+    assert_eq!(status, 200, "{set}");
+    assert!(is_registered(&service));
+    assert!(
+        outcomes(&service, "registered") <= registered + 1.0,
+        "a refresh at most"
+    );
+    sipp(&service, "proxied").through(carrier.address).passes();
+    assert_eq!(service.delete("/api/v1/trunks/carrier").0, 204);
+    service.until("it is taken away", || {
+        carrier.first_line().is_some_and(|line| line.contains("404"))
+    });
+    service.until("its figure is gone", || {
+        !service.figures().1.contains("omnigate_trunk_registered{")
+    });
 }
 
 #[test]

@@ -40,6 +40,7 @@ mod quota;
 mod random;
 mod record_policy;
 mod room_secret;
+mod service_key;
 mod settings;
 mod tenants;
 mod timers;
@@ -67,5 +68,6 @@ pub use omnigate_room::{
     CallId, CallOver, CallParties, CallStage, CallTold, Ending, ParticipantId, Person, RecordingAbout,
     RecordingId, RoomId, Scene, Secret, StreamId, ViewerId,
 };
+pub use service_key::ServiceKey;
 pub use settings::{HostsOnly, HubSettings, Service, TurnSettings};
 pub use tenants::Tenants;

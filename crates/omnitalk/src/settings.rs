@@ -2,6 +2,7 @@
 
 use crate::quota::{Quota, Share};
 use crate::record_policy::RecordPolicy;
+use crate::service_key::ServiceKey;
 use omnigate_room::Secret;
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use std::time::Duration;
 pub struct Service {
     /// The Service ID that apps give in `WS_SESSION_REQ`.
     pub id: String,
-    /// The Service Key. With a key, a wrong one always fails; without, any key is accepted (12.27).
-    pub key: Option<Secret>,
+    /// Its Service Keys. With keys, one that is none of them always fails; without, any key is accepted (12.27).
+    pub keys: Vec<ServiceKey>,
     /// Whether a request without a key fails (services for mobile apps). Without a configured key nobody gets in.
     pub key_required: bool,
     /// What is recorded without being asked.
@@ -42,7 +43,7 @@ impl Service {
     pub fn open(id: impl Into<String>) -> Self {
         Self {
             id: id.into(),
-            key: None,
+            keys: Vec::new(),
             key_required: false,
             record: RecordPolicy::default(),
             records: true,

@@ -314,6 +314,13 @@ impl Tenants {
         }
     }
 
+    /// [`Hub::awaits_rooms`], for one that has come later.
+    pub fn await_rooms_of(&mut self, service_id: &str, awaits: bool) {
+        if let Some(place) = self.place_of(service_id) {
+            self.hub_at(place).awaits_rooms(awaits);
+        }
+    }
+
     /// [`Hub::ring`], for a user of this service.
     pub fn ring<'a>(
         &mut self,

@@ -48,7 +48,7 @@ fn a_service_that_changes_goes_on_with_its_new_key_and_quota() {
     world.login(1, "alice");
     let room = world.create(1, json!({}));
     let mut changed = services()[0].clone();
-    changed.key = Some(Secret::new("KEY9"));
+    changed.keys = vec![Secret::new("KEY9").into()];
     changed.quota = Quota {
         rooms: 1,
         ..Quota::default()

@@ -7,7 +7,7 @@ use crate::config::Settings;
 use crate::media::{LegEvent, LegHandle, MadeShards, MediaPlane, MediaSettings, Net, PeerEvent, Port};
 use crate::recording::{Index, Recorder, RecorderParts, RecordingNews};
 use crate::rooms::host::{Host, HostParts};
-use crate::rooms::ledger::{Line, Written};
+use crate::rooms::ledger::{Left, Line, Written};
 use crate::rooms::media_port::RoomMedia;
 use crate::rooms::numbers::{Assigned, Wish};
 use crate::rooms::port::{Destination, SocketOrigin, Telephone as Caller};
@@ -289,6 +289,10 @@ impl World {
                 service_id,
                 room,
                 written: Ok(()),
+            },
+            Line::Read { service_id } => Written::ReadOf {
+                service_id,
+                left: Left::default(),
             },
         };
         self.host.written(written, self.now);

@@ -26,7 +26,7 @@ impl Hub {
         if self.session_of(socket).is_some() {
             return Err(Fault::SecondSession);
         }
-        self.check_service(fields)?;
+        self.check_service(fields, now)?;
         let given = fields.given("user_id", NAME_LIMIT)?.map(str::to_owned);
         let user_is_drawn = given.is_none();
         let user_id = given.unwrap_or_else(|| self.dice.letters());
@@ -59,16 +59,16 @@ impl Hub {
             .with("turn_secret", turn_secret))
     }
 
-    fn check_service(&self, fields: &Fields) -> Result<(), Fault> {
+    fn check_service(&self, fields: &Fields, now: Now) -> Result<(), Fault> {
         let id = fields.required("service_id", SERVICE_LIMIT)?;
         let key = fields.given("service_key", SERVICE_LIMIT)?;
         let ours = self.settings.service.as_ref();
         let service = ours
             .filter(|service| service.id == id)
             .ok_or(Fault::InvalidService)?;
-        let valid = match (&service.key, key) {
-            (Some(ours), Some(given)) => ours.matches(given),
-            (Some(_), None) | (None, _) => !service.key_required,
+        let valid = match key.filter(|_| !service.keys.is_empty()) {
+            Some(given) => service.keys.iter().any(|key| key.takes(given, now.unix)),
+            None => !service.key_required,
         };
         if valid { Ok(()) } else { Err(Fault::InvalidService) }
     }

@@ -101,6 +101,14 @@ impl NumberBook {
         self.counts.get(service_id).map_or(0, |counts| counts.live)
     }
 
+    /// A service is gone: all its numbers end. They are reserved as long as others that have ended, so that no caller with an old one
+    /// reaches a stranger.
+    pub fn release_all(&mut self, service_id: &str, now: u64) -> Vec<NumberChange> {
+        let theirs = self.all_live().filter(|entry| entry.service_id == service_id);
+        let theirs: Vec<NumberEntry> = theirs.cloned().collect();
+        theirs.into_iter().map(|entry| self.end(entry, now)).collect()
+    }
+
     /// The number's entry, alive or reserved.
     #[must_use]
     pub fn get(&self, number: CallNumber) -> Option<&NumberEntry> {

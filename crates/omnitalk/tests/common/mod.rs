@@ -34,7 +34,7 @@ pub fn settings() -> HubSettings {
 
 pub fn services() -> Vec<Service> {
     let keyed = |id: &str, key: &str, key_required| Service {
-        key: Some(Secret::new(key)),
+        keys: vec![Secret::new(key).into()],
         key_required,
         ..Service::open(id)
     };

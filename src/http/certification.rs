@@ -1,18 +1,14 @@
-//! `/api/v1/trunks`
+//! `/api/v1/trunks/{name}/certification`: how a trunk behaves
 
 use super::app::AppState;
-use super::inputs::Body;
+use super::inputs::{Body, Path};
 use super::problem::{self, problem};
 use crate::gateway::{CertificationOrder, CertificationRefusal};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
-
-pub(super) async fn list(State(app): State<Arc<AppState>>) -> Response {
-    Json(app.gateway.trunks_status().await).into_response()
-}
 
 /// Begins a certification.
 pub(super) async fn certify(
