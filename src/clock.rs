@@ -1,5 +1,9 @@
 //! The wall clock, in unix seconds: for what messages, records and the store carry. Deadlines are monotonic.
 
+mod steps;
+
+pub(crate) use steps::{Seen, Steps};
+
 use chrono::{DateTime, NaiveDate};
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,9 +1,8 @@
 //! The task that brings entries into the store.
 
 use super::log::AuditLog;
-use crate::clock::unix_now_signed;
 use crate::observe::{Audit, AuditOrder, Noted};
-use crate::store::Store;
+use crate::store::{Ages, Retention, Store, days_before};
 use crate::supervise::Supervisor;
 use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
@@ -15,8 +14,6 @@ const GROUP: usize = 256;
 const AGAIN: Duration = Duration::from_secs(1);
 /// How often old entries are forgotten.
 const ROUND: Duration = Duration::from_secs(3600);
-/// Seconds of a day.
-const DAY: i64 = 86_400;
 
 /// Starts it; entries are forgotten after `keep_days` days.
 pub fn start(
@@ -26,10 +23,10 @@ pub fn start(
     keep_days: u64,
     supervisor: &Supervisor,
 ) {
-    let log = AuditLog::of(store);
+    let log = AuditLog::of(store.clone());
     supervisor.restarting("audit retention", {
         let log = log.clone();
-        move || retain(log.clone(), keep_days)
+        move || retain(log.clone(), store.clone(), keep_days)
     });
     supervisor.task("audit", run(log, audit, orders));
 }
@@ -69,11 +66,16 @@ async fn keep(log: &AuditLog, audit: &Audit, entries: Vec<Noted>) {
     audit.kept(entries.len());
 }
 
-async fn retain(log: AuditLog, keep_days: u64) {
+async fn retain(log: AuditLog, store: Store, keep_days: u64) {
+    let mut ages = Ages::new(store, Retention::Audit);
     loop {
-        let days = i64::try_from(keep_days).unwrap_or(i64::MAX);
-        let before = unix_now_signed().saturating_sub(days.saturating_mul(DAY));
-        if let Err(error) = log.forget(before).await {
+        let round = async {
+            match ages.now().await? {
+                Some(now) => log.forget(days_before(now, keep_days)).await,
+                None => Ok(()),
+            }
+        };
+        if let Err(error) = round.await {
             warn!(%error, "old audit entries are not forgotten");
         }
         tokio::time::sleep(ROUND).await;
@@ -196,7 +198,7 @@ mod tests {
             .unwrap();
         audit.note(Entry::new("settings", "new"));
         audit.flush().await;
-        let forgetting = tokio::spawn(retain(log.clone(), 1));
+        let forgetting = tokio::spawn(retain(log.clone(), store.clone(), 1));
         for _ in 0..100 {
             if log.list(&query()).await.unwrap().len() == 1 {
                 break;

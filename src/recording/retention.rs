@@ -1,64 +1,19 @@
 //! What is deleted because it is old, or because there is too much.
 //!
-//! Age is told by the wall clock, which may be wrong. A round compares it with the monotonic one: when it has gone more than
-//! [`STEP`] further than that (or, over a restart, more than [`AWAY`]), nothing is deleted for its age for [`HOLD`], and a line
-//! in the log says so. A clock that is right is a day late then; one that is wrong has a day to be set. What is too much
-//! is known without a clock, and goes all the same.
+//! A wall clock that goes forward makes nothing old ([`Ages`]). What is too much is known without a clock, and goes all the same.
 
 use super::index::Index;
 use super::keeper::{Deleted, Keeper};
 use super::stock::Kept;
-use crate::clock::unix_now_signed;
-use crate::store::Result;
+use crate::store::{Ages, Result, Retention, days_before};
 use omnigate_room::RecordingId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tracing::{info, warn};
 
-/// Seconds of a day.
-const DAY: i64 = 86_400;
 /// How often what is too old is looked for.
 const ROUND: Duration = Duration::from_secs(600);
-/// The wall clock may go so much further than the monotonic one between two rounds, seconds: a correction.
-const STEP: i64 = 300;
-/// And so much since the last round of an earlier process, seconds: the time that it was not running.
-const AWAY: i64 = DAY;
-/// After a larger step nothing is deleted for its age for so long.
-const HOLD: Duration = Duration::from_secs(86_400);
-
-/// Tells steps of the wall clock.
-#[derive(Debug, Default)]
-struct Watch {
-    /// Wall clock and monotonic clock when it was looked last.
-    seen: Option<(i64, Instant)>,
-    held_until: Option<Instant>,
-}
-
-impl Watch {
-    /// Looks at the clocks; `before` is the wall clock in the last round of an earlier process. Whether ages can be told.
-    fn look(&mut self, wall: i64, now: Instant, before: Option<i64>) -> bool {
-        let (expected, most) = match (self.seen, before) {
-            (Some((seen, at)), _) => {
-                let passed = now.saturating_duration_since(at).as_secs();
-                (seen.saturating_add_unsigned(passed), STEP)
-            }
-            (None, Some(before)) => (before, AWAY),
-            (None, None) => (wall, STEP),
-        };
-        self.seen = Some((wall, now));
-        let ahead = wall.saturating_sub(expected);
-        if ahead > most {
-            warn!(
-                seconds = ahead,
-                "the clock has gone forward: no recording is deleted for its age for a day"
-            );
-            self.held_until = Some(now + HOLD);
-        }
-        self.held_until.take_if(|until| *until <= now);
-        self.held_until.is_none()
-    }
-}
 
 /// The sets of files that must go so that so many bytes are left: always the oldest of the service that has most.
 fn too_much(kept: Vec<Kept>, limit: u64) -> Vec<RecordingId> {
@@ -95,28 +50,23 @@ async fn recordings(index: &Index, sets: Vec<RecordingId>) -> Result<Vec<Recordi
 
 impl Keeper {
     pub(super) async fn retain_for_ever(self: Arc<Self>) {
-        let (days, mib) = (self.parts.settings.keep_days, self.parts.settings.keep_mib);
-        if days == 0 && mib == 0 {
-            return;
-        }
-        let mut watch = Watch::default();
+        let mut ages = Ages::new(self.parts.index.store().clone(), Retention::Recordings);
         loop {
-            if let Err(error) = self.retain(&mut watch, days, mib).await {
+            if let Err(error) = self.retain(&mut ages).await {
                 warn!(%error, "retention waits for the store");
             }
             tokio::time::sleep(ROUND).await;
         }
     }
 
-    async fn retain(&self, watch: &mut Watch, days: u64, mib: u64) -> Result<()> {
-        let (index, now) = (&self.parts.index, unix_now_signed());
-        let before = index.clock_seen().await?;
-        let tells_ages = watch.look(now, Instant::now(), before);
-        index.see_clock(now).await?;
-        if days > 0 && tells_ages {
-            let days = i64::try_from(days).unwrap_or(i64::MAX);
-            let old = index.older(now.saturating_sub(days.saturating_mul(DAY))).await?;
-            self.delete_all(old, "recording.keep_days").await;
+    async fn retain(&self, ages: &mut Ages) -> Result<()> {
+        let (days, mib) = (self.parts.settings.keep_days, self.parts.settings.keep_mib);
+        let index = &self.parts.index;
+        if let Some(now) = ages.now().await? {
+            if days > 0 {
+                let old = index.older(days_before(now, days)).await?;
+                self.delete_all(old, "recording.keep_days").await;
+            }
         }
         if mib > 0 {
             let sets = too_much(index.kept(None).await?, mib.saturating_mul(1 << 20));

@@ -7,8 +7,6 @@ use omnigate_room::RecordingId;
 
 /// A clock that was set back keeps no upload waiting for longer than its longest pause, seconds.
 pub(super) const LONGEST_PAUSE: i64 = 300;
-/// The one row of the clock's table.
-const CLOCK: i64 = 1;
 
 /// One set of files that is here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,26 +151,5 @@ impl Index {
                 .execute(&self.store().pool()?)
                 .await?;
         Ok(done.rows_affected() > 0)
-    }
-
-    /// When retention last looked at the clock, unix seconds.
-    pub(super) async fn clock_seen(&self) -> Result<Option<i64>> {
-        let row: Option<(i64,)> = sqlx::query_as("SELECT seen_at FROM recording_clock WHERE id = $1")
-            .bind(CLOCK)
-            .fetch_optional(&self.store().pool()?)
-            .await?;
-        Ok(row.map(|(seen_at,)| seen_at))
-    }
-
-    /// It has looked now.
-    pub(super) async fn see_clock(&self, now: i64) -> Result<()> {
-        sqlx::query(
-            "INSERT INTO recording_clock (id, seen_at) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET seen_at = $2",
-        )
-        .bind(CLOCK)
-        .bind(now)
-        .execute(&self.store().pool()?)
-        .await?;
-        Ok(())
     }
 }

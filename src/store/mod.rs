@@ -9,6 +9,7 @@
 //!      └────── the lock's connection is lost ──────┘     another process has it: the service ends
 //! ```
 
+mod ages;
 mod backup;
 mod error;
 mod handle;
@@ -16,6 +17,7 @@ mod opening;
 mod owner;
 mod schema;
 
+pub use ages::{Ages, Retention, days_before};
 pub use backup::backup;
 pub use error::{Result, StoreError};
 pub use handle::Store;

@@ -10,6 +10,7 @@ const STEPS: &[&[&str]] = &[
     TOKENS_AND_AUDIT,
     SHARED_AND_SEALED,
     PROVISIONED,
+    FORGOTTEN_IN_TIME,
 ];
 
 /// The version of the tables that this omnigate needs.
@@ -137,6 +138,20 @@ const PROVISIONED: &[&str] = &["CREATE TABLE provisioned (
         changed_at BIGINT NOT NULL,
         PRIMARY KEY (kind, name)
     )"];
+
+/// When deliveries were over, and what each retention has seen of the clock.
+const FORGOTTEN_IN_TIME: &[&str] = &[
+    "ALTER TABLE outbox ADD COLUMN settled_at BIGINT NOT NULL DEFAULT 0",
+    "UPDATE outbox SET settled_at = created_at WHERE state <> 'pending'",
+    "CREATE INDEX outbox_by_settling ON outbox (settled_at)",
+    "CREATE TABLE clocks (
+        id BIGINT PRIMARY KEY,
+        seen_at BIGINT NOT NULL,
+        held BIGINT NOT NULL
+    )",
+    "INSERT INTO clocks (id, seen_at, held) SELECT id, seen_at, 0 FROM recording_clock",
+    "DROP TABLE recording_clock",
+];
 
 /// Held while tables are changed in PostgreSQL: "omnigate" in ASCII.
 const LOCK: i64 = 0x6f6d_6e69_6761_7465;

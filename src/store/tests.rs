@@ -50,6 +50,10 @@ async fn a_command_brings_tables_up_only_while_no_service_has_them() {
 
 /// Leaves what the first version of the tables had, with something in it, in the place of the store in this folder.
 async fn an_old_one(folder: &std::path::Path) {
+    leave(folder, include_str!("fixtures/version-1.sql")).await;
+}
+
+async fn leave(folder: &std::path::Path, fixture: &'static str) {
     for file in ["omnigate.db", "omnigate.db-wal", "omnigate.db-shm"] {
         let _ = std::fs::remove_file(folder.join("deep").join(file));
     }
@@ -57,10 +61,7 @@ async fn an_old_one(folder: &std::path::Path) {
     let old = opening::connect(&format!("sqlite://{}", path.display()))
         .await
         .unwrap();
-    sqlx::raw_sql(include_str!("fixtures/version-1.sql"))
-        .execute(&old)
-        .await
-        .unwrap();
+    sqlx::raw_sql(fixture).execute(&old).await.unwrap();
     old.close().await;
 }
 
@@ -91,6 +92,40 @@ async fn what_an_older_omnigate_has_left_is_there_afterwards_and_two_who_bring_i
         .await
         .unwrap();
     assert_eq!(version, schema::VERSION);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn deliveries_of_before_have_an_end_afterwards_and_the_clock_that_was_seen_is_known() {
+    let folder = std::env::temp_dir().join(format!("omnigate-store-four-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    leave(&folder, include_str!("fixtures/version-4.sql")).await;
+    let url = format!("sqlite://{}/deep/omnigate.db", folder.display());
+    let store = Store::open(&url).await.unwrap();
+    let pool = store.pool().unwrap();
+    let ends: Vec<(String, i64)> = sqlx::query_as("SELECT state, settled_at FROM outbox ORDER BY place")
+        .fetch_all(&pool)
+        .await
+        .unwrap();
+    let ends: Vec<(&str, i64)> = ends.iter().map(|(state, at)| (state.as_str(), *at)).collect();
+    assert_eq!(
+        ends,
+        [
+            ("pending", 0),
+            ("delivered", 1_700_000_002),
+            ("given_up", 1_700_000_003)
+        ]
+    );
+    let clocks: Vec<(i64, i64, i64)> = sqlx::query_as("SELECT id, seen_at, held FROM clocks")
+        .fetch_all(&pool)
+        .await
+        .unwrap();
+    assert_eq!(clocks, [(1, 1_700_000_600, 0)]);
+    // It has been away for longer than a day: nothing is old yet.
+    let mut ages = Ages::new(store.clone(), Retention::Recordings);
+    assert_eq!(ages.now().await.unwrap(), None);
+    // A retention that has never looked has nothing to compare with.
+    assert!(Ages::new(store, Retention::Audit).now().await.unwrap().is_some());
     std::fs::remove_dir_all(folder).unwrap();
 }
 

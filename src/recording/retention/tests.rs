@@ -55,39 +55,3 @@ async fn the_old_are_known_and_files_that_are_shared_count_once() {
     assert_eq!(recordings(&index, sets).await.unwrap().len(), 2, "both go");
     std::fs::remove_dir_all(folder).unwrap();
 }
-
-#[test]
-fn a_clock_that_steps_forward_deletes_nothing_for_a_day() {
-    let (mut watch, start) = (Watch::default(), Instant::now());
-    let at = |seconds: u64| start + Duration::from_secs(seconds);
-    assert!(watch.look(1_000_000, at(0), None));
-    assert!(watch.look(1_000_600, at(600), None));
-    assert!(watch.look(1_001_400, at(1_200), None), "a correction");
-    let year = 31_536_000;
-    assert!(!watch.look(1_002_000 + year, at(1_800), None));
-    assert!(
-        !watch.look(1_002_600 + year, at(2_400), None),
-        "and it stays there"
-    );
-    assert!(
-        watch.look(1_002_600 + year + DAY, at(2_400 + 86_400), None),
-        "nobody has set it back"
-    );
-    // Back and forth: each step forward counts.
-    assert!(watch.look(1_002_600, at(3_000 + 86_400), None));
-    assert!(!watch.look(1_002_600 + year, at(3_600 + 86_400), None));
-}
-
-#[test]
-fn a_clock_that_is_wrong_at_the_start_deletes_nothing_for_a_day() {
-    let now = Instant::now();
-    assert!(
-        Watch::default().look(1_000_000, now, Some(1_000_000 - DAY + 1)),
-        "restarted"
-    );
-    assert!(!Watch::default().look(1_000_000, now, Some(1_000_000 - 2 * DAY)));
-    assert!(
-        Watch::default().look(1_000_000, now, Some(2_000_000)),
-        "it was ahead before"
-    );
-}
