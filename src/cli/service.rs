@@ -353,14 +353,10 @@ impl Traces {
 impl Webhooks {
     fn start(settings: &Settings, store: Store, supervisor: &Supervisor) -> Result<Webhooks, Failure> {
         let figures = Arc::new(WebhookFigures::default());
-        let outbox = Outbox::new(store);
+        let outbox = Outbox::new(store.clone());
         let targets = Targets::new(settings);
-        let deliverer = Deliverer::new(
-            outbox.clone(),
-            targets.clone(),
-            settings.webhook.days,
-            figures.clone(),
-        )?;
+        let rules = &settings.webhook;
+        let deliverer = Deliverer::new(outbox.clone(), targets.clone(), rules, figures.clone())?;
         supervisor.restarting("deliverer", move || deliverer.clone().run());
         let events = EventSink::start(outbox.clone(), targets.clone(), figures.clone(), supervisor);
         Ok(Webhooks {
@@ -373,6 +369,10 @@ impl Webhooks {
 
     /// What records, and tells of it.
     async fn recorder(
+        let (kept, days) = (outbox.clone(), rules.keep_days);
+        supervisor.restarting("webhook-retention", move || {
+            kept.clone().retain_for_ever(store.clone(), days)
+        });
         &self,
         settings: &Settings,
         store: Store,

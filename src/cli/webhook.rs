@@ -3,7 +3,7 @@
 use super::output::{Failure, say};
 use crate::config;
 use crate::store::Store;
-use crate::webhook::Outbox;
+use crate::webhook::{Outbox, Replay};
 use clap::Subcommand;
 use std::path::Path;
 
@@ -45,14 +45,18 @@ pub(super) async fn run(config: Option<&Path>, command: WebhookCommand) -> Resul
             }
             Ok(())
         }
-        WebhookCommand::Replay { id } => {
-            if outbox.replay(&id).await? {
+        WebhookCommand::Replay { id } => match outbox.replay(&id).await? {
+            Replay::Begun => {
                 say(&format!(
                     "{id}: is sent again within a minute while omnigate serves"
                 ));
-                return Ok(());
+                Ok(())
             }
-            Err("there is no such delivery".into())
-        }
+            Replay::Forgotten => Err(
+                "its body is forgotten (webhook.keep_days): it cannot be sent again"
+                    .into(),
+            ),
+            Replay::Unknown => Err("there is no such delivery".into()),
+        },
     }
 }

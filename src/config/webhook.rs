@@ -10,6 +10,8 @@ section! {
         allow_private: Vec<IpNet> = Vec::new();
         /// How long a delivery is tried, days.
         days: u64 = 3, within 1..=30;
+        /// How long what was delivered or given up keeps its body, so that it can be sent again, days; 0: not at all.
+        keep_days: u64 = 7, within 0..=30;
     }
 }
 

@@ -40,6 +40,22 @@ impl Store {
         Ok(self.pool()?.begin().await?)
     }
 
+    /// What was deleted leaves the file beside an SQLite database, too, where changes are written first. PostgreSQL tidies up by
+    /// itself.
+    ///
+    /// # Errors
+    /// [`StoreError::Absent`], or what the database says.
+    pub async fn sweep(&self) -> Result<()> {
+        let mut connection = self.pool()?.acquire().await?;
+        if connection.backend_name() == "SQLite" {
+            // Whoever reads keeps it from being all; the next round comes.
+            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+                .execute(&mut *connection)
+                .await?;
+        }
+        Ok(())
+    }
+
     /// Why it is absent, while it is.
     pub fn absent(&self) -> Option<String> {
         self.pool().err().map(|error| error.to_string())

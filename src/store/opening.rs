@@ -41,12 +41,21 @@ pub(super) async fn connect(url: &str) -> Result<AnyPool> {
         };
     }
     let sqlite = url.starts_with("sqlite://");
-    let pool = AnyPoolOptions::new()
+    let mut options = AnyPoolOptions::new()
         .max_connections(CONNECTIONS)
-        .acquire_timeout(CONNECT)
-        .connect(&url)
-        .await
-        .map_err(StoreError::Open)?;
+        .acquire_timeout(CONNECT);
+    if sqlite {
+        // What is deleted is gone from the file, and not only from its tables.
+        options = options.after_connect(|connection, _| {
+            Box::pin(async move {
+                sqlx::query("PRAGMA secure_delete = ON")
+                    .execute(connection)
+                    .await
+                    .map(drop)
+            })
+        });
+    }
+    let pool = options.connect(&url).await.map_err(StoreError::Open)?;
     if sqlite {
         // Readers and the writer do not wait for each other; every commit is on the disk before it returns.
         sqlx::query("PRAGMA journal_mode = WAL").execute(&pool).await?;

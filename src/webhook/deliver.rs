@@ -5,6 +5,7 @@ use super::outbox::{Delivery, Outbox};
 use super::target::{Target, Targets};
 use super::{retry, sign};
 use crate::clock::unix_now_signed;
+use crate::config::WebhookRules;
 use crate::observe::Page;
 use crate::store::Result;
 use crate::supervise::test_point;
@@ -30,8 +31,6 @@ const IDLE: Duration = Duration::from_secs(60);
 const PACE: Duration = Duration::from_millis(200);
 /// After a failure of the store.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
-/// Delivered and given up ones are kept for this long, seconds.
-const KEEP: i64 = 30 * 86_400;
 
 /// Counters, for metrics.
 #[derive(Debug, Default)]
@@ -133,14 +132,16 @@ pub struct Deliverer {
     figures: Arc<WebhookFigures>,
     /// How long a delivery is tried, seconds.
     patience: i64,
+    /// Whether bodies outlive their delivery.
+    keeps_bodies: bool,
 }
 
 impl Deliverer {
-    /// A deliverer to these targets, for `days` each.
+    /// A deliverer to these targets, by these rules.
     pub fn new(
         outbox: Outbox,
         targets: Targets,
-        days: u64,
+        rules: &WebhookRules,
         figures: Arc<WebhookFigures>,
     ) -> std::result::Result<Arc<Deliverer>, reqwest::Error> {
         let client = reqwest::Client::builder()
@@ -158,7 +159,8 @@ impl Deliverer {
             under_way: Mutex::default(),
             counted: Mutex::default(),
             figures,
-            patience: i64::try_from(days).unwrap_or(3) * 86_400,
+            patience: i64::try_from(rules.days).unwrap_or(3) * 86_400,
+            keeps_bodies: rules.keep_days > 0,
         }))
     }
 
@@ -197,9 +199,6 @@ impl Deliverer {
         let wait = next_at.map_or(IDLE, |at| {
             Duration::from_secs(u64::try_from(at - now).unwrap_or(0))
         });
-        if wait >= IDLE {
-            self.outbox.forget(now - KEEP).await?;
-        }
         let longest = if counted { IDLE } else { COUNT };
         Ok(wait.clamp(PACE, longest))
     }
@@ -288,7 +287,7 @@ impl Deliverer {
         // A try that cannot be written down is made again: receivers tell repeated ones by their id.
         if let Err(error) = self
             .outbox
-            .tried(&delivery.id, state, next_at, &outcome.result)
+            .tried(&delivery.id, state, next_at, &outcome.result, self.keeps_bodies)
             .await
         {
             warn!(%error, id = delivery.id, "webhooks: the outbox cannot be written");

@@ -6,6 +6,8 @@
 //!                 └── next_at ◀──────┘ growing, jittered pauses for three days, then given up
 //! ```
 //!
+//! What is over keeps its body for `webhook.keep_days` (`retention`).
+//!
 //! An event is in the outbox in the same transaction as what it tells of. Events about one subject (a recording, a call, a
 //! room) are delivered in their order. Requests follow Standard Webhooks: <https://www.standardwebhooks.com>.
 
@@ -13,13 +15,14 @@ mod breaker;
 mod deliver;
 mod events;
 mod outbox;
+mod retention;
 mod retry;
 mod sign;
 mod target;
 
 pub use deliver::{Deliverer, WebhookFigures};
 pub use events::EventSink;
-pub use outbox::{Delivery, Outbox, WebhookEvent};
+pub use outbox::{Delivery, Outbox, Replay, WebhookEvent};
 pub use target::{TargetError, Targets};
 
 pub(crate) use sign::link_is_signed;

@@ -48,7 +48,7 @@ pub struct Delivery {
     pub event: String,
     /// What it is about.
     pub subject: String,
-    /// The JSON that is posted, without `timestamp`.
+    /// The JSON that is posted, without `timestamp`; empty when it was forgotten.
     #[serde(skip)]
     pub body: String,
     /// Unix seconds.
@@ -113,6 +113,17 @@ macro_rules! columns {
     };
 }
 
+/// What became of the wish to send a delivery again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replay {
+    /// It is sent again.
+    Begun,
+    /// Its body is gone.
+    Forgotten,
+    /// There is none of this id.
+    Unknown,
+}
+
 /// Puts events in and hands them out.
 #[derive(Debug, Clone)]
 pub struct Outbox {
@@ -131,6 +142,11 @@ impl Outbox {
             last: Arc::default(),
             wake: Arc::default(),
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn store(&self) -> &Store {
+        &self.store
     }
 
     /// The place of an event that happens now.
@@ -259,15 +275,26 @@ impl Outbox {
         .await?)
     }
 
-    /// Writes down how a try went.
-    pub(super) async fn tried(&self, id: &str, state: &str, next_at: i64, result: &str) -> Result<()> {
+    /// Writes down how a try went; of one that is over, with its body or without.
+    pub(super) async fn tried(
+        &self,
+        id: &str,
+        state: &str,
+        next_at: i64,
+        result: &str,
+        keeps_body: bool,
+    ) -> Result<()> {
+        let is_over = state != "pending";
         sqlx::query(
-            "UPDATE outbox SET state = $2, attempts = attempts + 1, next_at = $3, result = $4 WHERE id = $1",
+            "UPDATE outbox SET state = $2, attempts = attempts + 1, next_at = $3, result = $4, settled_at = $5, \
+             body = CASE WHEN $6 = 1 THEN '' ELSE body END WHERE id = $1",
         )
         .bind(id)
         .bind(state)
-        .bind(next_at)
+        .bind(if is_over { 0 } else { next_at })
         .bind(result)
+        .bind(if is_over { unix_now_signed() } else { 0 })
+        .bind(i64::from(is_over && !keeps_body))
         .execute(&self.store.pool()?)
         .await?;
         Ok(())
@@ -297,22 +324,41 @@ impl Outbox {
         Ok(rows.into_iter().map(Delivery::from).collect())
     }
 
-    /// Tries one again from now on, for as long as a new one; false when there is none of this id.
-    pub async fn replay(&self, id: &str) -> Result<bool> {
+    /// Tries one again from now on, for as long as a new one.
+    pub async fn replay(&self, id: &str) -> Result<Replay> {
         let done = sqlx::query(
-            "UPDATE outbox SET state = 'pending', attempts = 0, next_at = 0, created_at = $2 WHERE id = $1",
+            "UPDATE outbox SET state = 'pending', attempts = 0, next_at = 0, created_at = $2, settled_at = 0 \
+             WHERE id = $1 AND body <> ''",
         )
         .bind(id)
         .bind(unix_now_signed())
         .execute(&self.store.pool()?)
         .await?;
         self.wake();
-        Ok(done.rows_affected() > 0)
+        if done.rows_affected() > 0 {
+            return Ok(Replay::Begun);
+        }
+        let known: Option<(String,)> = sqlx::query_as("SELECT id FROM outbox WHERE id = $1")
+            .bind(id)
+            .fetch_optional(&self.store.pool()?)
+            .await?;
+        Ok(known.map_or(Replay::Unknown, |_| Replay::Forgotten))
     }
 
-    /// Forgets what was delivered or given up before `before`, unix seconds.
+    /// Empties what was delivered or given up before `before`, unix seconds.
+    pub(super) async fn forget_bodies(&self, before: i64) -> Result<()> {
+        sqlx::query(
+            "UPDATE outbox SET body = '' WHERE state <> 'pending' AND settled_at < $1 AND body <> ''",
+        )
+        .bind(before)
+        .execute(&self.store.pool()?)
+        .await?;
+        Ok(())
+    }
+
+    /// Forgets what was over before `before`, unix seconds.
     pub(super) async fn forget(&self, before: i64) -> Result<()> {
-        sqlx::query("DELETE FROM outbox WHERE state <> 'pending' AND created_at < $1")
+        sqlx::query("DELETE FROM outbox WHERE state <> 'pending' AND settled_at < $1")
             .bind(before)
             .execute(&self.store.pool()?)
             .await?;
@@ -350,17 +396,17 @@ mod tests {
             }
         };
         assert_eq!(due(1).await, [ids[0].clone(), other.clone()]);
-        outbox.tried(&ids[0], "pending", 100, "500").await.unwrap();
+        outbox.tried(&ids[0], "pending", 100, "500", true).await.unwrap();
         assert_eq!(
             due(1).await,
             std::slice::from_ref(&other),
             "the second waits for the first"
         );
-        outbox.tried(&ids[0], "delivered", 0, "200").await.unwrap();
-        outbox.tried(&other, "given_up", 0, "500").await.unwrap();
+        outbox.tried(&ids[0], "delivered", 0, "200", true).await.unwrap();
+        outbox.tried(&other, "given_up", 0, "500", true).await.unwrap();
         assert_eq!(due(1).await, std::slice::from_ref(&ids[1]));
-        assert!(outbox.replay(&other).await.unwrap());
-        assert!(!outbox.replay("msg_none").await.unwrap());
+        assert_eq!(outbox.replay(&other).await.unwrap(), Replay::Begun);
+        assert_eq!(outbox.replay("msg_none").await.unwrap(), Replay::Unknown);
         assert_eq!(due(1).await, [ids[1].clone(), other]);
         let all = outbox.list(None, 10).await.unwrap();
         assert_eq!(

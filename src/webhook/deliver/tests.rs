@@ -32,7 +32,13 @@ async fn outcome(name: &str, url: &str) -> Delivery {
         "webhook.allow_private = \"127.0.0.0/8\"\n[[service]]\nid = \"demo\"\nwebhook.url = \"{url}\"\nwebhook.secret = \"s\""
     );
     let settings = crate::config::load_text(&toml, []).unwrap();
-    let deliverer = Deliverer::new(outbox.clone(), Targets::new(&settings), 3, Arc::default()).unwrap();
+    let deliverer = Deliverer::new(
+        outbox.clone(),
+        Targets::new(&settings),
+        &settings.webhook,
+        Arc::default(),
+    )
+    .unwrap();
     let event = WebhookEvent {
         service_id: "demo".into(),
         name: "call_started",
@@ -182,7 +188,13 @@ async fn a_receiver_that_stalls_holds_up_nobody_elses_events_however_many_wait_f
     events.extend((0..20).map(|n| event("quiet", n)));
     outbox.add_all(&events).await.unwrap();
     let figures = Arc::new(WebhookFigures::default());
-    let deliverer = Deliverer::new(outbox.clone(), Targets::new(&settings), 3, figures.clone()).unwrap();
+    let deliverer = Deliverer::new(
+        outbox.clone(),
+        Targets::new(&settings),
+        &settings.webhook,
+        figures.clone(),
+    )
+    .unwrap();
     let task = tokio::spawn(deliverer.run());
     let delivered = async {
         while outbox.list(Some("delivered"), 100).await.unwrap().len() < 20 {
