@@ -11,7 +11,7 @@ use std::path::Path;
 pub(super) enum WebhookCommand {
     /// List deliveries, the newest first.
     List {
-        /// Only those in this state: pending, delivered or given_up.
+        /// Only those in this state: pending, delivered, given_up or withdrawn (the recording was deleted before).
         #[arg(long, value_name = "STATE")]
         state: Option<String>,
         /// At most so many.
@@ -53,7 +53,7 @@ pub(super) async fn run(config: Option<&Path>, command: WebhookCommand) -> Resul
                 Ok(())
             }
             Replay::Forgotten => Err(
-                "its body is forgotten (webhook.keep_days): it cannot be sent again"
+                "its body is forgotten (webhook.keep_days, or its recording was deleted): it cannot be sent again"
                     .into(),
             ),
             Replay::Unknown => Err("there is no such delivery".into()),

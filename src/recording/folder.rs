@@ -4,6 +4,7 @@ use omnigate_recording::manifest::Manifest;
 use omnigate_room::RecordingId;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use tracing::warn;
 
@@ -205,9 +206,27 @@ impl Folder {
         Ok(all)
     }
 
-    /// Deletes a recording; one that is not there is deleted already.
+    /// Folders without a manifest in which nothing has come or gone since `before`, unix seconds.
+    pub(super) fn without_manifest(&self, before: i64) -> io::Result<Vec<RecordingId>> {
+        let mut found = Vec::new();
+        for recording in self.all()? {
+            let folder = self.of(recording);
+            if folder.join(MANIFEST).try_exists()? {
+                continue;
+            }
+            let changed = fs::metadata(&folder)?.mtime();
+            if changed < before {
+                found.push(recording);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Deletes a recording, durably when this returns: one that came back after a crash of the machine would be taken for one that
+    /// the index does not know yet. One that is not there is deleted already.
     pub(super) fn remove(&self, recording: RecordingId) -> io::Result<()> {
-        gone(fs::remove_dir_all(self.of(recording)))
+        gone(fs::remove_dir_all(self.of(recording)))?;
+        File::open(&self.root)?.sync_all()
     }
 }
 

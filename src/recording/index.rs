@@ -82,10 +82,14 @@ fn entry(row: Row) -> Result<Entry> {
         state: State::parse(&state),
         uploaded: uploaded != 0,
         removed: removed != 0,
-        manifest: serde_json::from_str(&manifest).map_err(|source| StoreError::Content {
-            column: "recordings.manifest",
-            source,
-        })?,
+        manifest: read(&manifest)?,
+    })
+}
+
+fn read(manifest: &str) -> Result<Manifest> {
+    serde_json::from_str(manifest).map_err(|source| StoreError::Content {
+        column: "recordings.manifest",
+        source,
     })
 }
 
@@ -264,28 +268,45 @@ impl Index {
 
     /// Another try at a recording that has failed is asked for, or begins; false when it is not as far.
     pub async fn retry(&self, recording: RecordingId) -> Result<bool> {
-        self.turn(recording, &[State::Failed], State::Retry).await
+        self.turn(recording, State::Failed, State::Retry).await
     }
 
     /// The try that was asked for begins.
     pub(super) async fn retried(&self, recording: RecordingId) -> Result<bool> {
-        self.turn(recording, &[State::Retry], State::Recording).await
+        self.turn(recording, State::Retry, State::Recording).await
     }
 
-    /// It is to be deleted; false when it is not as far, or there is none.
-    pub(super) async fn deleting(&self, recording: RecordingId) -> Result<bool> {
-        let settled = [State::Finished, State::Failed, State::Deleting];
-        self.turn(recording, &settled, State::Deleting).await
+    /// It is to be deleted; false when it is not as far, or there is none. What is left of it until it is gone everywhere is where
+    /// its files are, and nobody's name; the key of its capture goes at once.
+    pub(super) async fn deleting(
+        &self,
+        transaction: &mut Transaction<'_, Any>,
+        recording: RecordingId,
+    ) -> Result<bool> {
+        let row: Option<(String, String)> = sqlx::query_as(
+            "UPDATE recordings SET state = 'deleting' WHERE id = $1 AND state IN ('finished', 'failed', 'deleting') \
+             RETURNING manifest, capture",
+        )
+        .bind(recording.to_string())
+        .fetch_optional(&mut **transaction)
+        .await?;
+        let Some((manifest, capture)) = row else {
+            return Ok(false);
+        };
+        sqlx::query("UPDATE recordings SET manifest = $2 WHERE id = $1")
+            .bind(recording.to_string())
+            .bind(text(&read(&manifest)?.without_words())?)
+            .execute(&mut **transaction)
+            .await?;
+        self.forget_key(transaction, &capture).await?;
+        Ok(true)
     }
 
-    async fn turn(&self, recording: RecordingId, from: &[State], to: State) -> Result<bool> {
-        let from = |n: usize| from.get(n).or(from.last()).map_or("", |state| state.word());
-        let done = sqlx::query("UPDATE recordings SET state = $2 WHERE id = $1 AND state IN ($3, $4, $5)")
+    async fn turn(&self, recording: RecordingId, from: State, to: State) -> Result<bool> {
+        let done = sqlx::query("UPDATE recordings SET state = $2 WHERE id = $1 AND state = $3")
             .bind(recording.to_string())
             .bind(to.word())
-            .bind(from(0))
-            .bind(from(1))
-            .bind(from(2))
+            .bind(from.word())
             .execute(&self.0.pool()?)
             .await?;
         Ok(done.rows_affected() > 0)

@@ -280,12 +280,13 @@ impl Keeper {
         Ok(())
     }
 
-    /// Deletes a recording everywhere. Once it is marked, it is gone for everybody, whatever an upload is just doing.
+    /// Deletes a recording everywhere. Once it is marked, it is gone for everybody, whatever an upload is just doing, and with it what
+    /// was told of it or was to be told.
     pub(crate) async fn delete(
         &self,
         recording: RecordingId,
     ) -> Result<Deleted, Box<dyn std::error::Error + Send + Sync>> {
-        if !self.parts.index.deleting(recording).await? {
+        if !self.mark_deleted(recording).await? {
             return Ok(Deleted::Nothing);
         }
         match self.complete_deletion(recording).await {
@@ -296,6 +297,17 @@ impl Keeper {
             }
             Err(error) => Err(error),
         }
+    }
+
+    async fn mark_deleted(&self, recording: RecordingId) -> Stored<bool> {
+        let (outbox, index) = (self.parts.events.outbox(), &self.parts.index);
+        let mut transaction = index.store().begin().await?;
+        let marked = index.deleting(&mut transaction, recording).await?;
+        if marked {
+            outbox.withdraw(&mut transaction, &recording.to_string()).await?;
+        }
+        transaction.commit().await.map_err(StoreError::from)?;
+        Ok(marked)
     }
 
     async fn complete_deletion(
@@ -318,6 +330,8 @@ impl Keeper {
                 }
             }
             bucket.delete(&recording.to_string(), "manifest.json").await?;
+        } else if entry.uploaded {
+            warn!(%recording, "its files stay in the object storage: recording.upload.url is not set any more");
         }
         index.delete(recording).await?;
         Ok(())

@@ -14,6 +14,8 @@ use tracing::{info, warn};
 
 /// How often what is too old is looked for.
 const ROUND: Duration = Duration::from_secs(600);
+/// A folder that is no recording's any more is left for somebody to look at for so many days.
+const ORPHAN_DAYS: u64 = 7;
 
 /// The sets of files that must go so that so many bytes are left: always the oldest of the service that has most.
 fn too_much(kept: Vec<Kept>, limit: u64) -> Vec<RecordingId> {
@@ -67,11 +69,41 @@ impl Keeper {
                 let old = index.older(days_before(now, days)).await?;
                 self.delete_all(old, "recording.keep_days").await;
             }
+            self.remove_orphans(days_before(now, ORPHAN_DAYS)).await?;
         }
         if mib > 0 {
             let sets = too_much(index.kept(None).await?, mib.saturating_mul(1 << 20));
             self.delete_all(recordings(index, sets).await?, "recording.keep_mib")
                 .await;
+        }
+        Ok(())
+    }
+
+    /// Folders that nobody can ask for, as no index and no manifest says whose they are, go when nothing in them has changed since
+    /// `before`, unix seconds: what a crash has left of a beginning or of a deletion.
+    async fn remove_orphans(&self, before: i64) -> Result<()> {
+        let folder = self.parts.folder.clone();
+        let found = tokio::task::spawn_blocking(move || folder.without_manifest(before)).await;
+        let found = match found {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) => {
+                warn!(%error, "the folder of recordings cannot be looked through");
+                return Ok(());
+            }
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        for recording in found {
+            if self.parts.index.any(recording).await?.is_some() {
+                continue;
+            }
+            let folder = self.parts.folder.clone();
+            match tokio::task::spawn_blocking(move || folder.remove(recording)).await {
+                Ok(Ok(())) => warn!(%recording, "a folder that is no recording's any more is deleted"),
+                Ok(Err(error)) => {
+                    warn!(%recording, %error, "a folder that is no recording's any more is left")
+                }
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }
         }
         Ok(())
     }

@@ -6,7 +6,8 @@
 //!                 └── next_at ◀──────┘ growing, jittered pauses for three days, then given up
 //! ```
 //!
-//! What is over keeps its body for `webhook.keep_days` (`retention`).
+//! What is over keeps its body for `webhook.keep_days` (`retention`); that of a deleted recording is gone with it, and what waited
+//! is withdrawn.
 //!
 //! An event is in the outbox in the same transaction as what it tells of. Events about one subject (a recording, a call, a
 //! room) are delivered in their order. Requests follow Standard Webhooks: <https://www.standardwebhooks.com>.

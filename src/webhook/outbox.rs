@@ -53,7 +53,7 @@ pub struct Delivery {
     pub body: String,
     /// Unix seconds.
     pub created_at: i64,
-    /// `pending`, `delivered` or `given_up`.
+    /// `pending`, `delivered`, `given_up`, or `withdrawn`: what it tells of was deleted before it was delivered.
     pub state: String,
     /// Tries so far.
     pub attempts: i64,
@@ -275,7 +275,8 @@ impl Outbox {
         .await?)
     }
 
-    /// Writes down how a try went; of one that is over, with its body or without.
+    /// Writes down how a try went; of one that is over, with its body or without. What was withdrawn meanwhile stays so, unless it
+    /// has been delivered.
     pub(super) async fn tried(
         &self,
         id: &str,
@@ -287,7 +288,7 @@ impl Outbox {
         let is_over = state != "pending";
         sqlx::query(
             "UPDATE outbox SET state = $2, attempts = attempts + 1, next_at = $3, result = $4, settled_at = $5, \
-             body = CASE WHEN $6 = 1 THEN '' ELSE body END WHERE id = $1",
+             body = CASE WHEN $6 = 1 THEN '' ELSE body END WHERE id = $1 AND (state <> 'withdrawn' OR $7 = 1)",
         )
         .bind(id)
         .bind(state)
@@ -295,7 +296,22 @@ impl Outbox {
         .bind(result)
         .bind(if is_over { unix_now_signed() } else { 0 })
         .bind(i64::from(is_over && !keeps_body))
+        .bind(i64::from(state == "delivered"))
         .execute(&self.store.pool()?)
+        .await?;
+        Ok(())
+    }
+
+    /// What it is about is deleted, in this transaction: bodies are forgotten, and what waits is not sent any more.
+    pub(crate) async fn withdraw(&self, transaction: &mut Transaction<'_, Any>, subject: &str) -> Result<()> {
+        sqlx::query(
+            "UPDATE outbox SET body = '', state = CASE WHEN state = 'pending' THEN 'withdrawn' ELSE state END, \
+             result = CASE WHEN state = 'pending' THEN 'what it tells of was deleted' ELSE result END, \
+             settled_at = CASE WHEN state = 'pending' THEN $2 ELSE settled_at END WHERE subject = $1",
+        )
+        .bind(subject)
+        .bind(unix_now_signed())
+        .execute(&mut **transaction)
         .await?;
         Ok(())
     }
@@ -414,6 +430,39 @@ mod tests {
             (4, 2, "200")
         );
         assert_eq!(outbox.list(Some("delivered"), 10).await.unwrap().len(), 1);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_tells_of_something_deleted_is_emptied_and_what_waits_is_not_sent() {
+        let (store, folder) = crate::store::tests::store("withdrawn").await;
+        let outbox = Outbox::new(store.clone());
+        let mut ids = Vec::new();
+        for subject in ["gone", "gone", "stays"] {
+            ids.push(outbox.add_alone(&event(subject, 1)).await.unwrap());
+        }
+        outbox.tried(&ids[0], "delivered", 0, "200", true).await.unwrap();
+        let mut transaction = store.begin().await.unwrap();
+        outbox.withdraw(&mut transaction, "gone").await.unwrap();
+        transaction.commit().await.unwrap();
+        let one = async |id: &str| {
+            let all = outbox.list(None, 10).await.unwrap();
+            all.into_iter().find(|one| one.id == id).unwrap()
+        };
+        let (told, waited, other) = (one(&ids[0]).await, one(&ids[1]).await, one(&ids[2]).await);
+        assert_eq!(
+            (told.state.as_str(), told.result.as_str(), told.body.as_str()),
+            ("delivered", "200", "")
+        );
+        assert_eq!((waited.state.as_str(), waited.body.as_str()), ("withdrawn", ""));
+        assert_eq!(other.state, "pending");
+        assert!(!other.body.is_empty());
+        // A try that was under way does not bring it back, and that it was delivered all the same is known.
+        outbox.tried(&ids[1], "pending", 9, "500", true).await.unwrap();
+        assert_eq!(one(&ids[1]).await.state, "withdrawn");
+        assert_eq!(outbox.replay(&ids[1]).await.unwrap(), Replay::Forgotten);
+        outbox.tried(&ids[1], "delivered", 0, "200", true).await.unwrap();
+        assert_eq!(one(&ids[1]).await.state, "delivered");
         std::fs::remove_dir_all(folder).unwrap();
     }
 

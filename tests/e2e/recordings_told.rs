@@ -4,6 +4,7 @@ use crate::browser::{Browser, Sdk};
 use crate::harness::Service;
 use crate::receiver::{Post, Receiver, SECRET};
 use crate::recordings::{call, room_with_a_phone, running};
+use crate::recordings_kept::{omnigate, said};
 use serde_json::{Value, json};
 
 #[test]
@@ -80,4 +81,52 @@ fn calls_and_participants_are_told_to_those_who_want_it() {
         let of_an_app = event["user_id"] == "bob";
         assert_eq!(event["call_id"] == *id, !of_an_app, "{event}");
     }
+}
+
+#[test]
+fn what_waits_to_be_told_of_a_deleted_recording_is_withdrawn_and_what_was_told_of_others_may_be_sent_again() {
+    let receiver = Receiver::start();
+    let settings = receiver.settings() + "record = \"rooms\"\n";
+    let service = Service::start(&format!("recording.min_free_mib = 1\n{settings}"));
+    let record = |posts: usize| {
+        let (_app, _, phone) = room_with_a_phone(&service);
+        running(&service);
+        phone.hang_up();
+        receiver.wait_for(posts)[posts - 1].clone()
+    };
+    let kept = record(1);
+    service.until("it is taken", || {
+        service.metric("omnigate_webhooks_pending") == 0.0
+    });
+    receiver.answers("503 Service Unavailable\r\n");
+    let deleted = record(2);
+    let id = deleted.json()["recording_id"].as_str().unwrap().to_owned();
+    assert_eq!(service.delete(&format!("/api/v1/recordings/{id}")).0, 204);
+    receiver.answers("200 OK\r\n");
+    service.until("it waits no more", || {
+        service.metric("omnigate_webhooks_pending") == 0.0
+    });
+    let list = said(&omnigate(&service, &["webhook", "list"]));
+    let line = |post: &Post| {
+        let mut lines = list.lines();
+        lines.find(|line| line.starts_with(post.id())).unwrap().to_owned()
+    };
+    assert!(line(&deleted).contains("withdrawn"), "{list}");
+    assert!(line(&kept).contains("delivered"), "{list}");
+
+    // It would have been tried again 5 s after its failure. What is sent again comes within a minute.
+    let again = omnigate(&service, &["webhook", "replay", deleted.id()]);
+    assert!(
+        !again.status.success() && said(&again).contains("forgotten"),
+        "{}",
+        said(&again)
+    );
+    let again = omnigate(&service, &["webhook", "replay", kept.id()]);
+    assert!(again.status.success(), "{}", said(&again));
+    let posts = receiver.wait_for(3);
+    assert_eq!(posts[2].id(), kept.id());
+    service.until("it is written down", || {
+        service.metric("omnigate_webhooks_pending") == 0.0
+    });
+    assert_eq!(receiver.posts().len(), 3);
 }

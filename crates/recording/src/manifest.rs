@@ -86,6 +86,25 @@ impl Manifest {
         }
     }
 
+    /// What is needed to find its files, and nothing of whose they are and what happened: of a recording that is being deleted.
+    pub fn without_words(self) -> Manifest {
+        Manifest {
+            session: String::new(),
+            user_id: String::new(),
+            user_name: String::new(),
+            call_id: None,
+            caller: None,
+            callee: None,
+            caller_member: None,
+            end: None,
+            members: BTreeMap::new(),
+            timeline: None,
+            failure: None,
+            peaks: Vec::new(),
+            ..self
+        }
+    }
+
     /// Whose name its files have in the object storage.
     pub fn set(&self) -> RecordingId {
         self.file_set.unwrap_or(self.recording_id)

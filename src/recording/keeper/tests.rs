@@ -144,6 +144,83 @@ async fn a_recording_that_is_deleted_while_it_is_uploaded_leaves_no_object() {
 }
 
 #[tokio::test]
+async fn a_deleted_recording_leaves_no_words_in_the_store_even_while_the_object_storage_is_away() {
+    let bench = Bench::new("keeper-words", Duration::ZERO, None).await;
+    let words = ["QWxpY2Ut", "alice-at-home", "Alice Liddell", "01099998888"];
+    let mut one = manifest(1, 10);
+    [one.session, one.user_id, one.user_name] = [0, 1, 2].map(|n: usize| words[n].to_owned());
+    (one.caller, one.callee) = (Some(words[3].to_owned()), Some(words[1].to_owned()));
+    let other = bench.finished(2, "demo", Some(b"some sound"), None).await;
+    let folder = &bench.keeper.parts.folder;
+    folder.write_manifest(&one).unwrap();
+    bench.keeper.settle(&one).await;
+    let recording = one.recording_id;
+    // Its deletion cannot be completed: somebody is at its files.
+    let busy = bench.keeper.sets.hold(one.set()).await;
+    let deletion = tokio::spawn({
+        let keeper = bench.keeper.clone();
+        async move { keeper.delete(recording).await.unwrap() }
+    });
+    let index = &bench.keeper.parts.index;
+    bench
+        .until("it is marked", async || {
+            index.any(recording).await.unwrap().unwrap().state == State::Deleting
+        })
+        .await;
+    let store = index.store();
+    store.sweep().await.unwrap();
+    for file in fs::read_dir(bench.root.join("deep")).unwrap() {
+        let bytes = fs::read(file.unwrap().path()).unwrap();
+        for word in words {
+            let held = bytes.windows(word.len()).any(|part| part == word.as_bytes());
+            assert!(!held, "{word} is still in the store");
+        }
+    }
+    let left = index.any(recording).await.unwrap().unwrap().manifest;
+    assert_eq!(left.files, one.files, "what has to go is known");
+    let deliveries = bench.keeper.parts.events.outbox().list(None, 10).await.unwrap();
+    let state = |recording: RecordingId| {
+        let mut of = deliveries
+            .iter()
+            .filter(|one| one.subject == recording.to_string());
+        of.next().map(|one| one.state.as_str())
+    };
+    assert_eq!(
+        (state(recording), state(other)),
+        (Some("withdrawn"), Some("pending"))
+    );
+    drop(busy);
+    assert_eq!(deletion.await.unwrap(), Deleted::Everywhere);
+}
+
+#[tokio::test]
+async fn a_folder_that_no_index_and_no_manifest_knows_goes_after_a_time() {
+    let bench = Bench::new("keeper-orphans", Duration::ZERO, None).await;
+    let known = bench.finished(1, "demo", Some(b"some sound"), None).await;
+    let folder = &bench.keeper.parts.folder;
+    let orphan = |number| {
+        let recording = manifest(number, 0).recording_id;
+        fs::create_dir_all(folder.of(recording)).unwrap();
+        fs::write(
+            folder.of(recording).join("manifest.first.part"),
+            "{\"user_name\":",
+        )
+        .unwrap();
+        recording
+    };
+    let (old, fresh) = (orphan(2), orphan(3));
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(8 * 86_400);
+    for recording in [known, old] {
+        let folder = File::open(folder.of(recording)).unwrap();
+        folder.set_modified(long_ago).unwrap();
+    }
+    let retention = tokio::spawn(bench.keeper.clone().retain_for_ever());
+    bench.until("it is gone", async || !folder.of(old).exists()).await;
+    assert!(folder.of(known).exists() && folder.of(fresh).exists());
+    retention.abort();
+}
+
+#[tokio::test]
 async fn what_cannot_be_uploaded_keeps_neither_its_services_others_nor_those_of_others() {
     let bench = Bench::new("keeper-fair", Duration::ZERO, None).await;
     for number in 1..=20 {
