@@ -6,6 +6,7 @@ use omnigate_room::CallId;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::time::Instant;
 
 /// The last calls of a trunk.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -50,15 +51,32 @@ pub struct Refusal {
 
 /// Those of all trunks.
 #[derive(Debug, Default)]
-pub(super) struct LastOfTrunks(HashMap<String, LastCalls>);
+pub(super) struct LastOfTrunks(HashMap<String, Dated>);
+
+/// With the time since when each may be forgotten.
+#[derive(Debug, Default)]
+struct Dated {
+    inbound: Option<(Instant, LastCall)>,
+    outbound: Option<(Instant, LastCall)>,
+    refusal: Option<(Instant, Refusal)>,
+}
 
 impl LastOfTrunks {
     pub(super) fn of(&self, trunk: &str) -> LastCalls {
-        self.0.get(trunk).cloned().unwrap_or_default()
+        fn of<T: Clone>(dated: &Option<(Instant, T)>) -> Option<T> {
+            dated.as_ref().map(|(_, one)| one.clone())
+        }
+        self.0
+            .get(trunk)
+            .map_or_else(LastCalls::default, |last| LastCalls {
+                inbound: of(&last.inbound),
+                outbound: of(&last.outbound),
+                refusal: of(&last.refusal),
+            })
     }
 
     /// An INVITE has come in, or goes out.
-    pub(super) fn began(&mut self, call: &CallRecord) {
+    pub(super) fn began(&mut self, call: &CallRecord, now: Instant) {
         let last = LastCall {
             id: call.id,
             started_at: call.started_at,
@@ -67,22 +85,22 @@ impl LastOfTrunks {
             remote: call.source.or(call.gateway),
             reason: None,
         };
-        let of_trunk = self.trunk(&call.trunk);
-        *of_trunk.way(call.direction) = Some(last);
+        *self.trunk(&call.trunk).way(call.direction) = Some((now, last));
     }
 
     /// A call is over.
-    pub(super) fn ended(&mut self, call: &CallRecord, end: CallEnd) {
+    pub(super) fn ended(&mut self, call: &CallRecord, end: CallEnd, now: Instant) {
         let of_trunk = self.trunk(&call.trunk);
-        if let Some(last) = of_trunk.way(call.direction)
+        if let Some((since, last)) = of_trunk.way(call.direction)
             && last.id == call.id
         {
+            *since = now;
             last.reason = call.reason;
         }
         if call.answered_at.is_none() && end.class() != Class::Normal {
             let cause = call.q850.map(|cause| format!(", Q.850 cause {cause}"));
             let status = end.sip_status();
-            of_trunk.refusal = Some(Refusal {
+            let refusal = Refusal {
                 direction: call.direction,
                 at: call.ended_at.unwrap_or_default(),
                 reason: end.reason(),
@@ -92,23 +110,34 @@ impl LastOfTrunks {
                     call.called,
                     cause.unwrap_or_default()
                 ),
-            });
+            };
+            of_trunk.refusal = Some((now, refusal));
         }
     }
 
     /// One was refused before it was a call of this trunk.
-    pub(super) fn refused(&mut self, trunk: &str, refusal: Refusal) {
-        self.trunk(trunk).refusal = Some(refusal);
+    pub(super) fn refused(&mut self, trunk: &str, refusal: Refusal, now: Instant) {
+        self.trunk(trunk).refusal = Some((now, refusal));
+    }
+
+    /// Those go for whose time it is; a call goes on being the last one while `lives` says that it lives.
+    pub(super) fn forget(&mut self, is_old: impl Fn(Instant) -> bool, lives: impl Fn(CallId) -> bool) {
+        for last in self.0.values_mut() {
+            for call in [&mut last.inbound, &mut last.outbound] {
+                call.take_if(|(since, call)| is_old(*since) && !lives(call.id));
+            }
+            last.refusal.take_if(|(since, _)| is_old(*since));
+        }
     }
 
     /// Names are those of the configuration, and none.
-    fn trunk(&mut self, name: &str) -> &mut LastCalls {
+    fn trunk(&mut self, name: &str) -> &mut Dated {
         self.0.entry(name.to_owned()).or_default()
     }
 }
 
-impl LastCalls {
-    fn way(&mut self, direction: Direction) -> &mut Option<LastCall> {
+impl Dated {
+    fn way(&mut self, direction: Direction) -> &mut Option<(Instant, LastCall)> {
         match direction {
             Direction::Inbound => &mut self.inbound,
             Direction::Outbound => &mut self.outbound,

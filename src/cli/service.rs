@@ -85,7 +85,9 @@ impl Service {
         let sip_tls = Arc::new(Tls::load(&tls_settings(settings, &trunks))?);
         let trunks = CurrentTrunks::new(trunks);
         let (metrics, health) = (Arc::new(Metrics::new()), Arc::new(Health::default()));
-        let calls = Arc::new(CallRegistry::default());
+        let calls = Arc::new(CallRegistry::new(&settings.calls));
+        let records = calls.clone();
+        supervisor.restarting("call-records", move || records.clone().forget_for_ever());
         let advertise = settings.sip.advertise.unwrap_or_else(own_address);
         let (tell_media, media_events) = mpsc::unbounded_channel();
         let media = media_settings(settings, advertise);

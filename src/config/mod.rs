@@ -5,6 +5,7 @@
 
 mod api;
 mod audit;
+mod calls;
 mod codec;
 mod directory;
 #[cfg(test)]
@@ -46,6 +47,7 @@ mod written;
 
 pub use api::Api;
 pub use audit::Audit;
+pub use calls::Calls;
 pub use codec::TrunkCodec;
 pub use directory::Directory;
 pub use faults::{Fault, Faults};

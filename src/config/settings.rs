@@ -2,6 +2,7 @@
 
 use super::api::Api;
 use super::audit::Audit;
+use super::calls::Calls;
 use super::directory::Directory;
 use super::faults::Faults;
 use super::http::Http;
@@ -37,6 +38,8 @@ section! {
         profile: Vec<Profile> = Vec::new();
         /// Who may call in.
         trunk: Vec<Trunk> = vec![Trunk::default()];
+        /// Records of calls.
+        calls: Calls = Calls::default();
         /// Omnitalk services.
         service: Vec<Service> = vec![Service::default()];
         /// The call flow.
