@@ -23,7 +23,7 @@ use crate::sip::{Sip, SipParts, SipSettings, SourceFilter, Tls};
 use crate::store::Store;
 use crate::supervise::{Death, Supervisor};
 use crate::tls::Reload;
-use crate::trunks::{CurrentTrunks, Doorkeeper, Trunks};
+use crate::trunks::{CurrentTrunks, Doorkeeper, Minutes, Trunks};
 use crate::webhook::{Deliverer, EventSink, Outbox, Targets, WebhookFigures};
 use serde_json::json;
 use std::net::IpAddr;
@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// Time that sockets get to say goodbye at the end.
 const GOODBYE: Duration = Duration::from_millis(300);
@@ -45,6 +45,7 @@ pub(super) struct Service {
     sip_tls: Arc<Tls>,
     sip: Sip,
     gateway: Arc<Gateway>,
+    minutes: Arc<Minutes>,
     rooms: Rooms,
     recorder: Arc<Recorder>,
     webhooks: Webhooks,
@@ -163,6 +164,12 @@ impl Service {
             trunks,
         };
         let gateway = Gateway::new(settings, parts);
+        let minutes = Minutes::new(gateway.usage(), store.clone());
+        if let Err(error) = minutes.restore().await {
+            warn!(%error, "what services have talked today is counted when the store can be read");
+        }
+        let kept = minutes.clone();
+        supervisor.restarting("minutes", move || kept.clone().keep());
         let app = AppState {
             rooms: rooms.clone(),
             guesses,
@@ -204,6 +211,7 @@ impl Service {
             sip_tls,
             sip,
             gateway,
+            minutes,
             rooms,
             recorder,
             webhooks,
@@ -264,6 +272,7 @@ impl Service {
         }
         self.recorder.stop().await;
         self.webhooks.flush().await;
+        self.minutes.flush().await;
         self.audit.note(Entry::new("service_stop", ""));
         self.audit.flush().await;
         self.http.stop();
@@ -360,6 +369,10 @@ impl Webhooks {
         let rules = &settings.webhook;
         let deliverer = Deliverer::new(outbox.clone(), targets.clone(), rules, figures.clone())?;
         supervisor.restarting("deliverer", move || deliverer.clone().run());
+        let (kept, days) = (outbox.clone(), rules.keep_days);
+        supervisor.restarting("webhook-retention", move || {
+            kept.clone().retain_for_ever(store.clone(), days)
+        });
         let events = EventSink::start(outbox.clone(), targets.clone(), figures.clone(), supervisor);
         Ok(Webhooks {
             outbox,
@@ -371,10 +384,6 @@ impl Webhooks {
 
     /// What records, and tells of it.
     async fn recorder(
-        let (kept, days) = (outbox.clone(), rules.keep_days);
-        supervisor.restarting("webhook-retention", move || {
-            kept.clone().retain_for_ever(store.clone(), days)
-        });
         &self,
         settings: &Settings,
         store: Store,

@@ -117,6 +117,11 @@ impl Gateway {
         })
     }
 
+    /// What services and trunks use.
+    pub fn usage(&self) -> Arc<Usage> {
+        self.usage.clone()
+    }
+
     /// Whether one more call is taken: not while the service stops, nor when all places are taken.
     pub(super) fn has_place(&self) -> bool {
         !self.health.is_draining() && self.calls.live() < self.most_calls

@@ -18,6 +18,8 @@ pub enum Retention {
     Webhooks = 2,
     /// The audit log.
     Audit = 3,
+    /// What services have talked.
+    Minutes = 4,
 }
 
 /// The clocks, as one retention has seen them.

@@ -1,4 +1,5 @@
-//! What must survive a restart: rooms, call numbers, the index of recordings, the outbox of webhooks. SQLite, or PostgreSQL.
+//! What must survive a restart: rooms, call numbers, the index of recordings, the outbox of webhooks, the minutes that services have
+//! talked. SQLite, or PostgreSQL.
 //!
 //! A service does not wait for its database: one that cannot be reached, or a disk that is full, leaves the [`Store`] *absent*.
 //! Whoever needs it hears so at once ([`StoreError::Absent`]), and [`Opener`] goes on trying.

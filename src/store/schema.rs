@@ -11,6 +11,7 @@ const STEPS: &[&[&str]] = &[
     SHARED_AND_SEALED,
     PROVISIONED,
     FORGOTTEN_IN_TIME,
+    MINUTES_TALKED,
 ];
 
 /// The version of the tables that this omnigate needs.
@@ -152,6 +153,14 @@ const FORGOTTEN_IN_TIME: &[&str] = &[
     "INSERT INTO clocks (id, seen_at, held) SELECT id, seen_at, 0 FROM recording_clock",
     "DROP TABLE recording_clock",
 ];
+
+/// Seconds of calls to telephones, by service and day since 1970 (UTC).
+const MINUTES_TALKED: &[&str] = &["CREATE TABLE service_minutes (
+        service_id TEXT NOT NULL,
+        day BIGINT NOT NULL,
+        seconds BIGINT NOT NULL,
+        PRIMARY KEY (service_id, day)
+    )"];
 
 /// Held while tables are changed in PostgreSQL: "omnigate" in ASCII.
 const LOCK: i64 = 0x6f6d_6e69_6761_7465;

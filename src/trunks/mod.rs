@@ -17,6 +17,7 @@
 //! | `terms` | what its calls want of the other side |
 //! | `certified` | a trunk whose behaviour is looked at |
 //! | `usage` | how much is called at the moment, against toll fraud |
+//! | `minutes` | what services have talked of each day, in the store |
 
 mod certified;
 mod current;
@@ -24,6 +25,7 @@ mod doorkeeper;
 pub mod identity;
 mod inbound;
 mod media;
+mod minutes;
 mod outbound;
 mod ping;
 mod provenance;
@@ -37,6 +39,7 @@ mod usage;
 pub use current::CurrentTrunks;
 pub use doorkeeper::Doorkeeper;
 pub use inbound::NoTrunk;
+pub use minutes::Minutes;
 pub use outbound::Route;
 pub use registrar::{Registrar, RegistrationState};
 pub use rules::{Gateway, OutboundLimits};

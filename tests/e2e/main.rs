@@ -33,6 +33,7 @@ mod kamailio;
 mod kills;
 mod listener;
 mod lossy;
+mod minutes;
 mod network;
 mod nothing_left;
 mod one_id;
