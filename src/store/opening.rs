@@ -2,7 +2,7 @@
 
 use super::error::{Result, StoreError};
 use super::handle::{State, Store};
-use super::owner::{Owner, OwnerError, StoreLock};
+use super::owner::{Fence, IDLE, Owner, OwnerError, StoreLock};
 use super::schema;
 use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
@@ -22,8 +22,8 @@ const FIRST: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(15);
 
-/// A pool with one connection that works.
-pub(super) async fn connect(url: &str) -> Result<AnyPool> {
+/// A pool with one connection that works; each of them passes the fence.
+pub(super) async fn connect(url: &str, fence: Option<Fence>) -> Result<AnyPool> {
     sqlx::any::install_default_drivers();
     let mut url = url.to_owned();
     if let Some(rest) = url.strip_prefix("sqlite://") {
@@ -55,6 +55,12 @@ pub(super) async fn connect(url: &str) -> Result<AnyPool> {
             })
         });
     }
+    if let Some(fence) = fence {
+        options = options.idle_timeout(IDLE).after_connect(move |connection, _| {
+            let fence = fence.clone();
+            Box::pin(async move { fence.pass(connection).await })
+        });
+    }
     let pool = options.connect(&url).await.map_err(StoreError::Open)?;
     if sqlite {
         // Readers and the writer do not wait for each other; every commit is on the disk before it returns.
@@ -75,14 +81,14 @@ impl Store {
     /// Opens `sqlite://PATH` or `postgres://…`; an SQLite database and its folder are made when they are missing, and
     /// tables are brought to the version that is needed.
     pub async fn open(url: &str) -> Result<Store> {
-        let pool = connect(url).await?;
+        let pool = connect(url, None).await?;
         schema::migrate(&pool).await?;
         Ok(Store::of(pool))
     }
 
     /// The same for a command beside a service that may be running: its tables are changed only if there is none.
     pub async fn open_beside(url: &str) -> Result<Store> {
-        let pool = connect(url).await?;
+        let pool = connect(url, None).await?;
         if !schema::is_present(&pool).await {
             let alone = StoreLock::of_command(url).await;
             let _alone = alone.map_err(|error| StoreError::Busy(Box::new(error)))?;
@@ -141,7 +147,7 @@ impl Opener {
 
     async fn open(&self) -> Result<()> {
         self.owner.sure().await;
-        let pool = connect(&self.url).await?;
+        let pool = connect(&self.url, self.owner.fence()).await?;
         schema::migrate(&pool).await?;
         self.state.send_replace(State::Open(pool));
         Ok(())

@@ -6,7 +6,8 @@
 //! ```text
 //!   recording.dir        DIR/omnigate.lock   a lock of the kernel on an open file  ┐ given back when the file is
 //!   store.url, SQLite    PATH.lock           the same, beside the database         ┘ closed: by the kernel at the latest
-//!   store.url, PostgreSQL                    a lock of a session of its own, given back when its connection ends
+//!   store.url, PostgreSQL                    a lock of a session of its own, given back when its connection ends,
+//!                                            by the server when nothing is heard of it (session)
 //! ```
 //!
 //! A PostgreSQL that cannot be reached is taken as soon as it can.
@@ -18,6 +19,7 @@ mod session;
 use file::FileLock;
 pub use holder::{Held, Holder, OwnerError};
 use session::SessionLock;
+pub(super) use session::{Fence, IDLE};
 use sqlx::sqlite::SqliteConnectOptions;
 use std::future::pending;
 use std::path::{Path, PathBuf};
@@ -67,6 +69,14 @@ impl Owner {
                 Err(OwnerError::Held(held))
             }
             (Err(error), _) | (_, Err(error)) => Err(error),
+        }
+    }
+
+    /// What connections to the store pass; none where a lock cannot be lost.
+    pub(super) fn fence(&self) -> Option<Fence> {
+        match &self.store {
+            StoreLock::Session(session) => Some(session.fence()),
+            StoreLock::File { .. } | StoreLock::Memory => None,
         }
     }
 

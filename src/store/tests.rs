@@ -58,7 +58,7 @@ async fn leave(folder: &std::path::Path, fixture: &'static str) {
         let _ = std::fs::remove_file(folder.join("deep").join(file));
     }
     let path = folder.join("deep/omnigate.db");
-    let old = opening::connect(&format!("sqlite://{}", path.display()))
+    let old = opening::connect(&format!("sqlite://{}", path.display()), None)
         .await
         .unwrap();
     sqlx::raw_sql(fixture).execute(&old).await.unwrap();

@@ -1,11 +1,17 @@
 //! A folder of recordings and a store belong to one service; a second one is refused before it touches anything.
 
+use crate::app::App;
 use crate::harness::Service;
 use crate::receiver::Receiver;
 use crate::recordings::{room_with_a_phone, running};
 use crate::recordings_kept::{Postgres, omnigate, said};
-use std::io::{BufRead, BufReader};
+use serde_json::json;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Free ports, and a folder and a store of its own unless `keys` say something else.
@@ -174,5 +180,168 @@ fn a_database_of_postgresql_belongs_to_one_service_too() {
     assert!(
         log.contains("process 7 on host elsewhere, since 2026-01-01T00:00:00Z"),
         "{log}"
+    );
+}
+
+/// A line to a database that can be cut as a machine that loses power, or whatever stands between, cuts it: nothing comes
+/// through any more, and nobody is told.
+struct Line {
+    address: SocketAddr,
+    is_cut: Arc<AtomicBool>,
+}
+
+impl Line {
+    fn to(postgres: &Postgres) -> Line {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let line = Line {
+            address: listener.local_addr().unwrap(),
+            is_cut: Arc::default(),
+        };
+        let (is_cut, socket) = (line.is_cut.clone(), postgres.socket());
+        std::thread::spawn(move || {
+            for near in listener.incoming().flatten() {
+                Line::wait(&is_cut);
+                let Ok(far) = UnixStream::connect(&socket) else {
+                    continue;
+                };
+                let (to_near, to_far) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+                let (there, back) = (is_cut.clone(), is_cut.clone());
+                let (close_near, close_far) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+                std::thread::spawn(move || {
+                    Line::carry(near, to_far, &there);
+                    let _ = close_far.shutdown(Shutdown::Both);
+                });
+                std::thread::spawn(move || {
+                    Line::carry(far, to_near, &back);
+                    let _ = close_near.shutdown(Shutdown::Both);
+                });
+            }
+        });
+        line
+    }
+
+    fn carry(mut from: impl Read, mut to: impl Write, is_cut: &AtomicBool) {
+        let mut some = [0; 8192];
+        while let Ok(length @ 1..) = from.read(&mut some) {
+            // What is on its way stays on its way.
+            Line::wait(is_cut);
+            if to.write_all(&some[..length]).is_err() {
+                return;
+            }
+        }
+        Line::wait(is_cut);
+    }
+
+    fn wait(is_cut: &AtomicBool) {
+        while is_cut.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn is_cut(&self, cut: bool) {
+        self.is_cut.store(cut, Ordering::Relaxed);
+    }
+
+    fn url(&self) -> String {
+        format!("postgres://postgres@{}/postgres", self.address)
+    }
+}
+
+/// A service on this database that is not heard any more, by `silence`, and comes back, by `back`, when another one has the database.
+fn an_owner_that_comes_back(
+    postgres: &Postgres,
+    url: &str,
+    silence: impl Fn(&Service),
+    back: impl Fn(&Service),
+) {
+    // Whatever is written says by whom.
+    postgres.psql("ALTER SYSTEM SET log_statement = 'mod'");
+    postgres.psql("ALTER SYSTEM SET log_line_prefix = 'by=%a '");
+    postgres.psql("SELECT pg_reload_conf()");
+    let url_of = |url: &str, name: &str| {
+        let and = if url.contains('?') { '&' } else { '?' };
+        format!("store.url = \"{url}{and}application_name={name}\"")
+    };
+    let mut first = Service::start(&url_of(url, "first"));
+    let mut app = App::sign_in(&first, "ann");
+    let room = |subject: &str| json!({ "room_type": "audioroom", "subject": subject });
+    assert_eq!(app.request("CREATE_ROOM", room("before"))["result"], "success");
+    let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
+    assert_eq!(postgres.psql(held), "1");
+
+    silence(&first);
+    let silent = Instant::now();
+    // On its way, or to be written as soon as it comes back.
+    app.send_all("CREATE_ROOM", [room("lost"), room("lost as well")]);
+    let limit = Duration::from_secs(60);
+    first.until_within("the server gives the lock back", limit, || {
+        postgres.psql(held) == "0"
+    });
+    println!("the lock was free after {:?}", silent.elapsed());
+    assert!(
+        silent.elapsed() < Duration::from_secs(45),
+        "{:?}",
+        silent.elapsed()
+    );
+    let second = Service::start(&url_of(&postgres.url(), "second"));
+    let written = || {
+        let log = postgres.log();
+        log.lines()
+            .filter(|line| line.starts_with("by=first ") && line.contains("execute"))
+            .count()
+    };
+    let before = written();
+    assert!(before > 0, "{}", postgres.log());
+
+    back(&first);
+    assert_eq!(first.wait(Duration::from_secs(40)), Some(1));
+    let log = first.log();
+    assert!(
+        log.contains(&format!("process {} on host ", second.pid())),
+        "{log}"
+    );
+    assert_eq!(written(), before, "{}", postgres.log());
+    assert_eq!(postgres.psql("SELECT subject FROM rooms"), "before");
+    let mut app = App::sign_in(&second, "ann");
+    assert_eq!(app.request("CREATE_ROOM", room("after"))["result"], "success");
+}
+
+#[test]
+fn an_owner_behind_a_line_that_is_dead_loses_the_database_and_writes_nothing_when_the_line_is_back() {
+    let postgres = Postgres::start("half-open");
+    let line = Line::to(&postgres);
+    an_owner_that_comes_back(
+        &postgres,
+        &line.url(),
+        |_| line.is_cut(true),
+        |first| {
+            // It has noticed by itself, and has nothing to write by.
+            assert!(first.log().contains("the database is absent"), "{}", first.log());
+            line.is_cut(false);
+        },
+    );
+}
+
+fn stands_still(pid: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    threads.flatten().all(|thread| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // The name before the state may have anything in it.
+        stat.rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with('T'))
+    })
+}
+
+#[test]
+fn an_owner_that_hangs_loses_the_database_and_writes_nothing_when_it_goes_on() {
+    let postgres = Postgres::start("hangs");
+    an_owner_that_comes_back(
+        &postgres,
+        &postgres.url(),
+        |first| {
+            first.signal("STOP");
+            first.until("all of its threads stand still", || stands_still(first.pid()));
+        },
+        |first| first.signal("CONT"),
     );
 }

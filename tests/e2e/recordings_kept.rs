@@ -352,6 +352,16 @@ impl Postgres {
         psql
     }
 
+    /// The socket that it listens on.
+    pub fn socket(&self) -> PathBuf {
+        self.0.join(".s.PGSQL.5432")
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.0.join("log")).unwrap()
+    }
+
     pub fn url(&self) -> String {
         format!("postgres://postgres@localhost/postgres?host={}", self.0.display())
     }

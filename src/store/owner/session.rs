@@ -1,10 +1,21 @@
 //! A lock of a PostgreSQL session. The session does nothing else; who holds it stands in its `application_name`, which
 //! every role of the server may read in `pg_stat_activity`.
+//!
+//! An owner that cannot be heard any more, and whose connections nobody closes (its machine lost power, it hangs, something
+//! between holds the line), loses the lock in a bounded time, and may come back at any moment. So its connections are over first:
+//!
+//! ```text
+//!   0 s     nothing comes from the owner any more
+//!   7 s     if it runs, it knows (LOOK, ANSWER): its store is absent
+//!   20 s    the server has ended its other connections (SILENCE); what was on its way by them comes to nothing
+//!   30 s    the server has ended the session of the lock (LEASE): another process may take it
+//!   later   whatever the owner connects anew does not pass the fence, as the lock is not its own; it sees whose it is, and ends
+//! ```
 
 use super::holder::{Held, Holder, OwnerError, STORE_KEY};
 use crate::store::error::may_pass;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection, PgConnection, Row};
+use sqlx::{AnyConnection, Connection, PgConnection, Row};
 use std::str::FromStr;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -22,6 +33,26 @@ const AGAIN: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_secs(2);
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(5);
+/// After so long without a word the server ends the session of the lock, milliseconds: several times [`LOOK`] and [`ANSWER`].
+const LEASE: &str = "30000";
+/// And any other connection of the service, milliseconds: sooner, or what it has sent might arrive when another process has the lock.
+const SILENCE: &str = "20000";
+/// A pool closes a connection that nobody uses before the server does, looked at as often as that.
+pub(in crate::store) const IDLE: Duration = Duration::from_secs(8);
+/// The kernel of a host that vanishes does not answer: its connections end within 25 s, and not after the two hours that are usual.
+const KEEP_ALIVE: [(&str, &str); 3] = [
+    ("tcp_keepalives_idle", "10"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+];
+/// What the server knows of these is set; `idle_session_timeout` came with PostgreSQL 14.
+const SET: &str = "SELECT set_config(name, $2, false) FROM pg_settings WHERE name = $1";
+/// Who holds the lock.
+const HOLDER: &str = "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
+     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 \
+     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+     AND l.classid::bigint = $1 \
+     AND l.objid::bigint = (hashtext(coalesce(current_schema()::text, ''))::bigint & 4294967295)";
 /// What PostgreSQL keeps of an `application_name`, bytes.
 const NAME: usize = 63;
 
@@ -34,9 +65,45 @@ enum Lock {
     Theirs(Held),
 }
 
+/// What every connection of the service's pool passes before it is used.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct Fence {
+    /// Of the session that must have the lock.
+    name: String,
+}
+
+impl Fence {
+    /// # Errors
+    /// The lock is not this process's: nothing may be written.
+    pub(in crate::store) async fn pass(&self, connection: &mut AnyConnection) -> sqlx::Result<()> {
+        let silence = [
+            ("idle_session_timeout", SILENCE),
+            ("idle_in_transaction_session_timeout", SILENCE),
+        ];
+        for (setting, value) in KEEP_ALIVE.into_iter().chain(silence) {
+            sqlx::query(SET)
+                .bind(setting)
+                .bind(value)
+                .execute(&mut *connection)
+                .await?;
+        }
+        let holder: Option<(String,)> = sqlx::query_as(HOLDER)
+            .bind(i64::from(CLASS))
+            .fetch_optional(connection)
+            .await?;
+        if holder.is_some_and(|(holder,)| holder == self.name) {
+            return Ok(());
+        }
+        Err(sqlx::Error::Protocol(
+            "the database is not kept for this process any more".to_owned(),
+        ))
+    }
+}
+
 /// Wanted until it is dropped; held while its connection lives.
 #[derive(Debug)]
 pub(in crate::store) struct SessionLock {
+    name: String,
     lock: watch::Receiver<Lock>,
     keeper: JoinHandle<()>,
 }
@@ -58,7 +125,17 @@ impl SessionLock {
         let first = connection.as_ref().map_or(Lock::Unknown, |_| Lock::Ours);
         let (tell, lock) = watch::channel(first);
         let keeper = tokio::spawn(keep(options, connection, holder.clone(), tell));
-        Ok(SessionLock { lock, keeper })
+        Ok(SessionLock {
+            name: name(holder),
+            lock,
+            keeper,
+        })
+    }
+
+    pub(super) fn fence(&self) -> Fence {
+        Fence {
+            name: self.name.clone(),
+        }
     }
 
     pub(super) async fn held(&self) {
@@ -136,13 +213,8 @@ async fn keep(
 /// A new session with the lock, or who has it.
 async fn attempt(options: &PgConnectOptions) -> sqlx::Result<Result<PgConnection, Held>> {
     let mut connection = PgConnection::connect_with(options).await?;
-    // A host that vanishes must not keep the lock for the two hours that are usual.
-    for (setting, value) in [
-        ("tcp_keepalives_idle", "10"),
-        ("tcp_keepalives_interval", "5"),
-        ("tcp_keepalives_count", "3"),
-    ] {
-        sqlx::query("SELECT set_config($1, $2, false)")
+    for (setting, value) in KEEP_ALIVE.into_iter().chain([("idle_session_timeout", LEASE)]) {
+        sqlx::query(SET)
             .bind(setting)
             .bind(value)
             .execute(&mut connection)
@@ -157,15 +229,10 @@ async fn attempt(options: &PgConnectOptions) -> sqlx::Result<Result<PgConnection
     if row.try_get::<bool, _>(0)? {
         return Ok(Ok(connection));
     }
-    let holder = sqlx::query(sqlx::AssertSqlSafe(format!(
-        "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
-         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 \
-         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
-         AND l.classid::bigint = $1 AND l.objid::bigint = ({SCHEMA}::bigint & 4294967295)"
-    )))
-    .bind(i64::from(CLASS))
-    .fetch_optional(&mut connection)
-    .await?;
+    let holder = sqlx::query(HOLDER)
+        .bind(i64::from(CLASS))
+        .fetch_optional(&mut connection)
+        .await?;
     let holder = match holder {
         Some(row) => read(&row.try_get::<String, _>(0)?),
         None => None,
