@@ -48,6 +48,8 @@ pub enum CallEnd {
     NotAllowed,
     /// The longest time for the call, or the minutes of its service, are over.
     TooLong,
+    /// Its service, or whoever runs omnigate, had it ended by the API.
+    Ended,
     /// The certification of its trunk has seen what it wanted to.
     Certified,
     /// No digits, or not six, in all tries.
@@ -84,7 +86,7 @@ impl CallEnd {
         use CallEnd::*;
         match self {
             CallerHungUp | CalleeHungUp | Cancelled | AppLeft | KickedOut | Declined | NoAnswer | Busy
-            | Unavailable | TooLong | Certified => Class::Normal,
+            | Unavailable | TooLong | Ended | Certified => Class::Normal,
             NoEntry | WrongNumber | TooManyGuesses | NoTrunk | Invite(_) | Overload | Unassigned | Barred
             | Rejected(_) | NotAllowed => Class::Refused,
             LookUpFailed | NoAck | Lost | NoMedia | NoKeys | Shutdown | Fault | Congestion | Unreachable => {
@@ -113,6 +115,7 @@ impl CallEnd {
             Rejected(_) => "rejected",
             NotAllowed => "not_allowed",
             TooLong => "too_long",
+            Ended => "ended",
             Certified => "certified",
             NoEntry => "no_entry",
             WrongNumber => "wrong_number",
@@ -134,7 +137,7 @@ impl CallEnd {
     pub fn sip_status(self) -> u16 {
         use CallEnd::*;
         match self {
-            CallerHungUp | CalleeHungUp | AppLeft | KickedOut | TooLong | Certified => 200,
+            CallerHungUp | CalleeHungUp | AppLeft | KickedOut | TooLong | Ended | Certified => 200,
             Cancelled => 487,
             Declined => 603,
             NoAnswer => 480,
@@ -162,7 +165,7 @@ impl CallEnd {
         use CallEnd::*;
         match self {
             CalleeHungUp => CallOver::CalleeHungUp,
-            CallerHungUp | Cancelled | AppLeft | Certified => CallOver::CallerHungUp,
+            CallerHungUp | Cancelled | AppLeft | Ended | Certified => CallOver::CallerHungUp,
             KickedOut => CallOver::KickedOut,
             Declined => CallOver::Declined,
             NoAnswer => CallOver::NoAnswer,

@@ -6,6 +6,7 @@ mod certify_report;
 mod check;
 mod ears;
 mod health;
+mod numbers;
 mod output;
 mod phone;
 mod phone_report;
@@ -90,6 +91,14 @@ enum Command {
         #[command(subcommand)]
         command: trunk::TrunkCommand,
     },
+    /// Make call numbers of a running service, look at them, change them, end them.
+    Number {
+        /// Configuration file (TOML); default: the file named by OMNIGATE_CONFIG, else built-in defaults.
+        #[arg(long, value_name = "FILE", global = true)]
+        config: Option<PathBuf>,
+        #[command(subcommand)]
+        command: numbers::NumberCommand,
+    },
     /// Make tokens of the API of a running service, look at them, take them back.
     Token {
         /// Configuration file (TOML); default: the file named by OMNIGATE_CONFIG, else built-in defaults.
@@ -138,6 +147,9 @@ pub fn main() -> ExitCode {
         }
         Command::Service { config, command } => {
             runtime().and_then(|r| r.block_on(services::run(config.as_deref(), command)))
+        }
+        Command::Number { config, command } => {
+            runtime().and_then(|r| r.block_on(numbers::run(config.as_deref(), command)))
         }
         Command::Token { config, command } => {
             runtime().and_then(|r| r.block_on(token::run(config.as_deref(), command)))

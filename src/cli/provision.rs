@@ -168,7 +168,7 @@ pub(super) async fn remove(
 }
 
 /// `a.b=1` and the like, as tables.
-fn fields(given: &[String]) -> Result<Map<String, Value>, Failure> {
+pub(super) fn fields(given: &[String]) -> Result<Map<String, Value>, Failure> {
     let mut all = Map::new();
     for one in given {
         let (key, text) = one
@@ -199,7 +199,7 @@ fn put(all: &mut Map<String, Value>, key: &str, value: Value) -> Result<(), Fail
     Ok(())
 }
 
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => "-".to_owned(),

@@ -173,7 +173,8 @@ impl Service {
         let app = AppState {
             rooms: rooms.clone(),
             guesses,
-            directory: numbers,
+            directory: numbers.clone(),
+            numbers,
             gateway: gateway.clone(),
             media: media.clone(),
             recorder: recorder.clone(),

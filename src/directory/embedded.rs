@@ -9,7 +9,8 @@ use crate::store::{Result as Stored, Store};
 use crate::supervise::test_point;
 use crate::sync::lock;
 use omnigate_omnitalk::{
-    CallNumber, LookUp, NumberBook, NumberChange, NumberFault, NumberOrder, NumberRules, Target, TargetKind,
+    CallNumber, LookUp, NumberBook, NumberChange, NumberEntry, NumberFault, NumberOrder, NumberRules,
+    NumberTerms, Target, TargetKind, TermsFault,
 };
 use omnigate_room::{CallId, RoomId};
 use std::collections::VecDeque;
@@ -238,6 +239,72 @@ impl Numbers for EmbeddedDirectory {
     async fn release(&self, service_id: &str, kind: &TargetKind) {
         self.change(|book| book.release(service_id, kind, unix_now()))
             .await;
+    }
+
+    async fn of_service(&self, service_id: &str) -> Option<Vec<NumberEntry>> {
+        if self.not_read().is_some() {
+            return None;
+        }
+        let (book, now) = (lock(&self.book), unix_now());
+        let theirs = book.all_live().filter(|entry| entry.service_id == service_id);
+        Some(theirs.filter(|entry| book.leads(entry, now)).cloned().collect())
+    }
+
+    async fn of(&self, number: CallNumber) -> Option<Option<NumberEntry>> {
+        if self.not_read().is_some() {
+            return None;
+        }
+        let (book, now) = (lock(&self.book), unix_now());
+        Some(book.get(number).filter(|entry| book.leads(entry, now)).cloned())
+    }
+
+    async fn replace(&self, service_id: &str, number: CallNumber) -> Result<Option<CallNumber>, NumberFault> {
+        if self.not_read().is_some() {
+            return Err(NumberFault::Unavailable);
+        }
+        let mut unwritten = self.unwritten.lock().await;
+        let replaced = lock(&self.book).replace(service_id, number, unix_now())?;
+        let Some((number, changes)) = replaced else {
+            return Ok(None);
+        };
+        match self.write(&mut unwritten, &changes).await {
+            Ok(Write::Done) => Ok(Some(number)),
+            Ok(Write::Conflict(_)) | Err(_) => {
+                lock(&self.book).undo(changes);
+                Err(NumberFault::Unavailable)
+            }
+        }
+    }
+
+    async fn withdraw(&self, service_id: &str, number: CallNumber) -> bool {
+        let mut ended = false;
+        self.change(|book| {
+            let changes = book.withdraw(service_id, number, unix_now());
+            ended = !changes.is_empty();
+            changes
+        })
+        .await;
+        ended
+    }
+
+    async fn set_terms(
+        &self,
+        service_id: &str,
+        number: CallNumber,
+        terms: NumberTerms,
+    ) -> Result<(), TermsFault> {
+        if self.not_read().is_some() {
+            return Err(TermsFault::Unavailable);
+        }
+        let mut unwritten = self.unwritten.lock().await;
+        let changes = lock(&self.book).set_terms(service_id, number, terms, unix_now())?;
+        match self.write(&mut unwritten, &changes).await {
+            Ok(Write::Done) => Ok(()),
+            Ok(Write::Conflict(_)) | Err(_) => {
+                lock(&self.book).undo(changes);
+                Err(TermsFault::Unavailable)
+            }
+        }
     }
 
     async fn release_all(&self, service_id: &str) {

@@ -12,7 +12,9 @@ pub use embedded::EmbeddedDirectory;
 pub use guesses::{Allowance, GuessLimits, Guesser, Guesses};
 pub use http::HttpDirectory;
 
-use omnigate_omnitalk::{CallNumber, LookUp, NumberFault, NumberOrder, TargetKind};
+use omnigate_omnitalk::{
+    CallNumber, LookUp, NumberEntry, NumberFault, NumberOrder, NumberTerms, TargetKind, TermsFault,
+};
 use omnigate_room::{CallId, RoomId};
 
 /// Why a look-up failed. The caller hears an apology.
@@ -68,6 +70,21 @@ pub trait Numbers: Send + Sync {
     async fn assign(&self, order: NumberOrder, most: usize) -> Result<CallNumber, NumberFault>;
     /// The target is gone: its numbers end.
     async fn release(&self, service_id: &str, kind: &TargetKind);
+    /// The numbers of a service that lead somewhere, by number; none: they are not read yet.
+    async fn of_service(&self, service_id: &str) -> Option<Vec<NumberEntry>>;
+    /// A number that leads somewhere, or nothing; none: they are not read yet.
+    async fn of(&self, number: CallNumber) -> Option<Option<NumberEntry>>;
+    /// Another number in the place of one of a service, which ends; nothing: it has no such number.
+    async fn replace(&self, service_id: &str, number: CallNumber) -> Result<Option<CallNumber>, NumberFault>;
+    /// Ends one number of a service; false: it has no such number.
+    async fn withdraw(&self, service_id: &str, number: CallNumber) -> bool;
+    /// What narrows a number of a service is this from now on.
+    async fn set_terms(
+        &self,
+        service_id: &str,
+        number: CallNumber,
+        terms: NumberTerms,
+    ) -> Result<(), TermsFault>;
     /// A service is gone: all its numbers end.
     async fn release_all(&self, service_id: &str);
     /// The plain numbers of all rooms, once they are read.

@@ -1,4 +1,4 @@
-//! How others than the telephone reach the task of a call: to have it transferred.
+//! How others than the telephone reach the task of a call: to have it transferred, or ended.
 
 use crate::sync::lock;
 use omnigate_omnitalk::DialRefusal;
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, oneshot};
 
-/// Transfers of one call that may wait.
+/// Orders to one call that may wait.
 const WAITING: usize = 4;
 
 /// Why a call is not transferred.
@@ -55,6 +55,12 @@ impl TransferRefusal {
     }
 }
 
+/// What somebody wants of a call.
+pub(super) enum Order {
+    Transfer(TransferOrder),
+    HangUp,
+}
+
 /// Somebody wants a call to be transferred, and waits for the answer.
 pub(super) struct TransferOrder {
     pub(super) to: String,
@@ -63,13 +69,13 @@ pub(super) struct TransferOrder {
 
 /// Calls that can be told what to do.
 #[derive(Clone, Default)]
-pub(super) struct Controls(Arc<Mutex<HashMap<CallId, mpsc::Sender<TransferOrder>>>>);
+pub(super) struct Controls(Arc<Mutex<HashMap<CallId, mpsc::Sender<Order>>>>);
 
 /// What a call is told by; dropping it takes it out of the book.
 pub(super) struct Control {
     call: CallId,
     controls: Controls,
-    orders: mpsc::Receiver<TransferOrder>,
+    orders: mpsc::Receiver<Order>,
 }
 
 impl Controls {
@@ -93,14 +99,24 @@ impl Controls {
             to: to.to_owned(),
             answer,
         };
-        control.send(order).await.map_err(|_| TransferRefusal::NoCall)?;
+        let sent = control.send(Order::Transfer(order)).await;
+        sent.map_err(|_| TransferRefusal::NoCall)?;
         refused.await.map_err(|_| TransferRefusal::NoCall)?
+    }
+
+    /// Has a call ended; false: there is none.
+    pub(super) async fn hang_up(&self, call: CallId) -> bool {
+        let control = lock(&self.0).get(&call).cloned();
+        match control {
+            Some(control) => control.send(Order::HangUp).await.is_ok(),
+            None => false,
+        }
     }
 }
 
 impl Control {
     /// The next order; it never ends.
-    pub(super) async fn order(&mut self) -> TransferOrder {
+    pub(super) async fn order(&mut self) -> Order {
         match self.orders.recv().await {
             Some(order) => order,
             None => std::future::pending().await,

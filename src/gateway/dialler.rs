@@ -1,14 +1,15 @@
 //! Takes the calls that apps want to telephones, looks whether they may be made, and gives each its task.
 
-use super::outgoing;
+use super::outgoing::{self, Purpose};
 use super::shared::Gateway;
 use crate::calls::{CallAbout, CallEnd, CallEvent, CallTeller, Direction, Origin, Refusal};
-use crate::clock::{today, unix_now};
+use crate::clock::{today, unix_millis, unix_now};
 use crate::rooms::DialOrder;
 use crate::supervise::test_point;
 use crate::trunks::{Route, ServiceCall};
 use omnigate_number::mask;
 use omnigate_omnitalk::DialRefusal;
+use omnigate_room::{CallId, RoomId};
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tracing::field::Empty;
@@ -27,9 +28,42 @@ impl Gateway {
         let service = &order.dialling.service_id;
         let span = info_span!("call", call = %order.call, %service, trunk = Empty, called = Empty);
         match self.may_call(&order.dialling.service_id, &order.dialling.number) {
-            Ok((routes, place)) => self.begin_dialling(order, routes, place, span),
+            Ok((routes, place)) => {
+                let to = Called {
+                    call: order.call,
+                    service: order.dialling.service_id.clone(),
+                    purpose: Purpose::App,
+                };
+                self.begin_dialling(to, routes, place, span);
+            }
             Err(refusal) => self.refuse(order, refusal, span),
         }
+    }
+
+    /// Calls a telephone for a service, and brings it into one of its rooms when it answers; the call.
+    ///
+    /// # Errors
+    /// The first rule that forbids it.
+    pub fn call_into_room(
+        self: &Arc<Self>,
+        service: &str,
+        room: RoomId,
+        number: &str,
+    ) -> Result<CallId, DialRefusal> {
+        let call = CallId::new(unix_millis(), rand::random());
+        let span = info_span!("call", %call, service, trunk = Empty, called = Empty);
+        let allowed = self.may_call(service, number);
+        if let Err(refusal) = &allowed {
+            self.note_refusal(service, "", number, *refusal, &span);
+        }
+        let (routes, place) = allowed?;
+        let to = Called {
+            call,
+            service: service.to_owned(),
+            purpose: Purpose::Room(room),
+        };
+        self.clone().begin_dialling(to, routes, place, span);
+        Ok(call)
     }
 
     /// The ways for a call of this service to this number, and its place among those of the service.
@@ -50,31 +84,16 @@ impl Gateway {
         Ok((routes, place))
     }
 
-    /// What is refused is one line for whoever looks after tolls, with the rule that says so.
+    /// The app is told, too.
     fn refuse(self: Arc<Self>, order: DialOrder, refusal: DialRefusal, span: Span) {
-        self.metrics.dial_refused(rule(refusal));
-        self.calls.refused(
-            "",
-            Refusal {
-                direction: Direction::Outbound,
-                at: unix_now(),
-                reason: rule(refusal),
-                why: format!(
-                    "{} of {}: {refusal}",
-                    mask(&order.dialling.number),
-                    order.dialling.service_id
-                ),
-            },
+        let dialling = &order.dialling;
+        self.note_refusal(
+            &dialling.service_id,
+            &dialling.user_id,
+            &dialling.number,
+            refusal,
+            &span,
         );
-        span.in_scope(|| {
-            warn!(
-                rule = rule(refusal),
-                number = %mask(&order.dialling.number),
-                user = %mask(&order.dialling.user_id),
-                why = %refusal,
-                "a call to a telephone is refused"
-            );
-        });
         let gateway = self.clone();
         self.tasks.spawn(async move {
             if let Err(error) = gateway.rooms.dialled(order.call, Err(refusal)).await {
@@ -83,29 +102,68 @@ impl Gateway {
         });
     }
 
-    fn begin_dialling(self: Arc<Self>, order: DialOrder, routes: Vec<Route>, place: ServiceCall, span: Span) {
+    /// What is refused is one line for whoever looks after tolls, with the rule that says so.
+    fn note_refusal(&self, service: &str, user: &str, number: &str, refusal: DialRefusal, span: &Span) {
+        self.metrics.dial_refused(rule(refusal));
+        self.calls.refused(
+            "",
+            Refusal {
+                direction: Direction::Outbound,
+                at: unix_now(),
+                reason: rule(refusal),
+                why: format!("{} of {service}: {refusal}", mask(number)),
+            },
+        );
+        span.in_scope(|| {
+            warn!(
+                rule = rule(refusal),
+                number = %mask(number),
+                user = %mask(user),
+                why = %refusal,
+                "a call to a telephone is refused"
+            );
+        });
+    }
+
+    fn begin_dialling(self: Arc<Self>, to: Called, routes: Vec<Route>, place: ServiceCall, span: Span) {
+        let Called {
+            call,
+            service,
+            purpose,
+        } = to;
         let Some(first) = routes.first() else { return };
         span.record("trunk", first.trunk.name.as_str());
         span.record("called", tracing::field::display(&first.called));
-        let teller = CallTeller::new(order.call, &first.trunk.name, &self.calls, &self.metrics);
+        let teller = CallTeller::new(call, &first.trunk.name, &self.calls, &self.metrics);
         span.in_scope(|| {
             teller.tell(CallEvent::Started(CallAbout {
                 caller: first.caller.to_string(),
                 called: first.called.to_string(),
                 origin: Origin::App {
-                    service: order.dialling.service_id.clone(),
+                    service: service.clone(),
                 },
             }));
         });
-        let (gateway, rooms, call) = (self.clone(), self.rooms.clone(), order.call);
+        let (gateway, rooms) = (self.clone(), self.rooms.clone());
         let let_go = async move {
+            if purpose != Purpose::App {
+                let _ = rooms.hang_up(call).await;
+                return;
+            }
             let _ = rooms.dialled(call, Err(DialRefusal::Unavailable)).await;
             let _ = rooms.failed(call, CallEnd::Fault.over()).await;
         };
-        let service = order.dialling.service_id.clone();
-        let run = outgoing::run(gateway, call, routes, (service, place), teller.clone());
+        let run = outgoing::run(gateway, call, routes, (service, place), purpose, teller.clone());
         self.begin(teller, span, run, let_go);
     }
+}
+
+/// A call that may be made.
+struct Called {
+    call: CallId,
+    /// Whose it is.
+    service: String,
+    purpose: Purpose,
 }
 
 /// The rule of a refusal, in a word.

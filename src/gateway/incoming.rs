@@ -1,6 +1,6 @@
 //! The task of a call that comes in: carries out what the menu decides, on its line, the directory and the rooms.
 
-use super::control::{Control, TransferOrder};
+use super::control::{Control, Order};
 use super::ivr::{Ivr, IvrEffect, IvrEvent};
 use super::line::{Line, LineEvent, now, sleep_until};
 use super::shared::{Ended, Gateway, Screened};
@@ -158,7 +158,10 @@ impl Caller {
         }
     }
 
-    async fn ordered(&mut self, order: TransferOrder) {
+    async fn ordered(&mut self, order: Order) {
+        let Order::Transfer(order) = order else {
+            return self.side.line.hang_up(CallEnd::Ended);
+        };
         let elsewhere = self.side.ordered(order, self.who()).await;
         self.go_elsewhere(elsewhere);
     }

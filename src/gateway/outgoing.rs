@@ -1,6 +1,7 @@
-//! The task of a call to a telephone: carries out what `dial` decides, on its line and the rooms.
+//! The task of a call to a telephone: carries out what `dial` decides, on its line and the rooms. One that an app calls is in the call's
+//! room before it answers, so that the app hears the network; one that is called into a room enters it when it has answered.
 
-use super::control::Control;
+use super::control::{Control, Order};
 use super::dialling::{Dialling, Outcome};
 use super::line::{Line, LineEvent, now, sleep_until};
 use super::redirects::Redirects;
@@ -8,11 +9,11 @@ use super::shared::{Ended, Gateway};
 use super::side::{Side, SideEvent, Who};
 use super::ways::Ways;
 use crate::calls::{CallEnd, CallEvent, CallTeller, Stage};
-use crate::rooms::{Telephone, ToTelephone};
+use crate::rooms::{Destination, Telephone, ToTelephone};
 use crate::trunks::{Route, ServiceCall};
 use omnigate_audio::dtmf::Key;
 use omnigate_omnitalk::{DialRefusal, RecordPolicy, TelephoneNotice};
-use omnigate_room::CallId;
+use omnigate_room::{CallId, RoomId};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -21,9 +22,23 @@ use tracing::{debug, warn};
 /// How long the rooms may take to make the call's room.
 const ROOM_LIMIT: Duration = Duration::from_secs(5);
 
+/// Who wants a telephone to be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// An app, which waits in the room of the call.
+    App,
+    /// A service, for this room.
+    Room(RoomId),
+}
+
 struct Callee {
     gateway: Arc<Gateway>,
     call: CallId,
+    purpose: Purpose,
+    /// As whom a room sees it.
+    shown: String,
+    /// Where the rooms tell what becomes of the call.
+    notices: mpsc::UnboundedSender<ToTelephone>,
     teller: CallTeller,
     side: Side,
     control: Control,
@@ -40,6 +55,7 @@ pub(super) async fn run(
     call: CallId,
     routes: Vec<Route>,
     service: (String, ServiceCall),
+    purpose: Purpose,
     teller: CallTeller,
 ) -> Ended {
     let refused = |end| Ended { end, talked: None };
@@ -51,7 +67,9 @@ pub(super) async fn run(
         Ok(line) => line,
         Err(error) => {
             warn!(%error, "no media for a call");
-            let _ = gateway.rooms.dialled(call, Err(DialRefusal::Unavailable)).await;
+            if purpose == Purpose::App {
+                let _ = gateway.rooms.dialled(call, Err(DialRefusal::Unavailable)).await;
+            }
             return refused(CallEnd::Overload);
         }
     };
@@ -60,21 +78,15 @@ pub(super) async fn run(
         number: String::new(),
         record: RecordPolicy::default(),
         leg: line.seat(),
-        notices,
+        notices: notices.clone(),
     };
-    if let Err(error) = gateway.rooms.dialled(call, Ok(telephone)).await {
-        warn!(%error, "the rooms do not take a call");
-        return refused(CallEnd::Fault);
-    }
-    match tokio::time::timeout(ROOM_LIMIT, rooms.recv()).await {
-        Ok(Some(ToTelephone::Notice(TelephoneNotice::Dialled { .. }))) => {}
-        // The app has gone meanwhile, or has given the call up.
-        _ => {
-            let _ = gateway.rooms.hang_up(call).await;
-            return refused(CallEnd::Cancelled);
-        }
+    if purpose == Purpose::App
+        && let Err(end) = waits_for(&gateway, call, telephone, &mut rooms).await
+    {
+        return refused(end);
     }
     let redirects = Redirects::new(gateway.clone(), service.0.clone(), first.called.clone());
+    let shown = first.called.national(first.trunk.country);
     let mut callee = Callee {
         dialling: Dialling::new(
             Ways::new(&gateway, family, routes),
@@ -85,6 +97,9 @@ pub(super) async fn run(
         side: Side::of_service(gateway.clone(), teller.clone(), line, first.called, service),
         gateway,
         call,
+        purpose,
+        shown,
+        notices,
         teller,
         began: now(),
         answered: None,
@@ -99,8 +114,7 @@ pub(super) async fn run(
         tokio::select! {
             event = callee.side.event() => callee.side_event(event).await,
             order = callee.control.order() => {
-                let who = callee.who();
-                callee.side.ordered(order, who).await;
+                callee.ordered(order).await;
             }
             word = rooms.recv() => callee.rooms_say(word),
             () = timer => callee.dialling.timeout(),
@@ -115,7 +129,38 @@ pub(super) async fn run(
     callee.finish().await
 }
 
+/// The app that waits gets its room, with the telephone in it.
+async fn waits_for(
+    gateway: &Gateway,
+    call: CallId,
+    telephone: Telephone,
+    rooms: &mut mpsc::UnboundedReceiver<ToTelephone>,
+) -> Result<(), CallEnd> {
+    if let Err(error) = gateway.rooms.dialled(call, Ok(telephone)).await {
+        warn!(%error, "the rooms do not take a call");
+        return Err(CallEnd::Fault);
+    }
+    match tokio::time::timeout(ROOM_LIMIT, rooms.recv()).await {
+        Ok(Some(ToTelephone::Notice(TelephoneNotice::Dialled { .. }))) => Ok(()),
+        // The app has gone meanwhile, or has given the call up.
+        _ => {
+            let _ = gateway.rooms.hang_up(call).await;
+            Err(CallEnd::Cancelled)
+        }
+    }
+}
+
 impl Callee {
+    async fn ordered(&mut self, order: Order) {
+        match order {
+            Order::Transfer(order) => {
+                let who = self.who();
+                self.side.ordered(order, who).await;
+            }
+            Order::HangUp => self.dialling.leave(CallEnd::Ended),
+        }
+    }
+
     async fn side_event(&mut self, event: SideEvent) {
         match event {
             SideEvent::Next(event) => self.side.go_on(event).await,
@@ -173,12 +218,25 @@ impl Callee {
         }
     }
 
-    /// Tells the app that the telephone has answered.
+    /// Tells the app that the telephone has answered, or brings it into its room.
     async fn connect(&mut self) {
         self.answered = Some(now());
         self.side.answered(&mut self.dialling);
         self.teller.tell(CallEvent::Answered(now() - self.began));
-        if let Err(error) = self.gateway.rooms.answered(self.call).await {
+        let told = match self.purpose {
+            Purpose::App => self.gateway.rooms.answered(self.call).await,
+            Purpose::Room(room) => {
+                let telephone = Telephone {
+                    number: self.shown.clone(),
+                    record: RecordPolicy::default(),
+                    leg: self.side.line.seat(),
+                    notices: self.notices.clone(),
+                };
+                let room = Destination::Room(room);
+                self.gateway.rooms.connect(self.call, telephone, room).await
+            }
+        };
+        if let Err(error) = told {
             warn!(%error, "the rooms were not told that the telephone has answered");
             self.dialling.leave(CallEnd::Fault);
         }
@@ -190,7 +248,11 @@ impl Callee {
 
     /// Leaves the rooms.
     async fn leave(&self) {
-        if let Err(error) = self.gateway.rooms.failed(self.call, self.end().over()).await {
+        let told = match self.purpose {
+            Purpose::App => self.gateway.rooms.failed(self.call, self.end().over()).await,
+            Purpose::Room(_) => self.gateway.rooms.hang_up(self.call).await,
+        };
+        if let Err(error) = told {
             warn!(%error, "the rooms were not told that the call is over");
         }
     }
@@ -217,6 +279,8 @@ fn ended_by_rooms(notice: TelephoneNotice) -> Option<CallEnd> {
         TelephoneNotice::Ended(Shutdown) => Some(CallEnd::Shutdown),
         TelephoneNotice::Ended(NoAudio) => Some(CallEnd::Unavailable),
         TelephoneNotice::NoAnswer => Some(CallEnd::NoAnswer),
+        // The room has gone, or is full.
+        TelephoneNotice::Refused(_) => Some(CallEnd::Unavailable),
         _ => None,
     }
 }

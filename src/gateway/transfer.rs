@@ -24,6 +24,11 @@ impl Gateway {
         self.controls.transfer(call, to).await
     }
 
+    /// Has a call ended, whoever talks in it; false: there is none.
+    pub async fn hang_up(&self, call: CallId) -> bool {
+        self.controls.hang_up(call).await
+    }
+
     /// Where `to` leads: six digits are a call number, all else a telephone number.
     pub(super) fn transfer_target(&self, to: &str, service: Option<&str>) -> Result<Target, TransferRefusal> {
         if let Ok(number) = CallNumber::parse(to) {

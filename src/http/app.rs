@@ -9,7 +9,7 @@ use crate::access::Tokens;
 use crate::audit::AuditLog;
 use crate::calls::CallRegistry;
 use crate::config::OriginPattern;
-use crate::directory::{Directory, Guesses};
+use crate::directory::{Directory, Guesses, Numbers};
 use crate::gateway::Gateway;
 use crate::media::MediaPlane;
 use crate::observe::{Audit, Health, Metrics};
@@ -26,6 +26,8 @@ pub struct AppState {
     pub rooms: Rooms,
     /// The numbers given out here, which other gateways ask for too.
     pub directory: Arc<dyn Directory>,
+    /// Who gives numbers out here.
+    pub numbers: Arc<dyn Numbers>,
     /// The budget for wrong call numbers.
     pub guesses: Arc<Guesses>,
     /// The media plane.

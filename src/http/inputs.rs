@@ -1,10 +1,12 @@
 //! What a request carries, as handlers take it; what cannot be read is refused with a problem.
 
 use super::problem;
+use crate::access::Access;
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::response::Response;
+use chrono::DateTime;
 use serde::de::DeserializeOwned;
 
 /// The JSON of the body.
@@ -58,5 +60,28 @@ pub(super) fn page_length(asked: Option<u32>, usual: u32, longest: u32) -> Resul
     match (1..=longest).contains(&length) {
         true => Ok(length),
         false => Err(format!("limit: 1 to {longest} is expected")),
+    }
+}
+
+/// The service that a request is about: that of the token, or the one that an admin names.
+pub(super) fn service_of(access: &Access, given: Option<String>) -> Result<String, String> {
+    match (access.only(), given) {
+        (Some(own), Some(given)) if given != own => {
+            Err("service_id: the token is another service's; leave it out".to_owned())
+        }
+        (Some(own), _) => Ok(own.to_owned()),
+        (None, Some(given)) => Ok(given),
+        (None, None) => Err("service_id: is missing; an admin names the service".to_owned()),
+    }
+}
+
+/// Unix seconds of an RFC 3339 time.
+pub(super) fn instant(field: &str, text: Option<&str>) -> Result<Option<u64>, String> {
+    let Some(text) = text else { return Ok(None) };
+    let time = DateTime::parse_from_rfc3339(text).ok();
+    let seconds = time.and_then(|time| u64::try_from(time.timestamp()).ok());
+    match seconds {
+        Some(seconds) => Ok(Some(seconds)),
+        None => Err(format!("{field}: a time as 2027-12-31T23:59:59Z is expected")),
     }
 }

@@ -15,6 +15,7 @@ mod hosts;
 mod inputs;
 mod limits;
 mod listener;
+mod look_up;
 mod metrics;
 mod numbers;
 mod origins;

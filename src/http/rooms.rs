@@ -2,7 +2,7 @@
 
 use super::app::AppState;
 use super::guard::Subject;
-use super::inputs::{Body, Parameters, Path, page_length};
+use super::inputs::{Body, Parameters, Path, instant, page_length, service_of};
 use super::problem::{self, problem};
 use crate::access::Access;
 use crate::clock::utc;
@@ -11,7 +11,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use chrono::DateTime;
 use omnigate_omnitalk::{Hub, ParticipantShown, Refusal, RoomShown, Tenants};
 use omnigate_room::RoomId;
 use serde::Deserialize;
@@ -64,7 +63,7 @@ fn refused(refusal: &Refusal) -> Response {
 }
 
 /// What the rooms have said of it.
-type Said<T> = Result<Result<T, Refusal>, RoomsError>;
+pub(super) type Said<T> = Result<Result<T, Refusal>, RoomsError>;
 
 /// Looks at a service's hub.
 async fn look<T: Send + 'static>(
@@ -86,20 +85,8 @@ fn answered<T>(said: Said<T>, shown: impl FnOnce(T) -> Response) -> Response {
     }
 }
 
-/// The service that a request is about: that of the token, or the one that an admin names.
-fn service_of(access: &Access, given: Option<String>) -> Result<String, String> {
-    match (access.only(), given) {
-        (Some(own), Some(given)) if given != own => {
-            Err("service_id: the token is another service's; leave it out".to_owned())
-        }
-        (Some(own), _) => Ok(own.to_owned()),
-        (None, Some(given)) => Ok(given),
-        (None, None) => Err("service_id: is missing; an admin names the service".to_owned()),
-    }
-}
-
 /// The room of a path, and its service; to whoever does not see it, it is not there.
-async fn found(app: &AppState, access: &Access, id: &str) -> Result<(RoomId, String), Response> {
+pub(super) async fn found(app: &AppState, access: &Access, id: &str) -> Result<(RoomId, String), Response> {
     let room = RoomId::parse(id).ok_or_else(missing)?;
     let service = app
         .rooms
@@ -127,17 +114,6 @@ fn participant_shown(one: &ParticipantShown) -> Value {
         "call_id": one.telephone.map(|call| call.to_string()),
         "audio_mute": one.audio_mute, "video_mute": one.video_mute, "video": one.video,
     })
-}
-
-/// Unix seconds of an RFC 3339 time.
-fn seconds(field: &str, text: Option<&str>) -> Result<Option<u64>, String> {
-    let Some(text) = text else { return Ok(None) };
-    let time = DateTime::parse_from_rfc3339(text).ok();
-    let seconds = time.and_then(|time| u64::try_from(time.timestamp()).ok());
-    match seconds {
-        Some(seconds) => Ok(Some(seconds)),
-        None => Err(format!("{field}: a time as 2027-12-31T23:59:59Z is expected")),
-    }
 }
 
 pub(super) async fn list(
@@ -204,8 +180,8 @@ fn about(mut answer: Response, room: RoomId, service: String, detail: Value) -> 
 fn wish(access: &Access, body: RoomBody) -> Result<(String, Map<String, Value>), String> {
     let service = service_of(access, body.service_id)?;
     let (start, end) = (
-        seconds("start_date", body.start_date.as_deref())?,
-        seconds("end_date", body.end_date.as_deref())?,
+        instant("start_date", body.start_date.as_deref())?,
+        instant("end_date", body.end_date.as_deref())?,
     );
     let given = [
         ("room_type", Some(Value::from(body.room_type))),
@@ -254,9 +230,12 @@ pub(super) async fn close(
 
 /// 204 when it is done.
 async fn order(app: &AppState, service: &str, order: RoomOrder) -> Response {
-    answered(app.rooms.manage(service, order).await, |_| {
-        StatusCode::NO_CONTENT.into_response()
-    })
+    done(app.rooms.manage(service, order).await)
+}
+
+/// 204, or why it is not done.
+pub(super) fn done<T>(said: Said<T>) -> Response {
+    answered(said, |_| StatusCode::NO_CONTENT.into_response())
 }
 
 pub(super) async fn participants(
@@ -285,6 +264,38 @@ pub(super) async fn remove(
             let removed = json!({ "session": session });
             let answer = order(&app, &service, RoomOrder::Remove(room, session)).await;
             about(answer, room, service, removed)
+        }
+        Err(answer) => answer,
+    }
+}
+
+pub(super) async fn mute(
+    state: State<Arc<AppState>>,
+    access: Access,
+    path: Path<(String, String)>,
+) -> Response {
+    set_muted(state, access, path, true).await
+}
+
+pub(super) async fn unmute(
+    state: State<Arc<AppState>>,
+    access: Access,
+    path: Path<(String, String)>,
+) -> Response {
+    set_muted(state, access, path, false).await
+}
+
+async fn set_muted(
+    State(app): State<Arc<AppState>>,
+    access: Access,
+    Path((id, session)): Path<(String, String)>,
+    muted: bool,
+) -> Response {
+    match found(&app, &access, &id).await {
+        Ok((room, service)) => {
+            let whom = json!({ "session": session });
+            let answer = order(&app, &service, RoomOrder::Mute(room, session, muted)).await;
+            about(answer, room, service, whom)
         }
         Err(answer) => answer,
     }

@@ -8,8 +8,8 @@ use super::problem::{self, too_many};
 use super::requester::{Proxies, Requester};
 use super::tls::Certificates;
 use super::{
-    api, audit, certification, front, listener, metrics, numbers, page, provisioned, recordings, rooms,
-    socket, tokens,
+    api, audit, certification, front, listener, look_up, metrics, numbers, page, provisioned, recordings,
+    rooms, socket, tokens,
 };
 use crate::access::Scope;
 use crate::config::OriginPattern;
@@ -198,15 +198,19 @@ fn figures_route(app: &Arc<AppState>) -> Router<Arc<AppState>> {
 fn api_routes(app: Arc<AppState>) -> Router<Arc<AppState>> {
     use Scope::{Admin, Calls, Read, Recordings, Rooms};
     Guarded::new(app)
-        .get("/api/v1/call-numbers/{number}", Read, numbers::call_number)
+        .get("/api/v1/call-numbers/{number}", Read, look_up::call_number)
         .post(
             "/api/v1/call-numbers/{number}/uses",
             Calls,
             "call_number_use",
-            numbers::redeem,
+            look_up::redeem,
         )
         .get("/api/v1/calls", Read, api::calls)
+        .post("/api/v1/calls", Calls, "call_dial", api::dial)
         .get("/api/v1/calls/{id}", Read, api::call)
+        .post("/api/v1/calls/{id}/hangup", Calls, "call_hang_up", api::hang_up)
+        .post("/api/v1/calls/{id}/mute", Calls, "call_mute", api::mute)
+        .post("/api/v1/calls/{id}/unmute", Calls, "call_unmute", api::unmute)
         .post(
             "/api/v1/calls/{id}/transfer",
             Calls,
@@ -321,6 +325,34 @@ fn api_routes(app: Arc<AppState>) -> Router<Arc<AppState>> {
             Rooms,
             "participant_remove",
             rooms::remove,
+        )
+        .post(
+            "/api/v1/rooms/{id}/participants/{session}/mute",
+            Rooms,
+            "participant_mute",
+            rooms::mute,
+        )
+        .post(
+            "/api/v1/rooms/{id}/participants/{session}/unmute",
+            Rooms,
+            "participant_unmute",
+            rooms::unmute,
+        )
+        .get("/api/v1/numbers", Read, numbers::list)
+        .post("/api/v1/numbers", Rooms, "number_make", numbers::make)
+        .get("/api/v1/numbers/{number}", Read, numbers::show)
+        .patch("/api/v1/numbers/{number}", Rooms, "number_set", numbers::set)
+        .delete(
+            "/api/v1/numbers/{number}",
+            Rooms,
+            "number_withdraw",
+            numbers::withdraw,
+        )
+        .post(
+            "/api/v1/numbers/{number}/replace",
+            Rooms,
+            "number_replace",
+            numbers::replace,
         )
         .get("/api/v1/tokens", Admin, tokens::list)
         .post("/api/v1/tokens", Admin, "token_add", tokens::add)

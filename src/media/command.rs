@@ -66,6 +66,8 @@ pub(crate) enum LegOrder {
     StandIn(Option<Playback>),
     /// Presses a key towards the telephone.
     Press(Key),
+    /// Takes what it says out of every mix, or back in, until it leaves its room.
+    Mute(bool),
     /// Hands on what is heard of it from now on.
     Hear(Sender<Heard>),
     /// Moves it into a room, as this participant, on the shard with this index.

@@ -190,6 +190,11 @@ impl MediaPlane {
         leg.ask(LegOrder::Enter(room, participant, self.shard_of_room(room)))
     }
 
+    /// Takes what a leg says out of its room's mix, or back in, until it leaves the room. Never refused: whoever wants silence gets it.
+    pub fn mute_leg(&self, leg: &LegSeat, muted: bool) {
+        leg.release(LegOrder::Mute(muted));
+    }
+
     /// Takes a leg out of its room: alone again.
     pub fn leave(&self, leg: &LegSeat) {
         leg.release(LegOrder::Leave);

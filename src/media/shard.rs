@@ -284,7 +284,7 @@ impl Shard {
             LegOrder::Enter(room, participant, shard) => self.enter(id, room, participant, shard, now),
             LegOrder::Leave => {
                 if let Some(mut leg) = self.rooms.take_leg(id, now, &self.outlet) {
-                    leg.participant = None;
+                    leg.take_part(None);
                     self.rooms.put_leg(leg, RoomKey::Alone(id), now, &self.outlet);
                 }
             }
@@ -299,6 +299,11 @@ impl Shard {
             LegOrder::SetSources(sources) => self.with_leg(id, |leg| leg.set_sources(sources)),
             LegOrder::StandIn(playback) => self.with_leg(id, |leg| leg.stand_in(playback)),
             LegOrder::Hear(to) => self.with_leg(id, |leg| leg.hear(to)),
+            LegOrder::Mute(muted) => {
+                if let Some(leg) = self.rooms.leg(id) {
+                    leg.set_muted(muted, now, &mut self.outlet.tap.borrow_mut());
+                }
+            }
             LegOrder::Press(key) => self.with_leg(id, |leg| leg.press(key)),
         }
     }
@@ -313,7 +318,7 @@ impl Shard {
         let Some(mut leg) = self.rooms.take_leg(id, now, &self.outlet) else {
             return;
         };
-        leg.participant = Some(participant);
+        leg.take_part(Some(participant));
         let key = RoomKey::Room(room);
         match self.others.get(shard).filter(|_| shard != self.index) {
             None => self.rooms.put_leg(leg, key, now, &self.outlet),

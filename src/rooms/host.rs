@@ -68,11 +68,17 @@ struct Seated {
     telephone: Telephone,
     /// As which participant of which room it is heard.
     at: Option<(RoomId, ParticipantId)>,
+    /// Nobody hears it there.
+    muted: bool,
 }
 
 impl From<Telephone> for Seated {
     fn from(telephone: Telephone) -> Seated {
-        Seated { telephone, at: None }
+        Seated {
+            telephone,
+            at: None,
+            muted: false,
+        }
     }
 }
 
@@ -155,12 +161,15 @@ impl Host {
         let media = &self.parts.media;
         media.leave(&seated.telephone.leg);
         seated.telephone.leg = leg;
-        if let Some((room, participant)) = seated.at
-            && let Err(error) = media.enter(&seated.telephone.leg, room, participant)
-        {
+        let Some((room, participant)) = seated.at else {
+            return;
+        };
+        if let Err(error) = media.enter(&seated.telephone.leg, room, participant) {
             warn!(%call, %error, "a telephone cannot enter its room");
             let effects = self.parts.tenants.hung_up(call, now);
             self.carry_out(effects, now);
+        } else if seated.muted {
+            media.mute_leg(&seated.telephone.leg, true);
         }
     }
 
@@ -321,6 +330,12 @@ impl Host {
             }
             Effect::ClosePeer { participant } => media.close_peer(participant),
             Effect::SetMuted { participant, muted } => {
+                let mut telephones = self.telephones.values_mut();
+                if let Some(seated) = telephones.find(|one| one.at.is_some_and(|(_, it)| it == participant)) {
+                    seated.muted = muted;
+                    media.mute_leg(&seated.telephone.leg, muted);
+                    return Vec::new();
+                }
                 let cost = media.mute_peer(participant, muted);
                 return cost.map_or_else(Vec::new, |news| hear(tenants, news, now));
             }
@@ -442,7 +457,7 @@ impl Host {
             TelephoneNotice::Dialled { room, participant }
             | TelephoneNotice::Bridged { room, participant }
             | TelephoneNotice::Admitted { room, participant } => {
-                seated.at = Some((room, participant));
+                (seated.at, seated.muted) = (Some((room, participant)), false);
                 if let Err(error) = media.enter(&telephone.leg, room, participant) {
                     warn!(%call, %error, "a telephone cannot enter its room");
                     notice = TelephoneNotice::Ended(TelephoneEnd::NoAudio);

@@ -16,13 +16,29 @@ fn do_it(hub: &mut Hub, order: RoomOrder, now: Now) -> (Result<RoomId, Refusal>,
             let (done, effects) = hub.remove(room, &session, now);
             (done.map(|()| room), effects)
         }
+        RoomOrder::Mute(room, session, muted) => {
+            let (done, effects) = hub.mute_session(room, &session, muted);
+            (done.map(|()| room), effects)
+        }
+        RoomOrder::Numbered(room, number, plain) => {
+            let (done, effects) = hub.room_numbered(room, number, plain);
+            (done.map(|()| room), effects)
+        }
+        RoomOrder::Withdrawn(kind, number) => {
+            hub.number_withdrawn(&kind, number);
+            (Ok(RoomId(0)), Vec::new())
+        }
+        RoomOrder::MuteCall(call, muted) => {
+            let (done, effects) = hub.mute_telephone(call, muted);
+            (done.map(|()| RoomId(0)), effects)
+        }
     }
 }
 
 impl Host {
     /// Carries an order out; its answer comes when it is in the store.
     pub(super) fn manage(&mut self, service: &str, order: RoomOrder, answer: Answer, now: Now) {
-        let is_written = !matches!(order, RoomOrder::Remove(..));
+        let is_written = matches!(order, RoomOrder::Make(_) | RoomOrder::Close(_));
         let done = self.parts.tenants.managed(service, |hub| do_it(hub, order, now));
         let Some((done, effects)) = done else {
             let _ = answer.send(Err(Refusal::no_service()));

@@ -264,6 +264,11 @@ impl RoomMedia {
         self.plane.enter(leg, room, participant)
     }
 
+    /// Takes what a telephone says out of its room's mix, or back in.
+    pub fn mute_leg(&self, leg: &LegSeat, muted: bool) {
+        self.plane.mute_leg(leg, muted);
+    }
+
     /// Takes a telephone's leg out of its room: whoever is no participant any more hears nothing of it.
     pub fn leave(&self, leg: &LegSeat) {
         self.plane.leave(leg);

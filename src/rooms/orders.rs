@@ -1,7 +1,7 @@
 //! Orders of the API to the rooms, and who waits for their answers.
 
-use omnigate_omnitalk::Refusal;
-use omnigate_room::RoomId;
+use omnigate_omnitalk::{CallNumber, Refusal, TargetKind};
+use omnigate_room::{CallId, RoomId};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use tokio::sync::oneshot;
@@ -15,6 +15,14 @@ pub enum RoomOrder {
     Close(RoomId),
     /// Remove the session from a room.
     Remove(RoomId, String),
+    /// Mute the session in a room, or no longer.
+    Mute(RoomId, String, bool),
+    /// A number leads to a room; whether it is its plain one.
+    Numbered(RoomId, CallNumber, bool),
+    /// A number was withdrawn; the room of the answer means nothing.
+    Withdrawn(TargetKind, CallNumber),
+    /// Mute the telephone of a call, or no longer; the room of the answer means nothing.
+    MuteCall(CallId, bool),
 }
 
 /// Where the answer goes: the room, or why not.

@@ -5,7 +5,7 @@ use crate::harness::{Service, conforms, http_delete, http_get, http_post};
 use serde_json::{Value, json};
 
 /// An answer of the API, which the description allows.
-fn checked(method: &str, route: &str, (status, body): (u16, String)) -> (u16, Value) {
+pub fn checked(method: &str, route: &str, (status, body): (u16, String)) -> (u16, Value) {
     conforms(method, route, status, &body);
     (status, serde_json::from_str(&body).unwrap_or_default())
 }
@@ -17,7 +17,7 @@ const PARTICIPANTS: &str = "/api/v1/rooms/{id}/participants";
 const PARTICIPANT: &str = "/api/v1/rooms/{id}/participants/{session}";
 
 /// A token of a service, as a header.
-fn token(service: &Service, of: &str, scopes: &[&str]) -> String {
+pub fn token(service: &Service, of: &str, scopes: &[&str]) -> String {
     let body = json!({ "name": "test", "service_id": of, "scopes": scopes });
     let (status, made) = service.post("/api/v1/tokens", &body.to_string());
     assert_eq!(status, 201, "{made}");

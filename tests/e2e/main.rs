@@ -5,6 +5,7 @@
 #![allow(unreachable_pub)]
 
 mod access;
+mod api_calls;
 mod api_rooms;
 mod app;
 mod audio;

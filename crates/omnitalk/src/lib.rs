@@ -57,7 +57,7 @@ pub use masked::{CallNumber, NotACallNumber, Unshown};
 pub use now::Now;
 pub use numbers::{
     LookUp, NumberBook, NumberChange, NumberEntry, NumberFault, NumberMaker, NumberOrder, NumberRules,
-    NumberState, NumberTerms, Target, TargetKind,
+    NumberState, NumberTerms, Target, TargetKind, TermsFault,
 };
 pub use quota::{Quota, ServiceUse, Share};
 pub use random::NUMBERS;

@@ -80,6 +80,8 @@ pub(crate) struct Leg {
     scratch: Vec<u8>,
     /// Who it is in its room; nobody in the IVR.
     pub(crate) participant: Option<ParticipantId>,
+    /// Nobody hears it.
+    muted: bool,
     pub(crate) captured: Captured,
 }
 
@@ -131,6 +133,7 @@ impl Leg {
             heard: false,
             scratch: Vec::with_capacity(1500),
             participant: None,
+            muted: false,
             captured: Captured::default(),
         }
     }
@@ -138,8 +141,20 @@ impl Leg {
     /// Captures what the caller says from now on, if that is not done yet.
     pub(crate) fn capture(&mut self, capture: Capture, now: Instant, tap: &mut Tap) {
         if let Some(participant) = self.participant {
-            self.captured.join(capture, participant.0, false, now, tap);
+            self.captured.join(capture, participant.0, self.muted, now, tap);
         }
+    }
+
+    /// Who it is in its room from now on: heard by all; or nobody, alone.
+    pub(crate) fn take_part(&mut self, participant: Option<ParticipantId>) {
+        self.participant = participant;
+        self.muted = false;
+    }
+
+    /// Takes what it says out of every mix and out of captures, or back in. Its keys are heard all the same.
+    pub(crate) fn set_muted(&mut self, muted: bool, now: Instant, tap: &mut Tap) {
+        self.muted = muted;
+        self.captured.muted(muted, now, tap);
     }
 
     /// A full queue loses the event: the control plane has 256 places a call and reads at once. When nobody is there any
@@ -407,16 +422,20 @@ impl Leg {
             tell(events, LegEvent::Digit(key, Source::InBand), figures);
         });
         let held = self.held();
-        self.captured.held(held, now, &mut outlet.tap.borrow_mut());
+        if !self.muted {
+            self.captured.held(held, now, &mut outlet.tap.borrow_mut());
+        }
         if held {
-            self.frame.fill(0);
             self.silence.excused(now);
+        }
+        if held || self.muted {
+            self.frame.fill(0);
         }
         if let Some(ear) = &self.ear {
             // Who does not take it in time goes without.
             let _ = ear.try_send(Heard::new(&self.frame, self.rate_hz));
         }
-        self.talking = self.talk.push(&self.frame) && !held;
+        self.talking = self.talk.push(&self.frame) && !held && !self.muted;
         if self.silence.is_news(now) {
             self.tell(LegEvent::Silent, figures);
         }

@@ -88,7 +88,14 @@ impl Hub {
     /// `WS_MUTE_REQ` and `WS_UNMUTE_REQ` (9.11). Doing it twice succeeds and tells nobody (11.1).
     pub(super) fn mute(&mut self, socket: SocketId, fields: &Fields, muted: bool) -> Result<Reply, Fault> {
         let track = fields.track()?;
-        let (room_id, me) = self.inside(socket)?;
+        let (_, me) = self.inside(socket)?;
+        self.set_muted(me, track, muted)?;
+        Ok(Reply::new().with("track", track.word()))
+    }
+
+    /// Mutes somebody or no longer, whoever wants it; the others in the room are told.
+    pub(super) fn set_muted(&mut self, me: ParticipantId, track: Track, muted: bool) -> Result<(), Fault> {
+        let room_id = self.places.get(&me).copied().ok_or(Fault::NotInRoom)?;
         let participant = self.participant_mut(me).ok_or(Fault::NotInRoom)?;
         let state = match track {
             Track::Audio => &mut participant.audio_mute,
@@ -97,7 +104,8 @@ impl Hub {
         let changed = *state != muted;
         *state = muted;
         if changed {
-            let has_peer = matches!(participant.audio, Audio::Open | Audio::Up);
+            let is_telephone = participant.line.socket().is_none();
+            let has_peer = is_telephone || matches!(participant.audio, Audio::Open | Audio::Up);
             let camera = participant.camera;
             match track {
                 Track::Audio if has_peer => self.effects.push(Effect::SetMuted {
@@ -114,6 +122,6 @@ impl Hub {
                 self.tell_room(room_id, me, &texts);
             }
         }
-        Ok(Reply::new().with("track", track.word()))
+        Ok(())
     }
 }

@@ -7,7 +7,10 @@ use super::people::{Line, Participant, Room};
 use crate::effects::Effect;
 use crate::fault::Fault;
 use crate::fields::Fields;
+use crate::masked::CallNumber;
 use crate::now::Now;
+use crate::numbers::TargetKind;
+use crate::words::Track;
 use omnigate_room::{CallId, ParticipantId, RoomId};
 use serde_json::{Map, Value};
 
@@ -167,6 +170,57 @@ impl Hub {
             self.expel(room, victim, None, now);
         }
         (found.map(drop).map_err(Refusal::from), self.take_effects())
+    }
+
+    /// A number of the service's own leads to this room. One that is gone meanwhile gives it back.
+    ///
+    /// # Errors
+    /// There is no such room.
+    pub fn room_numbered(
+        &mut self,
+        room: RoomId,
+        number: CallNumber,
+        plain: bool,
+    ) -> (Result<(), Refusal>, Vec<Effect>) {
+        let open = self.open_room(room).map(drop);
+        if plain || open.is_err() {
+            self.number_is(TargetKind::Room(room), number);
+        }
+        (open.map_err(Refusal::from), self.take_effects())
+    }
+
+    /// The service has withdrawn a number.
+    pub fn number_withdrawn(&mut self, kind: &TargetKind, number: CallNumber) {
+        self.number_gone(kind, number);
+    }
+
+    /// Mutes the sound of somebody in a room, a telephone too, or no longer. Apps may unmute themselves; the others are told of both.
+    ///
+    /// # Errors
+    /// There is no such room, or nobody of this session in it.
+    pub fn mute_session(
+        &mut self,
+        room: RoomId,
+        session: &str,
+        muted: bool,
+    ) -> (Result<(), Refusal>, Vec<Effect>) {
+        let found = self.open_room(room).and_then(|room| {
+            let found = room.by_session(session).map(|one| one.id);
+            found.ok_or(Fault::NoSuchParticipant { field: "session" })
+        });
+        let done = found.and_then(|one| self.set_muted(one, Track::Audio, muted));
+        (done.map_err(Refusal::from), self.take_effects())
+    }
+
+    /// Mutes the telephone of a call, or no longer.
+    ///
+    /// # Errors
+    /// There is no such call, or it is in no room yet.
+    pub fn mute_telephone(&mut self, call: CallId, muted: bool) -> (Result<(), Refusal>, Vec<Effect>) {
+        let found = self.telephones.get(&call).copied();
+        let found = found.ok_or(Fault::NoSuchParticipant { field: "call" });
+        let done = found.and_then(|one| self.set_muted(one, Track::Audio, muted));
+        (done.map_err(Refusal::from), self.take_effects())
     }
 
     /// Open rooms, the newest first: of this type or of all, older than `before`, at most `limit`.

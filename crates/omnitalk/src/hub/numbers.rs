@@ -174,6 +174,31 @@ impl Hub {
         self.push_release(kind);
     }
 
+    /// The number was withdrawn by the service.
+    pub(super) fn number_gone(&mut self, kind: &TargetKind, number: CallNumber) {
+        match kind {
+            TargetKind::User(user) => {
+                if self.personal.get(user) != Some(&number) {
+                    return;
+                }
+                self.personal.remove(user);
+                for socket in self.users.get(user).cloned().unwrap_or_default() {
+                    self.count_no_number(socket, kind);
+                }
+            }
+            TargetKind::Room(room) => {
+                let room = self.rooms.get_mut(room);
+                let Some(room) = room.filter(|room| room.number == Some(number)) else {
+                    return;
+                };
+                room.number = None;
+                if let Some(maker) = room.numbered_by.take() {
+                    self.made_numbers.give_back(maker);
+                }
+            }
+        }
+    }
+
     fn push_release(&mut self, kind: TargetKind) {
         let service_id = self.service_id();
         self.effects.push(Effect::ReleaseNumber { service_id, kind });

@@ -2,7 +2,7 @@
 
 use super::{
     LookUp, NumberEntry, NumberFault, NumberMaker, NumberOrder, NumberRules, NumberState, NumberTerms,
-    Target, TargetKind,
+    Target, TargetKind, TermsFault,
 };
 use crate::masked::CallNumber;
 use crate::random::Dice;
@@ -134,7 +134,9 @@ impl NumberBook {
         }
     }
 
-    fn leads(&self, entry: &NumberEntry, now: u64) -> bool {
+    /// Whether a number leads to its target now, unix seconds.
+    #[must_use]
+    pub fn leads(&self, entry: &NumberEntry, now: u64) -> bool {
         let in_time = entry.terms.expires_at.is_none_or(|end| now < end);
         let state = match entry.state {
             NumberState::Live => true,
@@ -279,9 +281,62 @@ impl NumberBook {
         self.end_all(ended, now)
     }
 
-    /// The number is withdrawn.
-    pub fn withdraw(&mut self, number: CallNumber, now: u64) -> Vec<NumberChange> {
-        self.end_all(BTreeSet::from([number]), now)
+    /// The number is withdrawn by its service; no change: it has no such number.
+    pub fn withdraw(&mut self, service_id: &str, number: CallNumber, now: u64) -> Vec<NumberChange> {
+        let theirs = self
+            .entries
+            .get(&number)
+            .filter(|entry| entry.service_id == service_id);
+        let theirs = theirs.map(|entry| entry.number);
+        self.end_all(theirs.into_iter().collect(), now)
+    }
+
+    /// Another number in the place of one of a service, to the same target and narrowed alike; nothing: it has no such number.
+    ///
+    /// # Errors
+    /// [`NumberFault::Exhausted`]; nothing has changed then.
+    pub fn replace(
+        &mut self,
+        service_id: &str,
+        number: CallNumber,
+        now: u64,
+    ) -> Result<Option<(CallNumber, Vec<NumberChange>)>, NumberFault> {
+        let found = self.entries.get(&number);
+        let found = found.filter(|entry| entry.service_id == service_id && self.leads(entry, now));
+        let Some(old) = found.cloned() else {
+            return Ok(None);
+        };
+        let number = self.draw(now).ok_or(NumberFault::Exhausted)?;
+        let new = NumberEntry {
+            number,
+            maker: NumberMaker::Service,
+            state: NumberState::Live,
+            made_at: now,
+            ..old.clone()
+        };
+        let changes = vec![self.end(old, now), self.change(number, Some(new))];
+        Ok(Some((number, changes)))
+    }
+
+    /// What narrows a number of a service is this from now on.
+    ///
+    /// # Errors
+    /// [`TermsFault`]; nothing has changed then.
+    pub fn set_terms(
+        &mut self,
+        service_id: &str,
+        number: CallNumber,
+        terms: NumberTerms,
+        now: u64,
+    ) -> Result<Vec<NumberChange>, TermsFault> {
+        let found = self.entries.get(&number);
+        let found = found.filter(|entry| entry.service_id == service_id && self.leads(entry, now));
+        let mut entry = found.cloned().ok_or(TermsFault::NoNumber)?;
+        if entry.terms.is_plain() || terms.is_plain() {
+            return Err(TermsFault::Plain);
+        }
+        entry.terms = terms;
+        Ok(vec![self.change(number, Some(entry))])
     }
 
     fn end_all(&mut self, numbers: BTreeSet<CallNumber>, now: u64) -> Vec<NumberChange> {

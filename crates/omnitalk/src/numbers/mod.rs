@@ -78,6 +78,17 @@ pub enum NumberFault {
     Unavailable,
 }
 
+/// Why what narrows a number is not changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TermsFault {
+    /// The service has no such number.
+    NoNumber,
+    /// A target has one plain number at most, which stays plain, and no other one becomes it.
+    Plain,
+    /// The directory cannot keep it.
+    Unavailable,
+}
+
 /// Who has made a number: the only one who may have it again while it is reserved. `Debug` does not show who.
 #[derive(Clone, PartialEq, Eq)]
 pub enum NumberMaker {

@@ -204,7 +204,7 @@ fn what_the_service_makes_for_a_user_does_not_end_with_its_sessions() {
     let kept = assign(&mut book, order(user("alice"), NumberMaker::Service, None), NOW).unwrap();
     assert!(book.release("SVC1", &user("alice"), NOW).is_empty());
     assert!(matches!(book.look_up(kept, NOW + WEEK), LookUp::Found(_)));
-    assert_eq!(book.withdraw(kept, NOW).len(), 1);
+    assert_eq!(book.withdraw("shop", kept, NOW).len(), 1);
     assert_eq!(book.look_up(kept, NOW), LookUp::Expired);
 }
 
