@@ -18,7 +18,7 @@ use crate::media::MediaPlane;
 use crate::observe::{Audit, Entry, Health, Metrics, Notify};
 use crate::provision::{Parts, Plan, Provisioning, tls_settings};
 use crate::recording::{Index, Recorder, RecorderParts};
-use crate::rooms::{Rooms, RoomsParts};
+use crate::rooms::{JoinKey, Rooms, RoomsParts};
 use crate::sip::{Sip, SipParts, SipSettings, SourceFilter, Tls};
 use crate::store::Store;
 use crate::supervise::{Death, Supervisor};
@@ -174,6 +174,7 @@ impl Service {
             rooms: rooms.clone(),
             guesses,
             directory: numbers.clone(),
+            join_key: JoinKey::start(store.clone(), rooms.clone(), supervisor).await,
             numbers,
             gateway: gateway.clone(),
             media: media.clone(),

@@ -15,7 +15,7 @@ use crate::media::MediaPlane;
 use crate::observe::{Audit, Health, Metrics};
 use crate::provision::Provisioning;
 use crate::recording::Recorder;
-use crate::rooms::Rooms;
+use crate::rooms::{JoinKey, Rooms};
 use crate::webhook::WebhookFigures;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -28,6 +28,8 @@ pub struct AppState {
     pub directory: Arc<dyn Directory>,
     /// Who gives numbers out here.
     pub numbers: Arc<dyn Numbers>,
+    /// By which join tokens are signed.
+    pub join_key: JoinKey,
     /// The budget for wrong call numbers.
     pub guesses: Arc<Guesses>,
     /// The media plane.

@@ -13,6 +13,7 @@ mod front;
 mod guard;
 mod hosts;
 mod inputs;
+mod join_tokens;
 mod limits;
 mod listener;
 mod look_up;

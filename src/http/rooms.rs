@@ -66,7 +66,7 @@ fn refused(refusal: &Refusal) -> Response {
 pub(super) type Said<T> = Result<Result<T, Refusal>, RoomsError>;
 
 /// Looks at a service's hub.
-async fn look<T: Send + 'static>(
+pub(super) async fn look<T: Send + 'static>(
     app: &AppState,
     service: &str,
     look: impl FnOnce(&Hub) -> Result<T, Refusal> + Send + 'static,

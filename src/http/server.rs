@@ -8,8 +8,8 @@ use super::problem::{self, too_many};
 use super::requester::{Proxies, Requester};
 use super::tls::Certificates;
 use super::{
-    api, audit, certification, front, listener, look_up, metrics, numbers, page, provisioned, recordings,
-    rooms, socket, tokens,
+    api, audit, certification, front, join_tokens, listener, look_up, metrics, numbers, page, provisioned,
+    recordings, rooms, socket, tokens,
 };
 use crate::access::Scope;
 use crate::config::OriginPattern;
@@ -319,6 +319,12 @@ fn api_routes(app: Arc<AppState>) -> Router<Arc<AppState>> {
         .post("/api/v1/rooms", Rooms, "room_create", rooms::make)
         .get("/api/v1/rooms/{id}", Read, rooms::show)
         .delete("/api/v1/rooms/{id}", Rooms, "room_destroy", rooms::close)
+        .post(
+            "/api/v1/rooms/{id}/tokens",
+            Rooms,
+            "join_token_make",
+            join_tokens::make,
+        )
         .get("/api/v1/rooms/{id}/participants", Read, rooms::participants)
         .delete(
             "/api/v1/rooms/{id}/participants/{session}",

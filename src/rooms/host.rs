@@ -14,7 +14,7 @@ use crate::webhook::EventSink;
 use omnigate_omnitalk::{
     ClientId, DialRefusal, Effect, Now, SocketId, TelephoneCaller, TelephoneEnd, TelephoneNotice, Tenants,
 };
-use omnigate_room::{CallId, CallOver, Ending, ParticipantId, RecordingAbout, RecordingId, RoomId};
+use omnigate_room::{CallId, CallOver, Ending, ParticipantId, RecordingAbout, RecordingId, RoomId, Secret};
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -109,6 +109,10 @@ impl Host {
     pub(super) fn expire(&mut self, now: Now) {
         let effects = self.parts.tenants.expire(now);
         self.carry_out(effects, now);
+    }
+
+    pub(super) fn set_join_key(&mut self, key: &Secret) {
+        self.parts.tenants.set_join_key(key);
     }
 
     pub(super) fn connected(&mut self, socket: SocketId, from: SocketOrigin, outbox: Outbox, now: Now) {

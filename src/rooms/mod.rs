@@ -18,10 +18,12 @@
 //! | `keeping` | what outlives the process: to those who write it down, and back |
 //! | `numbers`, `ledger` | the way to the directory; the rooms in the store |
 //! | `orders`, `managed` | what services' own servers want of their rooms |
+//! | `join_key` | by which join tokens are signed |
 //! | `figures` | counts for metrics |
 
 mod figures;
 mod host;
+mod join_key;
 mod keeping;
 mod ledger;
 mod managed;
@@ -35,6 +37,7 @@ mod task;
 mod tests;
 
 pub use figures::{RoomFigures, tell as tell_figures};
+pub use join_key::JoinKey;
 pub use media_port::{Capture, MediaNews, OpenError, RoomMedia};
 pub use orders::RoomOrder;
 pub(crate) use outbox::{OutboxReader, ToSocket};

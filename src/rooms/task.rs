@@ -17,7 +17,7 @@ use crate::store::Store;
 use crate::supervise::{Supervisor, test_point};
 use crate::webhook::EventSink;
 use omnigate_omnitalk::{DialRefusal, HubSettings, Now, Refusal, Service, SocketId, Tenants};
-use omnigate_room::{CallId, CallOver, RecordingId, RoomId};
+use omnigate_room::{CallId, CallOver, RecordingId, RoomId, Secret};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -51,6 +51,7 @@ enum Command {
     Manage(String, RoomOrder, oneshot::Sender<Result<RoomId, Refusal>>),
     SetService(Box<Service>, oneshot::Sender<bool>),
     RemoveService(String, bool, oneshot::Sender<()>),
+    SetJoinKey(Secret),
     Drain,
     CloseAll(oneshot::Sender<()>),
 }
@@ -178,6 +179,10 @@ impl Rooms {
     pub async fn set_service(&self, service: Service) -> Result<bool, RoomsError> {
         self.ask(|done| Command::SetService(Box::new(service), done))
             .await
+    }
+
+    pub(super) async fn set_join_key(&self, key: Secret) {
+        let _ = self.0.send(Command::SetJoinKey(key)).await;
     }
 
     /// There is no such service any more: its sessions and calls end. `forget`: its rooms and their numbers too; otherwise they come back
@@ -387,6 +392,7 @@ fn carry_out(host: &mut Host, command: Command) {
             host.remove_service(&service, forget, now());
             let _ = done.send(());
         }
+        Command::SetJoinKey(key) => host.set_join_key(&key),
         Command::Restored(waits) => host.tell_restored(waits),
         Command::Drain => host.drain(),
         Command::CloseAll(done) => {

@@ -12,6 +12,7 @@ const STEPS: &[&[&str]] = &[
     PROVISIONED,
     FORGOTTEN_IN_TIME,
     MINUTES_TALKED,
+    SIGNING_KEYS,
 ];
 
 /// The version of the tables that this omnigate needs.
@@ -160,6 +161,13 @@ const MINUTES_TALKED: &[&str] = &["CREATE TABLE service_minutes (
         day BIGINT NOT NULL,
         seconds BIGINT NOT NULL,
         PRIMARY KEY (service_id, day)
+    )"];
+
+/// Keys that sign what others show again.
+const SIGNING_KEYS: &[&str] = &["CREATE TABLE signing_keys (
+        purpose TEXT PRIMARY KEY,
+        secret TEXT NOT NULL,
+        made_at BIGINT NOT NULL
     )"];
 
 /// Held while tables are changed in PostgreSQL: "omnigate" in ASCII.

@@ -204,6 +204,10 @@ export type ServerCode =
   | 'end-before-start'
   /** Service id or key is wrong. */
   | 'service-invalid'
+  /** The join token is not valid, or its time is over. */
+  | 'join-token-invalid'
+  /** Whoever has come by a join token enters its room, and may do nothing else. */
+  | 'join-token-narrow'
   /** This socket has a session already. */
   | 'session-exists'
   /** The server holds as many sessions as it may. */
@@ -330,7 +334,8 @@ export class OmnitalkError extends Error {
 
 export class Omnitalk {
   /**
-   * `url` of the signaling socket: default `/ws` of this page's server; `audio` plays what the others say.
+   * `url` of the signaling socket: default `/ws` of this page's server; `audio` plays what the others say; `joinToken` takes the place of
+   * the service key: a guest's, for one room.
    *
    * @example
    * const there = new Omnitalk('demo', 'demo', { url: 'wss://calls.example.com/ws', audio: document.querySelector('audio') });
@@ -338,7 +343,7 @@ export class Omnitalk {
   constructor(
     serviceId: string,
     serviceKey?: string,
-    options?: { url?: string; audio?: HTMLAudioElement; iceServers?: RTCIceServer[] },
+    options?: { url?: string; audio?: HTMLAudioElement; iceServers?: RTCIceServer[]; joinToken?: string },
   );
 
   /** Own session id, or `''`. */

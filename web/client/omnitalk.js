@@ -54,6 +54,7 @@ const seconds = (date) => (date ? Math.floor(date.getTime() / 1000) : undefined)
 export class Omnitalk {
   #serviceId;
   #serviceKey;
+  #joinToken;
   #url;
   #audio;
   #iceServers;
@@ -75,6 +76,7 @@ export class Omnitalk {
     this.#serviceId = serviceId;
     this.#serviceKey = serviceKey;
     this.#url = options.url ?? `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`;
+    this.#joinToken = options.joinToken ?? '';
     this.#audio = options.audio ?? new Audio();
     this.#iceServers = options.iceServers ?? [];
   }
@@ -127,6 +129,7 @@ export class Omnitalk {
       const answer = await wire.request('SESSION', {
         service_id: this.#serviceId,
         service_key: this.#serviceKey || undefined,
+        join_token: this.#joinToken || undefined,
         sdk: 'omnigate',
         ver: '2.1.0',
         heartbeat: true,

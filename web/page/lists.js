@@ -18,6 +18,11 @@ export async function allPages(ask) {
 export async function refreshLobby() {
   const { omnitalk } = state;
   if (state.screen !== 'lobby' || state.busy || document.hidden) return;
+  if (state.guest) {
+    state.rooms = [state.guest.room];
+    update();
+    return;
+  }
   try {
     state.rooms = await allPages((page) => omnitalk.roomList('all', page));
     state.people = await allPages((page) => omnitalk.sessionList(page));

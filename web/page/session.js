@@ -16,13 +16,14 @@ const CLOSE_NORMAL = 1000;
 const CLOSE_SHUTDOWN = 1001;
 
 /** Signs in; `audio` plays what the others say. */
-export function signIn({ name, serviceId, serviceKey, audio }) {
+export function signIn({ name, serviceId, serviceKey, audio, guest = null }) {
   return act('sign-in', async () => {
     state.name = name;
     state.userId = name;
     state.serviceId = serviceId;
     state.number = null;
-    const client = new Omnitalk(serviceId, serviceKey, { audio });
+    state.guest = guest;
+    const client = new Omnitalk(serviceId, serviceKey, { audio, joinToken: guest?.token });
     listen(client);
     const { user_id: userId } = await client.createSession(state.userId);
     await applyDevices(client);

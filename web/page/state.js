@@ -9,6 +9,7 @@ export const state = {
   name: '', // as given by the user
   userId: '', // as used by the server; kept over sessions
   serviceId: '',
+  guest: null, // who has come by a join token: see guest.js
   number: null,
   rooms: null, // null: not known yet
   roomsFailed: false,

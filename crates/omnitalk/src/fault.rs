@@ -23,6 +23,10 @@ pub(crate) enum Fault {
     EndBeforeStart,
     #[error("Invalid service id or key: check service_id and service_key")]
     InvalidService,
+    #[error("The join token is not valid, or its time is over: ask for a new one")]
+    InvalidToken,
+    #[error("The join token is for its one room, and not for this")]
+    NarrowToken,
     #[error("This connection has a session already: open a new connection for another one")]
     SecondSession,
     #[error("The service has as many sessions as service.quota.sessions allows ({0}): try again later")]
@@ -166,6 +170,8 @@ codes! {
     Self::TooLong { .. } => "field-too-long",
     Self::EndBeforeStart => "end-before-start",
     Self::InvalidService => "service-invalid",
+    Self::InvalidToken => "join-token-invalid",
+    Self::NarrowToken => "join-token-narrow",
     Self::SecondSession => "session-exists",
     Self::TooManySessions(_) => "sessions-full",
     Self::NoSession => "session-missing",

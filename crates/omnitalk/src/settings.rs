@@ -100,6 +100,8 @@ pub struct HubSettings {
     /// The TURN server whose credentials sessions get. None: they get strings without meaning, because the SDKs
     /// need some (8.2).
     pub turn: Option<TurnSettings>,
+    /// By which join tokens are signed; none: nobody joins by one.
+    pub join_key: Option<Secret>,
     /// Whether an inbound telephone call also sends `WS_RINGBACK_NOTI` to the callee (12.8). Yes.
     pub ringback_notification: bool,
     /// How long a room may stay empty (12.4). 10 min.
@@ -136,6 +138,7 @@ impl Default for HubSettings {
             wrong_secrets_per_room: 100,
             secret_bar: Duration::from_secs(60),
             turn: None,
+            join_key: None,
             ringback_notification: true,
             empty_room: Duration::from_secs(600),
             longest_keep: Duration::from_secs(366 * 86_400),

@@ -15,7 +15,7 @@ use crate::now::Now;
 use crate::numbers::{NumberFault, TargetKind};
 use crate::quota::ServiceUse;
 use crate::settings::{HubSettings, Service};
-use omnigate_room::{CallId, CallOver, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
+use omnigate_room::{CallId, CallOver, ParticipantId, RecordingId, RoomId, Secret, StreamId, ViewerId};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use std::collections::{BTreeMap, BTreeSet};
@@ -318,6 +318,14 @@ impl Tenants {
     pub fn await_rooms_of(&mut self, service_id: &str, awaits: bool) {
         if let Some(place) = self.place_of(service_id) {
             self.hub_at(place).awaits_rooms(awaits);
+        }
+    }
+
+    /// By which key join tokens are judged from now on, in all hubs and those that come later.
+    pub fn set_join_key(&mut self, key: &Secret) {
+        self.settings.join_key = Some(key.clone());
+        for hub in self.hubs.values_mut() {
+            hub.set_join_key(key.clone());
         }
     }
 

@@ -1,5 +1,6 @@
 // What the user does in the document, and where it leads.
 
+import { invitation } from '../guest.js';
 import { answer, call, callPhone, decline, pressKey, toggleKeypad } from '../calls.js';
 import { sendLine, showPanel, toggleCallChat, whisperTo, writeTo } from '../chat.js';
 import { chooseDevice, closeDevices, openDevices } from '../devices.js';
@@ -49,11 +50,13 @@ async function sendWhatIsTyped() {
 }
 
 submits('sign-in-form', () => {
+  const guest = invitation();
   signIn({
-    name: $('user-name').value.trim(),
-    serviceId: $('service-id').value.trim(),
-    serviceKey: $('service-key').value,
+    name: guest?.name ?? $('user-name').value.trim(),
+    serviceId: guest?.serviceId ?? $('service-id').value.trim(),
+    serviceKey: guest ? '' : $('service-key').value,
     audio: $('others'),
+    guest,
   });
 });
 submits('create-form', async () => {

@@ -31,6 +31,8 @@ const TEXTS = {
   unplayable: 'soundFailed',
 
   'service-invalid': 'errorKey',
+  'join-token-invalid': 'errorInvitation',
+  'join-token-narrow': 'errorHostsOnly',
   'sessions-full': 'errorFull',
   'rooms-full': 'errorFull',
   'room-unknown': 'errorRoomGone',

@@ -32,7 +32,10 @@ use std::collections::BTreeSet;
 impl Hub {
     /// Those of a user's sockets that can ring (12.20).
     pub(super) fn idle(&self, sockets: &BTreeSet<SocketId>) -> BTreeSet<SocketId> {
-        let idle = |socket: &&SocketId| self.session_of(**socket).is_some_and(|s| s.place == Place::Idle);
+        let idle = |socket: &&SocketId| {
+            let session = self.session_of(**socket);
+            session.is_some_and(|session| session.place == Place::Idle && session.guest.is_none())
+        };
         sockets.iter().filter(idle).copied().collect()
     }
 

@@ -71,10 +71,7 @@ impl Hub {
         if victim.id == me {
             return Err(Fault::TargetIsSelf { field });
         }
-        let user = &self.session(socket)?.user_id;
-        if self.hosts_only().kick && !room.is_hosted_by(user) {
-            return Err(Fault::HostsOnly("remove others"));
-        }
+        self.may_as_host(socket, room, self.hosts_only().kick, "remove others")?;
         let victim = victim.id;
         self.expel(room_id, victim, Some(me), now);
         Ok(Reply::new().with(field, target))

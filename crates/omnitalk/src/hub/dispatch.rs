@@ -101,6 +101,10 @@ impl Hub {
     /// Requests of a session that is in no room.
     fn dispatch_outside(&mut self, socket: SocketId, request: &Request, now: Now) -> Handled {
         let fields = &request.fields;
+        // Whoever has come by a join token enters its room, and does nothing else.
+        if self.guest(socket).is_some() && request.kind != Kind::Join {
+            return Err(Fault::NarrowToken);
+        }
         match request.kind {
             Kind::MakeNumber => self.make_number(socket, fields),
             Kind::SessionList => self.session_list(socket, fields).map(Into::into),

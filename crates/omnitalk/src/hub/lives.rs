@@ -208,12 +208,9 @@ impl Hub {
 
     /// `WS_DESTROY_ROOM_REQ` (6.5, 10.7): whoever is inside goes on, nobody else gets in.
     pub(super) fn destroy_room(&mut self, socket: SocketId, fields: &Fields) -> Handled {
-        let user = self.session(socket)?.user_id.clone();
         let room = self.open_room(fields.room()?)?;
         let id = room.id;
-        if self.hosts_only().destroy && !room.is_hosted_by(&user) {
-            return Err(Fault::HostsOnly("destroy it"));
-        }
+        self.may_as_host(socket, room, self.hosts_only().destroy, "destroy it")?;
         self.strike(id, true);
         Ok(Awaited::Struck(id).into())
     }
@@ -299,6 +296,23 @@ impl Hub {
         if let Some(maker) = room.numbered_by {
             self.made_numbers.give_back(maker);
         }
+    }
+
+    /// Whether a session may do something in a room that its service may have left to hosts. Of those who have come by a join token, only
+    /// the ones that were made hosts may.
+    pub(super) fn may_as_host(
+        &self,
+        socket: SocketId,
+        room: &Room,
+        hosts_only: bool,
+        what: &'static str,
+    ) -> Result<(), Fault> {
+        let session = self.session(socket)?;
+        let may = match &session.guest {
+            Some(guest) => guest.host,
+            None => !hosts_only || room.is_hosted_by(&session.user_id),
+        };
+        may.then_some(()).ok_or(Fault::HostsOnly(what))
     }
 
     /// What only hosts may do.

@@ -41,6 +41,16 @@ pub(crate) struct Session {
     /// The client's `sdk`: the React Native SDK asks for a stop by another start (11.2).
     pub(super) sdk: Sdk,
     pub(super) place: Place,
+    /// Of a session that a join token has begun: what it may.
+    pub(super) guest: Option<Guest>,
+}
+
+/// What somebody may who has come by a join token: enter one room, and there what hosts may, or not.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Guest {
+    pub(super) room: RoomId,
+    pub(super) name: Option<String>,
+    pub(super) host: bool,
 }
 
 /// Which client a session is of, where that matters.

@@ -71,10 +71,8 @@ impl Hub {
 
     /// Whether this session may start a recording of its room now.
     fn may_record(&self, socket: SocketId, room: RoomId) -> Result<(), Fault> {
-        let user = &self.session(socket)?.user_id;
-        let hosted = self.rooms.get(&room).is_some_and(|room| room.is_hosted_by(user));
-        if self.hosts_only().record && !hosted {
-            return Err(Fault::HostsOnly("record it"));
+        if let Some(room) = self.rooms.get(&room) {
+            self.may_as_host(socket, room, self.hosts_only().record, "record it")?;
         }
         self.can_record_now()
     }

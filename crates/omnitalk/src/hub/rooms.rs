@@ -53,7 +53,12 @@ impl Hub {
     pub(super) fn join_room(&mut self, socket: SocketId, fields: &Fields, now: Now) -> Result<Reply, Fault> {
         let id = fields.room()?;
         let given = fields.secret()?;
-        let user_name = fields.given("user_name", NAME_LIMIT)?.map(str::to_owned);
+        let guest = self.guest(socket).cloned();
+        if guest.as_ref().is_some_and(|guest| guest.room != id) {
+            return Err(Fault::NarrowToken);
+        }
+        let said = fields.given("user_name", NAME_LIMIT)?.map(str::to_owned);
+        let user_name = guest.as_ref().and_then(|guest| guest.name.clone()).or(said);
         let session = self.session(socket)?;
         let (own, user_id, place) = (session.id.clone(), session.user_id.clone(), session.place);
         let called = match place {
@@ -61,7 +66,9 @@ impl Hub {
             _ => None,
         };
         if called.is_none() && place != Place::Answered(id) {
-            self.check_secret(socket, id, given, now)?;
+            if guest.is_none() {
+                self.check_secret(socket, id, given, now)?;
+            }
             let room = self.open_room(id)?;
             if room.participants.len() >= self.settings.most_participants {
                 return Err(Fault::RoomFull);

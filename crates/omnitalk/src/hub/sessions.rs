@@ -2,18 +2,19 @@
 
 use super::listing::Listing;
 use super::outcome::Awaited;
-use super::people::{Audio, Place, Sdk, Session};
+use super::people::{Audio, Guest, Place, Sdk, Session};
 use super::shares::Held;
 use super::{CLOSE_KICKED, CLOSE_LEFT, CLOSE_LOST, CLOSE_SHUTDOWN, Hub};
 use crate::effects::{Effect, TelephoneEnd, TelephoneNotice};
 use crate::fault::Fault;
 use crate::fields::{Fields, NAME_LIMIT, SERVICE_LIMIT};
+use crate::grant::{Grant, LONGEST};
 use crate::ids::SocketId;
 use crate::now::Now;
 use crate::outgoing::{self, Reply};
 use crate::timers::{Timer, Timers};
-use omnigate_room::CallId;
 use omnigate_room::Ending;
+use omnigate_room::{CallId, Secret};
 
 impl Hub {
     /// `WS_SESSION_REQ` (6.1, 12.27).
@@ -26,8 +27,12 @@ impl Hub {
         if self.session_of(socket).is_some() {
             return Err(Fault::SecondSession);
         }
-        self.check_service(fields, now)?;
-        let given = fields.given("user_id", NAME_LIMIT)?.map(str::to_owned);
+        let grant = self.grant(fields, now)?;
+        if grant.is_none() {
+            self.check_service(fields, now)?;
+        }
+        let granted = grant.as_ref().map(|grant| grant.user_id.clone());
+        let given = granted.or(fields.given("user_id", NAME_LIMIT)?.map(str::to_owned));
         let user_is_drawn = given.is_none();
         let user_id = given.unwrap_or_else(|| self.dice.letters());
         let most = self.quota().sessions;
@@ -44,6 +49,11 @@ impl Hub {
             numbered: false,
             sdk: Sdk::of(fields),
             place: Place::Idle,
+            guest: grant.map(|grant| Guest {
+                room: grant.room,
+                name: grant.user_name,
+                host: grant.host,
+            }),
         });
         self.sessions.insert(id, socket);
         self.users.entry(user_id.clone()).or_default().insert(socket);
@@ -52,11 +62,29 @@ impl Hub {
             self.timers
                 .set(Timer::Heartbeat(socket), now.instant + self.settings.heartbeat);
         }
-        self.ring_newcomer(socket, &user_id);
+        if self.guest(socket).is_none() {
+            self.ring_newcomer(socket, &user_id);
+        }
         Ok(Reply::new()
             .with("user_id", user_id)
             .with("turn_id", turn_id)
             .with("turn_secret", turn_secret))
+    }
+
+    /// What the join token of a request grants; none: there is none in it.
+    fn grant(&self, fields: &Fields, now: Now) -> Result<Option<Grant>, Fault> {
+        let Some(token) = fields.given("join_token", LONGEST)? else {
+            return Ok(None);
+        };
+        let key = self.settings.join_key.as_ref();
+        let grant = key.and_then(|key| Grant::read(token, key, now.unix));
+        let grant = grant.filter(|grant| grant.service == self.service_id());
+        grant.map(Some).ok_or(Fault::InvalidToken)
+    }
+
+    /// By whose key join tokens are judged.
+    pub(crate) fn set_join_key(&mut self, key: Secret) {
+        self.settings.join_key = Some(key);
     }
 
     fn check_service(&self, fields: &Fields, now: Now) -> Result<(), Fault> {
@@ -71,6 +99,11 @@ impl Hub {
             None => !service.key_required,
         };
         if valid { Ok(()) } else { Err(Fault::InvalidService) }
+    }
+
+    /// What a session may that has come by a join token.
+    pub(super) fn guest(&self, socket: SocketId) -> Option<&Guest> {
+        self.session_of(socket)?.guest.as_ref()
     }
 
     pub(super) fn session_of(&self, socket: SocketId) -> Option<&Session> {
