@@ -1,9 +1,10 @@
-//! A queue that is fair to those who fill it: each has a line of its own, bounded, and the lines take turns.
+//! Queues that are fair to those who fill them: each has a line of its own, and the lines take turns.
 
 use crate::sync::lock;
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
 /// Lines by key. Whoever takes, takes from one line after the other.
@@ -13,6 +14,77 @@ struct Lines<K, T> {
     /// Those that are not empty, in the order of their turns.
     turns: VecDeque<K>,
     length: usize,
+}
+
+impl<K: Clone + Eq + Hash, T> Lines<K, T> {
+    fn new() -> Lines<K, T> {
+        Lines {
+            lines: HashMap::new(),
+            turns: VecDeque::new(),
+            length: 0,
+        }
+    }
+
+    /// How many wait in the line of `key`.
+    fn waiting(&self, key: &K) -> usize {
+        self.lines.get(key).map_or(0, VecDeque::len)
+    }
+
+    fn put(&mut self, key: &K, item: T) {
+        if self.waiting(key) == 0 {
+            self.turns.push_back(key.clone());
+        }
+        self.lines.entry(key.clone()).or_default().push_back(item);
+        self.length += 1;
+    }
+
+    /// The first one of the line whose turn it is.
+    fn take(&mut self) -> Option<T> {
+        let key = self.turns.pop_front()?;
+        let line = self.lines.get_mut(&key)?;
+        let item = line.pop_front()?;
+        if line.is_empty() {
+            self.lines.remove(&key);
+        } else {
+            self.turns.push_back(key);
+        }
+        self.length -= 1;
+        Some(item)
+    }
+}
+
+/// What comes by a channel, in turns: whoever has put in much waits behind himself alone. It holds no more than the channel did.
+pub(crate) struct InTurns<K, T> {
+    from: UnboundedReceiver<T>,
+    key: fn(&T) -> K,
+    lines: Lines<K, T>,
+}
+
+impl<K: Clone + Eq + Hash, T> InTurns<K, T> {
+    /// `key` tells whose each is.
+    pub(crate) fn new(from: UnboundedReceiver<T>, key: fn(&T) -> K) -> InTurns<K, T> {
+        InTurns {
+            from,
+            key,
+            lines: Lines::new(),
+        }
+    }
+
+    /// The next one; none when the channel is closed and empty. It may be dropped while it waits.
+    pub(crate) async fn recv(&mut self) -> Option<T> {
+        while let Ok(item) = self.from.try_recv() {
+            self.sort(item);
+        }
+        if self.lines.length == 0 {
+            let item = self.from.recv().await?;
+            self.sort(item);
+        }
+        self.lines.take()
+    }
+
+    fn sort(&mut self, item: T) {
+        self.lines.put(&(self.key)(&item), item);
+    }
 }
 
 /// The end that puts in and the one that takes out are the same; it is shared by cloning.
@@ -43,11 +115,7 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
     /// An empty queue with these bounds: of one line, and of all together.
     pub(crate) fn new(most_each: usize, most: usize) -> FairQueue<K, T> {
         FairQueue {
-            lines: Arc::new(Mutex::new(Lines {
-                lines: HashMap::new(),
-                turns: VecDeque::new(),
-                length: 0,
-            })),
+            lines: Arc::new(Mutex::new(Lines::new())),
             most_each,
             most,
             put: Arc::new(watch::channel(0).0),
@@ -58,15 +126,10 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
     /// Puts something into the line of `key`; false when that line or the whole queue is full.
     pub(crate) fn put(&self, key: &K, item: T) -> bool {
         let mut all = lock(&self.lines);
-        let waiting = all.lines.get(key).map_or(0, VecDeque::len);
-        if waiting >= self.most_each || all.length >= self.most {
+        if all.waiting(key) >= self.most_each || all.length >= self.most {
             return false;
         }
-        if waiting == 0 {
-            all.turns.push_back(key.clone());
-        }
-        all.lines.entry(key.clone()).or_default().push_back(item);
-        all.length += 1;
+        all.put(key, item);
         drop(all);
         self.put.send_modify(|count| *count += 1);
         true
@@ -88,22 +151,7 @@ impl<K: Clone + Eq + Hash, T> FairQueue<K, T> {
 
     fn take_now(&self, most: usize) -> Vec<T> {
         let mut all = lock(&self.lines);
-        let mut taken = Vec::new();
-        while taken.len() < most
-            && let Some(key) = all.turns.pop_front()
-        {
-            let Some(line) = all.lines.get_mut(&key) else {
-                continue;
-            };
-            taken.extend(line.pop_front());
-            if line.is_empty() {
-                all.lines.remove(&key);
-            } else {
-                all.turns.push_back(key);
-            }
-        }
-        all.length -= taken.len();
-        taken
+        std::iter::from_fn(|| all.take()).take(most).collect()
     }
 
     /// So many of those that were taken are done with.
@@ -150,5 +198,21 @@ mod tests {
         tokio::task::yield_now().await;
         queue.put(&4, 'e');
         assert_eq!(taken.await.unwrap(), ['e']);
+    }
+
+    #[tokio::test]
+    async fn what_comes_by_a_channel_is_taken_in_turns_until_it_is_closed_and_empty() {
+        let (to, from) = tokio::sync::mpsc::unbounded_channel();
+        let mut in_turns = InTurns::new(from, |(who, _): &(&str, u32)| *who);
+        for n in 0..3 {
+            to.send(("flood", n)).unwrap();
+        }
+        assert_eq!(in_turns.recv().await, Some(("flood", 0)));
+        to.send(("quiet", 7)).unwrap();
+        assert_eq!(in_turns.recv().await, Some(("flood", 1)));
+        assert_eq!(in_turns.recv().await, Some(("quiet", 7)));
+        drop(to);
+        assert_eq!(in_turns.recv().await, Some(("flood", 2)));
+        assert_eq!(in_turns.recv().await, None);
     }
 }

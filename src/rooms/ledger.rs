@@ -1,9 +1,10 @@
 //! The rooms in the store: what of them outlives a crash.
 //!
-//! What is made and destroyed on request is written one after the other, and its maker is told how that went. Rooms that have expired
-//! are struck out as soon as the store takes it.
+//! What is made and destroyed on request is written one after the other, each service in its turn, and its maker is told how that
+//! went. Rooms that have expired are struck out as soon as the store takes it.
 
 use crate::directory::Numbers;
+use crate::fair::InTurns;
 use crate::store::{Result as Stored, Store};
 use crate::supervise::test_point;
 use omnigate_omnitalk::{CallNumber, KeptRoom, SecretHash, StoreFault};
@@ -34,6 +35,13 @@ pub(super) enum Line {
     Read {
         service_id: String,
     },
+}
+
+impl Line {
+    fn service_id(&self) -> String {
+        let (Line::Keep { service_id, .. } | Line::Strike { service_id, .. }) = self;
+        service_id.clone()
+    }
 }
 
 /// What became of it.
@@ -86,7 +94,8 @@ impl Ledger {
 
     /// Reads the rooms that there are, then writes until there is nobody any more who wants something written. At most one line waits for
     /// each socket and each room.
-    pub(super) async fn run(mut self, mut lines: UnboundedReceiver<Line>, written: UnboundedSender<Written>) {
+    pub(super) async fn run(mut self, lines: UnboundedReceiver<Line>, written: UnboundedSender<Written>) {
+        let mut lines = InTurns::new(lines, Line::service_id);
         let (store, mut is_read) = (self.store.clone(), false);
         // Not from line to line: where one follows the other nothing would ever be tried again.
         let mut again = interval(AGAIN);

@@ -1,6 +1,7 @@
-//! What the hubs want of the directory, one after the other, so that a target's requests keep their order.
+//! What the hubs want of the directory, one after the other, so that a target's requests keep their order; each service in its turn.
 
 use crate::directory::{Guesser, Guesses, Numbers};
+use crate::fair::InTurns;
 use omnigate_omnitalk::{CallNumber, NumberFault, NumberOrder, SocketId, TargetKind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,6 +23,15 @@ pub(super) enum Wish {
     },
 }
 
+impl Wish {
+    fn service_id(&self) -> String {
+        match self {
+            Wish::Assign { order, .. } => order.service_id.clone(),
+            Wish::Release { service_id, .. } => service_id.clone(),
+        }
+    }
+}
+
 /// Its answer.
 pub(super) struct Assigned {
     pub(super) socket: SocketId,
@@ -35,9 +45,10 @@ pub(super) struct Assigned {
 pub(super) async fn run(
     directory: Arc<dyn Numbers>,
     guesses: Arc<Guesses>,
-    mut wishes: UnboundedReceiver<Wish>,
+    wishes: UnboundedReceiver<Wish>,
     answers: UnboundedSender<Assigned>,
 ) {
+    let mut wishes = InTurns::new(wishes, Wish::service_id);
     while let Some(wish) = wishes.recv().await {
         match wish {
             Wish::Assign {
