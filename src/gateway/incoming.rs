@@ -203,6 +203,7 @@ impl Caller {
     }
 
     fn start(&mut self) {
+        self.screened.doubt = None;
         let called = self.screened.called.digits();
         let allowance = self.gateway.guesses.allowance(&self.guesser(), called, now());
         self.feed(IvrEvent::Answered(allowance));

@@ -43,12 +43,7 @@ impl Gateway {
         let span = info_span!("call", call = %id, %sip_call_id, %source, trunk = Empty, caller = Empty, called = Empty);
         if !self.has_place() {
             let teller = self.teller(id, "");
-            span.in_scope(|| {
-                teller.tell(CallEvent::Refused {
-                    end: CallEnd::Overload,
-                    why: "draining or full",
-                });
-            });
+            span.in_scope(|| teller.tell(one_too_many("draining or full")));
             return self.turn_away(incoming);
         }
         let (hop, user) = (&incoming.hop, identity::user(invite));
@@ -97,6 +92,14 @@ impl Gateway {
                 .refuse(Status::ANONYMITY_DISALLOWED, warning(399, why));
         }
         let teller = self.teller(id, &trunk.name);
+        let Some(doubt) = self.doubts.begin(&trunk.name) else {
+            span.in_scope(|| {
+                teller.tell(one_too_many(
+                    "too many calls of the trunk wait for an ACK: INVITEs may be forged",
+                ));
+            });
+            return self.turn_away(incoming);
+        };
         span.in_scope(|| {
             teller.tell(CallEvent::Started(CallAbout {
                 caller: mask(caller.shown()),
@@ -114,6 +117,7 @@ impl Gateway {
             called,
             caller,
             received: Instant::now(),
+            doubt: Some(doubt),
         };
         if let Some(claim) = self.certifications.claim(&screened.trunk, &screened.called) {
             let teller = screened.teller.clone();
@@ -154,6 +158,14 @@ impl Gateway {
         }
         fields.push(Name::Reason, CONGESTION);
         incoming.call.refuse(Status::TEMPORARILY_UNAVAILABLE, fields);
+    }
+}
+
+/// A call for which there is no place.
+fn one_too_many(why: &str) -> CallEvent<'_> {
+    CallEvent::Refused {
+        end: CallEnd::Overload,
+        why,
     }
 }
 

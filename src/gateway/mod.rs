@@ -3,6 +3,7 @@
 //! | file | what it is |
 //! | --- | --- |
 //! | `intake` | takes new calls, screens them, and gives each its task |
+//! | `doubts` | calls that nobody has acknowledged yet |
 //! | `line` | what every call has: a dialog, a leg, the session of both |
 //! | `side`, `transfer` | the telephone's side of a call, where another one may take its place; where to |
 //! | `control` | how others reach the task of a call |
@@ -27,6 +28,7 @@ mod dial;
 mod dialler;
 mod dialling;
 mod follow;
+mod doubts;
 mod incoming;
 mod intake;
 mod ivr;

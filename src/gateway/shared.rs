@@ -2,6 +2,7 @@
 
 use super::certification::Certifications;
 use super::control::Controls;
+use super::doubts::{Doubt, Doubts};
 use super::ivr::IvrSettings;
 use super::prompts::Prompts;
 use super::reach::Reach;
@@ -45,6 +46,7 @@ pub struct Gateway {
     pub(super) sip: Sip,
     pub(super) health: Arc<Health>,
     pub(super) most_calls: usize,
+    pub(super) doubts: Arc<Doubts>,
 }
 
 /// Who calls whom over which trunk.
@@ -54,6 +56,8 @@ pub(super) struct Screened {
     pub(super) called: PhoneNumber,
     pub(super) caller: identity::Caller,
     pub(super) received: Instant,
+    /// Until somebody is there.
+    pub(super) doubt: Option<Doubt>,
 }
 
 /// How a call ended and how long it was answered.
@@ -114,6 +118,7 @@ impl Gateway {
             sip: parts.sip,
             health: parts.health,
             most_calls: settings.sip.calls,
+            doubts: Doubts::new(settings.sip.calls),
         })
     }
 
