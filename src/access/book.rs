@@ -79,7 +79,7 @@ pub(super) async fn used(store: &Store, tokens: &[Arc<Token>]) -> Result<()> {
         sqlx::query("UPDATE tokens SET last_used_at = $1 WHERE id = $2")
             .bind(token.last_used_at.load(Relaxed))
             .bind(&token.id)
-            .execute(&mut *transaction)
+            .execute(&mut **transaction)
             .await?;
     }
     Ok(transaction.commit().await?)

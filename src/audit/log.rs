@@ -70,7 +70,7 @@ impl AuditLog {
                 Value::Null => String::new(),
                 detail => detail.to_string(),
             })
-            .execute(&mut *transaction)
+            .execute(&mut **transaction)
             .await?;
         }
         Ok(transaction.commit().await?)

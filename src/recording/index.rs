@@ -136,7 +136,7 @@ impl Index {
             )
             .bind(capture)
             .bind(key.to_text())
-            .execute(&mut *transaction)
+            .execute(&mut **transaction)
             .await?;
         }
         sqlx::query(
@@ -150,7 +150,7 @@ impl Index {
         .bind(signed(manifest.started_at))
         .bind(text(manifest)?)
         .bind(capture)
-        .execute(&mut *transaction)
+        .execute(&mut **transaction)
         .await?;
         Ok(transaction.commit().await?)
     }
@@ -303,6 +303,7 @@ impl Index {
     }
 
     async fn turn(&self, recording: RecordingId, from: State, to: State) -> Result<bool> {
+        let _turn = self.0.turn().await?;
         let done = sqlx::query("UPDATE recordings SET state = $2 WHERE id = $1 AND state = $3")
             .bind(recording.to_string())
             .bind(to.word())
@@ -353,7 +354,7 @@ impl Index {
         let gone: Option<(String,)> =
             sqlx::query_as("DELETE FROM recordings WHERE id = $1 RETURNING capture")
                 .bind(recording.to_string())
-                .fetch_optional(&mut *transaction)
+                .fetch_optional(&mut **transaction)
                 .await?;
         if let Some((capture,)) = &gone {
             self.forget_key(&mut transaction, capture).await?;

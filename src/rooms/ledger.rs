@@ -211,6 +211,7 @@ fn signed(time: u64) -> i64 {
 }
 
 async fn keep(store: &Store, service_id: &str, room: &KeptRoom) -> Stored<()> {
+    let _turn = store.turn().await?;
     let micros = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     sqlx::query(
         "INSERT INTO rooms (id, place, service_id, room_type, subject, secret, creator, start_date, end_date, reg_date, \
@@ -237,7 +238,7 @@ async fn strike(store: &Store, rooms: &[RoomId]) -> Stored<()> {
     for room in rooms {
         sqlx::query("DELETE FROM rooms WHERE id = $1")
             .bind(room.to_string())
-            .execute(&mut *transaction)
+            .execute(&mut **transaction)
             .await?;
     }
     Ok(transaction.commit().await?)

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-/// Connections at most. SQLite has one writer at a time; the others wait for it.
+/// Connections at most. SQLite has one writer at a time; the others wait for it in `Store::turn`.
 const CONNECTIONS: u32 = 4;
 /// How long a connection may take: less than an app waits for an answer (11.17).
 const CONNECT: Duration = Duration::from_secs(3);
@@ -112,7 +112,7 @@ impl Store {
             Err(_) => opener.is_absent(&format!("no answer within {} s", FIRST.as_secs())),
             Ok(Ok(())) => {}
         }
-        Ok((Store(store), opener))
+        Ok((Store::new(store), opener))
     }
 }
 

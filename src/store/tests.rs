@@ -187,7 +187,7 @@ impl Valve {
     pub(crate) fn of(store: &Store) -> (Valve, Store) {
         let pool = store.pool().unwrap();
         let (state, gate) = tokio::sync::watch::channel(State::Open(pool.clone()));
-        (Valve { state, pool }, Store(gate))
+        (Valve { state, pool }, Store::new(gate))
     }
 
     pub(crate) fn shut(&self) {

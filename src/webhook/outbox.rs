@@ -285,6 +285,7 @@ impl Outbox {
         result: &str,
         keeps_body: bool,
     ) -> Result<()> {
+        let _turn = self.store.turn().await?;
         let is_over = state != "pending";
         sqlx::query(
             "UPDATE outbox SET state = $2, attempts = attempts + 1, next_at = $3, result = $4, settled_at = $5, \
@@ -318,6 +319,7 @@ impl Outbox {
 
     /// Puts off what of a service is due, without a try: its target is known to be down.
     pub(super) async fn put_off(&self, service: &str, next_at: i64) -> Result<()> {
+        let _turn = self.store.turn().await?;
         sqlx::query(
             "UPDATE outbox SET next_at = $2 WHERE service_id = $1 AND state = 'pending' AND next_at < $2",
         )
@@ -472,7 +474,7 @@ mod tests {
         let outbox = Outbox::new(store.clone());
         let mut transaction = store.begin().await.unwrap();
         outbox.add(&mut transaction, &event("a", 1)).await.unwrap();
-        transaction.rollback().await.unwrap();
+        drop(transaction);
         assert!(outbox.list(None, 10).await.unwrap().is_empty());
         std::fs::remove_dir_all(folder).unwrap();
     }
