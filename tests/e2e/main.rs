@@ -30,6 +30,7 @@ mod gateways_by_name;
 mod handshaken_media;
 mod hanging_up;
 mod harness;
+mod hostile;
 mod kamailio;
 mod kills;
 mod listener;

@@ -129,7 +129,7 @@ impl Softphone {
     /// The same in another codec.
     pub fn dial_saying(service: &Service, from: &str, uri: &str, voice: &Voice) -> Softphone {
         let host = if uri.contains('[') { "[::1]" } else { "127.0.0.1" };
-        let dir = service.dir.join("baresip");
+        let dir = service.dir.join(format!("baresip-{from}"));
         let any: SocketAddr = format!("{host}:0").parse().unwrap();
         let phone = Softphone::start(dir, any, from, voice, "", &["-e", &format!("/dial {uri}")]);
         phone.says.wait_for("Call established");
