@@ -46,6 +46,7 @@ pub(super) async fn load(store: &Store) -> Result<Book> {
 
 /// Keeps a new token: of its secret the hash.
 pub(super) async fn add(store: &Store, token: &Token) -> Result<()> {
+    let _turn = store.turn().await?;
     sqlx::query(
         "INSERT INTO tokens (id, name, scopes, service_id, hash, created_at, expires_at, last_used_at, revoked_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0)",
@@ -64,6 +65,7 @@ pub(super) async fn add(store: &Store, token: &Token) -> Result<()> {
 
 /// From now on it opens nothing.
 pub(super) async fn revoke(store: &Store, id: &str, now: i64) -> Result<()> {
+    let _turn = store.turn().await?;
     sqlx::query("UPDATE tokens SET revoked_at = $1 WHERE id = $2 AND revoked_at = 0")
         .bind(now)
         .bind(id)
@@ -87,6 +89,7 @@ pub(super) async fn used(store: &Store, tokens: &[Arc<Token>]) -> Result<()> {
 
 /// Forgets those that have opened nothing since `before`, unix seconds.
 pub(super) async fn forget(store: &Store, before: i64) -> Result<()> {
+    let _turn = store.turn().await?;
     sqlx::query(
         "DELETE FROM tokens WHERE (revoked_at > 0 AND revoked_at < $1) OR (expires_at > 0 AND expires_at < $2)",
     )

@@ -104,6 +104,7 @@ impl AuditLog {
 
     /// Forgets what is older than `before`, unix seconds.
     pub(super) async fn forget(&self, before: i64) -> Result<()> {
+        let _turn = self.0.turn().await?;
         sqlx::query("DELETE FROM audit WHERE at < $1")
             .bind(before)
             .execute(&self.0.pool()?)

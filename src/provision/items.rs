@@ -62,7 +62,7 @@ pub(super) async fn put(store: &Store, kind: Kind, name: &str, item: &Item) -> R
     sqlx::query("DELETE FROM provisioned WHERE kind = $1 AND name = $2")
         .bind(kind.word())
         .bind(name)
-        .execute(&mut *transaction)
+        .execute(&mut **transaction)
         .await?;
     sqlx::query(
         "INSERT INTO provisioned (kind, name, written, service_keys, created_at, changed_at) \
@@ -74,13 +74,14 @@ pub(super) async fn put(store: &Store, kind: Kind, name: &str, item: &Item) -> R
     .bind(serde_json::to_string(&item.keys).unwrap_or_default())
     .bind(item.created_at)
     .bind(item.changed_at)
-    .execute(&mut *transaction)
+    .execute(&mut **transaction)
     .await?;
     Ok(transaction.commit().await?)
 }
 
 /// Takes one out.
 pub(super) async fn remove(store: &Store, kind: Kind, name: &str) -> Result<()> {
+    let _turn = store.turn().await?;
     sqlx::query("DELETE FROM provisioned WHERE kind = $1 AND name = $2")
         .bind(kind.word())
         .bind(name)

@@ -223,12 +223,14 @@ impl Index {
 
     /// The keys of captures that recordings still need, by capture; others go.
     pub(super) async fn keys(&self) -> Result<HashMap<String, SealKey>> {
+        let turn = self.0.turn().await?;
         sqlx::query(
             "DELETE FROM capture_keys WHERE NOT EXISTS (SELECT 1 FROM recordings \
              WHERE recordings.capture = capture_keys.capture AND recordings.state NOT IN ('finished', 'deleting'))",
         )
         .execute(&self.0.pool()?)
         .await?;
+        drop(turn);
         let rows: Vec<(String, String)> = sqlx::query_as("SELECT capture, seal_key FROM capture_keys")
             .fetch_all(&self.0.pool()?)
             .await?;

@@ -122,6 +122,7 @@ impl Index {
 
     /// It is not tried before this, unix seconds.
     pub(super) async fn upload_later(&self, recording: RecordingId, at: i64) -> Result<()> {
+        let _turn = self.store().turn().await?;
         sqlx::query("UPDATE recordings SET upload_at = $2 WHERE id = $1")
             .bind(recording.to_string())
             .bind(at)
@@ -143,6 +144,7 @@ impl Index {
 
     /// The object storage has confirmed a recording; the files here are to go, or not. False when it was deleted meanwhile.
     pub(super) async fn uploaded(&self, recording: RecordingId, removed: bool) -> Result<bool> {
+        let _turn = self.store().turn().await?;
         let done =
             sqlx::query("UPDATE recordings SET uploaded = 1, removed = $2 WHERE id = $1 AND state = $3")
                 .bind(recording.to_string())

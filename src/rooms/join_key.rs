@@ -66,7 +66,7 @@ async fn load(store: &Store) -> Result<Secret> {
     let mut transaction = store.begin().await?;
     let found: Option<(String,)> = sqlx::query_as("SELECT secret FROM signing_keys WHERE purpose = $1")
         .bind(PURPOSE)
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(&mut **transaction)
         .await?;
     if let Some((key,)) = found {
         return Ok(Secret::new(key));
@@ -80,7 +80,7 @@ async fn load(store: &Store) -> Result<Secret> {
         .bind(PURPOSE)
         .bind(&key)
         .bind(unix_now_signed())
-        .execute(&mut *transaction)
+        .execute(&mut **transaction)
         .await?;
     transaction.commit().await?;
     Ok(Secret::new(key))

@@ -39,7 +39,8 @@ pub(super) enum Line {
 
 impl Line {
     fn service_id(&self) -> String {
-        let (Line::Keep { service_id, .. } | Line::Strike { service_id, .. }) = self;
+        let (Line::Keep { service_id, .. } | Line::Strike { service_id, .. } | Line::Read { service_id }) =
+            self;
         service_id.clone()
     }
 }

@@ -65,6 +65,7 @@ impl Ages {
     }
 
     async fn leave(&self, seen: Seen) -> Result<()> {
+        let _turn = self.store.turn().await?;
         sqlx::query(
             "INSERT INTO clocks (id, seen_at, held) VALUES ($1, $2, $3) \
              ON CONFLICT (id) DO UPDATE SET seen_at = $2, held = $3",

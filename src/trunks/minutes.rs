@@ -116,7 +116,7 @@ impl Minutes {
             .bind(service)
             .bind(i64::try_from(*day).unwrap_or(i64::MAX))
             .bind(i64::try_from(*seconds).unwrap_or(i64::MAX))
-            .execute(&mut *transaction)
+            .execute(&mut **transaction)
             .await?;
         }
         transaction.commit().await?;
@@ -127,6 +127,7 @@ impl Minutes {
     async fn forget(&self, ages: &mut Ages) -> Result<()> {
         if let Some(now) = ages.now().await? {
             let before = days_before(now, KEEP_DAYS).div_euclid(i64::try_from(DAY).unwrap_or(i64::MAX));
+            let _turn = self.store.turn().await?;
             sqlx::query("DELETE FROM service_minutes WHERE day < $1")
                 .bind(before)
                 .execute(&self.store.pool()?)

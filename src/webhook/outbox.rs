@@ -344,6 +344,7 @@ impl Outbox {
 
     /// Tries one again from now on, for as long as a new one.
     pub async fn replay(&self, id: &str) -> Result<Replay> {
+        let _turn = self.store.turn().await?;
         let done = sqlx::query(
             "UPDATE outbox SET state = 'pending', attempts = 0, next_at = 0, created_at = $2, settled_at = 0 \
              WHERE id = $1 AND body <> ''",
@@ -365,6 +366,7 @@ impl Outbox {
 
     /// Empties what was delivered or given up before `before`, unix seconds.
     pub(super) async fn forget_bodies(&self, before: i64) -> Result<()> {
+        let _turn = self.store.turn().await?;
         sqlx::query(
             "UPDATE outbox SET body = '' WHERE state <> 'pending' AND settled_at < $1 AND body <> ''",
         )
@@ -376,6 +378,7 @@ impl Outbox {
 
     /// Forgets what was over before `before`, unix seconds.
     pub(super) async fn forget(&self, before: i64) -> Result<()> {
+        let _turn = self.store.turn().await?;
         sqlx::query("DELETE FROM outbox WHERE state <> 'pending' AND settled_at < $1")
             .bind(before)
             .execute(&self.store.pool()?)
