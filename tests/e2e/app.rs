@@ -32,13 +32,22 @@ impl App {
         app.hello(of, user)
     }
 
+    /// Begins a session by a join token; what is said when it does not begin.
+    pub fn sign_in_by(service: &Service, id: &str, token: &str) -> Result<App, Value> {
+        let app = App::connect(service, None).unwrap();
+        app.greet(&json!({"cmd": "WS_SESSION_REQ", "service_id": id, "join_token": token, "sdk": "omnigate", "ver": "2.1.0"}))
+    }
+
     fn try_sign_in(service: &Service, user: &str, client: Option<&str>) -> Result<App, u16> {
         let app = App::connect(service, client)?;
         Ok(app.hello(("demo", "demo"), user).unwrap())
     }
 
-    fn hello(mut self, (id, key): (&str, &str), user: &str) -> Result<App, Value> {
-        let hello = json!({"cmd": "WS_SESSION_REQ", "service_id": id, "service_key": key, "sdk": "JS", "ver": "2.1.3", "heartbeat": true, "user_id": user});
+    fn hello(self, (id, key): (&str, &str), user: &str) -> Result<App, Value> {
+        self.greet(&json!({"cmd": "WS_SESSION_REQ", "service_id": id, "service_key": key, "sdk": "JS", "ver": "2.1.3", "heartbeat": true, "user_id": user}))
+    }
+
+    fn greet(mut self, hello: &Value) -> Result<App, Value> {
         self.socket.send(Message::text(hello.to_string())).unwrap();
         let answer = self.wait_for("WS_SESSION_RSP");
         if answer["result"] != "success" {

@@ -31,6 +31,7 @@ mod handshaken_media;
 mod hanging_up;
 mod harness;
 mod hostile;
+mod join_tokens;
 mod kamailio;
 mod kills;
 mod listener;
