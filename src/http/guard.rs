@@ -174,7 +174,9 @@ async fn guard(
     };
     let path = request.extract_parts::<RawPathParams>().await.ok();
     let subject = path.and_then(|all| all.iter().next().map(|(_, value)| value.to_owned()));
-    let what = rule.what.filter(|_| !is_later_part(request.headers()));
+    let what = rule
+        .what
+        .filter(|_| !rule.link || !is_later_part(request.headers()));
     let answer = next.run(request).await;
     if let Some(what) = what {
         let subject = answer

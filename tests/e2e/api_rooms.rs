@@ -146,3 +146,15 @@ fn a_service_makes_a_room_and_lets_apps_and_telephones_in_and_out_of_it() {
         );
     }
 }
+
+#[test]
+fn what_is_changed_is_noted_whatever_part_of_it_is_asked_for() {
+    let service = Service::start("[[service]]\nid = \"demo\"\nkey = \"demo\"");
+    let bearer = service.bearer();
+    let body = json!({ "room_type": "webinar", "service_id": "demo" }).to_string();
+    let headers = [("Authorization", bearer.as_str()), ("Range", "bytes=1-")];
+    assert_eq!(http_post(service.http, ROOMS, &body, &headers).0, 201);
+    service.until("it is noted", || {
+        service.get("/api/v1/audit?what=room_create").1.contains("\"ok\"")
+    });
+}
