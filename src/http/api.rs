@@ -3,7 +3,7 @@
 use super::app::AppState;
 use super::guard::Subject;
 pub(super) use super::guard::{is_authorised, unauthorised};
-use super::inputs::{Body, Path};
+use super::inputs::{Body, Parameters, Path, page_length};
 use super::problem::{self, problem};
 use super::rooms;
 use crate::access::Access;
@@ -25,9 +25,45 @@ fn no_call() -> Response {
     problem::not_found("no such call")
 }
 
-pub(super) async fn calls(State(app): State<Arc<AppState>>, access: Access) -> Response {
+/// Calls of one page, where pages are asked for, unless it says how many; and at most.
+const PAGE: u32 = 50;
+const LONGEST_PAGE: u32 = 500;
+
+/// Which calls are wanted; none of both: all of them.
+#[derive(Deserialize)]
+pub(super) struct ListQuery {
+    before: Option<String>,
+    limit: Option<u32>,
+}
+
+/// Those of one page, the newest first by their ids: a call that ends meanwhile keeps its place.
+fn page(mut calls: Vec<CallRecord>, before: Option<CallId>, limit: u32) -> Vec<CallRecord> {
+    calls.retain(|call| before.is_none_or(|before| call.id < before));
+    calls.sort_unstable_by_key(|call| std::cmp::Reverse(call.id));
+    calls.truncate(limit as usize);
+    calls
+}
+
+pub(super) async fn calls(
+    State(app): State<Arc<AppState>>,
+    access: Access,
+    Parameters(query): Parameters<ListQuery>,
+) -> Response {
+    let before = match query.before.as_deref().map(CallId::parse) {
+        Some(None) => {
+            return problem::bad_request("before: the id of the last call of the page before is expected");
+        }
+        other => other.flatten(),
+    };
+    let limit = match page_length(query.limit, PAGE, LONGEST_PAGE) {
+        Ok(limit) => limit,
+        Err(fault) => return problem::bad_request(&fault),
+    };
     let mut calls = app.calls.all();
     calls.retain(|call| access.sees(call.service.as_deref()));
+    if query.limit.is_some() || before.is_some() {
+        calls = page(calls, before, limit);
+    }
     Json(json!({ "calls": calls })).into_response()
 }
 
@@ -198,5 +234,48 @@ fn not_dialled(refusal: DialRefusal) -> Response {
         | DialRefusal::NoCaller { .. }
         | DialRefusal::NoTrunk => problem::forbidden(&why),
         _ => problem::unavailable(&why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calls::{CallAbout, CallEnd, CallEvent, CallRegistry, CallTeller, Origin};
+    use crate::observe::Metrics;
+
+    #[test]
+    fn pages_go_by_the_time_of_the_call_whichever_ends_meanwhile() {
+        let calls = Arc::new(CallRegistry::default());
+        let begin = |number| {
+            let id = CallId::new(1_700_000_000_000, number);
+            let teller = CallTeller::new(id, "carrier", &calls, &Arc::new(Metrics::new()));
+            teller.tell(CallEvent::Started(CallAbout {
+                caller: String::new(),
+                called: String::new(),
+                origin: Origin::Certification,
+            }));
+            teller
+        };
+        let all: Vec<CallTeller> = (1..=5).map(begin).collect();
+        let end = |teller: &CallTeller| {
+            teller.tell(CallEvent::Ended {
+                end: CallEnd::Congestion,
+                talked: None,
+            });
+        };
+        let ids = |before: Option<CallId>| -> Vec<CallId> {
+            let page = page(calls.all(), before, 2);
+            page.iter().map(|call| call.id).collect()
+        };
+        end(&all[3]);
+        let first = ids(None);
+        assert_eq!(first, [all[4].id(), all[3].id()]);
+        end(&all[4]);
+        end(&all[1]);
+        let second = ids(Some(first[1]));
+        assert_eq!(second, [all[2].id(), all[1].id()]);
+        assert_eq!(ids(Some(second[1])), [all[0].id()]);
+        // One that is not there any more has its place all the same.
+        assert_eq!(ids(Some(CallId::new(1_800_000_000_000, 1))), first);
     }
 }

@@ -46,7 +46,7 @@ fn time(name: &str, text: Option<&String>) -> Result<Option<i64>, String> {
 
 fn query(given: AuditParameters) -> Result<AuditQuery, String> {
     let limit = page_length(given.limit, PAGE, LONGEST_PAGE)?;
-    let hex = |id: &String| id.len() == 20 && id.bytes().all(|b| b.is_ascii_hexdigit());
+    let hex = |id: &String| id.len() == 20 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     if given.before.as_ref().is_some_and(|before| !hex(before)) {
         return Err("before: the id of the last entry of the page before is expected".to_owned());
     }

@@ -11,7 +11,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use omnigate_omnitalk::{Hub, ParticipantShown, Refusal, RoomShown, Tenants};
+use omnigate_omnitalk::{Hub, ParticipantShown, Refusal, RoomShown, RoomsBefore, Tenants};
 use omnigate_room::RoomId;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -125,11 +125,9 @@ pub(super) async fn list(
         Ok(service) => service,
         Err(fault) => return problem::unprocessable(&fault),
     };
-    let before = match query.before.as_deref().map(RoomId::parse) {
+    let before = match query.before.as_deref().map(RoomsBefore::parse) {
         Some(None) => {
-            return problem::bad_request(
-                "before: the room_id of the last room of the page before is expected",
-            );
+            return problem::bad_request("before: `next` of the page before is expected, or a room_id");
         }
         other => other.flatten(),
     };
@@ -141,9 +139,10 @@ pub(super) async fn list(
     let rooms = look(&app, &service, move |hub| {
         hub.shown_rooms(kind.as_deref(), before, limit as usize)
     });
-    answered(rooms.await, |rooms| {
-        let rooms: Vec<Value> = rooms.iter().map(|room| room_shown(&service, room)).collect();
-        Json(json!({ "rooms": rooms })).into_response()
+    answered(rooms.await, |page| {
+        let rooms = page.rooms.iter().map(|room| room_shown(&service, room));
+        let next = page.next.map(|next| next.to_string());
+        Json(json!({ "rooms": rooms.collect::<Vec<_>>(), "next": next })).into_response()
     })
 }
 

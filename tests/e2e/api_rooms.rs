@@ -148,6 +148,44 @@ fn a_service_makes_a_room_and_lets_apps_and_telephones_in_and_out_of_it() {
 }
 
 #[test]
+fn a_list_goes_on_with_its_next_page_although_rooms_are_closed_meanwhile() {
+    let service = Service::start("[[service]]\nid = \"demo\"\nkey = \"demo\"");
+    let made: Vec<String> = (0..5)
+        .map(|_| {
+            // One that is kept over a restart although nobody has been in it.
+            let body =
+                json!({ "room_type": "webinar", "service_id": "demo", "end_date": "2099-12-31T10:00:00Z" });
+            let (status, room) = checked("post", ROOMS, service.post(ROOMS, &body.to_string()));
+            assert_eq!(status, 201, "{room}");
+            room["room_id"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    let page = |service: &Service, before: &str| {
+        let path = format!("{ROOMS}?service_id=demo&limit=2{before}");
+        let (status, page) = checked("get", ROOMS, service.get(&path));
+        assert_eq!(status, 200, "{page}");
+        let rooms = page["rooms"].as_array().unwrap().iter();
+        let ids: Vec<String> = rooms
+            .map(|room| room["room_id"].as_str().unwrap().to_owned())
+            .collect();
+        (ids, page["next"].as_str().map(|next| format!("&before={next}")))
+    };
+    let (first, next) = page(&service, "");
+    assert_eq!(first, [made[4].clone(), made[3].clone()]);
+    assert_eq!(
+        page(&service, &format!("&before={}", made[3])).0,
+        [made[2].clone(), made[1].clone()]
+    );
+    assert_eq!(service.delete(&format!("{ROOMS}/{}", made[3])).0, 204);
+    let (second, next) = page(&service, &next.unwrap());
+    assert_eq!(second, [made[2].clone(), made[1].clone()]);
+    // Over a restart, too, as long as the last room of the page is there.
+    let service = service.kill_and_restart();
+    let (third, next) = page(&service, &next.unwrap());
+    assert_eq!((third, next), (vec![made[0].clone()], None));
+}
+
+#[test]
 fn what_is_changed_is_noted_whatever_part_of_it_is_asked_for() {
     let service = Service::start("[[service]]\nid = \"demo\"\nkey = \"demo\"");
     let bearer = service.bearer();

@@ -52,7 +52,7 @@ pub use dial::{DialRefusal, Dialling};
 pub use effects::{Effect, Figures, RefusedReason, TelephoneCaller, TelephoneEnd, TelephoneNotice};
 pub use fault::FAULT_CODES;
 pub use grant::Grant;
-pub use hub::{Hub, ParticipantShown, Refusal, RoomShown};
+pub use hub::{Hub, ParticipantShown, Refusal, RoomShown, RoomsBefore, RoomsPage};
 pub use ids::{ClientId, SocketId};
 pub use kept::{KeptRoom, StoreFault};
 pub use masked::{CallNumber, NotACallNumber, Unshown};

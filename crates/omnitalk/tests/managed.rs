@@ -9,7 +9,7 @@
 mod common;
 
 use common::World;
-use omnigate_omnitalk::{Refusal, RoomId, TelephoneEnd, TelephoneNotice};
+use omnigate_omnitalk::{Refusal, RoomId, RoomsBefore, TelephoneEnd, TelephoneNotice};
 use serde_json::{Value, json};
 
 fn make(world: &mut World, fields: Value) -> Result<RoomId, Refusal> {
@@ -149,13 +149,57 @@ fn rooms_are_shown_by_page_the_newest_first() {
         })
         .collect();
     let hub = world.hub.hub("SVC1").unwrap();
-    let ids = |kind, before, limit| -> Vec<RoomId> {
-        let rooms = hub.shown_rooms(kind, before, limit).unwrap();
-        rooms.iter().map(|room| room.id).collect()
+    let ids = |kind, before: Option<RoomId>, limit| -> Vec<RoomId> {
+        let page = hub
+            .shown_rooms(kind, before.map(RoomsBefore::Room), limit)
+            .unwrap();
+        page.rooms.iter().map(|room| room.id).collect()
     };
     assert_eq!(ids(None, None, 2), [made[4], made[3]]);
     assert_eq!(ids(None, Some(made[3]), 2), [made[2], made[1]]);
     assert_eq!(ids(None, Some(made[0]), 2), []);
     assert_eq!(ids(Some("videoroom"), None, 9), [made[3], made[1]]);
     assert!(hub.shown_rooms(Some("party"), None, 1).is_err());
+}
+
+#[test]
+fn pages_go_on_where_they_were_although_rooms_are_closed_meanwhile() {
+    let mut world = World::new();
+    let made: Vec<RoomId> = (0..6)
+        .map(|_| make(&mut world, json!({ "room_type": "webinar" })).unwrap())
+        .collect();
+    let page = |world: &World, before: Option<RoomsBefore>| {
+        let page = world
+            .hub
+            .hub("SVC1")
+            .unwrap()
+            .shown_rooms(None, before, 2)
+            .unwrap();
+        let ids: Vec<RoomId> = page.rooms.iter().map(|room| room.id).collect();
+        // As it goes to the client and comes back.
+        let next = page.next.map(|next| next.to_string());
+        (ids, next.map(|next| RoomsBefore::parse(&next).unwrap()))
+    };
+    let (first, next) = page(&world, None);
+    assert_eq!(first, [made[5], made[4]]);
+    for closed in [made[4], made[2]] {
+        close(&mut world, closed).unwrap();
+    }
+    let hub = world.hub.hub("SVC1").unwrap();
+    let of_closed = hub.shown_rooms(None, Some(RoomsBefore::Room(made[4])), 2);
+    assert_eq!(of_closed.unwrap_err().code, "room-unknown");
+    let (second, next) = page(&world, next);
+    assert_eq!(second, [made[3], made[1]]);
+    let (third, next) = page(&world, next);
+    assert_eq!((third, next), (vec![made[0]], None));
+    for wrong in ["", "-", "1-", "+00000000000000f-", "000000000000000A-"] {
+        let wrong = format!("{wrong}{}", made[0]);
+        assert_eq!(
+            RoomsBefore::parse(&wrong),
+            match wrong.len() {
+                RoomId::DIGITS => Some(RoomsBefore::Room(made[0])),
+                _ => None,
+            }
+        );
+    }
 }

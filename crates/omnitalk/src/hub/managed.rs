@@ -75,6 +75,60 @@ pub struct RoomShown {
     pub participants: usize,
 }
 
+/// Rooms of one page.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RoomsPage {
+    /// The newest first.
+    pub rooms: Vec<RoomShown>,
+    /// Where the next page begins; `None`: this is the last one.
+    pub next: Option<RoomsBefore>,
+}
+
+/// A place in the list of rooms: those behind it are older.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RoomsBefore {
+    /// The place of a room that is there.
+    Room(RoomId),
+    /// The place that a room had, whether it is there any more or not. It is that of this process; a room that outlives a restart
+    /// brings its place along.
+    Place {
+        /// Its place.
+        serial: u64,
+        /// Which.
+        room: RoomId,
+    },
+}
+
+impl RoomsBefore {
+    /// Hex digits of a serial.
+    const SERIAL: usize = 16;
+
+    /// Reads a room id, or what [`Display`](std::fmt::Display) has written.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let Some((serial, room)) = text.split_once('-') else {
+            return RoomId::parse(text).map(Self::Room);
+        };
+        let is_hex = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if serial.len() != Self::SERIAL || !is_hex(serial) {
+            return None;
+        }
+        Some(Self::Place {
+            serial: u64::from_str_radix(serial, 16).ok()?,
+            room: RoomId::parse(room)?,
+        })
+    }
+}
+
+impl std::fmt::Display for RoomsBefore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Room(room) => write!(f, "{room}"),
+            Self::Place { serial, room } => write!(f, "{serial:0width$x}-{room}", width = Self::SERIAL),
+        }
+    }
+}
+
 /// Somebody in a room. `Debug` does not show who.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ParticipantShown {
@@ -223,31 +277,46 @@ impl Hub {
         (done.map_err(Refusal::from), self.take_effects())
     }
 
-    /// Open rooms, the newest first: of this type or of all, older than `before`, at most `limit`.
+    /// Open rooms, the newest first: of this type or of all, older than `before`, at most `limit`. Whoever goes from page to page by
+    /// [`RoomsPage::next`] sees every room once that is there all the time, whichever are closed meanwhile.
     ///
     /// # Errors
-    /// The type is none, or there is no room `before`.
+    /// The type is none, or there is no room [`RoomsBefore::Room`].
     pub fn shown_rooms(
         &self,
         room_type: Option<&str>,
-        before: Option<RoomId>,
+        before: Option<RoomsBefore>,
         limit: usize,
-    ) -> Result<Vec<RoomShown>, Refusal> {
+    ) -> Result<RoomsPage, Refusal> {
         let mut fields = Map::new();
         fields.extend(room_type.map(|word| ("room_type".to_owned(), Value::from(word))));
         let all = self.listing.of(Fields::new(fields).room_filter()?);
+        let place = |id: &RoomId| self.rooms.get(id).map(|room| room.serial);
         let end = match before {
             None => all.len(),
-            Some(id) => {
-                let serial = self.rooms.get(&id).ok_or(Fault::NoSuchRoom)?.serial;
+            Some(before) => {
+                let serial = match before {
+                    RoomsBefore::Room(room) => place(&room).ok_or(Fault::NoSuchRoom)?,
+                    RoomsBefore::Place { serial, room } => place(&room).unwrap_or(serial),
+                };
                 all.partition_point(|(other, _)| *other < serial)
             }
         };
-        let rooms = all.iter().take(end).rev().take(limit);
-        Ok(rooms
-            .filter_map(|(_, id)| self.rooms.get(id))
-            .map(Room::shown)
-            .collect())
+        let begin = end.saturating_sub(limit);
+        let page = all.get(begin..end).unwrap_or_default();
+        let next = page.first().filter(|_| begin > 0);
+        Ok(RoomsPage {
+            rooms: page
+                .iter()
+                .rev()
+                .filter_map(|(_, id)| self.rooms.get(id))
+                .map(Room::shown)
+                .collect(),
+            next: next.map(|(serial, room)| RoomsBefore::Place {
+                serial: *serial,
+                room: *room,
+            }),
+        })
     }
 
     /// One open room.

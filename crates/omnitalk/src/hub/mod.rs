@@ -84,7 +84,7 @@ use crate::settings::{HubSettings, Service};
 use crate::timers::{Timer, Timers};
 use guesses::Guesses;
 use listing::Listing;
-pub use managed::{ParticipantShown, Refusal, RoomShown};
+pub use managed::{ParticipantShown, Refusal, RoomShown, RoomsBefore, RoomsPage};
 use next_ids::NextIds;
 use omnigate_room::Ending;
 use omnigate_room::{CallId, CallOver, ParticipantId, RecordingId, RoomId, StreamId, ViewerId};
