@@ -157,7 +157,7 @@ fn dress(path: &str, answer: &mut HeaderMap) {
     };
     say(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     say(header::REFERRER_POLICY, "no-referrer");
-    let is_page = !is_api(path) && !is_health(path) && path != "/metrics";
+    let is_page = !is_api(path) && !is_health(path) && !["/metrics", "/openapi.yaml"].contains(&path);
     if !is_page {
         say(header::CACHE_CONTROL, "no-store");
         return say(header::CONTENT_SECURITY_POLICY, NO_PAGE);

@@ -170,6 +170,9 @@ fn routes(app: Arc<AppState>) -> Router {
         .route("/ws", get(websocket))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
+        .route("/openapi.yaml", get(page::description))
+        .route("/api", any(no_route))
+        .route("/api/", any(no_route))
         .route("/api/{*path}", any(no_route))
         .route("/{*path}", get(page::asset));
     if app.api.figures.is_on_main() {
