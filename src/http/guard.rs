@@ -132,7 +132,10 @@ impl Guarded {
     }
 
     pub(super) fn finish(self) -> Router<Arc<AppState>> {
-        self.router
+        self.router.method_not_allowed_fallback(async || {
+            let detail = "the route has other methods: see Allow";
+            problem(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed", detail)
+        })
     }
 }
 

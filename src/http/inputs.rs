@@ -1,16 +1,44 @@
 //! What a request carries, as handlers take it; what cannot be read is refused with a problem.
 
-use super::problem;
+use super::problem::{self, problem};
 use crate::access::Access;
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 use chrono::DateTime;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt;
+use std::marker::PhantomData;
 
 /// The JSON of the body.
 pub(super) struct Body<T>(pub T);
+
+/// A JSON object and nothing else: by themselves, structures are read out of arrays, too.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object<T>, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
+}
 
 /// The parts of the path that a route leaves open.
 pub(super) struct Path<T>(pub T);
@@ -23,9 +51,18 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Body<T>, Response> {
         match Json::from_request(request, state).await {
-            Ok(Json(body)) => Ok(Body(body)),
-            Err(error) => Err(problem::bad_request(&error.body_text())),
+            Ok(Json(Object(body))) => Ok(Body(body)),
+            Err(error) => Err(refused_body(error.status(), &error.body_text())),
         }
+    }
+}
+
+/// A body that cannot be read: it is too long, or no JSON by its type, or by its content.
+pub(super) fn refused_body(status: StatusCode, detail: &str) -> Response {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => problem(status, "Content Too Large", detail),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => problem(status, "Unsupported Media Type", detail),
+        _ => problem::bad_request(detail),
     }
 }
 
@@ -83,5 +120,28 @@ pub(super) fn instant(field: &str, text: Option<&str>) -> Result<Option<u64>, St
     match seconds {
         Some(seconds) => Ok(Some(seconds)),
         None => Err(format!("{field}: a time as 2027-12-31T23:59:59Z is expected")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize, Debug, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Wish {
+        #[serde(default)]
+        name: Option<String>,
+    }
+
+    #[test]
+    fn a_body_is_an_object() {
+        let read = |text: &str| serde_json::from_str::<Object<Wish>>(text).map(|Object(wish)| wish.name);
+        assert_eq!(read("{\"name\": \"x\"}").unwrap().as_deref(), Some("x"));
+        assert_eq!(read("{}").unwrap(), None);
+        for wrong in ["[null]", "[]", "null", "\"x\"", "{\"nmae\": \"x\"}", "{} {}"] {
+            let why = read(wrong).unwrap_err().to_string();
+            assert!(why.contains("line 1"), "{wrong}: {why}");
+        }
     }
 }

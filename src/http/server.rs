@@ -371,6 +371,7 @@ fn api_routes(app: Arc<AppState>) -> Router<Arc<AppState>> {
         .finish()
 }
 
+/// Below `/api` there is nothing that is no problem.
 async fn no_route() -> Response {
     problem::not_found("the API has no such route")
 }
