@@ -1,9 +1,9 @@
-//! `docs/openapi.yaml` names every route of the API with its scope, and no other.
+//! `docs/openapi.yaml` names every route of the API with its scope, and no other; and which of them take an `Idempotency-Key`.
 
 use std::collections::BTreeSet;
 
-/// `get /api/v1/calls read`, of each route in the source of the router.
-fn served() -> BTreeSet<String> {
+/// `get /api/v1/calls read`, of each route in the source of the router that is added by one of these words.
+fn served(words: &[(&str, &str)]) -> BTreeSet<String> {
     let source = include_str!("server.rs");
     let routes = source
         .split("fn api_routes")
@@ -13,14 +13,8 @@ fn served() -> BTreeSet<String> {
         .next()
         .unwrap();
     let mut all = BTreeSet::new();
-    for (word, method) in [
-        (".get(", "get"),
-        (".post(", "post"),
-        (".patch(", "patch"),
-        (".delete(", "delete"),
-        (".download(", "get"),
-    ] {
-        for route in routes.split(word).skip(1) {
+    for (word, method) in words {
+        for route in routes.split(*word).skip(1) {
             let mut parts = route.split(',').map(str::trim);
             let path = parts.next().unwrap().trim_matches('"');
             all.insert(format!(
@@ -32,9 +26,9 @@ fn served() -> BTreeSet<String> {
     all
 }
 
-/// The same of the description.
-fn described() -> BTreeSet<String> {
-    let (mut all, mut path, mut method) = (BTreeSet::new(), "", "");
+/// The same of the description: of all operations, or of those that have this parameter.
+fn described(parameter: Option<&str>) -> BTreeSet<String> {
+    let (mut all, mut path, mut method, mut operation) = (BTreeSet::new(), "", "", String::new());
     for line in include_str!("../../docs/openapi.yaml").lines() {
         let inner = line.trim_start();
         match line.len() - inner.len() {
@@ -42,7 +36,13 @@ fn described() -> BTreeSet<String> {
             4 if inner.ends_with(':') => method = inner.trim_end_matches(':'),
             6 if inner.starts_with("x-scope: ") => {
                 let scope = inner.trim_start_matches("x-scope: ");
-                all.insert(format!("{method} {path} {scope}"));
+                operation = format!("{method} {path} {scope}");
+                if parameter.is_none() {
+                    all.insert(operation.clone());
+                }
+            }
+            6 if inner.starts_with("parameters: [") && parameter.is_some_and(|one| inner.contains(one)) => {
+                all.insert(operation.clone());
             }
             _ => {}
         }
@@ -52,6 +52,21 @@ fn described() -> BTreeSet<String> {
 
 #[test]
 fn every_route_of_the_api_is_described_with_the_scope_that_it_needs() {
-    assert!(served().len() > 15, "{:?}", served());
-    assert_eq!(served(), described());
+    let served = served(&[
+        (".get(", "get"),
+        (".post(", "post"),
+        (".create(", "post"),
+        (".patch(", "patch"),
+        (".delete(", "delete"),
+        (".download(", "get"),
+    ]);
+    assert!(served.len() > 15, "{served:?}");
+    assert_eq!(served, described(None));
+}
+
+#[test]
+fn what_creates_something_is_described_with_its_key() {
+    let served = served(&[(".create(", "post")]);
+    assert!(served.len() > 3, "{served:?}");
+    assert_eq!(served, described(Some("IdempotencyKey")));
 }

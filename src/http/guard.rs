@@ -1,16 +1,19 @@
 //! The guard of the API: each route names the scope that it needs, and what it does in the audit log when it changes something.
 //!
 //! ```text
-//! Guarded::new(app)
+//! Guarded::new(app, answers)
 //!     .get("/api/v1/calls", Scope::Read, calls)
 //!     .post("/api/v1/calls/{id}/hangup", Scope::Calls, "call_hang_up", hang_up)
+//!     .create("/api/v1/rooms", Scope::Rooms, "room_create", make)
 //! ```
 //!
 //! There is no way to add a route without either. A handler that shows or touches what is a service's takes [`Access`] as an
 //! argument and filters by it: what it does not see is not there (404). Who, from where, what, its subject (the first parameter of the
-//! path, or what the handler says by [`Subject`]) and how it went are noted here, once for all routes.
+//! path, or what the handler says by [`Subject`]) and how it went are noted here, once for all routes. A route that creates something takes
+//! `Idempotency-Key`: what is sent again is neither done nor noted again.
 
 use super::app::AppState;
+use super::idempotency::{Answers, Asker, Key};
 use super::problem::{self, problem};
 use super::requester::Requester;
 use super::service_recordings;
@@ -39,6 +42,7 @@ pub(super) struct Subject {
 /// Routes of the API, none of them without a guard.
 pub(super) struct Guarded {
     app: Arc<AppState>,
+    answers: Arc<Answers>,
     router: Router<Arc<AppState>>,
 }
 
@@ -51,12 +55,15 @@ struct Rule {
     what: Option<&'static str>,
     /// Lets those without a token through: the handler looks at a signed link itself.
     link: bool,
+    /// Answers that are kept for whoever asks again with the same key.
+    once: Option<Arc<Answers>>,
 }
 
 impl Guarded {
-    pub(super) fn new(app: Arc<AppState>) -> Guarded {
+    pub(super) fn new(app: Arc<AppState>, answers: Arc<Answers>) -> Guarded {
         Guarded {
             app,
+            answers,
             router: Router::new(),
         }
     }
@@ -67,7 +74,8 @@ impl Guarded {
         H: Handler<T, Arc<AppState>>,
         T: 'static,
     {
-        self.add(path, MethodFilter::GET, need, None, false, handler)
+        let rule = self.rule(need, None);
+        self.add(path, MethodFilter::GET, rule, handler)
     }
 
     /// One that begins or changes something: `what` it is called in the audit log.
@@ -76,7 +84,19 @@ impl Guarded {
         H: Handler<T, Arc<AppState>>,
         T: 'static,
     {
-        self.add(path, MethodFilter::POST, need, Some(what), false, handler)
+        let rule = self.rule(need, Some(what));
+        self.add(path, MethodFilter::POST, rule, handler)
+    }
+
+    /// A POST that creates something: with an `Idempotency-Key` it does so once.
+    pub(super) fn create<H, T>(self, path: &str, need: Scope, what: &'static str, handler: H) -> Guarded
+    where
+        H: Handler<T, Arc<AppState>>,
+        T: 'static,
+    {
+        let mut rule = self.rule(need, Some(what));
+        rule.once = Some(self.answers.clone());
+        self.add(path, MethodFilter::POST, rule, handler)
     }
 
     /// One that changes some fields of what is there.
@@ -85,7 +105,8 @@ impl Guarded {
         H: Handler<T, Arc<AppState>>,
         T: 'static,
     {
-        self.add(path, MethodFilter::PATCH, need, Some(what), false, handler)
+        let rule = self.rule(need, Some(what));
+        self.add(path, MethodFilter::PATCH, rule, handler)
     }
 
     /// One that takes something away.
@@ -94,7 +115,8 @@ impl Guarded {
         H: Handler<T, Arc<AppState>>,
         T: 'static,
     {
-        self.add(path, MethodFilter::DELETE, need, Some(what), false, handler)
+        let rule = self.rule(need, Some(what));
+        self.add(path, MethodFilter::DELETE, rule, handler)
     }
 
     /// One that hands something out, which is noted, to bearers and to those who come by a signed link. Whoever has no token
@@ -104,33 +126,32 @@ impl Guarded {
         H: Handler<T, Arc<AppState>>,
         T: 'static,
     {
-        self.add(path, MethodFilter::GET, need, Some(what), true, handler)
+        let mut rule = self.rule(need, Some(what));
+        rule.link = true;
+        self.add(path, MethodFilter::GET, rule, handler)
     }
 
-    fn add<H, T>(
-        mut self,
-        path: &str,
-        method: MethodFilter,
-        need: Scope,
-        what: Option<&'static str>,
-        link: bool,
-        handler: H,
-    ) -> Guarded
+    fn rule(&self, need: Scope, what: Option<&'static str>) -> Rule {
+        Rule {
+            app: self.app.clone(),
+            need,
+            what,
+            link: false,
+            once: None,
+        }
+    }
+
+    fn add<H, T>(mut self, path: &str, method: MethodFilter, rule: Rule, handler: H) -> Guarded
     where
         H: Handler<T, Arc<AppState>>,
         T: 'static,
     {
-        let rule = Rule {
-            app: self.app.clone(),
-            need,
-            what,
-            link,
-        };
         let guarded = on(method, handler).route_layer(from_fn_with_state(rule, guard));
         self.router = self.router.route(path, guarded);
         self
     }
 
+    /// All routes; other methods get 405 with `Allow`.
     pub(super) fn finish(self) -> Router<Arc<AppState>> {
         self.router.method_not_allowed_fallback(async || {
             let detail = "the route has other methods: see Allow";
@@ -169,12 +190,40 @@ async fn guard(
             {
                 return answer;
             }
+            let once = match rule
+                .once
+                .as_ref()
+                .map(|answers| (answers, Key::of(request.headers())))
+            {
+                Some((_, Err(fault))) => return problem::bad_request(fault),
+                Some((answers, Ok(Some(key)))) => Some((answers.clone(), asker(&bearer), key)),
+                Some((_, Ok(None))) | None => None,
+            };
             request.extensions_mut().insert(bearer.access);
+            if let Some((answers, asker, key)) = once {
+                let carry_out = |request| carry_out(rule, bearer.who, requester, request, next);
+                return answers.once(asker, key, request, carry_out).await;
+            }
             bearer.who
         }
         Err(_) if by_link => Who::Stranger,
         Err(refusal) => return denied.token(&refusal),
     };
+    carry_out(rule, who, requester, request, next).await
+}
+
+/// Whose keys a bearer's are: those of a service's tokens count together.
+fn asker(bearer: &Bearer) -> Asker {
+    let token = bearer.who.id().to_owned();
+    let owner = match bearer.access.only() {
+        Some(service) => format!("service {service}"),
+        None => format!("token {token}"),
+    };
+    Asker { owner, token }
+}
+
+/// Has the handler do it, and notes that.
+async fn carry_out(rule: Rule, who: Who, requester: Requester, mut request: Request, next: Next) -> Response {
     let path = request.extract_parts::<RawPathParams>().await.ok();
     let subject = path.and_then(|all| all.iter().next().map(|(_, value)| value.to_owned()));
     let what = rule

@@ -12,6 +12,7 @@ mod figures;
 mod front;
 mod guard;
 mod hosts;
+mod idempotency;
 mod inputs;
 mod join_tokens;
 mod limits;

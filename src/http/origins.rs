@@ -13,7 +13,8 @@ const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 /// Headers of requests that are no simple ones.
 const ASKED_WITH: &str = "authorization, content-type, idempotency-key, range";
 /// Headers of answers that a page may read.
-const SHOWN: &str = "retry-after, content-disposition, content-range, accept-ranges, location";
+const SHOWN: &str =
+    "retry-after, content-disposition, content-range, accept-ranges, location, idempotent-replayed";
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

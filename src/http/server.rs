@@ -3,6 +3,7 @@
 use super::app::AppState;
 use super::descriptors::Descriptors;
 use super::guard::Guarded;
+use super::idempotency::Answers;
 use super::limits::Place;
 use super::problem::{self, too_many};
 use super::requester::{Proxies, Requester};
@@ -92,8 +93,9 @@ impl HttpServer {
             .build()
             .map_err(failed)?;
         let stop = CancellationToken::new();
+        let answers = Answers::new();
         let serving = Arc::new(listener::Serving {
-            router: routes(app.clone()),
+            router: routes(app.clone(), answers.clone()),
             certificates: listening.certificates,
             limits: app.limits.clone(),
             proxies: listening.proxies,
@@ -124,6 +126,7 @@ impl HttpServer {
             });
             supervisor.task("metrics", serving.run(listener));
         }
+        supervisor.restarting("answers", move || answers.clone().forget_for_ever());
         supervisor.task("http", serving.run(listener));
         drop(inside);
         Ok(HttpServer {
@@ -164,7 +167,7 @@ fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-fn routes(app: Arc<AppState>) -> Router {
+fn routes(app: Arc<AppState>, answers: Arc<Answers>) -> Router {
     let mut pages = Router::new()
         .route("/", get(page::index))
         .route("/ws", get(websocket))
@@ -179,7 +182,7 @@ fn routes(app: Arc<AppState>) -> Router {
         pages = pages.merge(figures_route(&app));
     }
     pages
-        .merge(api_routes(app.clone()))
+        .merge(api_routes(app.clone(), answers))
         .layer(from_fn_with_state(app.clone(), front::front))
         .with_state(app)
 }
@@ -198,9 +201,9 @@ fn figures_route(app: &Arc<AppState>) -> Router<Arc<AppState>> {
 }
 
 /// `/api/v1`: each route with the scope that it needs, and the name of what it does.
-fn api_routes(app: Arc<AppState>) -> Router<Arc<AppState>> {
+fn api_routes(app: Arc<AppState>, answers: Arc<Answers>) -> Router<Arc<AppState>> {
     use Scope::{Admin, Calls, Read, Recordings, Rooms};
-    Guarded::new(app)
+    Guarded::new(app, answers)
         .get("/api/v1/call-numbers/{number}", Read, look_up::call_number)
         .post(
             "/api/v1/call-numbers/{number}/uses",
@@ -209,7 +212,7 @@ fn api_routes(app: Arc<AppState>) -> Router<Arc<AppState>> {
             look_up::redeem,
         )
         .get("/api/v1/calls", Read, api::calls)
-        .post("/api/v1/calls", Calls, "call_dial", api::dial)
+        .create("/api/v1/calls", Calls, "call_dial", api::dial)
         .get("/api/v1/calls/{id}", Read, api::call)
         .post("/api/v1/calls/{id}/hangup", Calls, "call_hang_up", api::hang_up)
         .post("/api/v1/calls/{id}/mute", Calls, "call_mute", api::mute)
@@ -221,7 +224,7 @@ fn api_routes(app: Arc<AppState>) -> Router<Arc<AppState>> {
             api::transfer,
         )
         .get("/api/v1/services", Admin, provisioned::services)
-        .post("/api/v1/services", Admin, "service_add", provisioned::add_service)
+        .create("/api/v1/services", Admin, "service_add", provisioned::add_service)
         .get("/api/v1/services/{id}", Admin, provisioned::service)
         .patch(
             "/api/v1/services/{id}",
@@ -235,7 +238,7 @@ fn api_routes(app: Arc<AppState>) -> Router<Arc<AppState>> {
             "service_remove",
             provisioned::remove_service,
         )
-        .post(
+        .create(
             "/api/v1/services/{id}/keys",
             Admin,
             "service_key_add",
@@ -248,7 +251,7 @@ fn api_routes(app: Arc<AppState>) -> Router<Arc<AppState>> {
             provisioned::remove_key,
         )
         .get("/api/v1/trunks", Admin, provisioned::trunks)
-        .post("/api/v1/trunks", Admin, "trunk_add", provisioned::add_trunk)
+        .create("/api/v1/trunks", Admin, "trunk_add", provisioned::add_trunk)
         .get("/api/v1/trunks/{name}", Admin, provisioned::trunk)
         .patch(
             "/api/v1/trunks/{name}",
@@ -319,10 +322,10 @@ fn api_routes(app: Arc<AppState>) -> Router<Arc<AppState>> {
             recordings::file,
         )
         .get("/api/v1/rooms", Read, rooms::list)
-        .post("/api/v1/rooms", Rooms, "room_create", rooms::make)
+        .create("/api/v1/rooms", Rooms, "room_create", rooms::make)
         .get("/api/v1/rooms/{id}", Read, rooms::show)
         .delete("/api/v1/rooms/{id}", Rooms, "room_destroy", rooms::close)
-        .post(
+        .create(
             "/api/v1/rooms/{id}/tokens",
             Rooms,
             "join_token_make",
@@ -348,7 +351,7 @@ fn api_routes(app: Arc<AppState>) -> Router<Arc<AppState>> {
             rooms::unmute,
         )
         .get("/api/v1/numbers", Read, numbers::list)
-        .post("/api/v1/numbers", Rooms, "number_make", numbers::make)
+        .create("/api/v1/numbers", Rooms, "number_make", numbers::make)
         .get("/api/v1/numbers/{number}", Read, numbers::show)
         .patch("/api/v1/numbers/{number}", Rooms, "number_set", numbers::set)
         .delete(
@@ -357,14 +360,14 @@ fn api_routes(app: Arc<AppState>) -> Router<Arc<AppState>> {
             "number_withdraw",
             numbers::withdraw,
         )
-        .post(
+        .create(
             "/api/v1/numbers/{number}/replace",
             Rooms,
             "number_replace",
             numbers::replace,
         )
         .get("/api/v1/tokens", Admin, tokens::list)
-        .post("/api/v1/tokens", Admin, "token_add", tokens::add)
+        .create("/api/v1/tokens", Admin, "token_add", tokens::add)
         .get("/api/v1/tokens/{id}", Admin, tokens::show)
         .delete("/api/v1/tokens/{id}", Admin, "token_remove", tokens::remove)
         .get("/api/v1/audit", Admin, audit::list)
