@@ -119,8 +119,10 @@ fn a_service_is_made_changed_and_removed_while_others_go_on() {
     let gone = alice.request("JOIN_ROOM", json!({ "room_id": kept["room_id"] }));
     assert_eq!(gone["result"], "failed", "its rooms were gone");
     for what in ["service_add", "service_set", "service_key_add", "service_remove"] {
-        let (_, audit) = service.get(&format!("/api/v1/audit?what={what}"));
-        assert!(audit.contains("\"shop\""), "{what}: {audit}");
+        service.until(&format!("{what} is in the audit log"), || {
+            let (_, audit) = service.get(&format!("/api/v1/audit?what={what}"));
+            audit.contains("\"shop\"")
+        });
     }
 }
 
