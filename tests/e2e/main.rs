@@ -20,6 +20,7 @@ mod carrier_quirks;
 mod certify;
 mod check;
 mod delay;
+mod described;
 mod draining;
 mod durable;
 mod ecdsa;
