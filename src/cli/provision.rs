@@ -34,7 +34,7 @@ pub(super) struct ListArguments {
 pub(super) struct SetArguments {
     #[command(flatten)]
     one: OneArguments,
-    /// Settings, by the keys of the configuration below [[service]] or [[trunk]], as quota.rooms=50 or allow=203.0.113.0/28,198.51.100.7/32.
+    /// Settings, by the keys of the configuration below `[[service]]` or `[[trunk]]`, as quota.rooms=50 or allow=203.0.113.0/28,198.51.100.7/32.
     /// A list or a table may be JSON; KEY=@FILE takes the value from a file, which is the way for secrets.
     #[arg(value_name = "KEY=VALUE")]
     settings: Vec<String>,

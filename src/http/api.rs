@@ -12,7 +12,6 @@ use crate::gateway::TransferRefusal;
 use crate::rooms::RoomOrder;
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use omnigate_omnitalk::DialRefusal;
@@ -85,12 +84,8 @@ pub(super) async fn transfer(
     State(app): State<Arc<AppState>>,
     access: Access,
     Path(id): Path<String>,
-    body: Result<Json<TransferBody>, JsonRejection>,
+    Body(body): Body<TransferBody>,
 ) -> Response {
-    let Ok(Json(body)) = body else {
-        let detail = "to: a telephone number or a call number is expected, as {\"to\": \"02-123-4567\"}";
-        return problem::bad_request(detail);
-    };
     let call = CallId::parse(&id);
     if access.only().is_some() && found(&app, &access, &id).is_none() {
         return no_call();

@@ -74,7 +74,8 @@ fn a_guest_enters_one_room_and_does_nothing_else() {
     host.request("JOIN_ROOM", json!({ "room_id": id, "secret": "123456" }));
     let joined = app.request("JOIN_ROOM", json!({ "room_id": id }));
     assert_eq!(joined["result"], "success", "{joined}");
-    assert_eq!(host.wait_for("WS_JOINED_ROOM_NOTI")["user_name"], "손님");
+    let people = host.request("PARTI_LIST", json!({ "room_id": id }));
+    assert!(people.to_string().contains("손님"), "{people}");
     let kick = |app: &mut App, session: &str| app.request("KICKOUT", json!({ "target": session }));
     let (own, theirs) = (host.session.clone(), app.session.clone());
     assert_eq!(kick(&mut app, &own)["result"], "failed", "no host");
@@ -128,5 +129,5 @@ fn the_page_takes_an_invitation() {
         await click('join');
         await until('inside', () => words('live-state') === 'Connected');",
     );
-    assert_eq!(bob.wait_for("WS_JOINED_ROOM_NOTI")["user_name"], "Ann");
+    assert_eq!(bob.wait_for("WS_CALL_CONNECTED_NOTI")["user_name"], "Ann");
 }
