@@ -53,12 +53,18 @@ pub(super) struct NumberBody {
     user_id: Option<String>,
     /// The wanted one; none: the plain one that the target has, or any.
     number: Option<String>,
-    #[serde(flatten)]
-    terms: TermsBody,
+    // What narrows it, as in `TermsBody`.
+    expires_at: Option<String>,
+    uses: Option<u32>,
+    #[serde(default)]
+    callers: Vec<String>,
+    #[serde(default)]
+    purpose: String,
 }
 
 /// What narrows a number.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct TermsBody {
     /// RFC 3339.
     expires_at: Option<String>,
@@ -268,7 +274,12 @@ pub(super) async fn make(
         Some(Err(_)) => return problem::unprocessable("number: exactly six digits are expected"),
         other => other.and_then(Result::ok),
     };
-    let terms = match terms(body.terms) {
+    let terms = match terms(TermsBody {
+        expires_at: body.expires_at,
+        uses: body.uses,
+        callers: body.callers,
+        purpose: body.purpose,
+    }) {
         Ok(terms) => terms,
         Err(fault) => return problem::unprocessable(&fault),
     };

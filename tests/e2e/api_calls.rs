@@ -3,10 +3,12 @@
 
 use crate::api_rooms::{checked, token};
 use crate::app::App;
+use crate::audio::level_at;
 use crate::exchange::Exchange;
 use crate::harness::{Service, http_body, http_get};
 use crate::recordings::dial;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// The API as this bearer.
 struct Api<'a> {
@@ -35,6 +37,8 @@ impl Api<'_> {
     }
 }
 
+/// How long somebody listens.
+const LISTENING: Duration = Duration::from_secs(2);
 const NUMBER: &str = "/api/v1/numbers/{number}";
 const NUMBERS: &str = "/api/v1/numbers";
 const CALLS: &str = "/api/v1/calls";
@@ -60,7 +64,7 @@ fn a_telephone_is_called_into_a_room_muted_and_hung_up() {
     let (status, called) = api.post(CALLS, json!({ "room_id": room, "to": "02-123-4567" }));
     assert_eq!(status, 202, "{called}");
     let call = called["call_id"].as_str().unwrap().to_owned();
-    let there = exchange.rings();
+    let mut there = exchange.rings();
     there.respond(180, "");
     let people = || {
         let at = format!("/api/v1/rooms/{room}/participants");
@@ -82,10 +86,30 @@ fn a_telephone_is_called_into_a_room_muted_and_hung_up() {
     );
     assert_eq!(alice.wait_for("WS_MUTE_NOTI")["session"], telephone["session"]);
     assert!(people().iter().any(|one| one["audio_mute"] == true));
+    there.says(440.0);
+    let (_, number) = api.post(NUMBERS, json!({ "room_id": room }));
+    let number = number["call_number"].as_str().unwrap().to_owned();
+    let mut heard = |from: &str| {
+        let phone = dial(&service, &number, from, 880.0);
+        alice.wait_for("WS_CALL_CONNECTED_NOTI");
+        std::thread::sleep(LISTENING);
+        phone.hang_up();
+        assert_eq!(phone.report()["status"], 200);
+        alice.wait_for("WS_LEAVE_NOTI");
+        let pcm = omnigate_audio::wav::read(service.dir.join(format!("{from}-hears.wav")), 8_000).unwrap();
+        // Before its last second it heard the prompt.
+        level_at(&pcm[pcm.len().saturating_sub(8_000)..], 8_000, 440.0)
+    };
+    let muted = heard("01077776666");
     let session = telephone["session"].as_str().unwrap();
     let unmute = format!("/api/v1/rooms/{room}/participants/{session}/unmute");
     let route = "/api/v1/rooms/{id}/participants/{session}/unmute";
     assert_eq!(api.ask("POST", route, &unmute, &Value::Null).0, 204);
+    let open = heard("01077775555");
+    assert!(
+        open > -35.0 && muted < -60.0,
+        "heard at {open} dB, and muted at {muted} dB"
+    );
     alice.wait_for("WS_UNMUTE_NOTI");
 
     // Another service has nothing to say about it.
@@ -159,6 +183,7 @@ fn a_number_is_a_capability_that_a_service_makes_changes_replaces_and_withdraws(
     let (status, set) = api.ask("PATCH", NUMBER, &at, &json!({ "uses": 2, "purpose": "less" }));
     assert_eq!((status, &set["uses"]), (200, &json!(2)), "{set}");
     assert_eq!(api.ask("PATCH", NUMBER, &at, &json!({})).0, 409);
+    assert_eq!(api.ask("PATCH", NUMBER, &at, &json!({ "use": 3 })).0, 400);
     let replace = "/api/v1/numbers/{number}/replace";
     let (status, fresh) = api.ask("POST", replace, &format!("{at}/replace"), &Value::Null);
     assert_eq!((status, &fresh["uses"]), (201, &json!(2)), "{fresh}");
