@@ -204,8 +204,68 @@ fn what_the_service_makes_for_a_user_does_not_end_with_its_sessions() {
     let kept = assign(&mut book, order(user("alice"), NumberMaker::Service, None), NOW).unwrap();
     assert!(book.release("SVC1", &user("alice"), NOW).is_empty());
     assert!(matches!(book.look_up(kept, NOW + WEEK), LookUp::Found(_)));
-    assert_eq!(book.withdraw("shop", kept, NOW).len(), 1);
+    assert!(
+        book.withdraw("OTHER", kept, NOW).is_empty(),
+        "it is another service's"
+    );
+    assert_eq!(book.withdraw("SVC1", kept, NOW).len(), 1);
     assert_eq!(book.look_up(kept, NOW), LookUp::Expired);
+}
+
+#[test]
+fn a_number_is_replaced_by_another_one_of_its_kind_and_the_old_one_ends() {
+    let mut book = book();
+    let plain = assign(&mut book, order(room(7), NumberMaker::Service, None), NOW).unwrap();
+    assert_eq!(book.replace("OTHER", plain, NOW), Ok(None));
+    let (fresh, changes) = book.replace("SVC1", plain, NOW + 1).unwrap().unwrap();
+    assert!(fresh != plain && changes.len() == 2);
+    assert_eq!(book.look_up(plain, NOW + 1), LookUp::Expired);
+    let again = assign(&mut book, order(room(7), NumberMaker::Service, None), NOW + 1).unwrap();
+    assert_eq!(again, fresh, "the room has one plain number");
+    book.undo(changes);
+    assert!(matches!(book.look_up(plain, NOW + 1), LookUp::Found(_)));
+}
+
+#[test]
+fn a_plain_number_stays_plain_and_no_other_one_becomes_it() {
+    let mut book = book();
+    let narrow = |uses| NumberTerms {
+        uses: Some(uses),
+        ..NumberTerms::default()
+    };
+    let plain = assign(&mut book, order(room(7), NumberMaker::Service, None), NOW).unwrap();
+    let wish = NumberOrder {
+        terms: narrow(5),
+        ..order(room(7), NumberMaker::Service, None)
+    };
+    let counted = assign(&mut book, wish, NOW).unwrap();
+    let mut set = |number, terms| {
+        book.set_terms("SVC1", number, terms, NOW)
+            .map(|changes| changes.len())
+    };
+    assert_eq!(set(plain, narrow(1)), Err(TermsFault::Plain));
+    assert_eq!(set(counted, NumberTerms::default()), Err(TermsFault::Plain));
+    assert_eq!(set(counted, narrow(1)), Ok(1));
+    assert!(matches!(book.redeem(counted, "", NOW).0, LookUp::Found(_)));
+    assert_eq!(book.redeem(counted, "", NOW).0, LookUp::Expired);
+}
+
+#[test]
+fn a_service_that_goes_leaves_its_numbers_to_nobody_for_a_while() {
+    let mut book = book();
+    let theirs = assign(&mut book, order(room(7), NumberMaker::Service, None), NOW).unwrap();
+    let other = NumberOrder {
+        service_id: "OTHER".to_owned(),
+        ..order(room(8), NumberMaker::Service, None)
+    };
+    let kept = assign(&mut book, other, NOW).unwrap();
+    assert_eq!(book.release_all("SVC1", NOW).len(), 1);
+    let wanted = NumberOrder {
+        service_id: "OTHER".to_owned(),
+        ..order(room(9), NumberMaker::Service, Some(theirs.expose()))
+    };
+    assert_eq!(assign(&mut book, wanted, NOW), Err(NumberFault::InUse));
+    assert!(matches!(book.look_up(kept, NOW), LookUp::Found(_)));
 }
 
 #[test]
