@@ -19,7 +19,7 @@ use tracing::{error, info, warn};
 pub(super) async fn run(path: Option<&Path>) -> Result<(), Failure> {
     process::keep_files_private();
     let written = Written::load(path)?;
-    let settings = config::load(path)?;
+    let settings = written.settings()?;
     observe::init_tracing(&settings.log);
     config::log_warnings(&settings);
     let descriptors = process::raise_descriptors(&settings);

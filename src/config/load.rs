@@ -7,20 +7,12 @@ use std::path::Path;
 
 /// Reads `path` (or `OMNIGATE_CONFIG`, or nothing) and the environment.
 pub fn load(path: Option<&Path>) -> Result<Settings, Faults> {
-    good(examine(path))
+    Written::load(path)?.settings()
 }
 
 /// The same from a text and variables.
 pub fn load_text(toml: &str, env: impl IntoIterator<Item = (String, String)>) -> Result<Settings, Faults> {
-    good(examine_text(toml, env))
-}
-
-fn good((settings, faults): (Settings, Faults)) -> Result<Settings, Faults> {
-    if faults.0.is_empty() {
-        Ok(settings)
-    } else {
-        Err(faults)
-    }
+    Written::parse(toml, env)?.settings()
 }
 
 /// As [`load`]; what has faults has its default instead.
@@ -31,6 +23,7 @@ pub fn examine(path: Option<&Path>) -> (Settings, Faults) {
     )
 }
 
+#[cfg(test)]
 pub(super) fn examine_text(
     toml: &str,
     env: impl IntoIterator<Item = (String, String)>,

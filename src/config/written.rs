@@ -116,6 +116,17 @@ impl Written {
         }
     }
 
+    /// The settings.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn settings(&self) -> Result<Settings, Faults> {
+        match self.examine() {
+            (settings, faults) if faults.0.is_empty() => Ok(settings),
+            (_, faults) => Err(faults),
+        }
+    }
+
     /// The settings; what has faults has its default instead.
     #[must_use]
     pub fn examine(&self) -> (Settings, Faults) {

@@ -17,8 +17,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use omnigate_number::{Country, PhoneNumber, mask};
 use omnigate_omnitalk::{
-    CallNumber, NumberEntry, NumberFault, NumberMaker, NumberOrder, NumberTerms, TargetKind, Tenants,
-    TermsFault,
+    CallNumber, NumberEntry, NumberFault, NumberMaker, NumberOrder, NumberTerms, TargetKind, TermsFault,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -145,14 +144,16 @@ async fn target(
     }
 }
 
-/// How many numbers a service may have; none: there is no such service.
+/// How many numbers a service may have.
 async fn most(app: &AppState, service: &str) -> Result<usize, Response> {
-    let uses = app.rooms.look(Tenants::uses).await;
-    let uses = uses.map_err(|error| problem::unavailable(&error.to_string()))?;
-    let found = uses.into_iter().find(|one| one.service_id == *service);
-    found
-        .map(|one| one.most.numbers)
-        .ok_or_else(|| problem::unprocessable("service_id: there is no such service"))
+    let service = service.to_owned();
+    let most = app
+        .rooms
+        .look(move |tenants| Some(tenants.hub(&service)?.quota().numbers));
+    let most = most
+        .await
+        .map_err(|error| problem::unavailable(&error.to_string()))?;
+    most.ok_or_else(|| problem::unprocessable("service_id: there is no such service"))
 }
 
 fn refused(fault: NumberFault) -> Response {

@@ -48,8 +48,11 @@ pub enum TrunksFault {
 }
 
 impl Parts {
-    /// Whether the trunks can be as this plan wants them.
-    pub(super) fn can(&self, plan: &Plan) -> Result<(), TrunksFault> {
+    /// Whether the trunks can be as this plan wants them. Files are read only where they are to be others.
+    pub(super) fn can(&self, before: &Plan, plan: &Plan) -> Result<(), TrunksFault> {
+        if before.settings.trunk == plan.settings.trunk {
+            return Ok(());
+        }
         let trunks = self.trunks.get().changed(&plan.settings);
         if trunks.call_by_tls() && !self.sip_tls.dials() {
             return Err(TrunksFault::NoWayByTls);

@@ -50,10 +50,7 @@ impl Plan {
         items: Option<Items>,
         before: Option<&Settings>,
     ) -> Result<Plan, Faults> {
-        let (alone, faults) = written.examine();
-        if !faults.0.is_empty() {
-            return Err(faults);
-        }
+        let alone = written.settings()?;
         let mut left_out: BTreeMap<(Kind, String), Vec<Fault>> = BTreeMap::new();
         let all = items.iter().flatten().map(|(key, _)| key.clone());
         let mut wanted: BTreeSet<(Kind, String)> = all.collect();

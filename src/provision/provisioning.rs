@@ -332,7 +332,7 @@ impl Provisioning {
         let before = self.plan();
         let plan =
             written.and_then(|written| Plan::of(written, before.items.clone(), Some(&before.settings)));
-        let plan = match plan.map(|plan| self.parts.can(&plan).map(|()| plan)) {
+        let plan = match plan.map(|plan| self.parts.can(&before, &plan).map(|()| plan)) {
             Ok(Ok(plan)) => plan,
             Ok(Err(error)) => {
                 return error!(%error, "SIGHUP: the configuration is not taken; nothing has changed");
@@ -405,7 +405,7 @@ impl Provisioning {
             }
             return Err(ProvisionError::Faults(all));
         }
-        self.parts.can(&plan)?;
+        self.parts.can(before, &plan)?;
         Ok(plan)
     }
 

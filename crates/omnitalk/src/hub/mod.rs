@@ -554,7 +554,8 @@ impl Hub {
     }
 
     /// What the service may have; in the lobby what a service has by default.
-    pub(crate) fn quota(&self) -> Quota {
+    #[must_use]
+    pub fn quota(&self) -> Quota {
         let service = self.settings.service.as_ref();
         service.map(|service| service.quota).unwrap_or_default()
     }
