@@ -333,13 +333,13 @@ impl Host {
                 return tenants.viewer_offered(viewer, worded("viewer", offer), now);
             }
             Effect::ClosePeer { participant } => media.close_peer(participant),
-            Effect::SetMuted { participant, muted } => {
-                let mut telephones = self.telephones.values_mut();
-                if let Some(seated) = telephones.find(|one| one.at.is_some_and(|(_, it)| it == participant)) {
+            Effect::MuteTelephone { call, muted } => {
+                if let Some(seated) = self.telephones.get_mut(&call) {
                     seated.muted = muted;
                     media.mute_leg(&seated.telephone.leg, muted);
-                    return Vec::new();
                 }
+            }
+            Effect::SetMuted { participant, muted } => {
                 let cost = media.mute_peer(participant, muted);
                 return cost.map_or_else(Vec::new, |news| hear(tenants, news, now));
             }

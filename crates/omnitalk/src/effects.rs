@@ -50,6 +50,13 @@ pub enum Effect {
         /// Out of the mix or in it.
         muted: bool,
     },
+    /// The same for the telephone of a call.
+    MuteTelephone {
+        /// Whose audio.
+        call: CallId,
+        /// Out of the mix or in it.
+        muted: bool,
+    },
     /// Make a stream from a camera's or screen's offer, then call
     /// [`Hub::stream_answered`](crate::Hub::stream_answered) at once.
     OpenStream {

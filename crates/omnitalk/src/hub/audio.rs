@@ -2,7 +2,7 @@
 
 use super::Hub;
 use super::outcome::{Awaited, Handled};
-use super::people::{Audio, Participant};
+use super::people::{Audio, Line, Participant};
 use crate::effects::Effect;
 use crate::fault::Fault;
 use crate::fields::Fields;
@@ -104,16 +104,19 @@ impl Hub {
         let changed = *state != muted;
         *state = muted;
         if changed {
-            let is_telephone = participant.line.socket().is_none();
-            let has_peer = is_telephone || matches!(participant.audio, Audio::Open | Audio::Up);
+            let line = participant.line;
+            let has_peer = matches!(participant.audio, Audio::Open | Audio::Up);
             let camera = participant.camera;
-            match track {
-                Track::Audio if has_peer => self.effects.push(Effect::SetMuted {
+            match (track, line) {
+                (Track::Audio, Line::Telephone(call)) => {
+                    self.effects.push(Effect::MuteTelephone { call, muted });
+                }
+                (Track::Audio, _) if has_peer => self.effects.push(Effect::SetMuted {
                     participant: me,
                     muted,
                 }),
-                Track::Audio => {}
-                Track::Video => self.mute_camera(camera, muted),
+                (Track::Audio, _) => {}
+                (Track::Video, _) => self.mute_camera(camera, muted),
             }
             if let Some(room) = self.rooms.get(&room_id)
                 && let Some(participant) = room.participants.get(&me)

@@ -211,15 +211,19 @@ impl Hub {
         }
     }
 
+    /// Who has this session in an open room.
+    fn who(&self, room: RoomId, session: &str) -> Result<ParticipantId, Fault> {
+        let found = self.open_room(room)?.by_session(session);
+        let found = found.ok_or(Fault::NoSuchParticipant { field: "session" })?;
+        Ok(found.id)
+    }
+
     /// Removes somebody from a room, as a kick-out does.
     ///
     /// # Errors
     /// There is no such room, or nobody of this session in it.
     pub fn remove(&mut self, room: RoomId, session: &str, now: Now) -> (Result<(), Refusal>, Vec<Effect>) {
-        let found = self.open_room(room).and_then(|room| {
-            let found = room.by_session(session).map(|one| one.id);
-            found.ok_or(Fault::NoSuchParticipant { field: "session" })
-        });
+        let found = self.who(room, session);
         if let Ok(victim) = found {
             self.expel(room, victim, None, now);
         }
@@ -258,10 +262,7 @@ impl Hub {
         session: &str,
         muted: bool,
     ) -> (Result<(), Refusal>, Vec<Effect>) {
-        let found = self.open_room(room).and_then(|room| {
-            let found = room.by_session(session).map(|one| one.id);
-            found.ok_or(Fault::NoSuchParticipant { field: "session" })
-        });
+        let found = self.who(room, session);
         let done = found.and_then(|one| self.set_muted(one, Track::Audio, muted));
         (done.map_err(Refusal::from), self.take_effects())
     }
