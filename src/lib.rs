@@ -14,6 +14,7 @@ pub mod config;
 pub mod directory;
 mod fair;
 pub mod gateway;
+mod hex;
 pub mod http;
 pub mod media;
 pub mod observe;

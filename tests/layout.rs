@@ -31,7 +31,16 @@ const ORDER: [&str; 17] = [
     "config",
 ];
 /// Tools without a place in the order: all may use them, and they use nothing but each other.
-const FLOOR: [&str; 7] = ["budget", "client", "clock", "fair", "supervise", "sync", "tls"];
+const FLOOR: [&str; 8] = [
+    "budget",
+    "client",
+    "clock",
+    "fair",
+    "hex",
+    "supervise",
+    "sync",
+    "tls",
+];
 
 /// How often a name may be passed on.
 const DEPTH: usize = 8;

@@ -6,10 +6,10 @@
 
 use super::scope::{Access, ScopeError, Scopes};
 use crate::clock::{unix_now, utc};
+use crate::hex::hex;
 use omnigate_room::Secret;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 const PREFIX: &str = "omt_";
@@ -24,14 +24,6 @@ pub struct TokenText {
     /// Finds the token.
     pub id: String,
     secret: Secret,
-}
-
-/// Hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// SHA-256 of a text, in hexadecimal.

@@ -133,6 +133,12 @@ impl ApiClient {
     }
 }
 
+/// One part of a path of the API, whatever is in it.
+pub(super) fn part(text: &str) -> String {
+    let text: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    text.replace('+', "%20")
+}
+
 /// Where a listener that is bound to all addresses is reached from here.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {

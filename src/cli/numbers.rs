@@ -1,6 +1,6 @@
 //! `omnigate number …`: call numbers of a running service.
 
-use super::api_client::{ApiClient, ServerArguments};
+use super::api_client::{ApiClient, ServerArguments, part};
 use super::output::{Failure, say};
 use super::provision::{fields, text};
 use crate::config;
@@ -131,10 +131,9 @@ pub(super) async fn run(path: Option<&Path>, command: NumberCommand) -> Result<(
     }
 }
 
-/// Its place in the API; whatever is given stays one part of the path.
+/// Its place in the API.
 fn at(number: &str) -> String {
-    let number: String = url::form_urlencoded::byte_serialize(number.as_bytes()).collect();
-    format!("{NUMBERS}/{number}")
+    format!("{NUMBERS}/{}", part(number))
 }
 
 fn line(one: &Value) -> String {

@@ -1,6 +1,6 @@
 //! `omnigate service` and what changes trunks by `omnigate trunk`: provisioning of a running service by its API.
 
-use super::api_client::{ApiClient, ServerArguments};
+use super::api_client::{ApiClient, ServerArguments, part};
 use super::output::{Failure, say};
 use crate::config::{Kind, Settings};
 use clap::Args;
@@ -65,10 +65,9 @@ fn collection(kind: Kind) -> String {
     format!("/api/v1/{}s", kind.word())
 }
 
-/// Where it has one; whatever is given stays one part of the path.
+/// Where it has one.
 pub(super) fn place(kind: Kind, name: &str) -> String {
-    let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
-    format!("{}/{}", collection(kind), name.replace('+', "%20"))
+    format!("{}/{}", collection(kind), part(name))
 }
 
 pub(super) async fn add(settings: &Settings, kind: Kind, arguments: SetArguments) -> Result<(), Failure> {

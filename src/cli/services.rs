@@ -1,6 +1,6 @@
 //! `omnigate service …`: services of a running service.
 
-use super::api_client::{ApiClient, ServerArguments};
+use super::api_client::{ApiClient, ServerArguments, part};
 use super::output::{Failure, say};
 use super::provision::{self, ChangeArguments, ListArguments, OneArguments, RemoveArguments, SetArguments};
 use crate::config::{self, Kind, Settings};
@@ -83,8 +83,7 @@ async fn key(settings: &Settings, command: KeyCommand) -> Result<(), Failure> {
             }
         }
         KeyCommand::Remove { id, key, server } => {
-            let key_in_path: String = url::form_urlencoded::byte_serialize(key.as_bytes()).collect();
-            let at = format!("{}/keys/{key_in_path}", provision::place(Kind::Service, &id));
+            let at = format!("{}/keys/{}", provision::place(Kind::Service, &id), part(&key));
             ApiClient::new(server, settings)?.delete(&at).await?;
             say(&format!("{key}: opens no session any more"));
         }

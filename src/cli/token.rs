@@ -1,6 +1,6 @@
 //! `omnigate token …`: who may ask the API.
 
-use super::api_client::{ApiClient, ServerArguments};
+use super::api_client::{ApiClient, ServerArguments, part};
 use super::output::{Failure, say};
 use crate::clock::{unix_now, utc};
 use crate::config;
@@ -107,10 +107,9 @@ pub(super) async fn run(path: Option<&Path>, command: TokenCommand) -> Result<()
     Ok(())
 }
 
-/// Its place in the API; whatever is given stays one part of the path.
+/// Its place in the API.
 fn at(id: &str) -> String {
-    let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
-    format!("/api/v1/tokens/{id}")
+    format!("/api/v1/tokens/{}", part(id))
 }
 
 fn order(

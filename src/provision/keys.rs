@@ -1,10 +1,10 @@
 //! Keys of services that the API has made: shown once, kept as a hash, several at a time.
 
 use crate::clock::{unix_now_signed, utc};
+use crate::hex::hex;
 use omnigate_omnitalk::ServiceKey;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 
 /// Random bytes of a key.
 const SECRET_BYTES: usize = 24;
@@ -26,13 +26,6 @@ pub(super) struct KeptKey {
     created_at: i64,
     /// It ends then, unix seconds; none: not by itself.
     pub(super) expires_at: Option<i64>,
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {

@@ -2,10 +2,10 @@
 
 use super::crypt::{self, CryptError, Recipients};
 use super::folder::{PART, gone};
+use crate::hex::hex;
 use omnigate_recording::sealed::{Blocks, SealKey};
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
-use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -155,11 +155,7 @@ impl<R: Read> Summing<R> {
 
     fn finish(self) -> (u64, String) {
         let sum = self.hasher.finalize();
-        let hex = sum.iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
-        (self.size, hex)
+        (self.size, hex(&sum))
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::task::Rooms;
 use crate::clock::unix_now_signed;
+use crate::hex::hex;
 use crate::store::{Result, Store};
 use crate::supervise::Supervisor;
 use crate::sync::lock;
 use omnigate_room::Secret;
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tracing::warn;
@@ -71,11 +71,7 @@ async fn load(store: &Store) -> Result<Secret> {
     if let Some((key,)) = found {
         return Ok(Secret::new(key));
     }
-    let bytes: [u8; 32] = rand::random();
-    let key = bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
+    let key = hex(&rand::random::<[u8; 32]>());
     sqlx::query("INSERT INTO signing_keys (purpose, secret, made_at) VALUES ($1, $2, $3)")
         .bind(PURPOSE)
         .bind(&key)

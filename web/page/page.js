@@ -2,6 +2,7 @@
 
 import { seen } from './chat.js';
 import { refreshDevices } from './devices.js';
+import { invitation } from './guest.js';
 import './inputs/inputs.js';
 import './inputs/wave.js';
 import { refreshLobby } from './lists.js';
@@ -40,5 +41,9 @@ setInterval(() => {
   refreshNowAndThen();
 }, CLOCKS_EVERY_MS);
 
+const welcomeGuest = () => document.body.toggleAttribute('data-guest', Boolean(invitation()));
+addEventListener('hashchange', welcomeGuest);
+
+welcomeGuest();
 renderLanguage();
 update();

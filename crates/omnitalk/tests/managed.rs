@@ -9,7 +9,7 @@
 mod common;
 
 use common::World;
-use omnigate_omnitalk::{Refusal, RoomId, RoomsBefore, TelephoneEnd, TelephoneNotice};
+use omnigate_omnitalk::{CallId, Refusal, RoomId, RoomsBefore, TelephoneEnd, TelephoneNotice};
 use serde_json::{Value, json};
 
 fn make(world: &mut World, fields: Value) -> Result<RoomId, Refusal> {
@@ -92,6 +92,44 @@ fn what_is_wrong_names_the_field_and_what_the_store_does_not_take_is_not_there()
         "it is not closed before that is written down"
     );
     assert_eq!(close(&mut world, RoomId(5)).unwrap_err().code, "room-unknown");
+    world.hub.audit().unwrap();
+}
+
+#[test]
+fn the_service_mutes_an_app_and_a_telephone_once_and_the_others_are_told() {
+    let mut world = World::new();
+    let room = make(&mut world, json!({ "room_type": "audioroom" })).unwrap();
+    let session = world.login(1, "alice");
+    world.enter(1, &room.to_string());
+    world.login(2, "bob");
+    world.enter(2, &room.to_string());
+    world.admit(7, &room.to_string(), "0101");
+    world.drain(2);
+    let call = CallId(7);
+    let mute = |world: &mut World, muted| {
+        let order = world.hub.managed("SVC1", |hub| hub.mute_telephone(call, muted));
+        let (done, effects) = order.unwrap();
+        world.apply(None, effects);
+        done
+    };
+    for muted in [true, true, false] {
+        mute(&mut world, muted).unwrap();
+    }
+    assert_eq!(
+        world.muted_telephones,
+        [(call, true), (call, false)],
+        "twice is once"
+    );
+    assert_eq!(world.cmds(2), ["WS_MUTE_NOTI", "WS_UNMUTE_NOTI"]);
+    let order = world
+        .hub
+        .managed("SVC1", |hub| hub.mute_session(room, &session, true));
+    let (done, effects) = order.unwrap();
+    world.apply(None, effects);
+    done.unwrap();
+    assert_eq!((world.muted.len(), world.muted[0].1), (1, true));
+    world.hang_up(7);
+    assert_eq!(mute(&mut world, true).unwrap_err().code, "participant-unknown");
     world.hub.audit().unwrap();
 }
 

@@ -1,6 +1,5 @@
 // From the state to the document. Nothing here talks to the server.
 
-import { invitation } from '../guest.js';
 import { language, t } from '../words/i18n.js';
 import { nameOf, say } from '../words/names.js';
 import { renderDevices } from './devices.js';
@@ -35,7 +34,6 @@ function renderAll(state) {
       : t('title');
   $('sign-out').hidden = state.screen !== 'lobby';
   $('devices-lobby').hidden = state.screen !== 'lobby';
-  document.body.toggleAttribute('data-guest', Boolean(invitation()));
   renderNotice(state);
   renderSignIn(state);
   renderLobby(state);

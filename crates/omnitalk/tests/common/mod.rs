@@ -80,6 +80,7 @@ pub struct World {
     pub open_peers: BTreeSet<ParticipantId>,
     pub offers: Vec<String>,
     pub muted: Vec<(ParticipantId, bool)>,
+    pub muted_telephones: Vec<(CallId, bool)>,
     /// The streams that the media plane has, and whether each is muted.
     pub streams: BTreeMap<StreamId, bool>,
     /// The stream for which a socket's request was opened last.
@@ -156,6 +157,7 @@ impl World {
             open_peers: BTreeSet::new(),
             offers: Vec::new(),
             muted: Vec::new(),
+            muted_telephones: Vec::new(),
             streams: BTreeMap::new(),
             published: BTreeMap::new(),
             viewers: BTreeMap::new(),
@@ -221,6 +223,7 @@ impl World {
                         "closed a peer that is not open"
                     );
                 }
+                Effect::MuteTelephone { call, muted } => self.muted_telephones.push((call, muted)),
                 Effect::SetMuted { participant, muted } => {
                     assert!(self.open_peers.contains(&participant));
                     self.muted.push((participant, muted));
