@@ -35,10 +35,8 @@ struct Callee {
     gateway: Arc<Gateway>,
     call: CallId,
     purpose: Purpose,
-    /// As whom a room sees it.
-    shown: String,
-    /// Where the rooms tell what becomes of the call.
-    notices: mpsc::UnboundedSender<ToTelephone>,
+    /// Of one that is called into a room, until it has answered: as what it enters.
+    enters: Option<Telephone>,
     teller: CallTeller,
     side: Side,
     control: Control,
@@ -75,18 +73,19 @@ pub(super) async fn run(
     };
     let (notices, mut rooms) = mpsc::unbounded_channel();
     let telephone = Telephone {
-        number: String::new(),
+        number: first.called.national(first.trunk.country),
         record: RecordPolicy::default(),
         leg: line.seat(),
-        notices: notices.clone(),
+        notices,
     };
-    if purpose == Purpose::App
-        && let Err(end) = waits_for(&gateway, call, telephone, &mut rooms).await
-    {
-        return refused(end);
-    }
+    let enters = match purpose {
+        Purpose::Room(_) => Some(telephone),
+        Purpose::App => match waits_for(&gateway, call, telephone, &mut rooms).await {
+            Ok(()) => None,
+            Err(end) => return refused(end),
+        },
+    };
     let redirects = Redirects::new(gateway.clone(), service.0.clone(), first.called.clone());
-    let shown = first.called.national(first.trunk.country);
     let mut callee = Callee {
         dialling: Dialling::new(
             Ways::new(&gateway, family, routes),
@@ -98,8 +97,7 @@ pub(super) async fn run(
         gateway,
         call,
         purpose,
-        shown,
-        notices,
+        enters,
         teller,
         began: now(),
         answered: None,
@@ -223,18 +221,12 @@ impl Callee {
         self.answered = Some(now());
         self.side.answered(&mut self.dialling);
         self.teller.tell(CallEvent::Answered(now() - self.began));
-        let told = match self.purpose {
-            Purpose::App => self.gateway.rooms.answered(self.call).await,
-            Purpose::Room(room) => {
-                let telephone = Telephone {
-                    number: self.shown.clone(),
-                    record: RecordPolicy::default(),
-                    leg: self.side.line.seat(),
-                    notices: self.notices.clone(),
-                };
-                let room = Destination::Room(room);
-                self.gateway.rooms.connect(self.call, telephone, room).await
+        let (rooms, call) = (&self.gateway.rooms, self.call);
+        let told = match (self.purpose, self.enters.take()) {
+            (Purpose::Room(room), Some(telephone)) => {
+                rooms.connect(call, telephone, Destination::Room(room)).await
             }
+            _ => rooms.answered(call).await,
         };
         if let Err(error) = told {
             warn!(%error, "the rooms were not told that the telephone has answered");

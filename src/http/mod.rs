@@ -1,8 +1,8 @@
 //! The HTTP side: listener, TLS, limits, WebSockets, API, page, figures.
 
-mod api;
 mod app;
 mod audit;
+mod calls;
 mod certification;
 mod denials;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `/api/v1/recordings`: list, look at, fetch, pause, delete.
 
-use super::api::{is_authorised, unauthorised};
 use super::app::AppState;
+use super::guard::{is_authorised, unauthorised};
 use super::inputs::{Parameters, Path, page_length};
 use super::problem::{self, problem};
 use super::requester::Requester;

@@ -9,7 +9,7 @@ use super::problem::{self, too_many};
 use super::requester::{Proxies, Requester};
 use super::tls::Certificates;
 use super::{
-    api, audit, certification, front, join_tokens, listener, look_up, metrics, numbers, page, provisioned,
+    audit, calls, certification, front, join_tokens, listener, look_up, metrics, numbers, page, provisioned,
     recordings, rooms, socket, tokens,
 };
 use crate::access::Scope;
@@ -211,17 +211,17 @@ fn api_routes(app: Arc<AppState>, answers: Arc<Answers>) -> Router<Arc<AppState>
             "call_number_use",
             look_up::redeem,
         )
-        .get("/api/v1/calls", Read, api::calls)
-        .create("/api/v1/calls", Calls, "call_dial", api::dial)
-        .get("/api/v1/calls/{id}", Read, api::call)
-        .post("/api/v1/calls/{id}/hangup", Calls, "call_hang_up", api::hang_up)
-        .post("/api/v1/calls/{id}/mute", Calls, "call_mute", api::mute)
-        .post("/api/v1/calls/{id}/unmute", Calls, "call_unmute", api::unmute)
+        .get("/api/v1/calls", Read, calls::calls)
+        .create("/api/v1/calls", Calls, "call_dial", calls::dial)
+        .get("/api/v1/calls/{id}", Read, calls::call)
+        .post("/api/v1/calls/{id}/hangup", Calls, "call_hang_up", calls::hang_up)
+        .post("/api/v1/calls/{id}/mute", Calls, "call_mute", calls::mute)
+        .post("/api/v1/calls/{id}/unmute", Calls, "call_unmute", calls::unmute)
         .post(
             "/api/v1/calls/{id}/transfer",
             Calls,
             "call_transfer",
-            api::transfer,
+            calls::transfer,
         )
         .get("/api/v1/services", Admin, provisioned::services)
         .create("/api/v1/services", Admin, "service_add", provisioned::add_service)

@@ -13,7 +13,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// A telephone call as the rooms need it.
 #[derive(Clone)]
 pub struct Telephone {
-    /// The calling number; empty when withheld.
+    /// The number of whoever calls, or is called; empty when withheld.
     pub number: String,
     /// What is recorded because of its trunk.
     pub record: RecordPolicy,

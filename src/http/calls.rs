@@ -2,7 +2,6 @@
 
 use super::app::AppState;
 use super::guard::Subject;
-pub(super) use super::guard::{is_authorised, unauthorised};
 use super::inputs::{Body, Parameters, Path, page_length};
 use super::problem::{self, problem};
 use super::rooms;
